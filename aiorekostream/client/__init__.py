@@ -1,0 +1,6 @@
+"""The client: one method for each operation."""
+
+from aiorekostream.client.client import Client
+from aiorekostream.client.pages import StreamProcessorList
+
+__all__ = ["Client", "StreamProcessorList"]

@@ -1,0 +1,309 @@
+"""The client: ten verbs over one path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import attrs
+
+from aiorekostream.client.pages import StreamProcessorList
+from aiorekostream.domain.requests import (
+    DeleteRequest,
+    DescribeRequest,
+    LabelDetectionUpdate,
+    ListRequest,
+    ListTagsRequest,
+    StartRequest,
+    StopRequest,
+    TagRequest,
+    UntagRequest,
+)
+from aiorekostream.errors import Fault, InvalidRequestError
+from aiorekostream.limits import DEFAULT_LIMITS, Limits
+from aiorekostream.operations import (
+    CREATE,
+    DELETE,
+    DESCRIBE,
+    LIST_TAGS,
+    START,
+    STOP,
+    TAG,
+    UNTAG,
+    UPDATE,
+)
+from aiorekostream.pipeline import Pipeline
+from aiorekostream.resilience.policy import RetryPolicy
+from aiorekostream.transport.aws import AwsTransport
+from aiorekostream.transport.timeout import Timeout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import TracebackType
+
+    from aiobotocore.session import AioSession
+
+    from aiorekostream.domain.names import StreamProcessorArn
+    from aiorekostream.domain.processors import Processor
+    from aiorekostream.domain.replies import CreatedStreamProcessor, StartedSession, StreamProcessor
+    from aiorekostream.domain.tags import Tags
+    from aiorekostream.transport.port import Transport
+
+__all__ = ["Client"]
+
+
+@attrs.frozen(init=False, repr=False, eq=False)
+class Client:
+    """Amazon Rekognition's stream processors in one Region of one account.
+
+    It opens its connections with the first call, or on entering ``async with``, and keeps them until ``aclose``. It may
+    be shared by any number of tasks of one event loop. What it does not name is looked up as boto3 does: environment
+    variables, profiles, and the credential chain, ``AWS_ENDPOINT_URL_REKOGNITION`` included.
+
+    Every method may raise ``ServiceError``, ``TransportError``, ``MalformedReplyError``, ``DeadlineExceededError`` and
+    ``ConfigurationError``, beside ``InvalidRequestError``, which it raises before anything is sent.
+
+    See https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video.html.
+    """
+
+    _pipeline: Pipeline
+    _owns_transport: bool
+
+    def __init__(
+        self,
+        *,
+        region: str | None = None,
+        endpoint_url: str | None = None,
+        profile: str | None = None,
+        session: AioSession | None = None,
+        retry: RetryPolicy | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        timeout: Timeout | None = None,
+        max_connections: int = 100,
+        transport: Transport | None = None,
+    ) -> None:
+        """Set a client up; nothing is opened or sent yet.
+
+        Args:
+            region: the Region, such as ``us-east-1``.
+            endpoint_url: another address than AWS's own, such as the emulator's.
+            profile: a profile of the AWS configuration files.
+            session: an aiobotocore session to take credentials and settings from.
+            retry: how often a call is made; up to 12 attempts with full jitter if not given.
+            limits: the account's numbers, where AWS has granted others than its defaults.
+            timeout: to connect, to read, and for a whole call.
+            max_connections: the most calls that are under way at once.
+            transport: what moves the bytes instead of AWS's own transport; then the arguments about it (Region,
+                endpoint, profile, session and connections) must be left out.
+
+        Raises:
+            InvalidRequestError: an argument breaks its rule.
+        """
+        timeout = timeout or Timeout()
+        owned = transport is None
+        if transport is None:
+            transport = AwsTransport(
+                region=region,
+                endpoint_url=endpoint_url,
+                profile=profile,
+                session=session,
+                timeout=timeout,
+                max_connections=max_connections,
+            )
+        elif any(argument is not None for argument in (region, endpoint_url, profile, session)):
+            allowed = "given without region, endpoint_url, profile and session, which belong to AWS's own transport"
+            raise InvalidRequestError([Fault(("transport",), transport, allowed)])
+        pipeline = Pipeline(
+            transport=transport, retry=retry or RetryPolicy(), total_timeout=timeout.total, limits=limits
+        )
+        self.__attrs_init__(pipeline=pipeline, owns_transport=owned)
+
+    async def __aenter__(self) -> Self:
+        await self._pipeline.transport.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections; calls after this raise ``ConfigurationError``. A second time does nothing.
+
+        A view from ``with_options``, and a client over a transport of your own, close nothing: their owner does.
+        """
+        if self._owns_transport:
+            await self._pipeline.transport.aclose()
+
+    def with_options(
+        self,
+        *,
+        retry: RetryPolicy | None = None,
+        limits: Limits | None = None,
+        total_timeout: float | None = None,
+    ) -> Client:
+        """Another view on the same connections; what is not given stays as it is.
+
+        Args:
+            retry: how often a call is made.
+            limits: the account's numbers.
+            total_timeout: a whole call's time, in seconds.
+
+        Raises:
+            InvalidRequestError: the time is not a positive number.
+        """
+        pipeline = self._pipeline
+        view = Client.__new__(Client)
+        view.__attrs_init__(
+            pipeline=attrs.evolve(
+                pipeline,
+                retry=retry or pipeline.retry,
+                limits=limits or pipeline.limits,
+                total_timeout=pipeline.total_timeout if total_timeout is None else Timeout(total=total_timeout).total,
+            ),
+            owns_transport=False,
+        )
+        return view
+
+    @property
+    def region(self) -> str | None:
+        """The Region; ``None`` while it is looked up only with the first call."""
+        return self._pipeline.transport.region
+
+    def __repr__(self) -> str:
+        return f"Client({self._pipeline.transport!r})"
+
+    async def create_stream_processor(self, processor: Processor) -> CreatedStreamProcessor:
+        """Create a processor; it is STOPPED then. Quota: 20 a second.
+
+        See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_CreateStreamProcessor.html.
+
+        Args:
+            processor: a ``FaceSearchProcessor`` or a ``LabelDetectionProcessor``.
+
+        Raises:
+            InvalidRequestError: the video stream is in another Region than this client.
+            ResourceInUseError: the name or one of the streams is taken.
+            LimitExceededError: the account has as many processors as it may.
+        """
+        self._must_be_here(processor)
+        return await self._pipeline.call(CREATE, processor)
+
+    async def start_stream_processor(self, request: StartRequest) -> StartedSession:
+        """Start a processor. Quota: 20 a second.
+
+        The answer comes before the work begins: a bad role, stream or collection shows later, as FAILED.
+        See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StartStreamProcessor.html.
+
+        Args:
+            request: a ``FaceSearchStart`` or a ``LabelDetectionStart``.
+
+        Raises:
+            ResourceInUseError: the processor is neither STOPPED nor FAILED.
+            ResourceNotFoundError: there is no such processor.
+        """
+        return await self._pipeline.call(START, request)
+
+    async def stop_stream_processor(self, name: str) -> None:
+        """Stop a processor. Quota: 1 a second.
+
+        See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StopStreamProcessor.html.
+
+        Raises:
+            InvalidRequestError: this is no name.
+            ResourceInUseError: there is nothing to stop.
+            ResourceNotFoundError: there is no such processor.
+        """
+        await self._pipeline.call(STOP, StopRequest(name))
+
+    async def describe_stream_processor(self, name: str) -> StreamProcessor:
+        """Ask for all of a processor. Quota: 20 a second.
+
+        See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_DescribeStreamProcessor.html.
+
+        Raises:
+            InvalidRequestError: this is no name.
+            ResourceNotFoundError: there is no such processor.
+        """
+        return await self._pipeline.call(DESCRIBE, DescribeRequest(name))
+
+    def list_stream_processors(self, *, max_results: int | None = None) -> StreamProcessorList:
+        """The processors of the account in this Region, one by one or by ``pages()``. Quota: 5 pages a second.
+
+        See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_ListStreamProcessors.html.
+
+        Args:
+            max_results: the most that a page may hold, at least 1; AWS takes 1000 where none is given.
+
+        Raises:
+            InvalidRequestError: it is less than 1.
+        """
+        return StreamProcessorList(self._pipeline, ListRequest(max_results=max_results))
+
+    async def update_stream_processor(self, update: LabelDetectionUpdate) -> None:
+        """Change a label detection processor; it is UPDATING for a while. Quota: 20 a second.
+
+        See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_UpdateStreamProcessor.html.
+
+        Raises:
+            InvalidParameterError: it is a face search.
+            ResourceInUseError: it is busy.
+            ResourceNotFoundError: there is no such processor.
+        """
+        await self._pipeline.call(UPDATE, update)
+
+    async def delete_stream_processor(self, name: str) -> None:
+        """Delete a processor; its name may stay taken for some seconds. Quota: 20 a second.
+
+        See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_DeleteStreamProcessor.html.
+
+        Raises:
+            InvalidRequestError: this is no name.
+            ResourceInUseError: it is busy; stop it first.
+            ResourceNotFoundError: there is no such processor.
+        """
+        await self._pipeline.call(DELETE, DeleteRequest(name))
+
+    async def tag_resource(self, resource_arn: str | StreamProcessorArn, tags: Mapping[str, str]) -> None:
+        """Add tags to a processor, or overwrite them. Quota: 10 a second.
+
+        See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_TagResource.html.
+
+        Raises:
+            InvalidRequestError: the ARN or a tag breaks its rule.
+            ResourceNotFoundError: there is no such processor.
+            ServiceQuotaExceededError: it would have too many tags.
+        """
+        await self._pipeline.call(TAG, TagRequest(resource_arn, tags))
+
+    async def untag_resource(self, resource_arn: str | StreamProcessorArn, tag_keys: Iterable[str]) -> None:
+        """Take tags away from a processor. Quota: 10 a second.
+
+        See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_UntagResource.html.
+
+        Raises:
+            InvalidRequestError: the ARN or a key breaks its rule.
+            ResourceNotFoundError: there is no such processor.
+        """
+        await self._pipeline.call(UNTAG, UntagRequest(resource_arn, tag_keys))
+
+    async def list_tags_for_resource(self, resource_arn: str | StreamProcessorArn) -> Tags:
+        """The tags of a processor, AWS's own among them. Quota: 10 a second.
+
+        See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_ListTagsForResource.html.
+
+        Raises:
+            InvalidRequestError: the ARN breaks its rule.
+            ResourceNotFoundError: there is no such processor.
+        """
+        return (await self._pipeline.call(LIST_TAGS, ListTagsRequest(resource_arn))).tags
+
+    def _must_be_here(self, processor: Processor) -> None:
+        # https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video-troubleshooting.html: AWS would accept it,
+        # and let it fail at its first start.
+        stream, region = getattr(processor, "kinesis_video_stream_arn", None), self.region
+        if stream is not None and region is not None and stream.region != region:
+            allowed = f"a stream in the client's Region, {region}"
+            raise InvalidRequestError([Fault(("kinesis_video_stream_arn",), str(stream), allowed)])

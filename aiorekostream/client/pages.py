@@ -1,0 +1,55 @@
+"""A list of processors that is both its items and its pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from aiorekostream.domain.requests import ListRequest
+from aiorekostream.errors import Fault, MalformedReplyError
+from aiorekostream.operations import LIST
+from aiorekostream.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from aiorekostream.domain.replies import StreamProcessorPage, StreamProcessorSummary
+
+__all__ = ["StreamProcessorList"]
+
+
+@attrs.frozen
+class StreamProcessorList:
+    """The processors of the account in this Region; iterate over it, or over its ``pages()``.
+
+    Nothing is asked before the iteration begins, and each iteration asks anew.
+    See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_ListStreamProcessors.html.
+    """
+
+    _pipeline: Pipeline = attrs.field(repr=False)
+    _first: ListRequest
+
+    async def __aiter__(self) -> AsyncIterator[StreamProcessorSummary]:
+        async for page in self.pages():
+            for processor in page.stream_processors:
+                yield processor
+
+    async def pages(self) -> AsyncIterator[StreamProcessorPage]:
+        """The pages, each with one call.
+
+        Raises:
+            InvalidPaginationTokenError: the token is wrong or too old.
+            MalformedReplyError: a page names itself as the next one.
+            ServiceError: the service refused for another reason.
+        """
+        request = self._first
+        while True:
+            page = await self._pipeline.call(LIST, request)
+            yield page
+            if not page.next_token:
+                return
+            if page.next_token == request.next_token:
+                fault = Fault(("NextToken",), page.next_token, "another token than the one that asked for this page")
+                raise MalformedReplyError([fault], operation=LIST.name, retry_safe=True)
+            request = attrs.evolve(request, next_token=page.next_token)

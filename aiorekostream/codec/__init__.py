@@ -1,0 +1,7 @@
+"""Values to AWS's JSON and back: the only package that knows AWS's spelling, and the home of cattrs."""
+
+from aiorekostream.codec.decode import decode
+from aiorekostream.codec.encode import encode
+from aiorekostream.codec.parse import parse_processor, parse_start
+
+__all__ = ["decode", "encode", "parse_processor", "parse_start"]

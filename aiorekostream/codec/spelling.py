@@ -1,0 +1,136 @@
+"""AWS's spelling: for each value, where in AWS's JSON each of its attributes stands.
+
+One table serves encoding, decoding, reading boto3's keyword arguments, and the paths in faults.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias
+
+from aiorekostream.domain.geometry import BoundingBox, Point, Polygon
+from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, S3Destination
+from aiorekostream.domain.replies import (
+    ConnectedHomeSettings,
+    CreatedStreamProcessor,
+    FaceSearchSettings,
+    ResourceTags,
+    StartedSession,
+    StreamProcessor,
+    StreamProcessorPage,
+    StreamProcessorSummary,
+)
+from aiorekostream.domain.requests import (
+    DeleteRequest,
+    DescribeRequest,
+    FaceSearchStart,
+    LabelDetectionStart,
+    LabelDetectionUpdate,
+    ListRequest,
+    ListTagsRequest,
+    StopRequest,
+    TagRequest,
+    UntagRequest,
+)
+from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["SPELLING", "Path"]
+
+Path: TypeAlias = tuple[str, ...]
+
+_NAME = {"name": "Name"}
+_COMMON = {
+    "kinesis_video_stream_arn": "Input.KinesisVideoStream.Arn",
+    "role_arn": "RoleArn",
+    "data_sharing_opt_in": "DataSharingPreference.OptIn",
+}
+_FACE_SEARCH_OUTPUT = {"kinesis_data_stream_arn": "Output.KinesisDataStream.Arn"}
+_LABEL_DETECTION_OUTPUT = {
+    "s3_destination": "Output.S3Destination",
+    "sns_topic_arn": "NotificationChannel.SNSTopicArn",
+    "kms_key_id": "KmsKeyId",
+    "regions_of_interest": "RegionsOfInterest",
+}
+
+_WORDS: Mapping[type, Mapping[str, str]] = {
+    # regions of interest, which name their shape, and selectors
+    Point: {"x": "X", "y": "Y"},
+    BoundingBox: {
+        "left": "BoundingBox.Left",
+        "top": "BoundingBox.Top",
+        "width": "BoundingBox.Width",
+        "height": "BoundingBox.Height",
+    },
+    Polygon: {"points": "Polygon"},
+    S3Destination: {"bucket": "Bucket", "key_prefix": "KeyPrefix"},
+    ProducerTimestamp: {"milliseconds": "KVSStreamStartSelector.ProducerTimestamp"},
+    FragmentNumber: {"value": "KVSStreamStartSelector.FragmentNumber"},
+    StopSelector: {"max_duration_in_seconds": "MaxDurationInSeconds"},
+    # requests
+    FaceSearchProcessor: {
+        **_NAME,
+        **_COMMON,
+        **_FACE_SEARCH_OUTPUT,
+        "collection_id": "Settings.FaceSearch.CollectionId",
+        "face_match_threshold": "Settings.FaceSearch.FaceMatchThreshold",
+        "tags": "Tags",
+    },
+    LabelDetectionProcessor: {
+        **_NAME,
+        **_COMMON,
+        **_LABEL_DETECTION_OUTPUT,
+        "labels": "Settings.ConnectedHome.Labels",
+        "min_confidence": "Settings.ConnectedHome.MinConfidence",
+        "tags": "Tags",
+    },
+    FaceSearchStart: _NAME,
+    LabelDetectionStart: {**_NAME, "start_selector": "StartSelector", "stop_selector": "StopSelector"},
+    StopRequest: _NAME,
+    DescribeRequest: _NAME,
+    DeleteRequest: _NAME,
+    LabelDetectionUpdate: {
+        **_NAME,
+        "labels": "SettingsForUpdate.ConnectedHomeForUpdate.Labels",
+        "min_confidence": "SettingsForUpdate.ConnectedHomeForUpdate.MinConfidence",
+        "regions_of_interest": "RegionsOfInterestForUpdate",
+        "data_sharing_opt_in": "DataSharingPreferenceForUpdate.OptIn",
+    },
+    ListRequest: {"max_results": "MaxResults", "next_token": "NextToken"},
+    TagRequest: {"resource_arn": "ResourceArn", "tags": "Tags"},
+    UntagRequest: {"resource_arn": "ResourceArn", "tag_keys": "TagKeys"},
+    ListTagsRequest: {"resource_arn": "ResourceArn"},
+    # replies
+    CreatedStreamProcessor: {"stream_processor_arn": "StreamProcessorArn"},
+    StartedSession: {"session_id": "SessionId"},
+    FaceSearchSettings: {
+        "collection_id": "FaceSearch.CollectionId",
+        "face_match_threshold": "FaceSearch.FaceMatchThreshold",
+    },
+    ConnectedHomeSettings: {"labels": "ConnectedHome.Labels", "min_confidence": "ConnectedHome.MinConfidence"},
+    StreamProcessor: {
+        **_NAME,
+        **_COMMON,
+        **_FACE_SEARCH_OUTPUT,
+        **_LABEL_DETECTION_OUTPUT,
+        "stream_processor_arn": "StreamProcessorArn",
+        "status": "Status",
+        "status_message": "StatusMessage",
+        "creation_timestamp": "CreationTimestamp",
+        "last_update_timestamp": "LastUpdateTimestamp",
+        "settings": "Settings",
+    },
+    StreamProcessorSummary: {**_NAME, "status": "Status"},
+    ResourceTags: {"tags": "Tags"},
+    StreamProcessorPage: {"stream_processors": "StreamProcessors", "next_token": "NextToken"},
+}
+
+SPELLING: Mapping[type, Mapping[str, Path]] = MappingProxyType(
+    {
+        cls: MappingProxyType({name: tuple(path.split(".")) for name, path in words.items()})
+        for cls, words in _WORDS.items()
+    }
+)
+"""For each value its attributes' paths in AWS's JSON."""

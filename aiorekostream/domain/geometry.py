@@ -1,0 +1,134 @@
+"""Shapes on a video frame: points, boxes and polygons in ratios of the frame's size.
+
+A shape is any shape, since what AWS detects may lie partly outside the frame. Which shapes may be watched is a rule of
+``regions_of_interest``.
+"""
+
+from collections.abc import Iterable
+from typing import TypeAlias, cast
+
+import attrs
+
+from aiorekostream.domain.rules import Checked, as_tuple, each, guarded, refuse
+from aiorekostream.domain.scalars import finite
+from aiorekostream.errors import Fault, InvalidRequestError
+from aiorekostream.limits import limits_in_force
+
+__all__ = ["BoundingBox", "Point", "Polygon", "RegionOfInterest", "ratio_of_frame", "regions_of_interest"]
+
+_LEAST_CORNERS = 3
+
+
+def _ratio(value: float) -> float:
+    return finite(value)
+
+
+@attrs.frozen(field_transformer=guarded)
+class Point(Checked):
+    """A place on the frame.
+
+    See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_Point.html.
+
+    Attributes:
+        x: ratio of the frame's width, from its left edge; finite.
+        y: ratio of the frame's height, from its top edge; finite.
+    """
+
+    x: float = attrs.field(converter=_ratio)
+    y: float = attrs.field(converter=_ratio)
+
+
+@attrs.frozen(kw_only=True, field_transformer=guarded)
+class BoundingBox(Checked):
+    """A rectangle on the frame.
+
+    See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_BoundingBox.html.
+
+    Attributes:
+        left: ratio of the frame's width; finite.
+        top: ratio of the frame's height; finite.
+        width: ratio of the frame's width; finite.
+        height: ratio of the frame's height; finite.
+    """
+
+    left: float = attrs.field(converter=_ratio)
+    top: float = attrs.field(converter=_ratio)
+    width: float = attrs.field(converter=_ratio)
+    height: float = attrs.field(converter=_ratio)
+
+
+def _points(value: Iterable[Point]) -> tuple[Point, ...]:
+    return tuple(each(enumerate(as_tuple(value, "a collection of points")), _point))
+
+
+def _point(value: object) -> Point:
+    if not isinstance(value, Point):
+        refuse(value, "a Point")
+    return value
+
+
+@attrs.frozen(field_transformer=guarded)
+class Polygon(Checked):
+    """An area on the frame, by its corners in order.
+
+    See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_RegionOfInterest.html.
+
+    Attributes:
+        points: the corners.
+    """
+
+    points: tuple[Point, ...] = attrs.field(converter=_points)
+
+
+RegionOfInterest: TypeAlias = BoundingBox | Polygon
+"""An area to watch: a box or a polygon, never both."""
+
+
+def regions_of_interest(value: Iterable[RegionOfInterest]) -> tuple[RegionOfInterest, ...]:
+    """The areas to watch: 0 to 10 boxes and polygons, all inside the frame.
+
+    An object counts when enough of it lies inside a region. AWS's pages disagree on how much (a fifth, or half).
+    """
+    regions = as_tuple(value, "a collection of BoundingBox and Polygon")
+    faults: list[Fault] = []
+    most = limits_in_force().max_regions_of_interest
+    if len(regions) > most:
+        faults.append(Fault((), f"{len(regions)} regions", f"at most {most} regions"))
+    try:
+        each(enumerate(regions), _region)
+    except InvalidRequestError as error:
+        faults += error.faults
+    if faults:
+        raise InvalidRequestError(faults)
+    return cast("tuple[RegionOfInterest, ...]", regions)
+
+
+def _region(value: object) -> None:
+    match value:
+        case BoundingBox():
+            faults = [*_outside(value)]
+        case Polygon(points):
+            faults = [fault.under("points", i) for i, point in enumerate(points) for fault in _outside(point)]
+            most = limits_in_force().max_polygon_points
+            if not _LEAST_CORNERS <= len(points) <= most:
+                allowed = f"a polygon of {_LEAST_CORNERS} to {most} points"
+                faults.append(Fault(("points",), f"{len(points)} points", allowed))
+        case _:
+            refuse(value, "a BoundingBox or a Polygon")
+    if faults:
+        raise InvalidRequestError(faults)
+
+
+def ratio_of_frame(value: object) -> float:
+    """A ratio that lies on the frame: 0 to 1."""
+    if not 0 <= (number := finite(value)) <= 1:
+        refuse(value, "a ratio of the frame from 0 to 1")
+    return number
+
+
+def _outside(shape: Point | BoundingBox) -> Iterable[Fault]:
+    try:
+        each(attrs.asdict(shape).items(), ratio_of_frame)
+    except InvalidRequestError as error:
+        return error.faults
+    return ()

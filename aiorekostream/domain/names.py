@@ -1,0 +1,158 @@
+"""ARNs: parsed once, aware of the partition, one class for each kind of resource that a processor names.
+
+The rules are written by hand: the API's own model admits roles and topics of the ``aws`` partition only, and refuses
+good ones of GovCloud and China.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar, Self
+
+import attrs
+
+from aiorekostream.domain.rules import refuse
+
+__all__ = ["Arn", "KinesisDataStreamArn", "KinesisVideoStreamArn", "RoleArn", "SNSTopicArn", "StreamProcessorArn"]
+
+_PARTITION = r"aws(?:-[a-z]+)*"
+_REGION = r"[a-z]{2,}(?:-[a-z]+)+-[0-9]+"
+_ACCOUNT = r"[0-9]{12}"
+_STREAM = r"[a-zA-Z0-9_.\-]"
+
+
+@attrs.frozen
+class Arn:
+    """The parts of an ARN; made by ``parse`` of one of the classes below, written by ``str``.
+
+    See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html.
+
+    Attributes:
+        partition: ``aws``, ``aws-cn``, ``aws-us-gov`` and so on.
+        region: the Region; empty where the service has none.
+        account_id: twelve digits.
+        resource: what follows, such as ``stream/front-door/1656000000000``.
+    """
+
+    _service: ClassVar[str]
+    _pattern: ClassVar[re.Pattern[str]]
+    _example: ClassVar[str]
+
+    partition: str
+    region: str
+    account_id: str
+    resource: str
+
+    def __attrs_post_init__(self) -> None:
+        if self._pattern.fullmatch(str(self)) is None:
+            refuse(str(self), f"an ARN such as {self._example}")
+
+    @classmethod
+    def parse(cls, value: str | Self) -> Self:
+        """Read an ARN of this class from text; one that is parsed already passes.
+
+        Raises:
+            InvalidRequestError: it is not an ARN of this kind.
+        """
+        if isinstance(value, cls):
+            return value
+        match = cls._pattern.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
+            refuse(value, f"an ARN such as {cls._example}")
+        return cls(*match.group("partition", "region", "account_id", "resource"))
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:{self._service}:{self.region}:{self.account_id}:{self.resource}"
+
+
+def _compiled(service: str, region: str, resource: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"arn:(?P<partition>{_PARTITION}):{service}:(?P<region>{region}):(?P<account_id>{_ACCOUNT}):"
+        rf"(?P<resource>{resource})"
+    )
+
+
+@attrs.frozen
+class KinesisVideoStreamArn(Arn):
+    """A Kinesis video stream, ``arn:aws:kinesisvideo:<region>:<account>:stream/<name>/<creation time>``.
+
+    See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_KinesisVideoStream.html.
+    """
+
+    _service = "kinesisvideo"
+    # The number at the end is the rule of Kinesis Video Streams, but Rekognition's own examples leave it out.
+    _pattern = _compiled(_service, _REGION, rf"stream/{_STREAM}{{1,256}}(?:/[0-9]+)?")
+    _example = "arn:aws:kinesisvideo:us-east-1:123456789012:stream/front-door/1656000000000"
+
+
+@attrs.frozen
+class KinesisDataStreamArn(Arn):
+    """A Kinesis data stream, ``arn:aws:kinesis:<region>:<account>:stream/<name>``.
+
+    See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_KinesisDataStream.html.
+    """
+
+    _service = "kinesis"
+    _pattern = _compiled(_service, _REGION, rf"stream/{_STREAM}{{1,128}}")
+    _example = "arn:aws:kinesis:us-east-1:123456789012:stream/faces"
+
+
+@attrs.frozen
+class SNSTopicArn(Arn):
+    """An SNS topic, ``arn:aws:sns:<region>:<account>:<name>``.
+
+    See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StreamProcessorNotificationChannel.html.
+    """
+
+    _service = "sns"
+    _pattern = _compiled(_service, _REGION, r"[a-zA-Z0-9_\-]{1,256}(?:\.fifo)?")
+    _example = "arn:aws:sns:us-east-1:123456789012:AmazonRekognitionDoors"
+
+
+@attrs.frozen
+class RoleArn(Arn):
+    """An IAM role, ``arn:aws:iam::<account>:role/<path and name>``.
+
+    See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_CreateStreamProcessor.html.
+    """
+
+    _service = "iam"
+    _pattern = _compiled(_service, "", r"role/[a-zA-Z_0-9+=,.@\-/]*[a-zA-Z_0-9+=,.@\-]")
+    _example = "arn:aws:iam::123456789012:role/Rekognition"
+
+
+@attrs.frozen
+class StreamProcessorArn(Arn):
+    """A stream processor, ``arn:aws:rekognition:<region>:<account>:streamprocessor/<name>``.
+
+    See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_TagResource.html.
+    """
+
+    _service = "rekognition"
+    _pattern = _compiled(_service, _REGION, r"streamprocessor/[a-zA-Z0-9_.\-]{1,128}")
+    _example = "arn:aws:rekognition:us-east-1:123456789012:streamprocessor/front-door"
+
+
+def kinesis_video_stream_arn(value: str | KinesisVideoStreamArn) -> KinesisVideoStreamArn:
+    """As text or parsed."""
+    return KinesisVideoStreamArn.parse(value)
+
+
+def kinesis_data_stream_arn(value: str | KinesisDataStreamArn) -> KinesisDataStreamArn:
+    """As text or parsed."""
+    return KinesisDataStreamArn.parse(value)
+
+
+def sns_topic_arn(value: str | SNSTopicArn) -> SNSTopicArn:
+    """As text or parsed."""
+    return SNSTopicArn.parse(value)
+
+
+def role_arn(value: str | RoleArn) -> RoleArn:
+    """As text or parsed."""
+    return RoleArn.parse(value)
+
+
+def stream_processor_arn(value: str | StreamProcessorArn) -> StreamProcessorArn:
+    """As text or parsed."""
+    return StreamProcessorArn.parse(value)

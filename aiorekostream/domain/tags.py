@@ -1,0 +1,97 @@
+"""Tags: an immutable mapping of text to text, and the rules for its keys and values."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
+
+from aiorekostream.domain.rules import as_mapping, as_tuple, each, refuse
+from aiorekostream.errors import Fault, InvalidRequestError
+from aiorekostream.limits import limits_in_force
+
+__all__ = ["Tags", "tag_keys", "tags"]
+
+_LONGEST_KEY = 128
+_LONGEST_VALUE = 256
+_SIGNS = frozenset("_.:/=+-@")
+_ALLOWED = "letters, digits, spaces and '_', '.', ':', '/', '=', '+', '-', '@'"
+
+
+class Tags(Mapping[str, str]):
+    """Tags of a processor: reads like a dict, never changes, and can be hashed.
+
+    They are any tags, since a processor may carry tags of AWS's own. Those that a request sends have rules: at most
+    200, keys of 1 to 128 characters that do not begin with ``aws:``, values of 0 to 256.
+    See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_TagResource.html.
+    """
+
+    __slots__ = ("_items",)
+    _items: dict[str, str]
+
+    def __init__(self, items: Mapping[str, str] | None = None) -> None:
+        self._items = {} if items is None else dict(items)
+
+    def __getitem__(self, key: str) -> str:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._items.items()))
+
+    def __repr__(self) -> str:
+        return f"Tags({self._items!r})"
+
+
+def _in_alphabet(value: str) -> bool:
+    return all(sign in _SIGNS or unicodedata.category(sign)[0] in "LZN" for sign in value)
+
+
+def _key(value: object) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= _LONGEST_KEY or not _in_alphabet(value):
+        refuse(value, f"a tag key: 1 to {_LONGEST_KEY} {_ALLOWED}")
+    if value.startswith("aws:"):
+        refuse(value, "a tag key that does not begin with 'aws:', which AWS keeps for itself")
+    return str(value)
+
+
+def _value(value: object) -> str:
+    if not isinstance(value, str) or len(value) > _LONGEST_VALUE or not _in_alphabet(value):
+        refuse(value, f"a tag value: 0 to {_LONGEST_VALUE} {_ALLOWED}")
+    return str(value)
+
+
+def tags(value: Mapping[str, str]) -> Tags:
+    """The tags that a request sends."""
+    most = limits_in_force().max_tags
+    items = as_mapping(value, "a mapping of tag keys to tag values")
+    faults: list[Fault] = []
+    if len(items) > most:
+        faults.append(Fault((), f"{len(items)} tags", f"at most {most} tags"))
+    good: dict[str, str] = {}
+    for key, text in items.items():
+        for item, check in ((key, _key), (text, _value)):
+            try:
+                check(item)
+            except InvalidRequestError as error:
+                faults += [fault.under(str(key)) for fault in error.faults]
+        good[cast("str", key)] = cast("str", text)
+    if faults:
+        raise InvalidRequestError(faults)
+    return Tags(good)
+
+
+def tag_keys(value: Iterable[str]) -> tuple[str, ...]:
+    """The keys of tags to take away: at least one, none twice."""
+    most = limits_in_force().max_tags
+    keys = each(enumerate(as_tuple(value, "a collection of tag keys")), _key)
+    if not 1 <= len(keys) <= most:
+        refuse(f"{len(keys)} keys", f"1 to {most} tag keys")
+    if len(set(keys)) < len(keys):
+        refuse(tuple(keys), "tag keys of which none comes twice")
+    return tuple(keys)

@@ -1,0 +1,365 @@
+"""Every exception that the package raises; nothing else lives here.
+
+::
+
+    RekostreamError
+    ├── InvalidRequestError             yours: the input breaks a rule; nothing was sent  (also a ValueError)
+    ├── ConfigurationError              yours: no Region, no credentials, a closed client; nothing was sent
+    └── CallError                       a call was tried and did not succeed
+        ├── MalformedReplyError         theirs: the service answered something that cannot be read
+        ├── TransportError              nobody's: the request or its answer was lost on the way
+        │   ├── ConnectError            never sent, so it is safe to send again
+        │   └── ConnectionLostError     may have been carried out
+        ├── DeadlineExceededError       the call's own deadline passed  (also a TimeoutError)
+        └── ServiceError                the service refused; one class for each code, others keep this class
+            ├── AccessDeniedError
+            ├── InternalServerError
+            ├── InvalidPaginationTokenError
+            ├── InvalidParameterError
+            ├── LimitExceededError
+            ├── ProvisionedThroughputExceededError
+            ├── ResourceInUseError
+            ├── ResourceNotFoundError
+            ├── ServiceQuotaExceededError
+            └── ThrottlingError
+
+``retry_safe`` on an error says whether sending the same call again can do harm: it is true where the call
+was certainly not carried out, or where doing it twice is the same as doing it once.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = [
+    "AccessDeniedError",
+    "CallError",
+    "ConfigurationError",
+    "ConnectError",
+    "ConnectionLostError",
+    "DeadlineExceededError",
+    "Fault",
+    "InternalServerError",
+    "InvalidPaginationTokenError",
+    "InvalidParameterError",
+    "InvalidRequestError",
+    "LimitExceededError",
+    "MalformedReplyError",
+    "ProvisionedThroughputExceededError",
+    "RekostreamError",
+    "ResourceInUseError",
+    "ResourceNotFoundError",
+    "ServiceError",
+    "ServiceQuotaExceededError",
+    "ThrottlingError",
+    "TransportError",
+]
+
+_SHOWN = 80
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+@attrs.frozen
+class Fault:
+    """One thing that is wrong with an input or a reply: where, what was found, and what is allowed.
+
+    Attributes:
+        where: the way to the value: names, and positions in lists.
+        value: what was found there.
+        allowed: what would have been right, as a phrase that completes "must be ...".
+    """
+
+    where: tuple[str | int, ...]
+    value: object
+    allowed: str
+
+    @property
+    def path(self) -> str:
+        """The way to the value as text, such as ``RegionsOfInterest[0].BoundingBox.Left``."""
+        text = ""
+        for step in self.where:
+            text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+        return text
+
+    def under(self, *steps: str | int) -> Fault:
+        """The same fault, seen from further out."""
+        return attrs.evolve(self, where=(*steps, *self.where))
+
+    def __str__(self) -> str:
+        return f"{self.path or 'value'}: must be {self.allowed}; got {_shortened(self.value)}"
+
+
+class RekostreamError(Exception):
+    """The root of every exception that this package raises on purpose."""
+
+    retry_safe: bool = False
+
+    def _arguments(self) -> dict[str, object]:
+        """The keyword arguments that make an equal exception; what pickling needs."""
+        return {}
+
+    def __reduce__(self) -> tuple[Callable[[], RekostreamError], tuple[()]]:
+        return functools.partial(type(self), *self.args, **self._arguments()), ()
+
+
+class InvalidRequestError(RekostreamError, ValueError):
+    """The input breaks a rule, so nothing was sent. The caller's to mend.
+
+    Attributes:
+        faults: every fault of the input at once, each with its path, its value and what is allowed.
+    """
+
+    faults: tuple[Fault, ...]
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(self.faults)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.faults))
+
+
+class ConfigurationError(RekostreamError):
+    """The client cannot work as it is set up: no Region, no credentials, or it is closed. Nothing was sent."""
+
+
+class CallError(RekostreamError):
+    """A call was tried and did not succeed.
+
+    Attributes:
+        operation: AWS's name of the operation.
+        attempts: how many times it was tried.
+        retry_safe: whether the same call may be made again without harm.
+        hint: what to do about it, where AWS does not say.
+    """
+
+    operation: str
+    attempts: int
+    hint: str
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str,
+        attempts: int = 1,
+        hint: str = "",
+        retry_safe: bool = False,
+    ) -> None:
+        self.operation = operation
+        self.attempts = attempts
+        self.hint = hint
+        self.retry_safe = retry_safe
+        super().__init__(message)
+
+    def _arguments(self) -> dict[str, object]:
+        return {
+            "operation": self.operation,
+            "attempts": self.attempts,
+            "hint": self.hint,
+            "retry_safe": self.retry_safe,
+        }
+
+    def _facts(self) -> list[str]:
+        return [f"attempts: {self.attempts}"] if self.attempts > 1 else []
+
+    def __str__(self) -> str:
+        facts = self._facts()
+        text = f"{self.operation}: {self.args[0]}" + (f" ({', '.join(facts)})" if facts else "")
+        return f"{text}. {self.hint}" if self.hint else text
+
+
+class MalformedReplyError(CallError):
+    """The service answered, and the answer cannot be read: the call was probably carried out.
+
+    Attributes:
+        faults: what is wrong with the answer, each with its path in AWS's spelling.
+        operation: AWS's name of the operation.
+        request_id: AWS's id of the request, when it came.
+        attempts: how many times the request was sent.
+        retry_safe: whether the same call may be made again without harm.
+    """
+
+    faults: tuple[Fault, ...]
+    request_id: str | None
+
+    def __init__(
+        self,
+        faults: Iterable[Fault],
+        *,
+        operation: str,
+        request_id: str | None = None,
+        attempts: int = 1,
+        hint: str = "",
+        retry_safe: bool = False,
+    ) -> None:
+        self.faults = tuple(faults)
+        self.request_id = request_id
+        message = "the reply cannot be read: " + "; ".join(map(str, self.faults))
+        super().__init__(message, operation=operation, attempts=attempts, hint=hint, retry_safe=retry_safe)
+        self.args = (self.faults,)
+        self._message = message
+
+    def _arguments(self) -> dict[str, object]:
+        return {**super()._arguments(), "request_id": self.request_id}
+
+    def _facts(self) -> list[str]:
+        return [*super()._facts(), *([f"request id: {self.request_id}"] if self.request_id else [])]
+
+    def __str__(self) -> str:
+        facts = self._facts()
+        return f"{self.operation}: {self._message}" + (f" ({', '.join(facts)})" if facts else "")
+
+
+class TransportError(CallError):
+    """The request or its answer was lost on the way.
+
+    Attributes:
+        operation: AWS's name of the operation.
+        attempts: how many times it was tried.
+        retry_safe: whether the same call may be made again without harm.
+    """
+
+
+class ConnectError(TransportError):
+    """No connection came about (refused, unknown host, connect timeout): the request was never sent."""
+
+
+class ConnectionLostError(TransportError):
+    """The connection broke, or no answer came in time, after the request was sent: it may have been carried out."""
+
+
+class DeadlineExceededError(CallError, TimeoutError):
+    """The call's own deadline passed. If a request was under way, it may have been carried out.
+
+    Attributes:
+        operation: AWS's name of the operation.
+        attempts: how many times it was tried.
+        deadline: the deadline that passed, in seconds from the call's beginning.
+        retry_safe: whether the same call may be made again without harm.
+    """
+
+    deadline: float
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str,
+        deadline: float,
+        attempts: int = 1,
+        hint: str = "",
+        retry_safe: bool = False,
+    ) -> None:
+        self.deadline = deadline
+        super().__init__(message, operation=operation, attempts=attempts, hint=hint, retry_safe=retry_safe)
+
+    def _arguments(self) -> dict[str, object]:
+        return {**super()._arguments(), "deadline": self.deadline}
+
+
+class ServiceError(CallError):
+    """The service refused the call. A code without a class of its own arrives as this class itself.
+
+    See https://docs.aws.amazon.com/rekognition/latest/dg/error-handling.html.
+
+    Attributes:
+        operation: AWS's name of the operation.
+        code: AWS's error code, such as ``ThrottlingException``.
+        message: AWS's own message, which AWS may leave empty.
+        request_id: AWS's id of the request, to be quoted to AWS Support.
+        http_status: the HTTP status of the answer.
+        attempts: how many times the request was sent.
+        retry_safe: whether the same call may be made again without harm.
+        hint: what to do about it, where AWS does not say.
+    """
+
+    code: str
+    message: str
+    request_id: str | None
+    http_status: int
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str,
+        code: str,
+        http_status: int,
+        request_id: str | None = None,
+        attempts: int = 1,
+        hint: str = "",
+        retry_safe: bool = False,
+    ) -> None:
+        self.code = code
+        self.message = message
+        self.http_status = http_status
+        self.request_id = request_id
+        super().__init__(message, operation=operation, attempts=attempts, hint=hint, retry_safe=retry_safe)
+
+    def _arguments(self) -> dict[str, object]:
+        return {
+            **super()._arguments(),
+            "code": self.code,
+            "http_status": self.http_status,
+            "request_id": self.request_id,
+        }
+
+    def _facts(self) -> list[str]:
+        facts = [f"HTTP {self.http_status}", *super()._facts()]
+        return [*facts, f"request id: {self.request_id}"] if self.request_id else facts
+
+    def __str__(self) -> str:
+        said = f"{self.code}: {self.message}" if self.message else f"{self.code}, without a message"
+        text = f"{self.operation}: {said} ({', '.join(self._facts())})"
+        return f"{text}. {self.hint}" if self.hint else text
+
+
+class AccessDeniedError(ServiceError):
+    """``AccessDeniedException``: the caller may not do this, or the Region does not offer it."""
+
+
+class InternalServerError(ServiceError):
+    """``InternalServerError``: the service failed; it may have carried the call out."""
+
+
+class InvalidPaginationTokenError(ServiceError):
+    """``InvalidPaginationTokenException``: the page token is wrong or too old."""
+
+
+class InvalidParameterError(ServiceError):
+    """``InvalidParameterException``: the service refused a parameter that looked right from here."""
+
+
+class LimitExceededError(ServiceError):
+    """``LimitExceededException``: a hard limit of the account, such as the number of processors."""
+
+
+class ProvisionedThroughputExceededError(ServiceError):
+    """``ProvisionedThroughputExceededException``: too many calls a second; not carried out."""
+
+
+class ResourceInUseError(ServiceError):
+    """``ResourceInUseException``: the processor's state forbids it now, or the name is taken."""
+
+
+class ResourceNotFoundError(ServiceError):
+    """``ResourceNotFoundException``: there is no such processor."""
+
+
+class ServiceQuotaExceededError(ServiceError):
+    """``ServiceQuotaExceededException``: a quota of the account on sizes or counts, such as tags."""
+
+
+class ThrottlingError(ServiceError):
+    """``ThrottlingException``: too many calls a second; not carried out."""

@@ -1,0 +1,92 @@
+"""The ten operations as data: name, request, reply, and whether a call may be sent twice."""
+
+from __future__ import annotations
+
+from types import MappingProxyType, NoneType
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+import attrs
+
+from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, Processor
+from aiorekostream.domain.replies import (
+    CreatedStreamProcessor,
+    ResourceTags,
+    StartedSession,
+    StreamProcessor,
+    StreamProcessorPage,
+)
+from aiorekostream.domain.requests import (
+    DeleteRequest,
+    DescribeRequest,
+    FaceSearchStart,
+    LabelDetectionStart,
+    LabelDetectionUpdate,
+    ListRequest,
+    ListTagsRequest,
+    StartRequest,
+    StopRequest,
+    TagRequest,
+    UntagRequest,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "CREATE",
+    "DELETE",
+    "DESCRIBE",
+    "LIST",
+    "LIST_TAGS",
+    "OPERATIONS",
+    "START",
+    "STOP",
+    "TAG",
+    "UNTAG",
+    "UPDATE",
+    "Operation",
+]
+
+_RequestT = TypeVar("_RequestT")
+_ReplyT = TypeVar("_ReplyT")
+
+
+@attrs.frozen
+class Operation(Generic[_RequestT, _ReplyT]):
+    """One operation of the service.
+
+    Attributes:
+        name: AWS's name, which is also that of its quota.
+        requests: the classes of its request.
+        reply: the class of its reply; ``NoneType`` where AWS answers nothing.
+        repeatable: whether doing it twice is the same as doing it once.
+    """
+
+    name: str
+    requests: tuple[type[_RequestT], ...]
+    reply: type[_ReplyT]
+    repeatable: bool
+
+
+CREATE: Final[Operation[Processor, CreatedStreamProcessor]] = Operation(
+    "CreateStreamProcessor", (FaceSearchProcessor, LabelDetectionProcessor), CreatedStreamProcessor, repeatable=False
+)
+START: Final[Operation[StartRequest, StartedSession]] = Operation(
+    "StartStreamProcessor", (FaceSearchStart, LabelDetectionStart), StartedSession, repeatable=False
+)
+STOP: Final = Operation("StopStreamProcessor", (StopRequest,), NoneType, repeatable=False)
+DESCRIBE: Final = Operation("DescribeStreamProcessor", (DescribeRequest,), StreamProcessor, repeatable=True)
+LIST: Final = Operation("ListStreamProcessors", (ListRequest,), StreamProcessorPage, repeatable=True)
+UPDATE: Final = Operation("UpdateStreamProcessor", (LabelDetectionUpdate,), NoneType, repeatable=False)
+DELETE: Final = Operation("DeleteStreamProcessor", (DeleteRequest,), NoneType, repeatable=False)
+TAG: Final = Operation("TagResource", (TagRequest,), NoneType, repeatable=True)
+UNTAG: Final = Operation("UntagResource", (UntagRequest,), NoneType, repeatable=True)
+LIST_TAGS: Final = Operation("ListTagsForResource", (ListTagsRequest,), ResourceTags, repeatable=True)
+
+OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = MappingProxyType(
+    {
+        operation.name: operation
+        for operation in (CREATE, START, STOP, DESCRIBE, LIST, UPDATE, DELETE, TAG, UNTAG, LIST_TAGS)
+    }
+)
+"""All of them, by AWS's name."""

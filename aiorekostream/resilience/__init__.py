@@ -1,0 +1,1 @@
+"""Whether, when and how often a call is made again."""

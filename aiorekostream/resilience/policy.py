@@ -1,0 +1,109 @@
+"""The retry policy, and tenacity, which carries it out; the only file that knows tenacity."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import attrs
+import tenacity
+
+from aiorekostream.domain.rules import Checked, guarded
+from aiorekostream.domain.scalars import finite, whole_number
+from aiorekostream.errors import Fault
+from aiorekostream.resilience.backoff import full_jitter
+from aiorekostream.resilience.verdict import worth_another_attempt
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from aiorekostream.clock import Clock
+
+__all__ = ["RetryPolicy"]
+
+_T = TypeVar("_T")
+_log = logging.getLogger("aiorekostream")
+
+
+def _attempts(value: int) -> int:
+    return whole_number(value, least=1)
+
+
+def _seconds(value: float) -> float:
+    return finite(value, least=0, most=86_400)
+
+
+@attrs.frozen(kw_only=True, field_transformer=guarded)
+class RetryPolicy(Checked):
+    """How often a call is made, and how long it waits in between: exponential with full jitter.
+
+    A call is made again only where that can do no harm and may help; see ``retry_safe`` on the errors. The call's
+    deadline holds whatever this says: an attempt that would begin after it is not waited for.
+
+    Attributes:
+        max_attempts: the most attempts, the first one included; at least 1.
+        base_delay: the longest wait after the first attempt, in seconds; it doubles with each further one.
+        max_delay: the longest wait of all, in seconds.
+
+    Raises:
+        InvalidRequestError: a field breaks its rule.
+    """
+
+    max_attempts: int = attrs.field(default=12, converter=_attempts)
+    base_delay: float = attrs.field(default=0.5, converter=_seconds)
+    max_delay: float = attrs.field(default=8.0, converter=_seconds)
+
+    def _contradictions(self) -> Iterator[Fault]:
+        if (
+            isinstance(self.base_delay, float)
+            and isinstance(self.max_delay, float)
+            and self.base_delay > self.max_delay
+        ):
+            yield Fault(("base_delay",), self.base_delay, f"at most max_delay, {self.max_delay:g}")
+
+    async def run(
+        self,
+        attempt: Callable[[int], Awaitable[_T]],
+        *,
+        clock: Clock,
+        deadline: float,
+        chance: Callable[[], float],
+    ) -> _T:
+        """Make attempts until one succeeds, none is worth making, or the next would begin after the deadline.
+
+        Args:
+            attempt: makes one attempt; it is given the attempt's number, from 1.
+            clock: tells the time and sleeps.
+            deadline: a moment of that clock.
+            chance: gives a number from 0 to 1 each time.
+
+        Raises:
+            RekostreamError: the last attempt's error.
+        """
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            return full_jitter(state.attempt_number, base=self.base_delay, cap=self.max_delay, chance=chance())
+
+        def stop(state: tenacity.RetryCallState) -> bool:
+            return state.attempt_number >= self.max_attempts or clock.now() + state.upcoming_sleep >= deadline
+
+        def tell(state: tenacity.RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            _log.debug("attempt %d failed, again in %.3f s: %s", state.attempt_number, state.upcoming_sleep, error)
+
+        retrying = tenacity.AsyncRetrying(
+            sleep=clock.sleep,
+            stop=stop,
+            wait=wait,
+            retry=tenacity.retry_if_exception(worth_another_attempt),
+            before_sleep=tell,
+            reraise=True,
+        )
+        number = 0
+
+        async def numbered() -> _T:
+            nonlocal number
+            number += 1
+            return await attempt(number)
+
+        return cast("_T", await retrying(numbered))

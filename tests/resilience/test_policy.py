@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from aiorekostream.errors import InvalidRequestError
+from aiorekostream.resilience.policy import RetryPolicy
+
+
+@pytest.mark.parametrize(
+    ("arguments", "paths"),
+    [
+        ({"max_attempts": 0}, ["max_attempts"]),
+        ({"max_attempts": True}, ["max_attempts"]),
+        ({"base_delay": -1}, ["base_delay"]),
+        ({"base_delay": math.nan, "max_delay": math.inf}, ["base_delay", "max_delay"]),
+        ({"base_delay": 9, "max_delay": 8}, ["base_delay"]),
+    ],
+)
+def test_a_policy_that_makes_no_sense_is_refused(arguments: dict[str, float], paths: list[str]) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        RetryPolicy(**arguments)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert [fault.path for fault in caught.value.faults] == paths
+
+
+def test_a_policy_is_a_value() -> None:
+    assert RetryPolicy(max_attempts=3) == RetryPolicy(max_attempts=3)
+    assert hash(RetryPolicy()) == hash(RetryPolicy())

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from aiorekostream import errors
+from aiorekostream.resilience.verdict import is_throttling, worth_another_attempt
+
+_OPERATION = "StartStreamProcessor"
+
+
+def _refusal(cls: type[errors.ServiceError], code: str, status: int = 400, *, retry_safe: bool) -> errors.ServiceError:
+    return cls("", operation=_OPERATION, code=code, http_status=status, retry_safe=retry_safe)
+
+
+_HARMLESS_AND_HOPEFUL = [
+    _refusal(errors.ThrottlingError, "ThrottlingException", retry_safe=True),
+    _refusal(errors.ThrottlingError, "ThrottlingException", 500, retry_safe=True),
+    _refusal(errors.ProvisionedThroughputExceededError, "ProvisionedThroughputExceededException", retry_safe=True),
+    _refusal(errors.ServiceError, "TooManyRequestsException", 429, retry_safe=True),
+    _refusal(errors.ServiceError, "RequestTimeoutException", 408, retry_safe=True),
+    _refusal(errors.ServiceError, "503", 503, retry_safe=True),
+    _refusal(errors.InternalServerError, "InternalServerError", 500, retry_safe=True),
+    errors.ConnectError("refused", operation=_OPERATION, retry_safe=True),
+    errors.ConnectionLostError("reset", operation=_OPERATION, retry_safe=True),
+]
+_HOPELESS = [
+    _refusal(errors.AccessDeniedError, "AccessDeniedException", retry_safe=True),
+    _refusal(errors.InvalidPaginationTokenError, "InvalidPaginationTokenException", retry_safe=True),
+    _refusal(errors.InvalidParameterError, "InvalidParameterException", retry_safe=True),
+    _refusal(errors.LimitExceededError, "LimitExceededException", retry_safe=True),
+    _refusal(errors.ResourceInUseError, "ResourceInUseException", retry_safe=True),
+    _refusal(errors.ResourceNotFoundError, "ResourceNotFoundException", retry_safe=True),
+    _refusal(errors.ServiceQuotaExceededError, "ServiceQuotaExceededException", retry_safe=True),
+    _refusal(errors.ServiceError, "UnrecognizedClientException", 403, retry_safe=True),
+    errors.InvalidRequestError([]),
+    errors.ConfigurationError("closed"),
+    errors.MalformedReplyError([], operation=_OPERATION, retry_safe=True),
+    errors.DeadlineExceededError("late", operation=_OPERATION, deadline=1, retry_safe=True),
+]
+
+
+def _name(error: errors.RekostreamError) -> str:
+    return f"{type(error).__name__}-{getattr(error, 'http_status', '')}"
+
+
+@pytest.mark.parametrize("error", _HARMLESS_AND_HOPEFUL, ids=_name)
+def test_what_passes_by_itself_and_does_no_harm_is_tried_again(error: errors.RekostreamError) -> None:
+    assert worth_another_attempt(error)
+
+
+@pytest.mark.parametrize("error", _HARMLESS_AND_HOPEFUL, ids=_name)
+def test_what_may_have_been_carried_out_is_not_tried_again(error: errors.RekostreamError) -> None:
+    error = type(error)(*error.args, **{**error._arguments(), "retry_safe": False})
+    assert not worth_another_attempt(error)
+
+
+@pytest.mark.parametrize("error", _HOPELESS, ids=_name)
+def test_what_does_not_pass_by_itself_is_not_tried_again(error: errors.RekostreamError) -> None:
+    assert not worth_another_attempt(error)
+
+
+def test_every_class_of_error_has_a_verdict_in_these_tables() -> None:
+    judged = {type(error) for error in (*_HARMLESS_AND_HOPEFUL, *_HOPELESS)}
+    bases = {errors.RekostreamError, errors.CallError, errors.TransportError}
+    assert judged == {getattr(errors, name) for name in errors.__all__ if name != "Fault"} - bases
+
+
+@pytest.mark.parametrize("code", ["LimitExceededException", "ServiceQuotaExceededException"])
+def test_a_hard_limit_is_no_throttling(code: str) -> None:
+    assert not is_throttling(_refusal(errors.ServiceError, code, retry_safe=True))
+
+
+def test_errors_of_others_are_not_tried_again() -> None:
+    assert not worth_another_attempt(ValueError("a bug"))
