@@ -1,72 +1,77 @@
 """aiorekostream: Amazon Rekognition stream processors for asyncio, in types that cannot be wrong.
 
-Everything that a service needs is here; ``aiorekostream.emulator`` stands in for AWS.
+Everything that a service needs is here; ``aiorekostream.emulator`` stands in for AWS. A name is loaded when it is first
+used: a program that only builds values never loads the client, and nothing loads aiobotocore before a client opens.
 """
 
 from __future__ import annotations
 
-from aiorekostream.client import Client, StreamProcessorList
-from aiorekostream.codec import parse_processor, parse_start
-from aiorekostream.domain.geometry import BoundingBox, Point, Polygon, RegionOfInterest
-from aiorekostream.domain.names import (
-    Arn,
-    KinesisDataStreamArn,
-    KinesisVideoStreamArn,
-    RoleArn,
-    SNSTopicArn,
-    StreamProcessorArn,
-)
-from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, Processor, S3Destination
-from aiorekostream.domain.replies import (
-    ConnectedHomeSettings,
-    CreatedStreamProcessor,
-    FaceSearchSettings,
-    Settings,
-    StartedSession,
-    StreamProcessor,
-    StreamProcessorPage,
-    StreamProcessorSummary,
-)
-from aiorekostream.domain.requests import (
-    KEEP,
-    RESET,
-    FaceSearchStart,
-    LabelDetectionStart,
-    LabelDetectionUpdate,
-    StartRequest,
-)
-from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StartSelector, StopSelector
-from aiorekostream.domain.status import Status
-from aiorekostream.domain.tags import Tags
-from aiorekostream.domain.words import Label, ProcessorKind
-from aiorekostream.errors import (
-    AccessDeniedError,
-    CallError,
-    ConfigurationError,
-    ConnectError,
-    ConnectionLostError,
-    DeadlineExceededError,
-    Fault,
-    InternalServerError,
-    InvalidPaginationTokenError,
-    InvalidParameterError,
-    InvalidRequestError,
-    LimitExceededError,
-    MalformedReplyError,
-    ProvisionedThroughputExceededError,
-    RekostreamError,
-    ResourceInUseError,
-    ResourceNotFoundError,
-    ServiceError,
-    ServiceQuotaExceededError,
-    ThrottlingError,
-    TransportError,
-)
-from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota, using_limits
-from aiorekostream.resilience.policy import RetryPolicy
-from aiorekostream.transport.memory import MemoryTransport
-from aiorekostream.transport.port import Reply, Transport
-from aiorekostream.transport.timeout import Timeout
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aiorekostream.client import Client, StreamProcessorList
+    from aiorekostream.codec import parse_processor, parse_start
+    from aiorekostream.domain.geometry import BoundingBox, Point, Polygon, RegionOfInterest
+    from aiorekostream.domain.names import (
+        Arn,
+        KinesisDataStreamArn,
+        KinesisVideoStreamArn,
+        RoleArn,
+        SNSTopicArn,
+        StreamProcessorArn,
+    )
+    from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, Processor, S3Destination
+    from aiorekostream.domain.replies import (
+        ConnectedHomeSettings,
+        CreatedStreamProcessor,
+        FaceSearchSettings,
+        Settings,
+        StartedSession,
+        StreamProcessor,
+        StreamProcessorPage,
+        StreamProcessorSummary,
+    )
+    from aiorekostream.domain.requests import (
+        KEEP,
+        RESET,
+        FaceSearchStart,
+        LabelDetectionStart,
+        LabelDetectionUpdate,
+        StartRequest,
+    )
+    from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StartSelector, StopSelector
+    from aiorekostream.domain.status import Status
+    from aiorekostream.domain.tags import Tags
+    from aiorekostream.domain.words import Label, ProcessorKind
+    from aiorekostream.errors import (
+        AccessDeniedError,
+        CallError,
+        ConfigurationError,
+        ConnectError,
+        ConnectionLostError,
+        DeadlineExceededError,
+        Fault,
+        InternalServerError,
+        InvalidPaginationTokenError,
+        InvalidParameterError,
+        InvalidRequestError,
+        LimitExceededError,
+        MalformedReplyError,
+        ProvisionedThroughputExceededError,
+        RekostreamError,
+        ResourceInUseError,
+        ResourceNotFoundError,
+        ServiceError,
+        ServiceQuotaExceededError,
+        ThrottlingError,
+        TransportError,
+    )
+    from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota, using_limits
+    from aiorekostream.resilience.policy import RetryPolicy
+    from aiorekostream.transport.memory import MemoryTransport
+    from aiorekostream.transport.port import Reply, Transport
+    from aiorekostream.transport.timeout import Timeout
 
 __version__ = "0.1.0"
 
@@ -143,7 +148,41 @@ __all__ = [
     "using_limits",
 ]
 
-# Tracebacks and reprs show the names that users type.
-for _public in [globals()[name] for name in __all__]:
-    if callable(_public):
-        _public.__module__ = __name__
+# Where the names live, the rooms that need the fewest others first.
+_ROOMS = (
+    "errors",
+    "limits",
+    "domain.words",
+    "domain.status",
+    "domain.names",
+    "domain.tags",
+    "domain.geometry",
+    "domain.selectors",
+    "domain.processors",
+    "domain.requests",
+    "domain.replies",
+    "codec",
+    "resilience.policy",
+    "transport.port",
+    "transport.timeout",
+    "transport.memory",
+    "client",
+)
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        for room in _ROOMS:
+            module = importlib.import_module(f"{__name__}.{room}")
+            if name in module.__all__:
+                found: object = getattr(module, name)
+                # Tracebacks and reprs show the name that users type.
+                if callable(found):
+                    found.__module__ = __name__
+                globals()[name] = found
+                return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -65,7 +65,10 @@ _SHOWN = 80
 
 
 def _shortened(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - whatever was given, a fault can be told (int has a limit of digits, too)
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
@@ -149,7 +152,7 @@ class CallError(RekostreamError):
 
     def __init__(
         self,
-        message: str,
+        message: object,
         *,
         operation: str,
         attempts: int = 1,
@@ -161,6 +164,9 @@ class CallError(RekostreamError):
         self.hint = hint
         self.retry_safe = retry_safe
         super().__init__(message)
+
+    def _said(self) -> str:
+        return str(self.args[0])
 
     def _arguments(self) -> dict[str, object]:
         return {
@@ -175,7 +181,7 @@ class CallError(RekostreamError):
 
     def __str__(self) -> str:
         facts = self._facts()
-        text = f"{self.operation}: {self.args[0]}" + (f" ({', '.join(facts)})" if facts else "")
+        text = f"{self.operation}: {self._said()}" + (f" ({', '.join(facts)})" if facts else "")
         return f"{text}. {self.hint}" if self.hint else text
 
 
@@ -205,20 +211,16 @@ class MalformedReplyError(CallError):
     ) -> None:
         self.faults = tuple(faults)
         self.request_id = request_id
-        message = "the reply cannot be read: " + "; ".join(map(str, self.faults))
-        super().__init__(message, operation=operation, attempts=attempts, hint=hint, retry_safe=retry_safe)
-        self.args = (self.faults,)
-        self._message = message
+        super().__init__(self.faults, operation=operation, attempts=attempts, hint=hint, retry_safe=retry_safe)
+
+    def _said(self) -> str:
+        return "the reply cannot be read: " + "; ".join(map(str, self.faults))
 
     def _arguments(self) -> dict[str, object]:
         return {**super()._arguments(), "request_id": self.request_id}
 
     def _facts(self) -> list[str]:
         return [*super()._facts(), *([f"request id: {self.request_id}"] if self.request_id else [])]
-
-    def __str__(self) -> str:
-        facts = self._facts()
-        return f"{self.operation}: {self._message}" + (f" ({', '.join(facts)})" if facts else "")
 
 
 class TransportError(CallError):
@@ -319,10 +321,8 @@ class ServiceError(CallError):
         facts = [f"HTTP {self.http_status}", *super()._facts()]
         return [*facts, f"request id: {self.request_id}"] if self.request_id else facts
 
-    def __str__(self) -> str:
-        said = f"{self.code}: {self.message}" if self.message else f"{self.code}, without a message"
-        text = f"{self.operation}: {said} ({', '.join(self._facts())})"
-        return f"{text}. {self.hint}" if self.hint else text
+    def _said(self) -> str:
+        return f"{self.code}: {self.message}" if self.message else f"{self.code}, without a message"
 
 
 class AccessDeniedError(ServiceError):

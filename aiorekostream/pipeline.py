@@ -19,12 +19,15 @@ import attrs
 
 from aiorekostream.clock import Clock, SystemClock
 from aiorekostream.codec import decode, encode
-from aiorekostream.errors import CallError, DeadlineExceededError, Fault, InvalidRequestError
+from aiorekostream.errors import CallError, DeadlineExceededError, Fault, InvalidRequestError, ServiceError
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 from aiorekostream.resilience.policy import RetryPolicy
+from aiorekostream.transport.advice import advise
 from aiorekostream.transport.port import Transport
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aiorekostream.operations import Operation
     from aiorekostream.transport.port import Reply
 
@@ -85,8 +88,20 @@ class Pipeline:
             raise self._too_late(operation, attempts) from error
         except CallError as error:
             error.attempts = attempts
+            if isinstance(error, ServiceError):
+                error.hint = self._advice(error, body)
             raise
         return decode(reply.body, operation.reply, operation=operation.name, request_id=reply.request_id)
+
+    def _advice(self, error: ServiceError, body: Mapping[str, object]) -> str:
+        return advise(
+            error.code,
+            error.message,
+            operation=error.operation,
+            region=self.transport.region,
+            body=body,
+            limits=self.limits,
+        )
 
     def _too_late(self, operation: Operation[_RequestT, _ReplyT], attempts: int) -> DeadlineExceededError:
         message = f"no answer within {self.total_timeout:g} s"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -18,6 +18,10 @@ from aiorekostream.pipeline import Pipeline
 from aiorekostream.resilience.policy import RetryPolicy
 from aiorekostream.transport.memory import MemoryTransport
 from tests.virtual_time import run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+from typing import cast
 
 _POLICY = RetryPolicy(max_attempts=4, base_delay=1, max_delay=3)
 _START = FaceSearchStart("lobby")
@@ -151,7 +155,7 @@ def test_calls_side_by_side_count_their_own_attempts() -> None:
 def test_what_is_no_request_of_the_operation_is_refused_before_anything_is_sent() -> None:
     transport = _scripted([])
     with pytest.raises(errors.InvalidRequestError, match="must be a FaceSearchStart or LabelDetectionStart"):
-        run(_pipeline(transport).call(START, {"Name": "lobby"}))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        run(_pipeline(transport).call(START, cast("FaceSearchStart", cast("object", {"Name": "lobby"}))))
     assert transport.calls == []
 
 

@@ -51,7 +51,6 @@ if TYPE_CHECKING:
 __all__ = ["Client"]
 
 
-@attrs.frozen(init=False, repr=False, eq=False)
 class Client:
     """Amazon Rekognition's stream processors in one Region of one account.
 
@@ -65,8 +64,7 @@ class Client:
     See https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video.html.
     """
 
-    _pipeline: Pipeline
-    _owns_transport: bool
+    __slots__ = ("_owns_transport", "_pipeline")
 
     def __init__(
         self,
@@ -112,10 +110,10 @@ class Client:
         elif any(argument is not None for argument in (region, endpoint_url, profile, session)):
             allowed = "given without region, endpoint_url, profile and session, which belong to AWS's own transport"
             raise InvalidRequestError([Fault(("transport",), transport, allowed)])
-        pipeline = Pipeline(
+        self._owns_transport = owned
+        self._pipeline = Pipeline(
             transport=transport, retry=retry or RetryPolicy(), total_timeout=timeout.total, limits=limits
         )
-        self.__attrs_init__(pipeline=pipeline, owns_transport=owned)
 
     async def __aenter__(self) -> Self:
         await self._pipeline.transport.open()
@@ -154,16 +152,14 @@ class Client:
         Raises:
             InvalidRequestError: the time is not a positive number.
         """
-        pipeline = self._pipeline
+        mine = self._pipeline
         view = Client.__new__(Client)
-        view.__attrs_init__(
-            pipeline=attrs.evolve(
-                pipeline,
-                retry=retry or pipeline.retry,
-                limits=limits or pipeline.limits,
-                total_timeout=pipeline.total_timeout if total_timeout is None else Timeout(total=total_timeout).total,
-            ),
-            owns_transport=False,
+        view._owns_transport = False  # noqa: SLF001 - of this very class
+        view._pipeline = attrs.evolve(  # noqa: SLF001 - the same
+            mine,
+            retry=retry or mine.retry,
+            limits=limits or mine.limits,
+            total_timeout=mine.total_timeout if total_timeout is None else Timeout(total=total_timeout).total,
         )
         return view
 

@@ -1,0 +1,1 @@
+"""What moves the bytes: a port, the transport to AWS behind it, and one for tests."""

@@ -1,0 +1,124 @@
+"""One open aiobotocore client, and one attempt at one call through it.
+
+Every call goes through the client's public methods, so that whatever else listens there (hooks of the session,
+OpenTelemetry's and X-Ray's instrumentation) hears it. Hooks of our own, on this client alone, note how far a call came
+and refuse what botocore lets pass.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import logging
+from typing import TYPE_CHECKING, cast
+
+from botocore import handlers
+
+from aiorekostream.errors import ConfigurationError, Fault, MalformedReplyError
+from aiorekostream.operations import OPERATIONS
+from aiorekostream.transport import signing
+from aiorekostream.transport.faults import Answer, Attempt, translated
+from aiorekostream.transport.port import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiobotocore.client import AioBaseClient
+
+__all__ = ["Connection"]
+
+_logger = logging.getLogger(__name__)
+
+_NOT_A_SUCCESS = 300
+
+_attempt: contextvars.ContextVar[Attempt | None] = contextvars.ContextVar("attempt", default=None)
+
+
+class Connection:
+    """A client that is open, with its connections.
+
+    Args:
+        client: an aiobotocore client for Rekognition; the connection takes it over.
+    """
+
+    def __init__(self, client: AioBaseClient) -> None:
+        self._client = client
+        self._methods = {
+            operation: getattr(client, method)
+            for method, operation in client.meta.method_to_api_mapping.items()
+            if operation in OPERATIONS
+        }
+        _take_over(client)
+
+    @property
+    def region(self) -> str:
+        """The Region that calls go to."""
+        return self._client.meta.region_name
+
+    async def send(self, operation: str, body: Mapping[str, object]) -> Reply:
+        """Send one request and read its answer; see ``Transport.send``."""
+        method = self._methods.get(operation)
+        if method is None:
+            raise ConfigurationError(f"{operation} is no operation of stream processors that botocore knows")
+        attempt = Attempt(operation, repeatable=OPERATIONS[operation].repeatable)
+        token = _attempt.set(attempt)
+        try:
+            parsed = await method(**body)
+        except Exception as error:
+            fault = translated(error, attempt)
+            _logger.debug("%s failed: %s", operation, fault)
+            if fault is error:
+                raise
+            raise fault from error
+        finally:
+            _attempt.reset(token)
+        metadata = cast("Mapping[str, object]", parsed.pop("ResponseMetadata", {}))
+        request_id = metadata.get("RequestId")
+        return Reply(parsed, request_id if isinstance(request_id, str) else None)
+
+    async def aclose(self) -> None:
+        """Close the client and its connections."""
+        await self._client.close()
+
+
+def _take_over(client: AioBaseClient) -> None:
+    events = client.meta.events
+    # With one attempt in all there is nothing to decide, and nothing to tell the service about retries.
+    events.unregister("needs-retry.rekognition", unique_id="retry-config-rekognition")
+    events.unregister("request-created", handlers.add_retry_headers)
+    events.register_last("choose-signer.rekognition", signing.choose)
+    events.register_last("before-send.rekognition", _note_sending)
+    events.register_first("before-parse.rekognition", _note_answer)
+
+
+def _note_sending(**_: object) -> None:
+    if (attempt := _attempt.get()) is not None:
+        attempt.sent = True
+
+
+def _note_answer(response_dict: Mapping[str, object], **_: object) -> None:
+    """Note that an answer came, and refuse a success that is none.
+
+    botocore reads a body that is not JSON as an empty success.
+    """
+    attempt = _attempt.get()
+    if attempt is None:
+        return
+    status = cast("int", response_dict["status_code"])
+    headers = cast("Mapping[str, str]", response_dict["headers"])
+    attempt.answer = Answer(status, headers.get("x-amzn-requestid"))
+    body = cast("bytes", response_dict["body"])
+    if status < _NOT_A_SUCCESS and body.strip() and not _is_json_object(body):
+        raise MalformedReplyError(
+            [Fault((), body[:200].decode("utf-8", "replace"), "a JSON object")],
+            operation=attempt.operation,
+            request_id=attempt.answer.request_id,
+            retry_safe=attempt.repeatable,
+        )
+
+
+def _is_json_object(body: bytes) -> bool:
+    try:
+        return isinstance(json.loads(body), dict)
+    except (ValueError, RecursionError):
+        return False

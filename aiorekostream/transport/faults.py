@@ -1,0 +1,241 @@
+"""From what went wrong to which error it is: botocore's and aiohttp's exceptions become the package's own.
+
+Nothing else translates, and nothing here moves bytes: an ``Attempt`` says how far the call came, the exception says
+what stopped it. Three rules decide whether the service may have carried the call out:
+
+- Nothing is sent before the request is signed, so whatever stops a call earlier (credentials, Region, a hook of the
+  user's) is the caller's set-up.
+- A request that found no connection was never sent: refused, unknown host, TLS, proxy, connect timeout.
+- Everything later may have been carried out, unless the service itself says that it refused.
+
+Errors are told apart by their code and never by their HTTP status: Rekognition uses 400 for nearly all of them.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from typing import cast
+
+import aiohttp
+import attrs
+from botocore import exceptions as botocore
+
+from aiorekostream import errors
+
+__all__ = ["Answer", "Attempt", "configuration_error", "service_error", "translated"]
+
+_CODES: Mapping[str, type[errors.ServiceError]] = {
+    "AccessDeniedException": errors.AccessDeniedError,
+    "InternalServerError": errors.InternalServerError,
+    "InvalidPaginationTokenException": errors.InvalidPaginationTokenError,
+    "InvalidParameterException": errors.InvalidParameterError,
+    "LimitExceededException": errors.LimitExceededError,
+    "ProvisionedThroughputExceededException": errors.ProvisionedThroughputExceededError,
+    "ResourceInUseException": errors.ResourceInUseError,
+    "ResourceNotFoundException": errors.ResourceNotFoundError,
+    "ServiceQuotaExceededException": errors.ServiceQuotaExceededError,
+    "ThrottlingException": errors.ThrottlingError,
+    # The same things in the words of AWS's front doors, which every service shares:
+    # https://docs.aws.amazon.com/rekognition/latest/APIReference/CommonErrors.html
+    "AccessDenied": errors.AccessDeniedError,
+    "InternalError": errors.InternalServerError,
+    "InternalFailure": errors.InternalServerError,
+    "InternalServerException": errors.InternalServerError,
+    "RequestLimitExceeded": errors.ThrottlingError,
+    "ServiceUnavailable": errors.InternalServerError,
+    "ServiceUnavailableException": errors.InternalServerError,
+    "Throttling": errors.ThrottlingError,
+    "ThrottledException": errors.ThrottlingError,
+    "TooManyRequestsException": errors.ThrottlingError,
+}
+
+# The one refusal of AWS's that says nothing about whether the work was done.
+_ABORTED = "RequestAbortedException"
+
+_SERVER_FAULT = 500
+_NOT_A_SUCCESS = 300
+
+_NEVER_CONNECTED = (botocore.ConnectTimeoutError, botocore.ProxyConnectionError, botocore.SSLError)
+_NEVER_CONNECTED_CAUSES = (
+    aiohttp.ClientConnectorError,  # refused, unknown host, TLS, proxy
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ServerFingerprintMismatch,
+    socket.gaierror,
+)
+# These stop the HTTP client itself before it connects: a bad address, proxy setting or certificate bundle.
+_SET_UP_CAUSES = (
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+    botocore.InvalidProxiesConfigError,
+    FileNotFoundError,
+)
+
+_LOST_IN_THE_NETWORK = (
+    aiohttp.ClientError,
+    botocore.ConnectionError,
+    botocore.HTTPClientError,
+    OSError,
+)
+
+_HELP: Mapping[type[Exception], str] = {
+    botocore.NoRegionError: (
+        "no AWS Region is set: give region=..., set AWS_DEFAULT_REGION, or name one in the profile"
+        " (botocore does not read AWS_REGION)"
+    ),
+    botocore.NoCredentialsError: (
+        "no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where"
+        " a role is attached; see https://docs.aws.amazon.com/boto3/latest/guide/credentials.html"
+    ),
+    botocore.PartialCredentialsError: "the AWS credentials are incomplete: an access key needs its secret key",
+    botocore.ProfileNotFound: (
+        "there is no such AWS profile: look at profile=..., AWS_PROFILE, AWS_CONFIG_FILE and ~/.aws/config"
+    ),
+    botocore.SSOError: "the sign-in has run out: run `aws sso login`",
+    botocore.LoginError: "the sign-in has run out: run `aws login`",
+    botocore.TokenRetrievalError: "the sign-in has run out: run `aws sso login`",
+}
+
+
+@attrs.frozen
+class Answer:
+    """What is known of an answer before its body is read.
+
+    Attributes:
+        status: the HTTP status.
+        request_id: AWS's id of the request, when it came.
+    """
+
+    status: int
+    request_id: str | None
+
+
+@attrs.define
+class Attempt:
+    """How far one attempt at a call has come.
+
+    Attributes:
+        operation: AWS's name of the operation.
+        repeatable: whether doing it twice is the same as doing it once.
+        sent: whether the signed request was handed to the HTTP client.
+        answer: the answer, once one has come.
+    """
+
+    operation: str
+    repeatable: bool
+    sent: bool = False
+    answer: Answer | None = None
+
+
+def translated(error: Exception, attempt: Attempt) -> errors.RekostreamError:
+    """The error of this package that an exception of an attempt means."""
+    if isinstance(error, errors.RekostreamError):
+        return error
+    if isinstance(error, botocore.ClientError):
+        # While the request is signed, credentials may call STS or SSO: their refusals are none of this operation's.
+        is_ours = error.operation_name == attempt.operation
+        return service_error(error.response, attempt) if is_ours else configuration_error(error)
+    cause = _cause(error)
+    if isinstance(error, _NEVER_CONNECTED) or isinstance(cause, _NEVER_CONNECTED_CAUSES):
+        return errors.ConnectError(_said(cause), operation=attempt.operation, retry_safe=True)
+    if not attempt.sent:
+        return _stopped_before_sending(error, attempt)
+    return _stopped_after_sending(error, attempt)
+
+
+def configuration_error(error: Exception) -> errors.ConfigurationError:
+    """The same as the set-up's fault, with what to do about it where that is known."""
+    for kind, text in _HELP.items():
+        if isinstance(error, kind):
+            return errors.ConfigurationError(f"{text} ({error})")
+    return errors.ConfigurationError(f"the AWS client cannot work as it is set up: {_said(error)}")
+
+
+def service_error(response: Mapping[str, object], attempt: Attempt) -> errors.ServiceError:
+    """The error that botocore's parsed error response describes."""
+    error = _mapping(response.get("Error"))
+    metadata = _mapping(response.get("ResponseMetadata"))
+    headers = _mapping(metadata.get("HTTPHeaders"))
+    status = metadata.get("HTTPStatusCode")
+    request_id = metadata.get("RequestId") or headers.get("x-amzn-requestid")
+    return _service_error(
+        _code(error.get("Code"), headers.get("x-amzn-errortype")),
+        _text(error.get("Message")),
+        attempt,
+        Answer(status if isinstance(status, int) else 0, _text(request_id) or None),
+    )
+
+
+def _service_error(code: str, message: str, attempt: Attempt, answer: Answer) -> errors.ServiceError:
+    kind = _CODES.get(code, errors.ServiceError)
+    return kind(
+        message,
+        operation=attempt.operation,
+        code=code,
+        http_status=answer.status,
+        request_id=answer.request_id,
+        retry_safe=attempt.repeatable or _was_refused(kind, code, answer.status),
+    )
+
+
+def _was_refused(kind: type[errors.ServiceError], code: str, status: int) -> bool:
+    """Whether the call was certainly not carried out."""
+    if code == _ABORTED or kind is errors.InternalServerError:
+        return False
+    # A code without a class: only here has the status a say, for there is nothing else to go by.
+    return kind is not errors.ServiceError or 0 < status < _SERVER_FAULT
+
+
+def _stopped_before_sending(error: Exception, attempt: Attempt) -> errors.RekostreamError:
+    if isinstance(error, botocore.ParamValidationError):
+        return errors.InvalidRequestError([errors.Fault((), str(error), f"parameters of {attempt.operation}")])
+    if isinstance(error, _LOST_IN_THE_NETWORK) and not isinstance(_cause(error), FileNotFoundError):
+        text = f"the credentials could not be fetched: {_said(_cause(error))}"
+        return errors.ConnectError(text, operation=attempt.operation, retry_safe=True)
+    return configuration_error(error)
+
+
+def _stopped_after_sending(error: Exception, attempt: Attempt) -> errors.RekostreamError:
+    cause, answer = _cause(error), attempt.answer
+    if isinstance(cause, _SET_UP_CAUSES) and not isinstance(cause, aiohttp.RedirectClientError):
+        return configuration_error(cause)
+    if answer is None or isinstance(error, _LOST_IN_THE_NETWORK):
+        return errors.ConnectionLostError(_said(cause), operation=attempt.operation, retry_safe=attempt.repeatable)
+    if answer.status >= _NOT_A_SUCCESS:
+        return _service_error(str(answer.status), "", attempt, answer)
+    return errors.MalformedReplyError(
+        [errors.Fault((), _said(error), f"the reply of {attempt.operation}")],
+        operation=attempt.operation,
+        request_id=answer.request_id,
+        retry_safe=attempt.repeatable,
+    )
+
+
+def _cause(error: Exception) -> Exception:
+    """What aiobotocore wrapped: botocore's errors keep it as the ``error`` that their message was formatted with."""
+    kwargs = _mapping(getattr(error, "kwargs", None))
+    inner = kwargs.get("error")
+    return inner if isinstance(inner, Exception) else error
+
+
+def _code(code: object, header: object) -> str:
+    """The plain word of a code that may look like ``namespace#Code:http://...``."""
+    text = _text(code)
+    if text.isdigit() and header:
+        # botocore reads the code from the body alone and falls back to the status.
+        text = _text(header)
+    return text.partition(":")[0].rpartition("#")[2]
+
+
+def _said(error: Exception) -> str:
+    name = type(error).__name__
+    return f"{name}: {error}" if str(error) else name
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}

@@ -1,0 +1,70 @@
+"""A transport without a network, for tests."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+
+import attrs
+
+from aiorekostream.errors import ConfigurationError
+from aiorekostream.transport.port import Reply
+
+__all__ = ["Answer", "Handler", "MemoryTransport"]
+
+Answer = Mapping[str, object] | Exception
+"""What a handler answers: the members of the reply in AWS's spelling, or an error to raise."""
+
+Handler = Callable[[str, Mapping[str, object]], Answer | Awaitable[Answer]]
+"""A function, plain or ``async``, of the operation's name and the request's members in AWS's spelling."""
+
+
+@attrs.define
+class MemoryTransport:
+    """Answers every call from a function, and remembers the calls.
+
+    An exception that the handler answers or raises is raised to the caller as it is.
+
+    Example::
+
+        transport = MemoryTransport(lambda operation, body: {"SessionId": "session-1"})
+
+    Attributes:
+        handler: the function that answers.
+        region: the Region that the transport says it calls.
+        calls: every call so far: the operation's name and the request's members.
+        closed: whether ``aclose`` was called.
+    """
+
+    handler: Handler
+    region: str | None = attrs.field(default="us-east-1", kw_only=True)
+    calls: list[tuple[str, Mapping[str, object]]] = attrs.field(factory=list, init=False)
+    closed: bool = attrs.field(default=False, init=False)
+
+    async def open(self) -> None:
+        """Be ready.
+
+        Raises:
+            ConfigurationError: the transport is closed.
+        """
+        if self.closed:
+            raise ConfigurationError("the transport is closed: make another one")
+
+    async def send(self, operation: str, body: Mapping[str, object]) -> Reply:
+        """Ask the handler.
+
+        Raises:
+            ConfigurationError: the transport is closed.
+        """
+        await self.open()
+        self.calls.append((operation, body))
+        answer = self.handler(operation, body)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        if isinstance(answer, Exception):
+            raise answer
+        return Reply(answer, f"memory-{len(self.calls)}")
+
+    async def aclose(self) -> None:
+        """Take no more calls; a second time does nothing."""
+        self.closed = True

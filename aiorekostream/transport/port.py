@@ -1,0 +1,58 @@
+"""The port: what the pipeline asks of whatever moves the bytes."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import attrs
+
+__all__ = ["Reply", "Transport"]
+
+
+@attrs.frozen
+class Reply:
+    """An answer of the service that is not an error.
+
+    Attributes:
+        body: the members of the answer in AWS's spelling; timestamps as aware ``datetime``.
+        request_id: AWS's id of the request, when it came.
+    """
+
+    body: Mapping[str, object]
+    request_id: str | None = None
+
+
+class Transport(Protocol):
+    """One attempt at one call: it sends once, never repeats, and has no deadline but its own socket timeouts."""
+
+    @property
+    def region(self) -> str | None:
+        """The Region that calls go to, when it is known."""
+        ...
+
+    async def open(self) -> None:
+        """Open the connections, if they are not open yet; sending does it too.
+
+        Raises:
+            ConfigurationError: no Region, a profile that does not exist, or the transport is closed.
+        """
+        ...
+
+    async def send(self, operation: str, body: Mapping[str, object]) -> Reply:
+        """Send one request and read its answer.
+
+        Args:
+            operation: AWS's name of the operation, such as ``StartStreamProcessor``.
+            body: the members of the request in AWS's spelling.
+
+        Raises:
+            ServiceError: the service answered with an error.
+            ConnectError: the request was never sent.
+            ConnectionLostError: the request was sent and no answer came back.
+            MalformedReplyError: what came back is no answer of this service.
+            ConfigurationError: no Region, no credentials, or the transport is closed.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections; a second time does nothing."""
+        ...

@@ -1,0 +1,148 @@
+"""What one StartStreamProcessor costs in CPU: ours against a bare aiobotocore client with its defaults.
+
+    python bench/call_cpu.py [rounds] [calls a round]
+
+The server is another process on loopback, so that only the caller's own work is counted. The ways to call take turns
+within one run; what counts is the ratio of their medians.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import IO, cast
+
+from aiobotocore.session import AioSession
+
+import aiorekostream as rks
+from aiorekostream.transport.aws import AwsTransport
+
+Call = Callable[[], Awaitable[object]]
+
+_MOMENT_MS = 1_763_892_000_000
+_REQUEST: Mapping[str, object] = {
+    "Name": "front-door",
+    "StartSelector": {"KVSStreamStartSelector": {"ProducerTimestamp": _MOMENT_MS}},
+    "StopSelector": {"MaxDurationInSeconds": 30},
+}
+_ANSWER = b'{"SessionId":"0c3f2f3e-7a60-4b6b-9a55-8a2f9d6d1d5b"}'
+_ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+class _Server(asyncio.Protocol):
+    """Answers every request alike, with as little work as possible."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.WriteTransport", transport)
+        self._received = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, blank, rest = self._received.partition(b"\r\n\r\n")
+        length = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
+        if blank and len(rest) >= int(length):
+            self._received = b""
+            self._transport.write(
+                b"HTTP/1.1 200 OK\r\nx-amzn-RequestId: 6f1c8e9c-0d57-4e8b-9f2b-1f5d0e5f6a77\r\n"
+                b"Content-Type: application/x-amz-json-1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(_ANSWER), _ANSWER)
+            )
+
+
+async def _serve() -> None:
+    server = await asyncio.get_running_loop().create_server(_Server, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+@contextlib.asynccontextmanager
+async def bare(url: str) -> AsyncGenerator[Call]:
+    """An aiobotocore client as most programs have it."""
+    async with AioSession().create_client("rekognition", endpoint_url=url) as client:
+
+        async def call() -> object:
+            return await client.start_stream_processor(**_REQUEST)
+
+        yield call
+
+
+@contextlib.asynccontextmanager
+async def transport(url: str) -> AsyncGenerator[Call]:
+    """Our transport alone."""
+    async with AwsTransport(endpoint_url=url) as aws:
+
+        async def call() -> object:
+            return await aws.send("StartStreamProcessor", _REQUEST)
+
+        yield call
+
+
+@contextlib.asynccontextmanager
+async def client(url: str) -> AsyncGenerator[Call]:
+    """The whole client: from a value to a value."""
+    async with rks.Client(endpoint_url=url) as whole:
+
+        async def call() -> object:
+            return await whole.start_stream_processor(
+                rks.LabelDetectionStart(
+                    name="front-door",
+                    start_selector=rks.ProducerTimestamp(_MOMENT_MS),
+                    stop_selector=rks.StopSelector(max_duration_in_seconds=30),
+                )
+            )
+
+        yield call
+
+
+WAYS = (bare, transport, client)
+
+
+async def measure(url: str, rounds: int, calls: int) -> dict[str, list[float]]:
+    """Microseconds of CPU for a call, a figure for each round, by the way of calling."""
+    found: dict[str, list[float]] = {}
+    async with contextlib.AsyncExitStack() as stack:
+        ways = {way.__name__: await stack.enter_async_context(way(url)) for way in WAYS}
+        for number in range(rounds + 1):
+            for name, call in ways.items():
+                began = time.process_time()
+                for _ in range(calls):
+                    await call()
+                if number:  # the first round warms up
+                    found.setdefault(name, []).append((time.process_time() - began) / calls * 1e6)
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    if sys.argv[1:] == ["serve"]:
+        asyncio.run(_serve())
+        return
+    rounds, calls = (*map(int, sys.argv[1:]), *(15, 150)[len(sys.argv) - 1 :])
+    os.environ.update(_ENVIRONMENT)
+    with subprocess.Popen([sys.executable, __file__, "serve"], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            port = int(cast("IO[str]", server.stdout).readline())
+            found = asyncio.run(measure(f"http://127.0.0.1:{port}", rounds, calls))
+        finally:
+            server.terminate()
+    print(f"CPU of one StartStreamProcessor, medians of {rounds} rounds of {calls} calls, ways taking turns")
+    base = statistics.median(found["bare"])
+    for name, figures in found.items():
+        median = statistics.median(figures)
+        print(f"{name:10}{median:7.0f} us   {median / base:.2f} of bare   ({min(figures):.0f} to {max(figures):.0f})")
+
+
+if __name__ == "__main__":
+    main()

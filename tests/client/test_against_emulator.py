@@ -1,0 +1,229 @@
+"""The client and the emulator, over real HTTP: two opinions on every key."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+import aiorekostream as rks
+from aiorekostream import emulator as emulated
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+_REGION = "us-east-1"
+_NOW = rks.ProducerTimestamp(1_700_000_000_000)
+_PATIENT = rks.RetryPolicy(max_attempts=8, base_delay=0.001, max_delay=0.01)
+
+
+def _label_detection(name: str) -> rks.LabelDetectionProcessor:
+    return rks.LabelDetectionProcessor(
+        name=name,
+        kinesis_video_stream_arn=f"arn:aws:kinesisvideo:{_REGION}:123456789012:stream/{name}/1656000000000",
+        role_arn="arn:aws:iam::123456789012:role/rekognition",
+        labels=["PERSON", "PET"],
+        s3_destination=rks.S3Destination("pictures", "doors"),
+        sns_topic_arn=f"arn:aws:sns:{_REGION}:123456789012:doors",
+        min_confidence=62.5,
+        kms_key_id="alias/doors",
+        regions_of_interest=[
+            rks.BoundingBox(left=0.25, top=0, width=0.5, height=1),
+            rks.Polygon([rks.Point(0, 0), rks.Point(1, 0), rks.Point(0.5, 0.5)]),
+        ],
+        data_sharing_opt_in=False,
+        tags={"site": "north"},
+    )
+
+
+def _face_search(name: str) -> rks.FaceSearchProcessor:
+    return rks.FaceSearchProcessor(
+        name=name,
+        kinesis_video_stream_arn=f"arn:aws:kinesisvideo:{_REGION}:123456789012:stream/{name}/1656000000000",
+        kinesis_data_stream_arn=f"arn:aws:kinesis:{_REGION}:123456789012:stream/{name}",
+        role_arn="arn:aws:iam::123456789012:role/rekognition",
+        collection_id="staff",
+        face_match_threshold=70,
+    )
+
+
+def _start(name: str, seconds: int = 30) -> rks.LabelDetectionStart:
+    return rks.LabelDetectionStart(name=name, start_selector=_NOW, stop_selector=rks.StopSelector(seconds))
+
+
+@pytest.fixture
+async def clock() -> emulated.ManualClock:
+    return emulated.ManualClock()
+
+
+@pytest.fixture
+async def emulator(clock: emulated.ManualClock) -> AsyncIterator[emulated.Emulator]:
+    async with emulated.Emulator(clock=clock, check_answers=True) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(emulator: emulated.Emulator) -> AsyncIterator[rks.Client]:
+    async with rks.Client(region=_REGION, endpoint_url=emulator.url, retry=_PATIENT) as opened:
+        yield opened
+
+
+async def test_a_label_detection_lives_its_life(client: rks.Client, clock: emulated.ManualClock) -> None:
+    asked = _label_detection("front-door")
+    created = await client.create_stream_processor(asked)
+    found = await client.describe_stream_processor("front-door")
+    assert found.stream_processor_arn == created.stream_processor_arn
+    assert found.kind is rks.ProcessorKind.LABEL_DETECTION
+    assert (found.status, found.status_message) == (rks.Status.STOPPED, None)
+    assert found.kinesis_video_stream_arn == str(asked.kinesis_video_stream_arn)
+    assert found.settings == rks.ConnectedHomeSettings(asked.labels, asked.min_confidence)
+    assert found.s3_destination == asked.s3_destination
+    assert found.sns_topic_arn == str(asked.sns_topic_arn)
+    assert found.role_arn == str(asked.role_arn)
+    assert found.kms_key_id == asked.kms_key_id
+    assert found.regions_of_interest == asked.regions_of_interest
+    assert found.data_sharing_opt_in is False
+    assert found.creation_timestamp is not None
+    assert found.creation_timestamp.timestamp() == clock.now()
+    assert await client.list_tags_for_resource(created.stream_processor_arn) == {"site": "north"}
+
+    session = await client.start_stream_processor(_start("front-door", 30))
+    assert session.session_id
+    clock.advance(29)
+    assert (await client.describe_stream_processor("front-door")).status is rks.Status.STARTING
+    clock.advance(2)
+    assert (await client.describe_stream_processor("front-door")).status is rks.Status.STOPPED
+
+    await client.update_stream_processor(
+        rks.LabelDetectionUpdate(
+            name="front-door", labels=[rks.Label.PACKAGE], min_confidence=rks.RESET, regions_of_interest=rks.RESET
+        )
+    )
+    assert (await client.describe_stream_processor("front-door")).status is rks.Status.UPDATING
+    clock.advance(5)
+    changed = await client.describe_stream_processor("front-door")
+    assert (changed.status, changed.regions_of_interest) == (rks.Status.STOPPED, ())
+    assert isinstance(changed.settings, rks.ConnectedHomeSettings)
+    assert changed.settings.labels == (rks.Label.PACKAGE,)
+
+    await client.delete_stream_processor("front-door")
+    clock.advance(10)
+    with pytest.raises(rks.ResourceNotFoundError):
+        await client.describe_stream_processor("front-door")
+
+
+async def test_a_face_search_lives_its_life(client: rks.Client, clock: emulated.ManualClock) -> None:
+    await client.create_stream_processor(_face_search("lobby"))
+    await client.start_stream_processor(rks.FaceSearchStart("lobby"))
+    assert (await client.describe_stream_processor("lobby")).status is rks.Status.STARTING
+    clock.advance(5)
+    found = await client.describe_stream_processor("lobby")
+    assert found.status is rks.Status.RUNNING
+    # AWS raises a threshold below 80 to 80.
+    assert found.settings == rks.FaceSearchSettings("staff", 80)
+    await client.stop_stream_processor("lobby")
+    clock.advance(5)
+    assert (await client.describe_stream_processor("lobby")).status is rks.Status.STOPPED
+
+
+async def test_tags_come_and_go(client: rks.Client) -> None:
+    arn = (await client.create_stream_processor(_label_detection("front-door"))).stream_processor_arn
+    await client.tag_resource(arn, {"owner": "Zoë", "floor": "1"})
+    await client.untag_resource(arn, ["site"])
+    assert await client.list_tags_for_resource(arn) == {"owner": "Zoë", "floor": "1"}
+
+
+async def test_all_pages_of_a_list_are_read(client: rks.Client, clock: emulated.ManualClock) -> None:
+    for n in range(7):
+        await client.create_stream_processor(_label_detection(f"door-{n}"))
+    clock.advance(10)
+    pages = [len(page.stream_processors) async for page in client.list_stream_processors(max_results=3).pages()]
+    assert pages == [3, 3, 1]
+    clock.advance(1)  # five pages a second are the quota
+    names = {item.name async for item in client.list_stream_processors(max_results=2)}
+    assert names == {f"door-{n}" for n in range(7)}
+
+
+async def test_a_bad_role_shows_after_the_start(clock: emulated.ManualClock) -> None:
+    role = str(_label_detection("x").role_arn)
+    surroundings = emulated.Surroundings(denied_roles=frozenset({role}))
+    async with (
+        emulated.Emulator(clock=clock, surroundings=surroundings) as emulator,
+        rks.Client(region=_REGION, endpoint_url=emulator.url) as client,
+    ):
+        await client.create_stream_processor(_label_detection("front-door"))
+        await client.start_stream_processor(_start("front-door"))
+        clock.advance(5)
+        found = await client.describe_stream_processor("front-door")
+    assert (found.status, found.status_message) == (rks.Status.FAILED, "Access denied to Role")
+
+
+async def test_a_start_above_the_quota_is_sent_again_until_the_quota_allows(
+    client: rks.Client, emulator: emulated.Emulator
+) -> None:
+    await client.create_stream_processor(_label_detection("front-door"))
+    emulator.script(emulated.Throttle(operation="StartStreamProcessor", times=3))
+    assert (await client.start_stream_processor(_start("front-door"))).session_id
+    assert [call.operation for call in emulator.calls].count("StartStreamProcessor") == 4
+
+
+async def test_a_lost_answer_is_not_asked_for_by_starting_again(
+    client: rks.Client, emulator: emulated.Emulator
+) -> None:
+    await client.create_stream_processor(_label_detection("front-door"))
+    emulator.script(emulated.ResetAfter(operation="StartStreamProcessor"))
+    with pytest.raises(rks.ConnectionLostError) as caught:
+        await client.start_stream_processor(_start("front-door"))
+    assert not caught.value.retry_safe
+    assert [call.operation for call in emulator.calls].count("StartStreamProcessor") == 1
+    assert (await client.describe_stream_processor("front-door")).status is rks.Status.STARTING
+
+
+async def test_a_question_whose_answer_was_lost_is_asked_again(client: rks.Client, emulator: emulated.Emulator) -> None:
+    await client.create_stream_processor(_label_detection("front-door"))
+    emulator.script(emulated.ResetAfter(operation="DescribeStreamProcessor"))
+    assert (await client.describe_stream_processor("front-door")).status is rks.Status.STOPPED
+
+
+async def test_a_page_of_html_is_no_success(client: rks.Client, emulator: emulated.Emulator) -> None:
+    await client.create_stream_processor(_label_detection("front-door"))
+    emulator.script(emulated.Garble(operation="DeleteStreamProcessor"))
+    with pytest.raises(rks.MalformedReplyError):
+        await client.delete_stream_processor("front-door")
+
+
+async def test_a_server_that_hangs_ends_the_call_by_its_deadline(
+    client: rks.Client, emulator: emulated.Emulator
+) -> None:
+    emulator.script(emulated.Hang())
+    with pytest.raises(rks.DeadlineExceededError):
+        await client.with_options(total_timeout=0.2).describe_stream_processor("front-door")
+
+
+async def test_a_blank_denial_in_a_region_without_the_kind_says_where_the_kind_is(emulator: emulated.Emulator) -> None:
+    async with rks.Client(region="ap-northeast-1", endpoint_url=emulator.url) as client:
+        there = rks.LabelDetectionProcessor(
+            name="front-door",
+            kinesis_video_stream_arn="arn:aws:kinesisvideo:ap-northeast-1:123456789012:stream/front-door/1",
+            role_arn="arn:aws:iam::123456789012:role/rekognition",
+            labels=["ALL"],
+            s3_destination=rks.S3Destination("pictures"),
+            sns_topic_arn="arn:aws:sns:ap-northeast-1:123456789012:doors",
+        )
+        with pytest.raises(rks.AccessDeniedError) as caught:
+            await client.create_stream_processor(there)
+    assert caught.value.message == ""
+    assert "us-west-2" in caught.value.hint
+    assert caught.value.hint in str(caught.value)
+
+
+async def test_two_hundred_cameras_at_once_all_get_a_session_where_there_is_no_quota() -> None:
+    async with (
+        emulated.Emulator(quotas=False) as emulator,
+        rks.Client(region=_REGION, endpoint_url=emulator.url, max_connections=200) as client,
+    ):
+        names = [f"camera-{n}" for n in range(200)]
+        await asyncio.gather(*(client.create_stream_processor(_label_detection(name)) for name in names))
+        sessions = await asyncio.gather(*(client.start_stream_processor(_start(name)) for name in names))
+    assert len({session.session_id for session in sessions}) == 200

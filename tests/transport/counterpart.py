@@ -1,0 +1,119 @@
+"""A server on loopback that stands in for Rekognition and misbehaves to order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+
+import attrs
+
+REQUEST_ID = "6f1c8e9c-0d57-4e8b-9f2b-1f5d0e5f6a77"
+
+
+@attrs.frozen
+class Request:
+    """One HTTP request that was read whole."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def operation(self) -> str:
+        return self.headers["x-amz-target"].partition(".")[2]
+
+    @property
+    def members(self) -> object:
+        return json.loads(self.body)
+
+
+@attrs.frozen
+class Answer:
+    """Bytes to write; ``None`` breaks the connection off instead."""
+
+    data: bytes | None
+    close: bool = False
+
+
+Script = Callable[[Request], Answer | Awaitable[Answer]]
+
+
+def http(
+    body: bytes = b"{}", *, status: int = 200, headers: Mapping[str, str] | None = None, close: bool = False
+) -> Answer:
+    fields = {
+        "x-amzn-RequestId": REQUEST_ID,
+        "Content-Type": "application/x-amz-json-1.1",
+        "Content-Length": str(len(body)),
+    } | dict(headers or {})
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return Answer(f"HTTP/1.1 {status} Whatever\r\n{head}\r\n".encode() + body, close)
+
+
+def error(code: str, message: str | None = None, *, status: int = 400) -> Answer:
+    members = {"__type": code} if message is None else {"__type": code, "Message": message}
+    return http(json.dumps(members).encode(), status=status)
+
+
+RESET = Answer(None)
+
+
+@attrs.define
+class Counterpart:
+    """What was asked so far, and what will be answered."""
+
+    script: Script = lambda _: http()
+    accepts: bool = True
+    connections: int = 0
+    requests: list[Request] = attrs.field(factory=list)
+    url: str = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while self.accepts:
+                request = await _read(reader)
+                self.requests.append(request)
+                answer = self.script(request)
+                if inspect.isawaitable(answer):
+                    answer = await answer
+                if answer.data is None:
+                    break
+                writer.write(answer.data)
+                await writer.drain()
+                if answer.close:
+                    writer.close()
+                    return
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        writer.transport.abort()
+
+
+async def _read(reader: asyncio.StreamReader) -> Request:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    lines = [line.partition(":") for line in head.split("\r\n")[1:] if line]
+    headers = {name.lower(): value.strip() for name, _, value in lines}
+    return Request(headers, await reader.readexactly(int(headers["content-length"])))
+
+
+@contextlib.asynccontextmanager
+async def serving(script: Script | None = None) -> AsyncGenerator[Counterpart]:
+    counterpart = Counterpart() if script is None else Counterpart(script)
+    running: set[asyncio.Task[None]] = set()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(counterpart.serve(reader, writer))
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    counterpart.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield counterpart
+    finally:
+        server.close()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running)

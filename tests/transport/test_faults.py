@@ -1,0 +1,255 @@
+"""Every exception of botocore's and aiohttp's becomes one of ours, and none claims more than is known."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import socket
+import string
+import types
+from typing import TYPE_CHECKING, cast
+
+import aiohttp
+import botocore.exceptions
+import botocore.session
+import pytest
+
+from aiorekostream import errors
+from aiorekostream.operations import OPERATIONS
+from aiorekostream.transport.faults import Answer, Attempt, configuration_error, service_error, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from botocore.model import ServiceModel
+
+START = "StartStreamProcessor"
+STAGES = {
+    "before it was sent": Attempt(START, repeatable=False),
+    "after it was sent": Attempt(START, repeatable=False, sent=True),
+    "after a success": Attempt(START, repeatable=False, sent=True, answer=Answer(200, "request-1")),
+    "after a failure": Attempt(START, repeatable=False, sent=True, answer=Answer(502, "request-1")),
+}
+
+
+_PLACE = types.SimpleNamespace(host="x", port=1, ssl=True, is_ssl=False, real_url="http://x")
+_ARGUMENTS: tuple[tuple[object, ...], ...] = (
+    (_PLACE, OSError(111, "refused")),  # the connector's errors
+    (_PLACE, ()),  # an answer's errors
+    (b"expected", b"got", "x", 1),  # a wrong fingerprint
+    ("x",),
+    (1, "x"),
+    (),
+)
+
+
+def _built(kind: type[Exception]) -> Exception:
+    for arguments in _ARGUMENTS:
+        with contextlib.suppress(TypeError, AttributeError):
+            error = kind(*arguments)
+            str(error)
+            return error
+    pytest.fail(f"how is {kind} built?")
+
+
+def _of_botocore() -> Iterator[Exception]:
+    for _, kind in inspect.getmembers(botocore.exceptions, inspect.isclass):
+        if issubclass(kind, botocore.exceptions.ClientError):
+            yield kind({"Error": {"Code": "ThrottlingException"}}, START)
+        elif issubclass(kind, Exception) and "fmt" in dir(kind):
+            fields = {
+                name
+                for _, name, _, _ in string.Formatter().parse(cast("type[botocore.exceptions.BotoCoreError]", kind).fmt)
+                if name
+            }
+            required = {
+                parameter.name
+                for parameter in inspect.signature(kind).parameters.values()
+                if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.default is parameter.empty
+            }
+            yield kind(**dict.fromkeys(fields | required, "x"))
+        elif issubclass(kind, Exception) and not issubclass(kind, Warning):
+            yield _built(kind)
+
+
+def _of_aiohttp() -> Iterator[Exception]:
+    for _, kind in inspect.getmembers(aiohttp, inspect.isclass):
+        if issubclass(kind, Exception) and not issubclass(kind, Warning):
+            yield _built(kind)
+
+
+def _wrapped(error: Exception) -> Iterator[Exception]:
+    yield error
+    yield botocore.exceptions.HTTPClientError(error=error)
+    yield botocore.exceptions.EndpointConnectionError(endpoint_url="http://x", error=error)
+
+
+_FOREIGN = [
+    *_of_botocore(),
+    *_of_aiohttp(),
+    OSError(104, "reset"),
+    TimeoutError(),
+    socket.gaierror(-2, "x"),
+    KeyError("x"),
+]
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+@pytest.mark.parametrize("foreign", _FOREIGN, ids=lambda error: f"{type(error).__module__}.{type(error).__name__}")
+def test_nothing_foreign_comes_through(foreign: Exception, stage: Attempt) -> None:
+    for error in _wrapped(foreign):
+        fault = translated(error, stage)
+        assert isinstance(fault, errors.RekostreamError)
+        assert str(fault)
+        if stage.answer is not None and not isinstance(fault, errors.ServiceError | errors.ConnectError):
+            assert not fault.retry_safe
+
+
+@pytest.mark.parametrize("foreign", _FOREIGN, ids=lambda error: f"{type(error).__module__}.{type(error).__name__}")
+def test_only_what_never_connected_and_what_was_refused_may_be_sent_again(foreign: Exception) -> None:
+    fault = translated(foreign, STAGES["after it was sent"])
+    if fault.retry_safe:
+        assert isinstance(fault, errors.ConnectError | errors.ThrottlingError)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        botocore.exceptions.EndpointConnectionError(endpoint_url="x", error=_built(aiohttp.ClientConnectorError)),
+        botocore.exceptions.EndpointConnectionError(endpoint_url="x", error=_built(aiohttp.ClientConnectorDNSError)),
+        botocore.exceptions.EndpointConnectionError(endpoint_url="x", error=socket.gaierror(-2, "x")),
+        botocore.exceptions.ConnectTimeoutError(endpoint_url="x", error=aiohttp.ConnectionTimeoutError("x")),
+        botocore.exceptions.ProxyConnectionError(proxy_url="x", error=OSError()),
+        botocore.exceptions.SSLError(endpoint_url="x", error=OSError()),
+    ],
+)
+def test_what_never_connected_is_safe_to_send_again(error: Exception) -> None:
+    fault = translated(error, Attempt(START, repeatable=False, sent=True))
+    assert type(fault) is errors.ConnectError
+    assert fault.retry_safe
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        botocore.exceptions.EndpointConnectionError(endpoint_url="x", error=aiohttp.ClientOSError(104, "reset")),
+        botocore.exceptions.EndpointConnectionError(endpoint_url="x", error=aiohttp.ClientConnectionError("x")),
+        botocore.exceptions.ConnectionClosedError(endpoint_url="x", error=aiohttp.ServerDisconnectedError()),
+        botocore.exceptions.ConnectionClosedError(endpoint_url="x", error=aiohttp.ClientPayloadError("x")),
+        botocore.exceptions.ReadTimeoutError(endpoint_url="x", error=aiohttp.SocketTimeoutError("x")),
+        botocore.exceptions.HTTPClientError(error=RuntimeError("x")),
+        RuntimeError("a hook of the caller's"),
+    ],
+)
+def test_what_broke_after_it_was_sent_may_have_been_carried_out(error: Exception) -> None:
+    once = translated(error, Attempt(START, repeatable=False, sent=True))
+    assert type(once) is errors.ConnectionLostError
+    assert not once.retry_safe
+    assert translated(error, Attempt("TagResource", repeatable=True, sent=True)).retry_safe
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        aiohttp.InvalidURL("x"),
+        botocore.exceptions.InvalidProxiesConfigError(error="x"),
+        FileNotFoundError("no such certificate bundle"),
+    ],
+)
+def test_an_http_client_that_is_set_up_wrongly_is_a_matter_of_configuration(error: Exception) -> None:
+    wrapped = botocore.exceptions.HTTPClientError(error=error)
+    assert type(translated(wrapped, STAGES["after it was sent"])) is errors.ConfigurationError
+
+
+def test_a_refusal_of_the_service_that_gives_credentials_is_not_the_operations() -> None:
+    refused = botocore.exceptions.ClientError({"Error": {"Code": "AccessDenied"}}, "AssumeRole")
+    fault = translated(refused, Attempt(START, repeatable=False))
+    assert type(fault) is errors.ConfigurationError
+    assert "AssumeRole" in str(fault)
+
+
+def test_a_service_that_gives_credentials_and_cannot_be_reached_leaves_the_call_unsent() -> None:
+    lost = botocore.exceptions.ReadTimeoutError(endpoint_url="https://sts.amazonaws.com", error=TimeoutError())
+    fault = translated(lost, Attempt(START, repeatable=False))
+    assert type(fault) is errors.ConnectError
+    assert "credentials" in str(fault)
+
+
+def _response(code: object, *, status: object = 400, **headers: str) -> dict[str, object]:
+    return {
+        "Error": {"Code": code, "Message": "Because."},
+        "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers},
+    }
+
+
+_ONCE = Attempt(START, repeatable=False)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "ThrottlingException",
+        "com.amazonaws.rekognition#ThrottlingException",
+        "ThrottlingException:http://internal.amazon.com/coral/com.amazon.coral.availability/",
+        "aws.protocoltests#ThrottlingException:http://internal.amazon.com/#here",
+    ],
+)
+def test_a_code_is_read_without_what_surrounds_it(code: str) -> None:
+    fault = service_error(_response(code), _ONCE)
+    assert type(fault) is errors.ThrottlingError
+    assert fault.code == "ThrottlingException"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind", "retry_safe"),
+    [
+        ("ThrottlingException", 500, errors.ThrottlingError, True),
+        ("Throttling", 400, errors.ThrottlingError, True),
+        ("ProvisionedThroughputExceededException", 400, errors.ProvisionedThroughputExceededError, True),
+        ("AccessDeniedException", 403, errors.AccessDeniedError, True),
+        ("AccessDeniedException", 500, errors.AccessDeniedError, True),
+        ("LimitExceededException", 400, errors.LimitExceededError, True),
+        ("InternalServerError", 500, errors.InternalServerError, False),
+        ("InternalServerError", 400, errors.InternalServerError, False),
+        ("InternalFailure", 500, errors.InternalServerError, False),
+        ("ServiceUnavailable", 503, errors.InternalServerError, False),
+        ("TomorrowsException", 400, errors.ServiceError, True),
+        ("TomorrowsException", 500, errors.ServiceError, False),
+        ("RequestAbortedException", 400, errors.ServiceError, False),
+        ("503", 503, errors.ServiceError, False),
+        ("", 0, errors.ServiceError, False),
+        (None, None, errors.ServiceError, False),
+    ],
+)
+def test_the_code_decides_which_error_it_is_and_whether_the_work_may_have_been_done(
+    code: object, status: object, kind: type[errors.ServiceError], *, retry_safe: bool
+) -> None:
+    once = service_error(_response(code, status=status), _ONCE)
+    assert type(once) is kind
+    assert once.retry_safe is retry_safe
+    assert service_error(_response(code, status=status), Attempt("TagResource", repeatable=True)).retry_safe
+
+
+def test_an_error_response_of_an_unexpected_shape_is_still_a_service_error() -> None:
+    fault = service_error({"Error": "?", "ResponseMetadata": None}, _ONCE)
+    assert (type(fault), fault.code, fault.message, fault.request_id) == (errors.ServiceError, "", "", None)
+
+
+@pytest.fixture(scope="module")
+def model() -> ServiceModel:
+    return botocore.session.get_session().get_service_model("rekognition")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_error_that_the_model_knows_has_a_class_of_its_own(model: ServiceModel, operation: str) -> None:
+    shapes = model.operation_model(operation).error_shapes
+    assert shapes
+    for shape in shapes:
+        fault = service_error(_response(shape.name), _ONCE)
+        assert type(fault) is not errors.ServiceError
+        documented = cast("str", type(fault).__doc__)
+        assert f"``{shape.name}``" in documented
+
+
+def test_a_set_up_fault_without_known_help_says_what_botocore_said() -> None:
+    assert "ValueError: odd" in str(configuration_error(ValueError("odd")))

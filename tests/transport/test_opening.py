@@ -1,0 +1,376 @@
+"""The transport opens once, when it is needed, says what is missing, and is closed for good."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from aiobotocore.client import AioBaseClient
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
+from botocore import UNSIGNED
+
+from aiorekostream import errors
+from aiorekostream.transport import aws, opening
+from aiorekostream.transport.aws import AwsTransport
+from aiorekostream.transport.timeout import Timeout
+from tests.transport.counterpart import RESET, Answer, Counterpart, Request, http, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from botocore.loaders import Loader
+
+    from aiorekostream.transport.connection import Connection
+    from aiorekostream.transport.settings import Settings
+
+_A_CALL = ("StopStreamProcessor", {"Name": "a"})
+
+
+def test_importing_the_transport_imports_neither_aiobotocore_nor_botocore_nor_aiohttp() -> None:
+    program = """
+import sys, aiorekostream.transport.aws, aiorekostream.transport.memory
+print({"aiobotocore", "botocore", "aiohttp"} & set(sys.modules))
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "set()"
+
+
+@pytest.fixture
+def openings(monkeypatch: pytest.MonkeyPatch) -> asyncio.Queue[Settings]:
+    """Every opening of a client, as it begins."""
+    begun: asyncio.Queue[Settings] = asyncio.Queue()
+    connect = opening.connect
+
+    async def counted(settings: Settings, session: AioSession | None) -> Connection:
+        begun.put_nowait(settings)
+        return await connect(settings, session)
+
+    monkeypatch.setattr(opening, "connect", counted)
+    return begun
+
+
+async def test_the_first_call_opens_the_client_and_the_others_share_it(
+    counterpart: Counterpart, openings: asyncio.Queue[Settings]
+) -> None:
+    transport = AwsTransport(region="us-east-1", endpoint_url=counterpart.url)
+    await asyncio.gather(*(transport.send(*_A_CALL) for _ in range(5)))
+    await transport.send(*_A_CALL)
+    await transport.aclose()
+    assert openings.qsize() == 1
+    assert len(counterpart.requests) == 6
+
+
+async def test_a_cancelled_waiter_does_not_break_the_opening_for_the_others(
+    counterpart: Counterpart, openings: asyncio.Queue[Settings]
+) -> None:
+    transport = AwsTransport(region="us-east-1", endpoint_url=counterpart.url)
+    waiting = [asyncio.create_task(transport.open()) for _ in range(3)]
+    await openings.get()
+    waiting[0].cancel()
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(result) for result in results] == [asyncio.CancelledError, type(None), type(None)]
+    await transport.send(*_A_CALL)
+    await transport.aclose()
+    assert openings.empty()
+
+
+async def test_a_failed_opening_is_told_to_all_and_tried_again_by_the_next_call(
+    counterpart: Counterpart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transport = AwsTransport(endpoint_url=counterpart.url)
+    results = await asyncio.gather(*(transport.send(*_A_CALL) for _ in range(3)), return_exceptions=True)
+    assert [type(result) for result in results] == [errors.ConfigurationError] * 3
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    await transport.send(*_A_CALL)
+    assert transport.region == "eu-west-1"
+    await transport.aclose()
+
+
+async def test_a_closed_transport_takes_no_calls_and_closing_twice_does_nothing(counterpart: Counterpart) -> None:
+    transport = AwsTransport(region="us-east-1", endpoint_url=counterpart.url)
+    await transport.send(*_A_CALL)
+    await transport.aclose()
+    await transport.aclose()
+    with pytest.raises(errors.ConfigurationError, match="closed"):
+        await transport.send(*_A_CALL)
+    with pytest.raises(errors.ConfigurationError, match="closed"):
+        await transport.open()
+
+
+async def test_a_transport_that_was_never_opened_can_be_closed() -> None:
+    transport = AwsTransport()
+    await transport.aclose()
+    with pytest.raises(errors.ConfigurationError, match="closed"):
+        await transport.open()
+
+
+async def test_closing_while_opening_ends_the_wait_with_an_error_of_ours(openings: asyncio.Queue[Settings]) -> None:
+    transport = AwsTransport(region="us-east-1")
+    waiting = asyncio.create_task(transport.open())
+    await openings.get()
+    await transport.aclose()
+    with pytest.raises(errors.ConfigurationError, match="closed"):
+        await waiting
+
+
+async def test_closing_breaks_off_the_calls_under_way() -> None:
+    asked = asyncio.Event()
+    silence = asyncio.Event()
+
+    async def hang(_: Request) -> Answer:
+        asked.set()
+        await silence.wait()
+        return http()
+
+    async with serving(hang) as counterpart:
+        transport = AwsTransport(region="us-east-1", endpoint_url=counterpart.url)
+        sending = asyncio.create_task(transport.send(*_A_CALL))
+        await asked.wait()
+        await transport.aclose()
+        with pytest.raises(errors.ConnectionLostError):
+            await sending
+
+
+def test_a_transport_belongs_to_the_event_loop_that_opened_it() -> None:
+    transport = AwsTransport(region="us-east-1")
+    asyncio.run(transport.open())
+    with pytest.raises(errors.ConfigurationError, match="another event loop"):
+        asyncio.run(transport.send(*_A_CALL))
+    asyncio.run(transport.aclose())
+
+
+async def test_the_data_is_read_in_a_worker_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+    read = opening._read_data
+
+    def noted(loader: Loader) -> None:
+        threads.append(threading.current_thread())
+        read(loader)
+
+    monkeypatch.setattr(opening, "_read_data", noted)
+    async with AwsTransport(region="us-east-1"):
+        pass
+    assert threads
+    assert threading.main_thread() not in threads
+
+
+async def test_the_region_is_known_once_it_is_given_or_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert AwsTransport(region="us-west-2").region == "us-west-2"
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    transport = AwsTransport()
+    assert transport.region is None
+    async with transport:
+        assert transport.region == "eu-west-1"
+
+
+async def test_the_endpoint_of_the_environment_is_used(
+    counterpart: Counterpart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_REKOGNITION", counterpart.url)
+    async with AwsTransport(region="us-east-1") as transport:
+        await transport.send(*_A_CALL)
+    assert len(counterpart.requests) == 1
+
+
+@pytest.fixture
+def config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "config"
+    path.write_text("""
+[profile cameras]
+region = ap-south-1
+aws_access_key_id = AKIACAMERAS
+aws_secret_access_key = a-secret-of-the-cameras
+""")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.fspath(path))
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    return path
+
+
+@pytest.mark.usefixtures("config_file")
+@pytest.mark.parametrize("by_environment", [True, False])
+async def test_a_profile_gives_region_and_credentials(
+    counterpart: Counterpart, monkeypatch: pytest.MonkeyPatch, *, by_environment: bool
+) -> None:
+    if by_environment:
+        monkeypatch.setenv("AWS_PROFILE", "cameras")
+    profile = None if by_environment else "cameras"
+    async with AwsTransport(profile=profile, endpoint_url=counterpart.url) as transport:
+        await transport.send(*_A_CALL)
+        assert transport.region == "ap-south-1"
+    authorization = counterpart.requests[0].headers["authorization"]
+    assert "Credential=AKIACAMERAS/" in authorization
+    assert "/ap-south-1/rekognition/aws4_request" in authorization
+
+
+async def _no_region() -> None:
+    await AwsTransport().open()
+
+
+async def _no_credentials() -> None:
+    os.environ.pop("AWS_ACCESS_KEY_ID")
+    os.environ.pop("AWS_SECRET_ACCESS_KEY")
+    await AwsTransport(region="us-east-1").open()
+
+
+async def _half_credentials() -> None:
+    os.environ.pop("AWS_SECRET_ACCESS_KEY")
+    await AwsTransport(region="us-east-1").open()
+
+
+async def _no_such_profile() -> None:
+    await AwsTransport(region="us-east-1", profile="gone").open()
+
+
+async def _no_such_profile_of_a_session() -> None:
+    await AwsTransport(region="us-east-1", session=AioSession(profile="gone")).open()
+
+
+async def _bad_endpoint() -> None:
+    await AwsTransport(region="us-east-1", endpoint_url="no address").open()
+
+
+async def _bad_region() -> None:
+    await AwsTransport(region="us east 1").open()
+
+
+async def _session_and_profile() -> None:
+    AwsTransport(session=AioSession(), profile="cameras")
+
+
+@pytest.mark.parametrize(
+    ("attempt", "says"),
+    [
+        (_no_region, "AWS_DEFAULT_REGION"),
+        (_no_credentials, "AWS_ACCESS_KEY_ID"),
+        (_half_credentials, "incomplete"),
+        (_no_such_profile, "AWS_PROFILE"),
+        (_no_such_profile_of_a_session, "AWS_PROFILE"),
+        (_bad_endpoint, "no address"),
+        (_bad_region, "us east 1"),
+        (_session_and_profile, "not both"),
+    ],
+)
+async def test_a_wrong_set_up_says_what_to_set(attempt: Callable[[], Awaitable[None]], says: str) -> None:
+    with pytest.raises(errors.ConfigurationError, match=says):
+        await attempt()
+
+
+async def test_credentials_that_appear_later_are_found_by_the_next_call(
+    counterpart: Counterpart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    transport = AwsTransport(region="us-east-1", endpoint_url=counterpart.url)
+    with pytest.raises(errors.ConfigurationError):
+        await transport.send(*_A_CALL)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIALATER")
+    await transport.send(*_A_CALL)
+    await transport.aclose()
+    assert "AKIALATER" in counterpart.requests[0].headers["authorization"]
+
+
+async def test_a_session_of_the_callers_own_keeps_its_credentials_and_hooks(counterpart: Counterpart) -> None:
+    session = AioSession()
+    session.set_credentials("AKIAMINE", "my-secret", "my-token")
+    heard: list[str] = []
+
+    async def hear(event_name: str, **_: object) -> None:
+        heard.append(event_name.partition(".")[0])
+
+    events = (
+        "provide-client-params", "before-call", "request-created", "choose-signer", "before-sign", "before-send",
+        "before-parse", "response-received", "needs-retry", "after-call",
+    )  # fmt: skip
+    for event in events:
+        session.register(f"{event}.rekognition", hear)
+    async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url, session=session) as transport:
+        await transport.send(*_A_CALL)
+    assert heard == list(events)
+    headers = counterpart.requests[0].headers
+    assert "Credential=AKIAMINE/" in headers["authorization"]
+    assert headers["x-amz-security-token"] == "my-token"
+
+
+async def test_a_session_without_signatures_needs_no_credentials(
+    counterpart: Counterpart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    session = AioSession()
+    session.set_default_client_config(AioConfig(signature_version=UNSIGNED))
+    async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url, session=session) as transport:
+        await transport.send(*_A_CALL)
+    assert "authorization" not in counterpart.requests[0].headers
+
+
+async def test_what_instruments_aiobotocore_hears_of_every_call(
+    transport: AwsTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # OpenTelemetry's, X-Ray's and Datadog's instrumentation replace this method.
+    heard: list[str] = []
+    original = AioBaseClient._make_api_call
+
+    async def instrumented(
+        self: AioBaseClient, operation_name: str, api_params: dict[str, object]
+    ) -> dict[str, object]:
+        heard.append(operation_name)
+        return await original(self, operation_name, api_params)
+
+    monkeypatch.setattr(AioBaseClient, "_make_api_call", instrumented)
+    await transport.send(*_A_CALL)
+    assert heard == ["StopStreamProcessor"]
+
+
+async def test_nothing_secret_is_shown_or_logged(
+    counterpart: Counterpart, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the-secret-key")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "the-session-token")
+    caplog.set_level(logging.DEBUG, "aiorekostream")
+    shown = [repr(AwsTransport(endpoint_url="https://user:the-password@127.0.0.1"))]
+    transport = AwsTransport(region="us-east-1", endpoint_url=counterpart.url)
+    await transport.send(*_A_CALL)
+    counterpart.script = lambda _: RESET
+    with pytest.raises(errors.ConnectionLostError) as caught:
+        await transport.send("StartStreamProcessor", {"Name": "a"})
+    shown += [repr(transport), repr(caught.value), str(caught.value)]
+    await transport.aclose()
+    shown += [repr(transport)]
+    logged = [record.getMessage() for record in caplog.records if record.name.startswith("aiorekostream")]
+    assert logged
+    for text in (*shown, *logged):
+        for secret in ("the-secret-key", "the-session-token", "the-password"):
+            assert secret not in text
+
+
+async def test_the_repr_says_where_calls_go_and_in_which_state_it_is() -> None:
+    transport = AwsTransport(region="us-east-1", endpoint_url="http://127.0.0.1:4599")
+    assert repr(transport) == "<AwsTransport for us-east-1 at 127.0.0.1:4599, not open>"
+    await transport.open()
+    assert repr(transport) == "<AwsTransport for us-east-1 at 127.0.0.1:4599, open>"
+    await transport.aclose()
+    assert repr(transport) == "<AwsTransport for us-east-1 at 127.0.0.1:4599, closed>"
+    assert repr(AwsTransport()) == "<AwsTransport for the default Region, not open>"
+    assert aws._host("none") == "an unreadable address"
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.5, True, "10"])
+def test_the_number_of_connections_is_a_whole_number_above_zero(number: int) -> None:
+    with pytest.raises(errors.InvalidRequestError, match="max_connections"):
+        AwsTransport(max_connections=number)
+
+
+def test_every_time_limit_that_is_none_is_told_at_once() -> None:
+    with pytest.raises(errors.InvalidRequestError) as caught:
+        Timeout(connect=0, read=float("inf"), total=True)
+    assert [fault.path for fault in caught.value.faults] == ["connect", "read", "total"]
+    assert Timeout(connect=1).connect == 1
+    assert AwsTransport(timeout=Timeout(read=3)).timeout.read == 3

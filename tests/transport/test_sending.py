@@ -1,0 +1,293 @@
+"""One send is one HTTP request, and whatever comes back is an answer or an error of the package."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aiorekostream import errors
+from aiorekostream.transport.aws import AwsTransport
+from aiorekostream.transport.timeout import Timeout
+from tests.transport.counterpart import REQUEST_ID, RESET, Answer, Counterpart, Request, error, http, serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_START = {"Name": "front-door", "StopSelector": {"MaxDurationInSeconds": 30}}
+
+
+async def test_a_call_goes_out_in_aws_spelling_and_its_answer_comes_back(
+    transport: AwsTransport, counterpart: Counterpart
+) -> None:
+    counterpart.script = lambda _: http(b'{"SessionId": "session-1"}')
+    reply = await transport.send("StartStreamProcessor", _START)
+    assert reply.body == {"SessionId": "session-1"}
+    assert reply.request_id == REQUEST_ID
+    (request,) = counterpart.requests
+    assert (request.operation, request.members) == ("StartStreamProcessor", _START)
+
+
+async def test_timestamps_come_back_as_aware_datetimes(transport: AwsTransport, counterpart: Counterpart) -> None:
+    counterpart.script = lambda _: http(b'{"Name": "a", "CreationTimestamp": 1532449292.712}')
+    reply = await transport.send("DescribeStreamProcessor", {"Name": "a"})
+    expected = datetime.datetime(2018, 7, 24, 16, 21, 32, 712000, datetime.UTC)
+    assert reply.body == {"Name": "a", "CreationTimestamp": expected}
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b" \n", b'{"SomethingNew": 1}'])
+async def test_an_answer_without_members_is_an_empty_answer(
+    transport: AwsTransport, counterpart: Counterpart, body: bytes
+) -> None:
+    counterpart.script = lambda _: http(body)
+    assert (await transport.send("StopStreamProcessor", {"Name": "a"})).body == {}
+
+
+async def test_the_product_and_its_parts_are_named_to_the_service(
+    transport: AwsTransport, counterpart: Counterpart
+) -> None:
+    await transport.send("StopStreamProcessor", {"Name": "a"})
+    products = [part.partition("/")[0] for part in counterpart.requests[0].headers["user-agent"].split()]
+    assert products == ["aiorekostream", "aiobotocore", "Python", "botocore"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        RESET,
+        error("ThrottlingException", "Slow down"),
+        error("ThrottlingException", status=500),
+        error("ProvisionedThroughputExceededException"),
+        error("InternalServerError", status=500),
+        http(b"<html>", status=503),
+        http(b"<html>", status=200),
+    ],
+    ids=["reset", "throttled", "throttled with 500", "too fast", "failed", "503 page", "200 page"],
+)
+@pytest.mark.parametrize("mode", ["legacy", "standard", "adaptive"])
+async def test_a_failed_send_is_one_http_request_whatever_the_environment_says(
+    counterpart: Counterpart, answer: Answer, mode: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    config.write_text(f"[default]\nmax_attempts = 7\nretry_mode = {mode}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.fspath(config))
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "9")
+    monkeypatch.setenv("AWS_RETRY_MODE", mode)
+    monkeypatch.setenv("AWS_NEW_RETRIES_2026", "true")
+    counterpart.script = lambda _: answer
+    async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url) as transport:
+        with pytest.raises(errors.CallError):
+            await transport.send("StartStreamProcessor", _START)
+    assert len(counterpart.requests) == 1
+
+
+async def test_as_many_sends_as_there_are_connections_are_under_way_at_once() -> None:
+    together = asyncio.Barrier(40)
+
+    async def wait_for_the_others(_: Request) -> Answer:
+        await together.wait()
+        return http()
+
+    async with (
+        serving(wait_for_the_others) as counterpart,
+        AwsTransport(region="us-east-1", endpoint_url=counterpart.url, max_connections=40) as transport,
+    ):
+        await asyncio.gather(*(transport.send("StopStreamProcessor", {"Name": f"n{n}"}) for n in range(40)))
+        assert (counterpart.connections, len(counterpart.requests)) == (40, 40)
+
+
+async def test_more_sends_than_connections_wait_for_a_free_one(counterpart: Counterpart) -> None:
+    async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url, max_connections=2) as transport:
+        await asyncio.gather(*(transport.send("StopStreamProcessor", {"Name": f"n{n}"}) for n in range(20)))
+    assert len(counterpart.requests) == 20
+    assert counterpart.connections <= 2
+
+
+async def test_a_refused_connection_was_never_sent() -> None:
+    async with serving() as gone:
+        url = gone.url
+    async with AwsTransport(region="us-east-1", endpoint_url=url) as transport:
+        with pytest.raises(errors.ConnectError) as caught:
+            await transport.send("StartStreamProcessor", _START)
+    assert caught.value.retry_safe
+    assert caught.value.operation == "StartStreamProcessor"
+
+
+async def test_an_unknown_host_was_never_sent() -> None:
+    async with AwsTransport(region="us-east-1", endpoint_url="http://nobody.invalid") as transport:
+        with pytest.raises(errors.ConnectError):
+            await transport.send("StartStreamProcessor", _START)
+
+
+async def test_tls_that_comes_to_nothing_was_never_sent(counterpart: Counterpart) -> None:
+    counterpart.accepts = False
+    url = counterpart.url.replace("http:", "https:")
+    async with AwsTransport(region="us-east-1", endpoint_url=url) as transport:
+        with pytest.raises(errors.ConnectError):
+            await transport.send("StartStreamProcessor", _START)
+
+
+async def test_a_proxy_that_refuses_was_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving() as gone:
+        monkeypatch.setenv("HTTP_PROXY", gone.url)
+    async with AwsTransport(region="us-east-1", endpoint_url="http://somewhere.invalid") as transport:
+        with pytest.raises(errors.ConnectError):
+            await transport.send("StartStreamProcessor", _START)
+
+
+async def test_a_proxy_of_the_environment_is_used(counterpart: Counterpart, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", counterpart.url)
+    async with AwsTransport(region="us-east-1", endpoint_url="http://somewhere.invalid") as transport:
+        await transport.send("StopStreamProcessor", {"Name": "a"})
+    assert counterpart.requests[0].headers["host"] == "somewhere.invalid"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        RESET,
+        Answer(b"", close=True),
+        Answer(b"HTTP/1.1 200 OK\r\nContent-Len", close=True),
+        Answer(b'HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n{"Sess', close=True),
+        Answer(b"this is no HTTP\r\n\r\n", close=True),
+    ],
+    ids=["reset", "closed", "half a head", "half a body", "no HTTP"],
+)
+@pytest.mark.parametrize(("operation", "repeatable"), [("StartStreamProcessor", False), ("TagResource", True)])
+async def test_a_lost_answer_may_have_been_carried_out(
+    transport: AwsTransport, counterpart: Counterpart, answer: Answer, operation: str, *, repeatable: bool
+) -> None:
+    counterpart.script = lambda _: answer
+    with pytest.raises(errors.ConnectionLostError) as caught:
+        await transport.send(operation, {})
+    assert caught.value.retry_safe is repeatable
+    assert len(counterpart.requests) == 1
+
+
+async def test_a_connection_that_breaks_before_the_request_is_read_may_have_been_carried_out(
+    transport: AwsTransport, counterpart: Counterpart
+) -> None:
+    counterpart.accepts = False
+    with pytest.raises(errors.ConnectionLostError):
+        await transport.send("StartStreamProcessor", _START)
+
+
+async def test_a_service_that_stays_silent_loses_the_call_after_the_read_timeout() -> None:
+    silence = asyncio.Event()
+
+    async def hang(_: Request) -> Answer:
+        await silence.wait()
+        return http()
+
+    async with (
+        serving(hang) as counterpart,
+        AwsTransport(region="us-east-1", endpoint_url=counterpart.url, timeout=Timeout(read=0.05)) as transport,
+    ):
+        with pytest.raises(errors.ConnectionLostError):
+            await transport.send("StartStreamProcessor", _START)
+
+
+async def test_a_closed_keep_alive_connection_is_not_used_again(
+    transport: AwsTransport, counterpart: Counterpart
+) -> None:
+    counterpart.script = lambda _: http(headers={"Connection": "close"}, close=True)
+    for _ in range(3):
+        await transport.send("StopStreamProcessor", {"Name": "a"})
+    assert counterpart.connections == 3
+
+
+async def test_a_cancelled_send_is_cancelled_and_leaves_the_transport_usable() -> None:
+    under_way = asyncio.Event()
+    silence = asyncio.Event()
+
+    async def hang(request: Request) -> Answer:
+        if request.operation == "StartStreamProcessor":
+            under_way.set()
+            await silence.wait()
+        return http()
+
+    async with (
+        serving(hang) as counterpart,
+        AwsTransport(region="us-east-1", endpoint_url=counterpart.url) as transport,
+    ):
+        sending = asyncio.create_task(transport.send("StartStreamProcessor", _START))
+        await under_way.wait()
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        await transport.send("StopStreamProcessor", {"Name": "a"})
+
+
+@pytest.mark.parametrize("operation", ["StopStreamProcessor", "DescribeStreamProcessor", "TagResource"])
+@pytest.mark.parametrize("body", [b"<html>It works!</html>", b"[1]", b"null", b'"text"', b"\xff\xfe", b'{"Name": '])
+async def test_a_success_that_is_no_json_object_is_malformed(
+    transport: AwsTransport, counterpart: Counterpart, operation: str, body: bytes
+) -> None:
+    counterpart.script = lambda _: http(body)
+    with pytest.raises(errors.MalformedReplyError) as caught:
+        await transport.send(operation, {})
+    assert caught.value.request_id == REQUEST_ID
+    assert [fault.allowed for fault in caught.value.faults] == ["a JSON object"]
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"CreationTimestamp": "yesterday"}', b'{"Settings": 5}', b'{"RegionsOfInterest": 5}']
+)
+async def test_a_member_that_botocore_cannot_read_is_malformed(
+    transport: AwsTransport, counterpart: Counterpart, body: bytes
+) -> None:
+    counterpart.script = lambda _: http(body)
+    with pytest.raises(errors.MalformedReplyError):
+        await transport.send("DescribeStreamProcessor", {"Name": "a"})
+
+
+async def test_an_error_says_what_aws_said(transport: AwsTransport, counterpart: Counterpart) -> None:
+    counterpart.script = lambda _: error("ThrottlingException", "Slow down", status=500)
+    with pytest.raises(errors.ThrottlingError) as caught:
+        await transport.send("StopStreamProcessor", {"Name": "a"})
+    fault = caught.value
+    assert (fault.code, fault.message, fault.http_status) == ("ThrottlingException", "Slow down", 500)
+    assert (fault.operation, fault.request_id, fault.retry_safe) == ("StopStreamProcessor", REQUEST_ID, True)
+
+
+@pytest.mark.parametrize("body", [b"<html>Service Unavailable</html>", b"", b"[1]", b"null", b"{}"])
+async def test_an_error_page_is_a_service_error_with_its_status_as_code(
+    transport: AwsTransport, counterpart: Counterpart, body: bytes
+) -> None:
+    counterpart.script = lambda _: http(body, status=503)
+    with pytest.raises(errors.ServiceError) as caught:
+        await transport.send("StartStreamProcessor", _START)
+    assert type(caught.value) is errors.ServiceError
+    assert (caught.value.code, caught.value.http_status, caught.value.request_id) == ("503", 503, REQUEST_ID)
+    assert not caught.value.retry_safe
+
+
+async def test_a_code_in_the_header_alone_is_read(transport: AwsTransport, counterpart: Counterpart) -> None:
+    header = {"x-amzn-ErrorType": "ResourceInUseException:http://internal.amazon.com/coral/"}
+    counterpart.script = lambda _: http(b"{}", status=400, headers=header)
+    with pytest.raises(errors.ResourceInUseError):
+        await transport.send("StartStreamProcessor", _START)
+
+
+async def test_an_operation_that_is_not_of_stream_processors_is_not_sent(
+    transport: AwsTransport, counterpart: Counterpart
+) -> None:
+    with pytest.raises(errors.ConfigurationError):
+        await transport.send("DetectFaces", {})
+    assert not counterpart.requests
+
+
+async def test_what_botocore_cannot_encode_is_not_sent(transport: AwsTransport, counterpart: Counterpart) -> None:
+    with pytest.raises(errors.ConfigurationError):
+        await transport.send("StartStreamProcessor", {"Nmae": "a"})
+    assert not counterpart.requests
+
+
+async def test_a_thousand_names_come_in_one_page(transport: AwsTransport, counterpart: Counterpart) -> None:
+    page = {"StreamProcessors": [{"Name": f"n{n}", "Status": "STOPPED"} for n in range(1000)], "NextToken": "more"}
+    counterpart.script = lambda _: http(json.dumps(page).encode())
+    assert (await transport.send("ListStreamProcessors", {})).body == page

@@ -1,0 +1,17 @@
+from collections.abc import Mapping
+
+from botocore.config import Config
+
+class AioConfig(Config):
+    def __init__(
+        self,
+        *,
+        connect_timeout: float = ...,
+        max_pool_connections: int = ...,
+        parameter_validation: bool = ...,
+        read_timeout: float = ...,
+        retries: Mapping[str, int | str] = ...,
+        signature_version: object = ...,
+        user_agent: str = ...,
+        user_agent_extra: str = ...,
+    ) -> None: ...

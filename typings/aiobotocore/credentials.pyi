@@ -1,0 +1,4 @@
+class AioCredentials:
+    access_key: str
+    secret_key: str
+    token: str | None

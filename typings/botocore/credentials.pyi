@@ -1,0 +1,6 @@
+from typing import NamedTuple
+
+class ReadOnlyCredentials(NamedTuple):
+    access_key: str
+    secret_key: str
+    token: str | None
