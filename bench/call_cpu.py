@@ -1,6 +1,6 @@
 """What one StartStreamProcessor costs in CPU: ours against a bare aiobotocore client with its defaults.
 
-    python bench/call_cpu.py [rounds] [calls a round]
+    python bench/call_cpu.py [--rounds 31] [--calls 150] [--smoke]
 
 The server is another process on loopback, so that only the caller's own work is counted. The ways to call take turns
 within one run; what counts is the ratio of their medians.
@@ -8,6 +8,7 @@ within one run; what counts is the ratio of their medians.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import os
@@ -33,8 +34,8 @@ _REQUEST: Mapping[str, object] = {
 }
 _ANSWER = b'{"SessionId":"0c3f2f3e-7a60-4b6b-9a55-8a2f9d6d1d5b"}'
 _ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
-    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+    "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "an-example-and-no-secret",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -129,7 +130,12 @@ def main() -> None:
     if sys.argv[1:] == ["serve"]:
         asyncio.run(_serve())
         return
-    rounds, calls = (*map(int, sys.argv[1:]), *(15, 150)[len(sys.argv) - 1 :])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=31)
+    parser.add_argument("--calls", type=int, default=150, help="calls in a round")
+    parser.add_argument("--smoke", action="store_true", help="as little as possible, to see that it runs")
+    options = parser.parse_args()
+    rounds, calls = (1, 3) if options.smoke else (options.rounds, options.calls)
     os.environ.update(_ENVIRONMENT)
     with subprocess.Popen([sys.executable, __file__, "serve"], stdout=subprocess.PIPE, text=True) as server:
         try:

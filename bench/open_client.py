@@ -1,6 +1,6 @@
 """How long opening a client holds up the event loop: ours against a plain aiobotocore ``create_client``.
 
-    python bench/open_client.py [runs]
+    python bench/open_client.py [--runs 9] [--smoke]
 
 Each figure is the longest gap between two beats, one millisecond apart, of a task that does nothing else while the
 client is opened in a fresh process. The ways take turns; what counts is the ratio of their medians. Both are measured
@@ -9,6 +9,7 @@ with aiobotocore imported before the clock starts, and with the import as part o
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import importlib
 import os
@@ -20,8 +21,8 @@ from collections.abc import Awaitable, Callable
 
 _ENVIRONMENT = {
     **os.environ,
-    "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
-    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+    "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "an-example-and-no-secret",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -89,7 +90,11 @@ def main() -> None:
     if sys.argv[1:2] and sys.argv[1] in _WAYS:
         asyncio.run(_once(sys.argv[1], imported=sys.argv[2] == "before"))
         return
-    runs = int(sys.argv[1]) if sys.argv[1:] else 9
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=9, help="fresh processes for each figure")
+    parser.add_argument("--smoke", action="store_true", help="one process for each figure, to see that it runs")
+    options = parser.parse_args()
+    runs = 1 if options.smoke else options.runs
     print(f"longest stall of the event loop while a client opens, in ms: medians of {runs} fresh processes")
     for imported in ("before", "while"):
         found: dict[str, list[tuple[float, float]]] = {way: [] for way in _WAYS}
