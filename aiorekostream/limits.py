@@ -3,8 +3,6 @@
 Structural rules (what a name may look like, which fields belong together) are not here: they cannot be changed.
 """
 
-from __future__ import annotations
-
 import contextlib
 import contextvars
 from collections.abc import Generator, Mapping

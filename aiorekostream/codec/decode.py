@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 import functools
 import math
+import types
 from collections.abc import Callable, Iterator, Mapping
-from types import NoneType
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast, get_args, get_origin
 
 import attrs
 import cattrs
@@ -67,7 +67,7 @@ def decode(body: Mapping[str, object], to: type[_T], *, operation: str, request_
     Raises:
         MalformedReplyError: a member is missing or has the wrong type; ``faults`` point at it.
     """
-    if to is NoneType:
+    if to is types.NoneType:
         return cast("_T", None)
     try:
         return _converter(detailed=False).structure(body, to)
@@ -85,37 +85,47 @@ def _explained(body: Mapping[str, object], to: type[_T], *, operation: str, requ
 
 @attrs.define
 class _UnreadableError(Exception):
-    value: object
-    allowed: str
+    faults: tuple[Fault, ...]
+
+
+def _unreadable(value: object, allowed: str, *where: str) -> _UnreadableError:
+    return _UnreadableError((Fault(where, value, allowed),))
 
 
 def _text(value: object, _: object) -> str:
     if not isinstance(value, str):
-        raise _UnreadableError(value, "text")
+        raise _unreadable(value, "text")
     return value
 
 
 def _number(value: object, _: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise _UnreadableError(value, "a finite number")
-    return float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _unreadable(value, "a finite number")
+    try:
+        number = float(value)
+    except OverflowError as error:
+        raise _unreadable(value, "a finite number") from error
+    if not math.isfinite(number):
+        raise _unreadable(value, "a finite number")
+    return number
 
 
 def _flag(value: object, _: object) -> bool:
     if not isinstance(value, bool):
-        raise _UnreadableError(value, "true or false")
+        raise _unreadable(value, "true or false")
     return value
 
 
 def _moment(value: object, _: object) -> datetime.datetime:
-    if isinstance(value, datetime.datetime) and value.utcoffset() is not None:
-        return value.astimezone(datetime.UTC)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _UnreadableError(value, "seconds since 1970 in UTC")
+    allowed = "seconds since 1970 in UTC"
+    if isinstance(value, bool) or not isinstance(value, int | float | datetime.datetime):
+        raise _unreadable(value, allowed)
     try:
+        if isinstance(value, datetime.datetime):
+            return _EPOCH + (value - _EPOCH)
         return _EPOCH + datetime.timedelta(seconds=value)
-    except (OverflowError, ValueError) as error:
-        raise _UnreadableError(value, "seconds since 1970 in UTC") from error
+    except (OverflowError, TypeError, ValueError) as error:
+        raise _unreadable(value, allowed) from error
 
 
 def _word(value: object, cls: type[OpenWord]) -> OpenWord:
@@ -123,66 +133,95 @@ def _word(value: object, cls: type[OpenWord]) -> OpenWord:
 
 
 def _tags(value: object, _: object) -> Tags:
-    items = _object(value)
-    return Tags({_text(key, str): _text(item, str) for key, item in items.items()})
+    return Tags(cast("Mapping[str, str]", _object(value)))
 
 
-def _object(value: object) -> Mapping[str, object]:
+def _object(value: object, *where: str) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
-        raise _UnreadableError(value, "an object")
+        raise _unreadable(value, "an object", *where)
     return cast("Mapping[str, object]", value)
 
 
 def _found(value: object, path: tuple[str, ...]) -> object:
-    for step in path:
-        value = _object(value).get(step)
+    for depth, step in enumerate(path):
+        value = _object(value, *path[:depth]).get(step)
         if value is None:
             return None
     return value
 
 
+_Read: TypeAlias = "Callable[[object, object], object]"
+
+
 @functools.cache
 def _converter(*, detailed: bool) -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=detailed)
-
-    def by_table(cls: type) -> Callable[[object, object], object]:
-        table = tuple(SPELLING[cls].items())
-        structure = make_dict_structure_fn(cast("type[Any]", cls), converter)
-
-        def read(value: object, _: object) -> object:
-            members = _object(value)
-            flat = {name: part for name, path in table if (part := _found(members, path)) is not None}
-            return structure(flat, cls)
-
-        return read
-
-    def settings(value: object, _: object) -> Settings | None:
-        # A kind that this version does not know has no settings that it could read.
-        members = _object(value)
-        if "FaceSearch" in members:
-            return converter.structure(members, FaceSearchSettings)
-        return converter.structure(members, ConnectedHomeSettings) if "ConnectedHome" in members else None
-
-    def region(value: object, _: object) -> RegionOfInterest:
-        members = _object(value)
-        if "BoundingBox" in members:
-            return converter.structure(members, BoundingBox)
-        if "Polygon" in members:
-            return converter.structure(members, Polygon)
-        raise _UnreadableError(value, "an object with BoundingBox or Polygon")
-
     converter.register_structure_hook(str, _text)
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook(bool, _flag)
     converter.register_structure_hook(datetime.datetime, _moment)
     converter.register_structure_hook(Tags, _tags)
-    converter.register_structure_hook(RegionOfInterest, region)
-    converter.register_structure_hook(Settings | None, settings)
+    converter.register_structure_hook(RegionOfInterest, _region(converter))
+    converter.register_structure_hook(Settings | None, _settings(converter))
+    converter.register_structure_hook_factory(_is_tuple, functools.partial(_listed, converter))
     for word in (Label, Status):
         converter.register_structure_hook(word, _word)
     for cls in _READ:
-        converter.register_structure_hook(cls, by_table(cls))
+        converter.register_structure_hook(cls, _by_table(converter, cls))
     return converter
+
+
+def _by_table(converter: cattrs.Converter, cls: type) -> _Read:
+    table = tuple(SPELLING[cls].items())
+    structure = make_dict_structure_fn(cast("type[Any]", cls), converter)
+
+    def read(value: object, _: object) -> object:
+        members = _object(value)
+        flat = {name: part for name, path in table if (part := _found(members, path)) is not None}
+        return structure(flat, cls)
+
+    return read
+
+
+def _settings(converter: cattrs.Converter) -> Callable[[object, object], Settings | None]:
+    def read(value: object, _: object) -> Settings | None:
+        members = _object(value)
+        if members.get("FaceSearch") is not None:
+            return converter.structure(members, FaceSearchSettings)
+        if members.get("ConnectedHome") is not None:
+            return converter.structure(members, ConnectedHomeSettings)
+        # A kind that this version does not know has no settings that it could read.
+        return None
+
+    return read
+
+
+def _region(converter: cattrs.Converter) -> Callable[[object, object], RegionOfInterest]:
+    def read(value: object, _: object) -> RegionOfInterest:
+        members = _object(value)
+        if members.get("BoundingBox") is not None:
+            return converter.structure(members, BoundingBox)
+        if members.get("Polygon") is not None:
+            return converter.structure(members, Polygon)
+        raise _unreadable(value, "an object with BoundingBox or Polygon")
+
+    return read
+
+
+def _is_tuple(cls: object) -> bool:
+    return get_origin(cls) is tuple
+
+
+def _listed(converter: cattrs.Converter, cls: object) -> _Read:
+    # cattrs takes whatever can be iterated: the letters of a text, the keys of an object.
+    items = cast("type[list[object]]", types.GenericAlias(list, get_args(cls)[0]))
+
+    def read(value: object, _: object) -> tuple[object, ...]:
+        if type(value) is not list:
+            raise _unreadable(value, "a list")
+        return tuple(converter.structure(value, items))
+
+    return read
 
 
 def _faults(error: BaseException) -> Iterator[Fault]:
@@ -192,16 +231,17 @@ def _faults(error: BaseException) -> Iterator[Fault]:
             paths = SPELLING.get(error.cl, {})
             for inner, note in members:
                 yield from (fault.under(*paths.get(note.name, (note.name,))) for fault in _faults(inner))
-            yield from (fault for inner in others for fault in _faults(inner))
+            # What a value refuses of itself, it tells in Python's names.
+            for fault in (fault for inner in others for fault in _faults(inner)):
+                first, rest = fault.where[:1], fault.where[1:]
+                yield attrs.evolve(fault, where=(*paths.get(str(*first), first), *rest))
         case IterableValidationError():
             items, others = error.group_exceptions()
             for inner, position in items:
                 yield from (fault.under(position.index) for fault in _faults(inner))
             yield from (fault for inner in others for fault in _faults(inner))
-        case InvalidRequestError():
+        case InvalidRequestError() | _UnreadableError():
             yield from error.faults
-        case _UnreadableError():
-            yield Fault((), error.value, error.allowed)
         case KeyError():
             yield Fault((), ABSENT, "there")
         case _:

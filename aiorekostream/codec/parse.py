@@ -9,10 +9,17 @@ from typing import TypeAlias, TypeVar, cast
 import attrs
 
 from aiorekostream.codec.spelling import SPELLING, Path
-from aiorekostream.domain.geometry import BoundingBox, Point, Polygon, ratio_of_frame
+from aiorekostream.domain.geometry import (
+    BoundingBox,
+    Point,
+    Polygon,
+    RegionOfInterest,
+    ratio_of_frame,
+    region_of_interest,
+)
 from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, Processor, S3Destination
 from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart, StartRequest
-from aiorekostream.domain.rules import ABSENT, Refused
+from aiorekostream.domain.rules import ABSENT, Refused, as_step
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
 from aiorekostream.errors import Fault, InvalidRequestError
 
@@ -107,7 +114,7 @@ def _read_one_of(value: object, choices: Mapping[Path, type[_T]]) -> _T:
     found: dict[str, object] = {}
     faults = list(_walk(value, tree, (), found))
     chosen = [cls for path, cls in choices.items() if _holds(value, path)]
-    if len(chosen) != 1 and not faults:
+    if len(chosen) > 1 or not (chosen or faults):
         (*parents, _) = next(iter(choices))
         allowed = f"an object with exactly one of {', '.join(path[-1] for path in choices)}"
         faults.append(Fault(tuple(parents), _dig(value, tuple(parents)), allowed))
@@ -166,7 +173,7 @@ def _walk(value: object, tree: _Tree, where: Path, found: dict[str, object]) -> 
         branch = tree.get(key) if isinstance(key, str) else None
         if branch is None:
             keys = ", ".join(_allowed_keys(tree))
-            yield Fault((*where, str(key)), item, f"left out: there is no such key; the keys here are {keys}")
+            yield Fault((*where, as_step(key)), item, f"left out: there is no such key; the keys here are {keys}")
         elif isinstance(branch, _Forbidden):
             yield Fault((*where, str(key)), item, branch.allowed)
         elif item is None:
@@ -199,19 +206,9 @@ def _allowed_keys(tree: _Tree) -> list[str]:
 def _in_aws_spelling(fault: Fault, cls: type) -> Fault:
     if not fault.where:
         return fault
+    # What follows the attribute's own name is in AWS's spelling already: whatever is nested was read by itself.
     name, *rest = fault.where
-    path = SPELLING[cls].get(str(name), (str(name),))
-    return attrs.evolve(fault, where=(*path, *(_region_path(rest) if name == "regions_of_interest" else rest)))
-
-
-def _region_path(steps: list[str | int]) -> Iterator[str | int]:
-    for step in steps:
-        yield from _REGION_WORDS.get(step, (step,))
-
-
-_REGION_WORDS: Mapping[str | int, tuple[str | int, ...]] = {
-    name: path for cls in (BoundingBox, Polygon, Point) for name, path in SPELLING[cls].items()
-}
+    return attrs.evolve(fault, where=(*SPELLING[cls].get(str(name), (str(name),)), *rest))
 
 
 def _nested(name: str, value: object) -> object:
@@ -228,7 +225,12 @@ def _start_selector(value: object) -> object:
 
 
 def _region(value: object) -> object:
-    return _read_one_of(value, {("BoundingBox",): BoundingBox, ("Polygon",): Polygon})
+    choices: Mapping[Path, type[RegionOfInterest]] = {("BoundingBox",): BoundingBox, ("Polygon",): Polygon}
+    region = _read_one_of(value, choices)
+    try:
+        return region_of_interest(region)
+    except InvalidRequestError as error:
+        raise InvalidRequestError(_in_aws_spelling(fault, type(region)) for fault in error.faults) from error
 
 
 def _list_of(read: Callable[[object], object], allowed: str) -> Callable[[object], object]:

@@ -9,12 +9,20 @@ from typing import TypeAlias, cast
 
 import attrs
 
-from aiorekostream.domain.rules import Checked, as_tuple, each, guarded, refuse
+from aiorekostream.domain.rules import Checked, as_tuple, each, guarded, is_set, refuse
 from aiorekostream.domain.scalars import finite
 from aiorekostream.errors import Fault, InvalidRequestError
 from aiorekostream.limits import limits_in_force
 
-__all__ = ["BoundingBox", "Point", "Polygon", "RegionOfInterest", "ratio_of_frame", "regions_of_interest"]
+__all__ = [
+    "BoundingBox",
+    "Point",
+    "Polygon",
+    "RegionOfInterest",
+    "ratio_of_frame",
+    "region_of_interest",
+    "regions_of_interest",
+]
 
 _LEAST_CORNERS = 3
 
@@ -58,6 +66,8 @@ class BoundingBox(Checked):
 
 
 def _points(value: Iterable[Point]) -> tuple[Point, ...]:
+    if is_set(value):
+        refuse(value, "a collection of points in the order of the outline, which a set does not keep")
     return tuple(each(enumerate(as_tuple(value, "a collection of points")), _point))
 
 
@@ -95,7 +105,7 @@ def regions_of_interest(value: Iterable[RegionOfInterest]) -> tuple[RegionOfInte
     if len(regions) > most:
         faults.append(Fault((), f"{len(regions)} regions", f"at most {most} regions"))
     try:
-        each(enumerate(regions), _region)
+        each(enumerate(regions), region_of_interest)
     except InvalidRequestError as error:
         faults += error.faults
     if faults:
@@ -103,7 +113,8 @@ def regions_of_interest(value: Iterable[RegionOfInterest]) -> tuple[RegionOfInte
     return cast("tuple[RegionOfInterest, ...]", regions)
 
 
-def _region(value: object) -> None:
+def region_of_interest(value: object) -> RegionOfInterest:
+    """An area to watch: a box, or a polygon of 3 to 10 points, inside the frame."""
     match value:
         case BoundingBox():
             faults = [*_outside(value)]
@@ -117,6 +128,7 @@ def _region(value: object) -> None:
             refuse(value, "a BoundingBox or a Polygon")
     if faults:
         raise InvalidRequestError(faults)
+    return value
 
 
 def ratio_of_frame(value: object) -> float:

@@ -4,8 +4,6 @@ The rules are written by hand: the API's own model admits roles and topics of th
 good ones of GovCloud and China.
 """
 
-from __future__ import annotations
-
 import re
 from typing import ClassVar, Self
 
@@ -34,9 +32,9 @@ class Arn:
         resource: what follows, such as ``stream/front-door/1656000000000``.
     """
 
-    _service: ClassVar[str]
-    _pattern: ClassVar[re.Pattern[str]]
-    _example: ClassVar[str]
+    _service: ClassVar[str] = "*"
+    _pattern: ClassVar[re.Pattern[str]] = re.compile(r"(?!)")  # of no particular kind there is no ARN
+    _example: ClassVar[str] = "those of the classes KinesisVideoStreamArn, KinesisDataStreamArn, RoleArn and so on"
 
     partition: str
     region: str
@@ -44,8 +42,9 @@ class Arn:
     resource: str
 
     def __attrs_post_init__(self) -> None:
-        if self._pattern.fullmatch(str(self)) is None:
-            refuse(str(self), f"an ARN such as {self._example}")
+        parts = (self.partition, self.region, self.account_id, self.resource)
+        if not all(type(part) is str for part in parts) or self._pattern.fullmatch(str(self)) is None:
+            refuse(parts, f"an ARN such as {self._example}")
 
     @classmethod
     def parse(cls, value: str | Self) -> Self:

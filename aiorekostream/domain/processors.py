@@ -18,7 +18,7 @@ from aiorekostream.domain.names import (
     sns_topic_arn,
 )
 from aiorekostream.domain.rules import Checked, as_tuple, each, guarded, intact, refuse
-from aiorekostream.domain.scalars import collection_id, flag, kms_key_id, percent, processor_name, text
+from aiorekostream.domain.scalars import UNICODE, collection_id, flag, kms_key_id, percent, processor_name, text
 from aiorekostream.domain.tags import Tags, tags
 from aiorekostream.domain.words import Label, ProcessorKind
 from aiorekostream.errors import Fault
@@ -27,7 +27,6 @@ from aiorekostream.limits import limits_in_force
 __all__ = ["FaceSearchProcessor", "LabelDetectionProcessor", "Processor", "S3Destination"]
 
 _BUCKET = re.compile(r"[0-9A-Za-z.\-_]+")
-_ANY = re.compile(r".*", re.DOTALL)
 
 
 def _bucket(value: str) -> str:
@@ -37,7 +36,7 @@ def _bucket(value: str) -> str:
 
 
 def _key_prefix(value: str) -> str:
-    return text(value, least=0, most=1024, pattern=_ANY, allowed="text of at most 1024 characters")
+    return text(value, least=0, most=1024, pattern=UNICODE, allowed="Unicode text of at most 1024 characters")
 
 
 def _opt_in(value: bool | None) -> bool | None:  # noqa: FBT001 - an attrs converter takes its value by position
@@ -62,7 +61,7 @@ def labels(value: Iterable[Label | str]) -> tuple[Label, ...]:
 
 
 def _label(value: object) -> Label:
-    if not isinstance(value, str) or not (label := Label(value)).is_known:
+    if not isinstance(value, str) or not (label := Label(str.__str__(value))).is_known:
         refuse(value, f"one of {', '.join(Label)}")
     return label
 

@@ -1,10 +1,8 @@
 """What the service is asked: one frozen value for each operation but Create, whose values are the processors."""
 
-from __future__ import annotations
-
 import enum
-import re
-from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from typing import ClassVar, Final, Literal, TypeAlias
 
 import attrs
 
@@ -12,14 +10,11 @@ from aiorekostream.domain.geometry import RegionOfInterest, regions_of_interest
 from aiorekostream.domain.names import StreamProcessorArn, stream_processor_arn
 from aiorekostream.domain.processors import labels
 from aiorekostream.domain.rules import ABSENT, Checked, guarded, refuse
-from aiorekostream.domain.scalars import flag, percent, processor_name, text, whole_number
+from aiorekostream.domain.scalars import UNICODE, flag, percent, processor_name, text, whole_number
 from aiorekostream.domain.selectors import StartSelector, StopSelector, start_selector, stop_selector
 from aiorekostream.domain.tags import Tags, tag_keys, tags
 from aiorekostream.domain.words import Label, ProcessorKind
 from aiorekostream.errors import Fault
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = [
     "KEEP",
@@ -195,17 +190,17 @@ class LabelDetectionUpdate(Checked):
             yield Fault((), ABSENT, "an update that changes something: labels, confidence, regions or data sharing")
 
 
+_MOST_RESULTS = 2**31 - 1  # AWS names no greatest page; the member is an integer of 32 bits
+
+
 def _max_results(value: int | None) -> int | None:
-    return None if value is None else whole_number(value, least=1)
-
-
-_ANY = re.compile(r".*", re.DOTALL)
+    return None if value is None else whole_number(value, least=1, most=_MOST_RESULTS)
 
 
 def _next_token(value: str | None) -> str | None:
     if value is None:
         return None
-    return text(value, least=0, most=255, pattern=_ANY, allowed="a token of at most 255 characters")
+    return text(value, least=1, most=255, pattern=UNICODE, allowed="a token of 1 to 255 characters")
 
 
 @attrs.frozen(kw_only=True, field_transformer=guarded)
@@ -216,7 +211,7 @@ class ListRequest(Checked):
 
     Attributes:
         max_results: the most that a page may hold, at least 1; AWS takes 1000 where none is given.
-        next_token: where the page before this one ended; at most 255 characters.
+        next_token: where the page before this one ended; 1 to 255 characters.
 
     Raises:
         InvalidRequestError: fields break their rules; all faults at once.

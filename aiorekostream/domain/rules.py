@@ -18,7 +18,20 @@ from aiorekostream.errors import Fault, InvalidRequestError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["ABSENT", "Absent", "Checked", "Refused", "as_mapping", "as_tuple", "each", "guarded", "intact", "refuse"]
+__all__ = [
+    "ABSENT",
+    "Absent",
+    "Checked",
+    "Refused",
+    "as_mapping",
+    "as_step",
+    "as_tuple",
+    "each",
+    "guarded",
+    "intact",
+    "is_set",
+    "refuse",
+]
 
 _T = TypeVar("_T")
 _Converter: TypeAlias = "Callable[[object], object]"
@@ -29,6 +42,9 @@ class Absent:
 
     def __repr__(self) -> str:
         return "nothing"
+
+    def __reduce__(self) -> str:
+        return "ABSENT"
 
 
 ABSENT: Final = Absent()
@@ -113,6 +129,16 @@ class Checked:
         return ()
 
 
+def as_step(key: object) -> str:
+    """A mapping's key, whatever it is, as a step of a fault's path."""
+    if isinstance(key, str):
+        return str.__str__(key)
+    try:
+        return repr(key)
+    except Exception:  # noqa: BLE001 - whatever was given, a fault can be told
+        return f"<{type(key).__name__}>"
+
+
 def as_mapping(value: object, allowed: str) -> Mapping[object, object]:
     """Any mapping, or a refusal."""
     if not isinstance(value, Mapping):
@@ -121,8 +147,20 @@ def as_mapping(value: object, allowed: str) -> Mapping[object, object]:
 
 
 def as_tuple(value: object, allowed: str) -> tuple[object, ...]:
-    """The items of any collection but text and mappings, or a refusal."""
-    given: object = value
-    if not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping):
-        refuse(given, allowed)
-    return tuple(cast("Iterable[object]", value))
+    """The items of any collection but text and mappings, or a refusal; those of a set in the order of their text."""
+    if not _is_collection(value):
+        refuse(value, allowed)
+    try:
+        items = tuple(cast("Iterable[object]", value))
+        return tuple(sorted(items, key=str)) if is_set(value) else items
+    except Exception as error:  # an iterator is anybody's code
+        raise InvalidRequestError([Fault((), value, allowed)]) from error
+
+
+def _is_collection(value: object) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray | memoryview | Mapping)
+
+
+def is_set(value: object) -> bool:
+    """Whether it is a collection without an order."""
+    return isinstance(value, set | frozenset)

@@ -7,9 +7,11 @@ import math
 import re
 
 from aiorekostream.domain.rules import refuse
+from aiorekostream.errors import Fault, InvalidRequestError
 from aiorekostream.limits import limits_in_force
 
 __all__ = [
+    "UNICODE",
     "collection_id",
     "duration_in_seconds",
     "epoch_milliseconds",
@@ -25,6 +27,8 @@ __all__ = [
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MILLISECOND = datetime.timedelta(milliseconds=1)
 _SECOND = datetime.timedelta(seconds=1)
+# Anything that can be sent: half of a surrogate pair has no UTF-8.
+UNICODE = re.compile(r"[^\ud800-\udfff]*")
 _NAME = re.compile(r"[a-zA-Z0-9_.\-]+")
 _KMS_KEY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_/+=,@.\-]*")
 
@@ -37,7 +41,7 @@ def text(value: object, *, least: int, most: int, pattern: re.Pattern[str], allo
     """Text of a length, all of which matches a pattern: a trailing newline is no part of it."""
     if not isinstance(value, str) or not least <= len(value) <= most or pattern.fullmatch(value) is None:
         refuse(value, allowed)
-    return str(value)
+    return str.__str__(value)  # of text that is an enumeration's member too, str() would give the member's name
 
 
 def whole_number(value: object, *, least: int, most: int | None = None, unit: str = "") -> int:
@@ -110,16 +114,24 @@ def duration_in_seconds(value: int | datetime.timedelta) -> int:
 def epoch_milliseconds(value: int | datetime.datetime) -> int:
     """Milliseconds since 1970 in UTC, or an aware ``datetime`` (what is less than a millisecond is cut off)."""
     if isinstance(value, datetime.datetime):
-        if value.utcoffset() is None:
-            refuse(value, "a datetime with a time zone, or whole milliseconds since 1970-01-01T00:00:00Z")
-        milliseconds = (value - _EPOCH) // _MILLISECOND
-    else:
-        milliseconds = whole_number(value, least=0, unit="milliseconds")
-    if milliseconds < _LEAST_MILLISECONDS:
-        refuse(value, f"milliseconds since 1970-01-01T00:00:00Z, from {_LEAST_MILLISECONDS}: this looks like seconds")
-    if milliseconds > _MOST_MILLISECONDS:
-        refuse(
-            value,
-            f"milliseconds since 1970-01-01T00:00:00Z, to {_MOST_MILLISECONDS}: this looks like micro- or nanoseconds",
-        )
+        return _milliseconds_until(value)
+    allowed = f"milliseconds since 1970-01-01T00:00:00Z, {_LEAST_MILLISECONDS} to {_MOST_MILLISECONDS}"
+    if not isinstance(value, int) or isinstance(value, bool):
+        refuse(value, f"{allowed}, or a datetime with a time zone")
+    if 0 <= value < _LEAST_MILLISECONDS:
+        refuse(value, f"{allowed}: this looks like seconds")
+    if value > _MOST_MILLISECONDS:
+        refuse(value, f"{allowed}: this looks like micro- or nanoseconds")
+    return whole_number(value, least=_LEAST_MILLISECONDS, most=_MOST_MILLISECONDS, unit="milliseconds")
+
+
+def _milliseconds_until(moment: datetime.datetime) -> int:
+    try:
+        milliseconds = None if moment.utcoffset() is None else (moment - _EPOCH) // _MILLISECOND
+    except Exception as error:  # a time zone is anybody's code
+        raise InvalidRequestError([Fault((), moment, "a datetime whose time zone can be read")]) from error
+    if milliseconds is None:
+        refuse(moment, "a datetime with a time zone, or whole milliseconds since 1970-01-01T00:00:00Z")
+    if not _LEAST_MILLISECONDS <= milliseconds <= _MOST_MILLISECONDS:
+        refuse(moment, "a datetime from 1973-03-03T09:46:40Z to 5138-11-16T09:46:39.999Z")
     return milliseconds

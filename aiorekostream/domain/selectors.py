@@ -1,10 +1,8 @@
 """Where in a video stream a label detection begins, and when it ends."""
 
-from __future__ import annotations
-
 import datetime
 import re
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import attrs
 
@@ -34,7 +32,7 @@ class ProducerTimestamp(Checked):
     milliseconds: int = attrs.field(converter=epoch_milliseconds)
 
     @classmethod
-    def from_datetime(cls, moment: datetime.datetime) -> ProducerTimestamp:
+    def from_datetime(cls, moment: datetime.datetime) -> Self:
         """From an aware ``datetime``; what is less than a millisecond is cut off."""
         return cls(moment)
 

@@ -9,16 +9,11 @@ https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video-troubleshootin
 are read the kind way and marked UNCERTAIN.
 """
 
-from __future__ import annotations
-
 import enum
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from aiorekostream.domain.words import OpenWord, ProcessorKind
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["TRANSITIONS", "Event", "Status", "next_status"]
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from typing import cast
 
-from aiorekostream.domain.rules import as_mapping, as_tuple, each, refuse
+from aiorekostream.domain.rules import as_mapping, as_step, as_tuple, each, refuse
 from aiorekostream.errors import Fault, InvalidRequestError
 from aiorekostream.limits import limits_in_force
 
@@ -30,7 +29,12 @@ class Tags(Mapping[str, str]):
     _items: dict[str, str]
 
     def __init__(self, items: Mapping[str, str] | None = None) -> None:
-        self._items = {} if items is None else dict(items)
+        self._items = {}
+        if items is not None:
+            given = as_mapping(items, "a mapping of tag keys to tag values")
+            names = each(((as_step(key), key) for key in given), _text)
+            texts = each(((as_step(key), text) for key, text in given.items()), _text)
+            self._items = dict(zip(names, texts, strict=True))
 
     def __getitem__(self, key: str) -> str:
         return self._items[key]
@@ -48,6 +52,12 @@ class Tags(Mapping[str, str]):
         return f"Tags({self._items!r})"
 
 
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        refuse(value, "text")
+    return value
+
+
 def _in_alphabet(value: str) -> bool:
     return all(sign in _SIGNS or unicodedata.category(sign)[0] in "LZN" for sign in value)
 
@@ -57,13 +67,13 @@ def _key(value: object) -> str:
         refuse(value, f"a tag key: 1 to {_LONGEST_KEY} {_ALLOWED}")
     if value.startswith("aws:"):
         refuse(value, "a tag key that does not begin with 'aws:', which AWS keeps for itself")
-    return str(value)
+    return str.__str__(value)
 
 
 def _value(value: object) -> str:
     if not isinstance(value, str) or len(value) > _LONGEST_VALUE or not _in_alphabet(value):
         refuse(value, f"a tag value: 0 to {_LONGEST_VALUE} {_ALLOWED}")
-    return str(value)
+    return str.__str__(value)
 
 
 def tags(value: Mapping[str, str]) -> Tags:
@@ -73,17 +83,17 @@ def tags(value: Mapping[str, str]) -> Tags:
     faults: list[Fault] = []
     if len(items) > most:
         faults.append(Fault((), f"{len(items)} tags", f"at most {most} tags"))
-    good: dict[str, str] = {}
-    for key, text in items.items():
-        for item, check in ((key, _key), (text, _value)):
-            try:
-                check(item)
-            except InvalidRequestError as error:
-                faults += [fault.under(str(key)) for fault in error.faults]
-        good[cast("str", key)] = cast("str", text)
+    names = [(as_step(key), key) for key in items]
+    texts = [(as_step(key), text) for key, text in items.items()]
+    plain: list[list[str]] = []
+    for parts, check in ((names, _key), (texts, _value)):
+        try:
+            plain.append(each(parts, check))
+        except InvalidRequestError as error:
+            faults += error.faults
     if faults:
         raise InvalidRequestError(faults)
-    return Tags(good)
+    return Tags(dict(zip(*plain, strict=True)))
 
 
 def tag_keys(value: Iterable[str]) -> tuple[str, ...]:

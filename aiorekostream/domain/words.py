@@ -1,8 +1,7 @@
 """Words of AWS's that may grow: enumerations that keep a member they do not know."""
 
-from __future__ import annotations
-
 import enum
+from typing import Self
 
 __all__ = ["Label", "OpenWord", "ProcessorKind"]
 
@@ -14,11 +13,11 @@ class OpenWord(enum.StrEnum):
     """
 
     @classmethod
-    def _missing_(cls, value: object) -> OpenWord | None:
+    def _missing_(cls, value: object) -> Self | None:
         if not isinstance(value, str):
             return None
         member = str.__new__(cls, value)
-        member._name_ = member._value_ = value
+        member._name_ = member._value_ = str.__str__(value)
         return member
 
     @property

@@ -1,23 +1,18 @@
 """The retry policy, and tenacity, which carries it out; the only file that knows tenacity."""
 
-from __future__ import annotations
-
 import logging
-from typing import TYPE_CHECKING, TypeVar, cast
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar, cast
 
 import attrs
 import tenacity
 
+from aiorekostream.clock import Clock
 from aiorekostream.domain.rules import Checked, guarded
 from aiorekostream.domain.scalars import finite, whole_number
 from aiorekostream.errors import Fault
 from aiorekostream.resilience.backoff import full_jitter
 from aiorekostream.resilience.verdict import worth_another_attempt
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
-
-    from aiorekostream.clock import Clock
 
 __all__ = ["RetryPolicy"]
 

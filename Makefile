@@ -1,0 +1,69 @@
+# Needs python3 (3.11 or newer) and make; everything else goes into .venv, which belongs to this file.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+# Both names: an older pip takes the constraints of an isolated build from the first, a newer one from the second.
+PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(PY) -m pip --disable-pip-version-check -qq
+NOX := PATH="$(CURDIR)/$(BIN):$$PATH" $(PY) -m nox --no-stop-on-first-error
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types contracts unit docs bench bench-smoke wheel lowest api pins clean FORCE
+
+help:
+	@echo "make demo         fifty cameras against the emulator"
+	@echo "make test         everything that must hold before a merge"
+	@echo "make lint         ruff and its formatter          make types     mypy, basedpyright, completeness"
+	@echo "make contracts    the layers                      make unit      the tests, with coverage"
+	@echo "make docs         the documentation               make bench     the benchmarks"
+	@echo "make wheel        the tests against the wheel     make lowest    the same with the oldest dependencies"
+	@echo "make api          renew the snapshot of the API   make pins      renew the constraints"
+	@echo "make clean        remove what was made, .venv included"
+
+demo: $(VENV)/.runtime
+	@$(BIN)/aiorekostream demo
+
+test: $(VENV)/.dev
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PY) tools/lanes.py
+
+lint types contracts unit docs lowest: $(VENV)/.dev
+	@$(NOX) -s $@
+
+bench-smoke: $(VENV)/.dev
+	@$(NOX) -s bench
+
+wheel: $(VENV)/.dev
+	@$(NOX) -t wheel
+
+bench: $(VENV)/.dev
+	@for file in bench/*.py; do echo "== $$file"; $(PY) "$$file" || exit 1; done
+
+api: $(VENV)/.dev
+	@$(PY) -m tests.api.signatures
+
+pins: $(VENV)/.home
+	@$(PY) tools/pins.py
+
+clean:
+	rm -rf $(VENV) .nox build dist docs/_build .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment that was made for another place, or whose interpreter is gone, is made anew.
+ifneq ($(CURDIR),$(shell $(PY) -c 'print(open("$(VENV)/.home").read(), end="")' 2>/dev/null))
+$(VENV)/.home: FORCE
+endif
+
+$(VENV)/.home:
+	@python=$$(tools/find-python) && "$$python" -m venv --clear $(VENV)
+	@printf %s "$(CURDIR)" > $@
+
+$(VENV)/.runtime: $(VENV)/.home pyproject.toml constraints.txt
+	@echo "installing aiorekostream into $(VENV)"
+	@$(PIP) install -e '.[cli]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.home pyproject.toml constraints.txt
+	@echo "installing aiorekostream and its tools into $(VENV)"
+	@$(PIP) install pip
+	@$(PIP) install -e '.[cli,fast]' --group dev
+	@touch $(VENV)/.runtime $@

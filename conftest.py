@@ -1,0 +1,183 @@
+"""What every test and every example gets: no AWS of this machine, no network beyond it, an emulator where AWS would be.
+
+It stands at the root because the examples of README.md, of docs/ and of the docstrings are tests like those in tests/.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import ipaddress
+import os
+import socket
+import sys
+import threading
+from typing import TYPE_CHECKING, cast
+
+import boto3
+import hypothesis
+import pytest
+import sybil
+from sybil.document import PythonDocStringDocument
+from sybil.parsers import markdown, rest
+
+from aiorekostream.emulator import Emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+# ---------------------------------------------------------------------------------------------------------- hypothesis
+
+# No deadline: machines are slow at times. CI repeats itself, so that a red run can be run again.
+hypothesis.settings.register_profile("local", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.register_profile("brief", deadline=None, derandomize=True, print_blob=True, max_examples=20)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+# ------------------------------------------------------------------------------------------------------------- network
+
+
+class NetworkForbiddenError(RuntimeError):
+    """A test reached for another machine."""
+
+
+def _this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host in {"", "localhost"} or host.endswith(".localhost")
+
+
+def _number(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
+    # Every connection and look-up of the process passes here, whichever library makes it. RFC 6761 says of names under
+    # `.invalid` that they never exist, so tests of failing look-ups may use them.
+    if event == "socket.connect":
+        address = cast("tuple[object, ...] | str | bytes", arguments[1])
+        if isinstance(address, tuple) and not _this_machine(str(address[0])):
+            message = f"tests may not connect to {address}"
+            raise NetworkForbiddenError(message)
+    elif event == "socket.getaddrinfo":
+        host = arguments[0].decode() if isinstance(arguments[0], bytes) else str(arguments[0] or "")
+        if host.endswith(".invalid"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        if not (_number(host) or _this_machine(host)):
+            message = f"tests may not look up {host}"
+            raise NetworkForbiddenError(message)
+
+
+sys.addaudithook(_refuse_network)
+
+
+# --------------------------------------------------------------------------------------------------------- environment
+
+_PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+
+
+@pytest.fixture(autouse=True)
+def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the AWS settings of this machine and give credentials that are good for nothing."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "BOTO_")) or name.upper() in _PROXIES:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "an-example-and-no-secret")
+
+
+# ------------------------------------------------------------------------------------------------------------ examples
+
+
+@contextlib.contextmanager
+def _running_emulator() -> Generator[str]:
+    address: concurrent.futures.Future[str] = concurrent.futures.Future()
+    ended = threading.Event()
+
+    async def serve() -> None:
+        async with Emulator() as emulator:
+            address.set_result(emulator.url)
+            await asyncio.to_thread(ended.wait)
+
+    def run() -> None:
+        try:
+            asyncio.run(serve())
+        except BaseException as error:
+            if address.done():
+                raise
+            address.set_exception(error)
+
+    thread = threading.Thread(target=run, name="emulator")
+    thread.start()
+    try:
+        yield address.result(timeout=30)
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _furnish(url: str) -> None:
+    # The processors that the examples speak of: `front-door` looks for people and packages, `lobby` for faces.
+    rekognition = boto3.client("rekognition", region_name="us-east-1", endpoint_url=url)
+    account = "us-east-1:111122223333"
+    role = "arn:aws:iam::111122223333:role/rekognition"
+    rekognition.create_stream_processor(
+        Name="front-door",
+        Input={"KinesisVideoStream": {"Arn": f"arn:aws:kinesisvideo:{account}:stream/front-door/1656000000000"}},
+        Output={"S3Destination": {"Bucket": "front-door-pictures"}},
+        RoleArn=role,
+        Settings={"ConnectedHome": {"Labels": ["PERSON", "PACKAGE"]}},
+        NotificationChannel={"SNSTopicArn": f"arn:aws:sns:{account}:front-door"},
+    )
+    rekognition.create_stream_processor(
+        Name="lobby",
+        Input={"KinesisVideoStream": {"Arn": f"arn:aws:kinesisvideo:{account}:stream/lobby/1656000000000"}},
+        Output={"KinesisDataStream": {"Arn": f"arn:aws:kinesis:{account}:stream/lobby-faces"}},
+        RoleArn=role,
+        Settings={"FaceSearch": {"CollectionId": "staff"}},
+    )
+    rekognition.close()
+
+
+@pytest.fixture
+def aws_is_emulated(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Send what a program sends to AWS to a new emulator that has the processors of the examples."""
+    del aws_environment
+    with _running_emulator() as url:
+        _furnish(url)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_REKOGNITION", url)
+        yield
+
+
+def _as_program(namespace: dict[str, object]) -> None:
+    namespace["__name__"] = "__main__"
+
+
+_PAGES = sybil.Sybil(
+    name="pages",
+    parsers=[markdown.PythonCodeBlockParser(), markdown.SkipParser()],
+    pattern="*.md",
+    setup=_as_program,
+    fixtures=["aws_is_emulated"],
+)
+_DOCSTRINGS = sybil.Sybil(
+    name="docstrings",
+    parsers=[rest.DocTestParser(), rest.PythonCodeBlockParser(), rest.SkipParser()],
+    path="aiorekostream",
+    pattern="*.py",
+    document_types={".py": PythonDocStringDocument},
+    setup=_as_program,
+    fixtures=["aws_is_emulated"],
+)
+
+pytest_collect_file = (_PAGES + _DOCSTRINGS).pytest()

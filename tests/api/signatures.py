@@ -1,0 +1,140 @@
+"""The public interface as text, one line for each name: what a user may call, and with what.
+
+Read from the source, without running it. ``make api`` renews the committed snapshot.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import griffe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+SNAPSHOT = Path(__file__).with_name("signatures.txt")
+DOORS = ("aiorekostream", "aiorekostream.emulator")
+SPOKEN_DUNDERS = frozenset(
+    f"__{name}__"
+    for name in (
+        *("init", "call", "await", "len", "getitem", "contains"),
+        *("enter", "exit", "iter", "next", "aenter", "aexit", "aiter", "anext"),
+    )
+)
+
+
+def _final(member: griffe.Object | griffe.Alias) -> griffe.Object:
+    return member.final_target if isinstance(member, griffe.Alias) else member
+
+
+def _is_public(name: str) -> bool:
+    return not name.startswith("_") or name in SPOKEN_DUNDERS
+
+
+def _parameters(function: griffe.Function) -> str:
+    kinds = griffe.ParameterKind
+    parts: list[str] = []
+    starred = False
+    given = list(function.parameters)
+    for position, parameter in enumerate(given):
+        if parameter.kind is kinds.keyword_only and not starred:
+            parts.append("*")
+        starred = starred or parameter.kind in {kinds.keyword_only, kinds.var_positional}
+        star = {kinds.var_positional: "*", kinds.var_keyword: "**"}.get(
+            parameter.kind or kinds.positional_or_keyword, ""
+        )
+        text = star + parameter.name
+        if parameter.annotation is not None:
+            text += f": {parameter.annotation}"
+        if parameter.default is not None and not star:
+            text += f" = {parameter.default}"
+        parts.append(text)
+        following = given[position + 1].kind if position + 1 < len(given) else None
+        if parameter.kind is kinds.positional_only and following is not kinds.positional_only:
+            parts.append("/")
+    return ", ".join(parts)
+
+
+def _function(function: griffe.Function) -> str:
+    labels = function.labels
+    marks = "".join(f"@{label} " for label in ("staticmethod", "classmethod") if label in labels)
+    word = "async def" if "async" in labels else "def"
+    back = f" -> {function.returns}" if function.returns is not None else ""
+    return f"{marks}{word} {function.name}({_parameters(function)}){back}"
+
+
+def _attribute(attribute: griffe.Attribute) -> str:
+    mark = "property " if "property" in attribute.labels else ""
+    text = f"{mark}{attribute.name}"
+    if attribute.annotation is not None:
+        text += f": {attribute.annotation}"
+    value = attribute.value
+    if isinstance(value, griffe.ExprCall) and str(value.function) == "attrs.field":
+        text += _chosen(value, {"default", "factory", "init", "kw_only", "alias"}, " = field({})")
+    elif value is not None and ("class-attribute" in attribute.labels or "module-attribute" in attribute.labels):
+        text += f" = {value}"
+    return " ".join(text.split())
+
+
+def _chosen(call: griffe.ExprCall, names: set[str], form: str) -> str:
+    keywords = [argument for argument in call.arguments if isinstance(argument, griffe.ExprKeyword)]
+    chosen = ", ".join(f"{keyword.name}={keyword.value}" for keyword in keywords if keyword.name in names)
+    return form.format(chosen) if chosen else ""
+
+
+def _decorator(decorator: griffe.Decorator) -> str:
+    value = decorator.value
+    if isinstance(value, griffe.ExprCall):
+        return f"@{value.function}{_chosen(value, {'init', 'kw_only', 'eq', 'order'}, '({})')} "
+    return f"@{value} "
+
+
+def _class(class_: griffe.Class) -> Iterator[str]:
+    bases = f"({', '.join(map(str, class_.bases))})" if class_.bases else ""
+    yield f"{''.join(map(_decorator, class_.decorators))}class {class_.name}{bases}"
+    members = {name: _final(member) for name, member in class_.all_members.items() if _is_public(name)}
+    # The order of the attributes is that of the arguments; the order of the rest means nothing.
+    attributes = [name for name, member in members.items() if isinstance(member, griffe.Attribute)]
+    for name in attributes + sorted(members.keys() - set(attributes)):
+        for line in _lines(members[name]):
+            yield f"    {line}"
+
+
+def _lines(member: griffe.Object) -> Iterator[str]:
+    if isinstance(member, griffe.Class):
+        yield from _class(member)
+    elif isinstance(member, griffe.Function):
+        for overload in member.overloads or []:
+            yield f"@overload {_function(overload)}"
+        yield _function(member)
+    elif isinstance(member, griffe.Attribute):
+        yield _attribute(member)
+    elif isinstance(member, griffe.TypeAlias):
+        yield f"type {member.name} = {member.value}"
+    else:
+        yield f"{member.kind.value} {member.path}"
+
+
+def render(doors: Iterable[str] = DOORS, *, root: Path | None = None) -> str:
+    """The names in each door's ``__all__`` with their signatures."""
+    paths = [str(root or Path(__file__).parents[2])]
+    package = griffe.load("aiorekostream", search_paths=paths, resolve_aliases=True)
+    lines: list[str] = []
+    for door in doors:
+        module = package if door == "aiorekostream" else package[door.removeprefix("aiorekostream.")]
+        lines += [f"# {door}", ""]
+        for name in sorted(str(name) for name in module.exports or ()):
+            lines += [*_lines(_final(module.members[name])), ""]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Write the snapshot."""
+    SNAPSHOT.write_text(render(), encoding="utf-8")
+    sys.stdout.write(f"wrote {SNAPSHOT.name}\n")
+
+
+if __name__ == "__main__":
+    main()
