@@ -1,0 +1,110 @@
+"""Requests in AWS's spelling, and a world to send them to."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import attrs
+
+from aiorekostream.emulator.answers import Answer, Refusal, Success
+from aiorekostream.emulator.callers import Caller
+from aiorekostream.emulator.surroundings import Surroundings
+from aiorekostream.emulator.timings import Timings
+from aiorekostream.emulator.world import World
+from aiorekostream.limits import DEFAULT_LIMITS, Limits
+
+ACCOUNT = "111122223333"
+HERE = Caller(ACCOUNT, "us-east-1")
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/Rekognition"
+
+
+def video(name: str, *, region: str = "us-east-1") -> str:
+    return f"arn:aws:kinesisvideo:{region}:{ACCOUNT}:stream/{name}/1656000000000"
+
+
+def data(name: str, *, region: str = "us-east-1") -> str:
+    return f"arn:aws:kinesis:{region}:{ACCOUNT}:stream/{name}"
+
+
+def labels(name: str, **changes: object) -> dict[str, Any]:
+    """A label detection to create; None as a change leaves the member out."""
+    request: dict[str, Any] = {
+        "Name": name,
+        "Input": {"KinesisVideoStream": {"Arn": video(name)}},
+        "Output": {"S3Destination": {"Bucket": "pictures", "KeyPrefix": "doors"}},
+        "Settings": {"ConnectedHome": {"Labels": ["PERSON", "PACKAGE"]}},
+        "RoleArn": ROLE,
+        "NotificationChannel": {"SNSTopicArn": f"arn:aws:sns:us-east-1:{ACCOUNT}:doors"},
+        **changes,
+    }
+    return {key: value for key, value in request.items() if value is not None}
+
+
+def faces(name: str, **changes: object) -> dict[str, Any]:
+    """A face search to create; None as a change leaves the member out."""
+    request: dict[str, Any] = {
+        "Name": name,
+        "Input": {"KinesisVideoStream": {"Arn": video(name)}},
+        "Output": {"KinesisDataStream": {"Arn": data(name)}},
+        "Settings": {"FaceSearch": {"CollectionId": "staff", "FaceMatchThreshold": 90}},
+        "RoleArn": ROLE,
+        **changes,
+    }
+    return {key: value for key, value in request.items() if value is not None}
+
+
+def session(name: str, *, seconds: int = 10) -> dict[str, Any]:
+    """The start of a label detection."""
+    return {
+        "Name": name,
+        "StartSelector": {"KVSStreamStartSelector": {"ProducerTimestamp": 1_655_930_623_123}},
+        "StopSelector": {"MaxDurationInSeconds": seconds},
+    }
+
+
+@attrs.define
+class Play:
+    """A world with a clock, and verbs that say whether they succeeded."""
+
+    world: World
+    now: float = 1000.0
+    caller: Caller = HERE
+
+    def ask(self, operation: str, **members: object) -> Answer:
+        return self.world.serve(self.caller, operation, members, self.now)
+
+    def done(self, operation: str, **members: object) -> dict[str, Any]:
+        answer = self.ask(operation, **members)
+        assert isinstance(answer, Success), answer
+        return dict(answer.body or {})
+
+    def refused(self, operation: str, **members: object) -> Refusal:
+        answer = self.ask(operation, **members)
+        assert isinstance(answer, Refusal), answer
+        return answer
+
+    def code(self, operation: str, **members: object) -> str:
+        return self.refused(operation, **members).code
+
+    def describe(self, name: str) -> dict[str, Any]:
+        return self.done("DescribeStreamProcessor", Name=name)
+
+    def status(self, name: str) -> str:
+        return str(self.describe(name)["Status"])
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def play(
+    *, limits: Limits = DEFAULT_LIMITS, timings: Timings | None = None, surroundings: Surroundings | None = None
+) -> Play:
+    numbers = itertools.count(1)
+    world = World(
+        new_id=lambda: f"session-{next(numbers)}",
+        limits=limits,
+        timings=timings or Timings(),
+        surroundings=surroundings or Surroundings(),
+    )
+    return Play(world)

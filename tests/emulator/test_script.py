@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aiorekostream.emulator import (
+    Latency,
+    ManualClock,
+    Refuse,
+    ResetAfter,
+    ScaledClock,
+    ServerError,
+    Surroundings,
+    Throttle,
+    Timings,
+)
+from aiorekostream.emulator.script import Script
+from aiorekostream.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+START = "StartStreamProcessor"
+
+
+def always() -> float:
+    return 0.0
+
+
+def test_a_fault_strikes_as_often_as_it_says_and_then_no_more() -> None:
+    script = Script(always)
+    script.add([Throttle(times=2)])
+    assert [bool(script.strike(START, "door")) for _ in range(3)] == [True, True, False]
+    assert script.waiting == ()
+
+
+def test_a_fault_strikes_only_what_it_matches() -> None:
+    script = Script(always)
+    fault = ServerError(operation="Start*", name="cam-?")
+    script.add([fault])
+    assert script.strike(START, "door") == ()
+    assert script.strike("StopStreamProcessor", "cam-1") == ()
+    assert script.waiting == (fault,)
+    assert script.strike(START, "cam-1") == (fault,)
+
+
+def test_latencies_add_up_and_come_with_the_first_of_the_other_faults() -> None:
+    script = Script(always)
+    slow, slower, throttle, reset = Latency(seconds=1), Latency(seconds=2), Throttle(), ResetAfter()
+    script.add([slow, throttle, slower, reset])
+    assert script.strike(START, "") == (slow, throttle, slower)
+    assert script.strike(START, "") == (reset,)
+
+
+def test_a_fault_with_a_probability_strikes_by_the_dice_that_are_given() -> None:
+    dice = itertools.cycle([0.1, 0.6])
+    script = Script(lambda: next(dice))
+    script.add([Throttle(times=None, probability=0.5)])
+    assert [bool(script.strike(START, "")) for _ in range(4)] == [True, False, True, False]
+    script.clear()
+    assert script.strike(START, "") == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "arguments", "path"),
+    [
+        (Throttle, {"times": 0}, "times"),
+        (Throttle, {"times": True}, "times"),
+        (Throttle, {"probability": 1.1}, "probability"),
+        (Throttle, {"operation": 1}, "operation"),
+        (Throttle, {"status": 200}, "status"),
+        (Refuse, {"message": 1}, "message"),
+        (Latency, {"seconds": -1}, "seconds"),
+        (Latency, {"seconds": math.nan}, "seconds"),
+        (ServerError, {"done": 1}, "done"),
+        (ScaledClock, {"factor": 0}, "factor"),
+        (ManualClock, {"moment": -1}, "moment"),
+        (Timings, {"starting": -1}, "starting"),
+        (Timings, {"media": 0}, "media"),
+        (Surroundings, {"denied_roles": "Retired"}, "denied_roles"),
+        (Surroundings, {"denied_roles": ["ok", ""]}, "denied_roles[1]"),
+    ],
+)
+def test_values_out_of_range_cannot_be_made(
+    value: Callable[..., object], arguments: dict[str, object], path: str
+) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        value(**arguments)
+    assert [fault.path for fault in caught.value.faults] == [path]
+
+
+def test_a_clock_that_is_driven_by_hand_goes_forward_only() -> None:
+    clock = ManualClock(100)
+    clock.advance(0.5)
+    assert clock.now() == 100.5
+    with pytest.raises(InvalidRequestError):
+        clock.advance(-1)
+    assert clock.now() == 100.5
+
+
+def test_a_scaled_clock_begins_now() -> None:
+    clock = ScaledClock(1e6)
+    first, second = clock.now(), clock.now()
+    assert second >= first > 1_600_000_000

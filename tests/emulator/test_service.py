@@ -1,0 +1,162 @@
+"""The emulator as an object: it opens, serves many at once, and closes without leaving anything behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from aiorekostream.emulator import Emulator, ManualClock, ScaledClock
+from aiorekostream.errors import ConfigurationError, InvalidRequestError
+from aiorekostream.limits import Limits
+from tests.emulator.clients import boto, exchange, http
+from tests.emulator.samples import faces, labels, session
+
+
+async def test_it_takes_a_free_port_on_this_machine() -> None:
+    async with Emulator() as one, Emulator() as other:
+        assert one.url == f"http://127.0.0.1:{one.port}"
+        assert one.port != other.port
+
+
+async def test_it_closes_twice_and_opens_again_with_what_it_knew() -> None:
+    emulator = Emulator(clock=ManualClock())
+    async with emulator, boto(emulator.url) as rekognition:
+        await rekognition("create_stream_processor", **labels("door"))
+    await emulator.aclose()
+    with pytest.raises(ConfigurationError):
+        _ = emulator.url
+    async with emulator, boto(emulator.url) as rekognition:
+        assert await rekognition.status("door") == "STOPPED"
+        with pytest.raises(ConfigurationError):
+            await emulator.start()
+
+
+async def test_a_port_that_is_taken_is_a_configuration_error() -> None:
+    async with Emulator() as emulator:
+        with pytest.raises(ConfigurationError, match=str(emulator.port)):
+            await Emulator(port=emulator.port).start()
+
+
+async def test_nothing_is_left_running_when_it_has_closed() -> None:
+    before = asyncio.all_tasks()
+    async with Emulator() as emulator:
+        connections = [await asyncio.open_connection("127.0.0.1", emulator.port) for _ in range(20)]
+        for _, writer in connections[:10]:
+            writer.write(http())
+        for _, writer in connections[10:15]:
+            writer.write(b"POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\n{")
+        for reader, _ in connections[:10]:
+            await reader.readuntil(b"\r\n\r\n")
+    assert asyncio.all_tasks() == before
+    for _, writer in connections:
+        writer.close()
+
+
+async def test_five_hundred_starts_at_once_are_all_answered_and_recorded() -> None:
+    limits = Limits(concurrent_label_detection={"us-east-1": 300})
+    async with Emulator(clock=ManualClock(), quotas=False, limits=limits) as emulator:
+
+        async def ask(operation: str, members: object) -> tuple[int, str]:
+            headers = {"X-Amz-Target": f"RekognitionService.{operation}", "Connection": "close"}
+            answer = await exchange(emulator.url, http(headers=headers, body=json.dumps(members).encode()))
+            return answer.status, str(answer.json.get("SessionId") or answer.json.get("Code"))
+
+        names = [f"door-{number}" for number in range(500)]
+        await asyncio.gather(*(ask("CreateStreamProcessor", labels(name)) for name in names))
+        emulator.clear_calls()
+        answers = await asyncio.gather(*(ask("StartStreamProcessor", session(name)) for name in names))
+        assert Counter(status for status, _ in answers) == {200: 300, 400: 200}
+        assert {word for status, word in answers if status == 400} == {"LimitExceededException"}
+        sessions = {word for status, word in answers if status == 200}
+        assert sessions == {call.session_id for call in emulator.calls if call.done}
+        assert sessions == {state.session_id for state in emulator.processors if state.status == "STARTING"}
+        assert len(sessions) == 300
+
+
+async def test_time_passes_when_it_is_told_to() -> None:
+    async with Emulator(clock=ManualClock(1000)) as emulator, boto(emulator.url) as rekognition:
+        assert emulator.next_event is None
+        await rekognition("create_stream_processor", **faces("lobby"))
+        await rekognition("start_stream_processor", Name="lobby")
+        assert emulator.next_event == 1002
+        emulator.advance(1.9)
+        assert emulator.processors[0].status == "STARTING"
+        emulator.advance(0.1)
+        assert (emulator.processors[0].status, emulator.processors[0].updated) == ("RUNNING", 1002)
+        assert emulator.clock.now() == 1002
+        with pytest.raises(InvalidRequestError):
+            emulator.advance(-1)
+
+
+async def test_only_time_that_is_driven_by_hand_can_be_advanced() -> None:
+    async with Emulator(clock=ScaledClock(100)) as emulator:
+        with pytest.raises(ConfigurationError):
+            emulator.advance(1)
+
+
+async def test_scaled_time_passes_by_itself() -> None:
+    async with Emulator(clock=ScaledClock(100_000)) as emulator, boto(emulator.url) as rekognition:
+        await rekognition("create_stream_processor", **labels("door"))
+        await rekognition("start_stream_processor", **session("door", seconds=120))
+        while await rekognition.status("door") != "STOPPED":
+            pass
+        (state,) = emulator.processors
+        assert state.updated - state.created > 119.9
+
+
+async def test_a_failure_can_be_scripted_from_outside() -> None:
+    async with Emulator(clock=ManualClock()) as emulator, boto(emulator.url) as rekognition:
+        await rekognition("create_stream_processor", **faces("lobby"))
+        emulator.fail("lobby", "Access denied to Role", after=1)
+        await rekognition("start_stream_processor", Name="lobby")
+        emulator.advance(1)
+        (state,) = emulator.processors
+        assert (state.status, state.status_message) == ("FAILED", "Access denied to Role")
+
+
+async def test_a_reset_forgets_everything() -> None:
+    async with Emulator(clock=ManualClock()) as emulator, boto(emulator.url) as rekognition:
+        await rekognition("create_stream_processor", **labels("door"))
+        emulator.reset()
+        assert (emulator.processors, emulator.calls, emulator.next_event) == ((), (), None)
+        await rekognition("create_stream_processor", **labels("door"))
+
+
+async def test_calls_are_not_kept_where_nobody_wants_them() -> None:
+    async with Emulator(record=False) as emulator:
+        assert (await exchange(emulator.url, http())).status == 200
+        assert emulator.calls == ()
+
+
+def test_the_emulator_needs_nothing_of_the_way_out() -> None:
+    program = (
+        "import sys, aiorekostream.emulator\n"
+        "print([name for name in sys.modules if name.startswith(('aiobotocore', 'botocore', 'cattrs', 'tenacity'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+async def test_a_request_whose_body_never_ends_does_not_keep_it_from_closing() -> None:
+    emulator = Emulator()
+    await emulator.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", emulator.port)
+    writer.write(http(headers={"Content-Length": "100", "Expect": "100-continue"}))
+    await reader.readuntil(b"\r\n\r\n")
+    await emulator.aclose()
+    assert await reader.read() == b""
+    writer.close()
+
+
+async def test_it_listens_on_ipv6_too() -> None:
+    try:
+        async with Emulator(host="::1") as emulator:
+            assert emulator.url == f"http://[::1]:{emulator.port}"
+            assert (await exchange(emulator.url, http())).status == 200
+    except ConfigurationError:
+        pytest.skip("this machine has no IPv6")
