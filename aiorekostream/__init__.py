@@ -58,17 +58,24 @@ if TYPE_CHECKING:
         InvalidRequestError,
         LimitExceededError,
         MalformedReplyError,
+        NotAdmittedError,
         ProvisionedThroughputExceededError,
         RekostreamError,
         ResourceInUseError,
         ResourceNotFoundError,
         ServiceError,
         ServiceQuotaExceededError,
+        StreamProcessorFailedError,
         ThrottlingError,
         TransportError,
+        UnknownOutcomeError,
+        WaitTimeoutError,
     )
-    from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota, using_limits
+    from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota, Scope, using_limits
+    from aiorekostream.pipeline import CallEvent
+    from aiorekostream.resilience.paces import Admission, LocalPacing, PacedCall, Pacing
     from aiorekostream.resilience.policy import RetryPolicy
+    from aiorekostream.transport.granted import read_limits
     from aiorekostream.transport.memory import MemoryTransport
     from aiorekostream.transport.port import Reply, Transport
     from aiorekostream.transport.timeout import Timeout
@@ -80,9 +87,11 @@ __all__ = [
     "KEEP",
     "RESET",
     "AccessDeniedError",
+    "Admission",
     "Arn",
     "BoundingBox",
     "CallError",
+    "CallEvent",
     "Client",
     "ConfigurationError",
     "ConnectError",
@@ -107,8 +116,12 @@ __all__ = [
     "LabelDetectionUpdate",
     "LimitExceededError",
     "Limits",
+    "LocalPacing",
     "MalformedReplyError",
     "MemoryTransport",
+    "NotAdmittedError",
+    "PacedCall",
+    "Pacing",
     "Point",
     "Polygon",
     "Processor",
@@ -125,6 +138,7 @@ __all__ = [
     "RoleArn",
     "S3Destination",
     "SNSTopicArn",
+    "Scope",
     "ServiceError",
     "ServiceQuotaExceededError",
     "Settings",
@@ -135,6 +149,7 @@ __all__ = [
     "StopSelector",
     "StreamProcessor",
     "StreamProcessorArn",
+    "StreamProcessorFailedError",
     "StreamProcessorList",
     "StreamProcessorPage",
     "StreamProcessorSummary",
@@ -143,8 +158,11 @@ __all__ = [
     "Timeout",
     "Transport",
     "TransportError",
+    "UnknownOutcomeError",
+    "WaitTimeoutError",
     "parse_processor",
     "parse_start",
+    "read_limits",
     "using_limits",
 ]
 
@@ -163,25 +181,30 @@ _ROOMS = (
     "domain.replies",
     "codec",
     "resilience.policy",
+    "resilience.paces",
     "transport.port",
     "transport.timeout",
     "transport.memory",
+    "transport.granted",
+    "pipeline",
     "client",
 )
 
 
-def __getattr__(name: str) -> object:
-    if name in __all__:
-        for room in _ROOMS:
-            module = importlib.import_module(f"{__name__}.{room}")
-            if name in module.__all__:
-                found: object = getattr(module, name)
-                # Tracebacks and reprs show the name that users type.
-                if callable(found):
-                    found.__module__ = __name__
-                globals()[name] = found
-                return found
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # to type checkers, a name that is not imported above is a mistake
+
+    def __getattr__(name: str) -> object:
+        if name in __all__:
+            for room in _ROOMS:
+                module = importlib.import_module(f"{__name__}.{room}")
+                if name in module.__all__:
+                    found: object = getattr(module, name)
+                    # Tracebacks and reprs show the name that users type.
+                    if callable(found):
+                        found.__module__ = __name__
+                    globals()[name] = found
+                    return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

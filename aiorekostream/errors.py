@@ -5,7 +5,11 @@
     RekostreamError
     ├── InvalidRequestError             yours: the input breaks a rule; nothing was sent  (also a ValueError)
     ├── ConfigurationError              yours: no Region, no credentials, a closed client; nothing was sent
+    ├── StreamProcessorFailedError      a processor that was waited for has FAILED
+    ├── WaitTimeoutError                what was waited for did not come in time  (also a TimeoutError)
     └── CallError                       a call was tried and did not succeed
+        ├── NotAdmittedError            the pacer would have had to wait, and was told not to; nothing was sent
+        ├── UnknownOutcomeError         the answer was lost, and what became of the call could not be found out
         ├── MalformedReplyError         theirs: the service answered something that cannot be read
         ├── TransportError              nobody's: the request or its answer was lost on the way
         │   ├── ConnectError            never sent, so it is safe to send again
@@ -51,14 +55,18 @@ __all__ = [
     "InvalidRequestError",
     "LimitExceededError",
     "MalformedReplyError",
+    "NotAdmittedError",
     "ProvisionedThroughputExceededError",
     "RekostreamError",
     "ResourceInUseError",
     "ResourceNotFoundError",
     "ServiceError",
     "ServiceQuotaExceededError",
+    "StreamProcessorFailedError",
     "ThrottlingError",
     "TransportError",
+    "UnknownOutcomeError",
+    "WaitTimeoutError",
 ]
 
 _SHOWN = 80
@@ -136,6 +144,75 @@ class ConfigurationError(RekostreamError):
     """The client cannot work as it is set up: no Region, no credentials, or it is closed. Nothing was sent."""
 
 
+class StreamProcessorFailedError(RekostreamError):
+    """A processor that was waited for has FAILED.
+
+    See https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video-troubleshooting.html.
+
+    Attributes:
+        name: the processor.
+        status_message: AWS's own words, when there are any.
+        hint: what to do about it.
+    """
+
+    name: str
+    status_message: str | None
+    hint: str
+
+    def __init__(self, *, name: str, status_message: str | None, hint: str = "") -> None:
+        self.name = name
+        self.status_message = status_message
+        self.hint = hint
+        super().__init__()
+
+    def _arguments(self) -> dict[str, object]:
+        return {"name": self.name, "status_message": self.status_message, "hint": self.hint}
+
+    def __str__(self) -> str:
+        text = f"{self.name} has FAILED: {self.status_message or 'without a message'}"
+        return f"{text}. {self.hint}" if self.hint else text
+
+
+class WaitTimeoutError(RekostreamError, TimeoutError):
+    """What was waited for did not come in time.
+
+    Attributes:
+        name: the processor.
+        wanted: what was waited for.
+        status: the status that was seen last, if any was.
+        seconds: how long was waited.
+        hint: what to do about it.
+    """
+
+    name: str
+    wanted: str
+    status: str | None
+    seconds: float
+    hint: str
+
+    def __init__(self, *, name: str, wanted: str, status: str | None, seconds: float, hint: str = "") -> None:
+        self.name = name
+        self.wanted = wanted
+        self.status = status
+        self.seconds = seconds
+        self.hint = hint
+        super().__init__()
+
+    def _arguments(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "wanted": self.wanted,
+            "status": self.status,
+            "seconds": self.seconds,
+            "hint": self.hint,
+        }
+
+    def __str__(self) -> str:
+        seen = f"it is {self.status}" if self.status else "its status was never seen"
+        text = f"{self.name} was not {self.wanted} after {self.seconds:g} s: {seen}"
+        return f"{text}. {self.hint}" if self.hint else text
+
+
 class CallError(RekostreamError):
     """A call was tried and did not succeed.
 
@@ -183,6 +260,44 @@ class CallError(RekostreamError):
         facts = self._facts()
         text = f"{self.operation}: {self._said()}" + (f" ({', '.join(facts)})" if facts else "")
         return f"{text}. {self.hint}" if self.hint else text
+
+
+class NotAdmittedError(CallError):
+    """The quota is used up for now, and the pacer was told not to wait. Nothing was sent.
+
+    Attributes:
+        operation: AWS's name of the operation.
+        retry_after: seconds until the call could be made.
+        retry_safe: true.
+    """
+
+    retry_after: float
+
+    def __init__(
+        self,
+        message: object,
+        *,
+        operation: str,
+        retry_after: float,
+        attempts: int = 0,
+        hint: str = "",
+        retry_safe: bool = True,
+    ) -> None:
+        self.retry_after = retry_after
+        super().__init__(message, operation=operation, attempts=attempts, hint=hint, retry_safe=retry_safe)
+
+    def _arguments(self) -> dict[str, object]:
+        return {**super()._arguments(), "retry_after": self.retry_after}
+
+
+class UnknownOutcomeError(CallError):
+    """The answer was lost, and what became of the call could not be found out; the message says what was seen.
+
+    Attributes:
+        operation: AWS's name of the operation.
+        attempts: how many times it was tried.
+        retry_safe: false.
+    """
 
 
 class MalformedReplyError(CallError):
@@ -283,6 +398,7 @@ class ServiceError(CallError):
         http_status: the HTTP status of the answer.
         attempts: how many times the request was sent.
         retry_safe: whether the same call may be made again without harm.
+        retry_after: the seconds that the service asked to wait, from the answer's ``Retry-After``; 0 if it did not.
         hint: what to do about it, where AWS does not say.
     """
 
@@ -290,6 +406,7 @@ class ServiceError(CallError):
     message: str
     request_id: str | None
     http_status: int
+    retry_after: float
 
     def __init__(
         self,
@@ -302,7 +419,9 @@ class ServiceError(CallError):
         attempts: int = 1,
         hint: str = "",
         retry_safe: bool = False,
+        retry_after: float = 0.0,
     ) -> None:
+        self.retry_after = retry_after
         self.code = code
         self.message = message
         self.http_status = http_status
@@ -315,6 +434,7 @@ class ServiceError(CallError):
             "code": self.code,
             "http_status": self.http_status,
             "request_id": self.request_id,
+            "retry_after": self.retry_after,
         }
 
     def _facts(self) -> list[str]:

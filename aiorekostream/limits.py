@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import attrs
 
-__all__ = ["DEFAULT_LIMITS", "Limits", "Quota", "limits_in_force", "using_limits"]
+__all__ = ["DEFAULT_LIMITS", "Limits", "Quota", "Scope", "limits_in_force", "using_limits"]
 
 
 @attrs.frozen
@@ -26,6 +26,21 @@ class Quota:
     rate: float
     burst: float
     code: str
+
+
+@attrs.frozen(kw_only=True)
+class Scope:
+    """What a quota belongs to; equal scopes share their quotas.
+
+    Attributes:
+        endpoint: the address that is called.
+        region: the Region.
+        account: the account, or the access key that stands for it.
+    """
+
+    endpoint: str
+    region: str
+    account: str
 
 
 def _quota(rate: float, code: str) -> Quota:

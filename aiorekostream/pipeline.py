@@ -2,18 +2,19 @@
 
 ::
 
-    value -> encode -> [ send -> translate fault -> judge ]* -> decode -> value
-             codec       transport                  resilience  codec
+    value -> encode -> [ admit (pace) -> send -> translate fault -> judge ]* -> decode -> value
+             codec       resilience      transport                  resilience  codec
 
-Nothing else in the package sends anything.
+Every attempt is paced, and every refusal teaches the pacer. Nothing else in the package sends anything.
 """
 
 from __future__ import annotations
 
+import enum
 import logging
 import random  # noqa: TID251 - the one place that throws dice where no others are given
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import attrs
 
@@ -21,32 +22,59 @@ from aiorekostream.clock import Clock, SystemClock
 from aiorekostream.codec import decode, encode
 from aiorekostream.errors import CallError, DeadlineExceededError, Fault, InvalidRequestError, ServiceError
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
+from aiorekostream.operations import Operation
+from aiorekostream.resilience.paces import PacedCall, Pacing
 from aiorekostream.resilience.policy import RetryPolicy
+from aiorekostream.resilience.retry_quota import RetryQuota
+from aiorekostream.resilience.verdict import is_throttling, worth_another_attempt
 from aiorekostream.transport.advice import advise
 from aiorekostream.transport.port import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from aiorekostream.operations import Operation
+    from aiorekostream.resilience.paces import Admission
     from aiorekostream.transport.port import Reply
 
-__all__ = ["Pipeline"]
+__all__ = ["CallEvent", "Pipeline"]
 
 _RequestT = TypeVar("_RequestT")
 _ReplyT = TypeVar("_ReplyT")
 _log = logging.getLogger("aiorekostream")
 
 
+class CallEvent(enum.StrEnum):
+    """What happens to a call on its way."""
+
+    QUEUED = "queued"
+    """It waits until the pacer lets it through."""
+    SENT = "sent"
+    """An attempt goes out."""
+    THROTTLED = "throttled"
+    """The service refused an attempt as too fast."""
+    RETRIED = "retried"
+    """A failed attempt will be made again."""
+    SETTLING = "settling"
+    """The answer was lost, and DescribeStreamProcessor is asked what became of the call."""
+
+
+Notify = Callable[[CallEvent], None]
+
+
+def _nobody(_: CallEvent) -> None:
+    pass
+
+
 @attrs.frozen(kw_only=True)
 class Pipeline:
-    """How calls are made: over which transport, with which retries, and by when they end.
+    """How calls are made: over which transport, with which retries, how fast, and by when they end.
 
     Attributes:
         transport: moves the bytes.
         retry: how often a call is made.
         total_timeout: a call's time from beginning to end, attempts and waits included, in seconds.
-        limits: the account's numbers, for what errors say.
+        limits: the account's numbers.
+        pacing: lets calls through; ``None`` sends them at once.
+        urgent: whether calls go before those that are not.
+        retry_quota: the retries that may still be made.
         clock: tells the time and sleeps.
         chance: gives a number from 0 to 1 each time.
     """
@@ -55,11 +83,21 @@ class Pipeline:
     retry: RetryPolicy
     total_timeout: float
     limits: Limits = DEFAULT_LIMITS
+    pacing: Pacing | None = None
+    urgent: bool = False
+    retry_quota: RetryQuota = attrs.field(factory=RetryQuota)
     clock: Clock = attrs.field(factory=SystemClock)
     chance: Callable[[], float] = random.random
 
-    async def call(self, operation: Operation[_RequestT, _ReplyT], request: _RequestT) -> _ReplyT:
+    async def call(
+        self, operation: Operation[_RequestT, _ReplyT], request: _RequestT, *, notify: Notify | None = None
+    ) -> _ReplyT:
         """Make one call.
+
+        Args:
+            operation: what is called.
+            request: its value.
+            notify: told what happens on the way.
 
         Raises:
             InvalidRequestError: the request is not a value of this operation; nothing was sent.
@@ -67,48 +105,123 @@ class Pipeline:
             TransportError: it was lost on the way.
             MalformedReplyError: the answer cannot be read.
             DeadlineExceededError: it did not end in time.
+            NotAdmittedError: it would have had to wait for the pacer, which was told not to.
             ConfigurationError: no Region, no credentials, or the client is closed.
         """
+        reply = await self.exchange(operation, request, notify=notify)
+        return decode(reply.body, operation.reply, operation=operation.name, request_id=reply.request_id)
+
+    async def exchange(
+        self, operation: Operation[_RequestT, _ReplyT], request: _RequestT, *, notify: Notify | None = None
+    ) -> Reply:
+        """Make one call, and leave the reply as it came."""
         if not isinstance(request, operation.requests):
             names = " or ".join(cls.__name__ for cls in operation.requests)
             raise InvalidRequestError([Fault((), request, f"a {names}")])
-        body = encode(request)
-        attempts = 0
+        return await _Call(self, operation, encode(request), notify or _nobody).made()
 
-        async def attempt(number: int) -> Reply:
-            nonlocal attempts
-            attempts = number
-            return await self.transport.send(operation.name, body)
 
-        deadline = self.clock.now() + self.total_timeout
+@attrs.define
+class _Call(Generic[_RequestT, _ReplyT]):
+    """One call on its way: how many attempts were made, and whether one is under way."""
+
+    pipeline: Pipeline
+    operation: Operation[_RequestT, _ReplyT]
+    body: Mapping[str, object]
+    notify: Notify
+    begun: float = attrs.field(init=False)
+    attempts: int = attrs.field(default=0, init=False)
+    retries_paid: int = attrs.field(default=0, init=False)
+    under_way: bool = attrs.field(default=False, init=False)
+
+    async def made(self) -> Reply:
+        pipeline = self.pipeline
+        self.begun = pipeline.clock.now()
+        deadline = self.begun + pipeline.total_timeout
         try:
-            async with self.clock.timeout_at(deadline):
-                reply = await self.retry.run(attempt, clock=self.clock, deadline=deadline, chance=self.chance)
+            async with pipeline.clock.timeout_at(deadline):
+                reply = await pipeline.retry.run(
+                    self._attempt, worth=self._worth, delay=self._delay, clock=pipeline.clock, deadline=deadline
+                )
         except TimeoutError as error:
-            raise self._too_late(operation, attempts) from error
+            raise self._too_late() from error
         except CallError as error:
-            error.attempts = attempts
+            error.attempts = self.attempts
             if isinstance(error, ServiceError):
-                error.hint = self._advice(error, body)
+                error.hint = self._advice(error)
             raise
-        return decode(reply.body, operation.reply, operation=operation.name, request_id=reply.request_id)
+        pipeline.retry_quota.succeeded(self.retries_paid)
+        return reply
 
-    def _advice(self, error: ServiceError, body: Mapping[str, object]) -> str:
+    async def _attempt(self) -> Reply:
+        admission = await self._admitted()
+        self.attempts += 1
+        self.under_way = True
+        self.notify(CallEvent.SENT)
+        try:
+            reply = await self.pipeline.transport.send(self.operation.name, self.body)
+        except CallError as error:
+            self.under_way = False
+            if is_throttling(error):
+                self.notify(CallEvent.THROTTLED)
+                if admission is not None:
+                    admission.throttled()
+            raise
+        self.under_way = False
+        return reply
+
+    async def _admitted(self) -> Admission | None:
+        pipeline = self.pipeline
+        quota = pipeline.limits.quotas.get(self.operation.name)
+        if pipeline.pacing is None or quota is None:
+            return None
+        self.notify(CallEvent.QUEUED)
+        # The quotas of a client belong to an account, which is known once it is open.
+        await pipeline.transport.open()
+        return await pipeline.pacing.admit(
+            PacedCall(
+                scope=pipeline.transport.scope,
+                operation=self.operation.name,
+                quota=quota,
+                since=self.begun,
+                urgent=pipeline.urgent,
+                clock=pipeline.clock,
+            )
+        )
+
+    def _worth(self, error: BaseException) -> bool:
+        if not worth_another_attempt(error) or self.attempts >= self.pipeline.retry.max_attempts:
+            return False
+        if not is_throttling(error):
+            if not self.pipeline.retry_quota.pay():
+                _log.debug("no retries are left after %s", error)
+                return False
+            self.retries_paid += 1
+        self.notify(CallEvent.RETRIED)
+        return True
+
+    def _delay(self, error: BaseException, attempt: int) -> float:
+        asked = error.retry_after if isinstance(error, ServiceError) else 0.0
+        if self.pipeline.pacing is not None and is_throttling(error):
+            return asked  # the pacer knows when
+        return max(asked, self.pipeline.retry.delay(attempt, self.pipeline.chance()))
+
+    def _advice(self, error: ServiceError) -> str:
         return advise(
             error.code,
             error.message,
             operation=error.operation,
-            region=self.transport.region,
-            body=body,
-            limits=self.limits,
+            region=self.pipeline.transport.region,
+            body=self.body,
+            limits=self.pipeline.limits,
         )
 
-    def _too_late(self, operation: Operation[_RequestT, _ReplyT], attempts: int) -> DeadlineExceededError:
-        message = f"no answer within {self.total_timeout:g} s"
+    def _too_late(self) -> DeadlineExceededError:
+        waited = "no answer came" if self.under_way else "its turn did not come" if not self.attempts else "no success"
         return DeadlineExceededError(
-            message,
-            operation=operation.name,
-            deadline=self.total_timeout,
-            attempts=attempts,
-            retry_safe=operation.repeatable,
+            f"{waited} within {self.pipeline.total_timeout:.3g} s",
+            operation=self.operation.name,
+            deadline=self.pipeline.total_timeout,
+            attempts=self.attempts,
+            retry_safe=self.operation.repeatable or not self.under_way,
         )

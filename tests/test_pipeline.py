@@ -196,6 +196,6 @@ def test_whatever_happens_a_call_ends_by_its_deadline_with_an_answer_or_one_of_o
 
     transport = MemoryTransport(handler)
     outcome, seconds = run(_timed(_pipeline(transport, total=total, chance=lambda: next(dice))))
-    assert seconds <= total
+    assert seconds <= total + 1e-9  # sums of floats
     assert len(transport.calls) <= _POLICY.max_attempts
     assert isinstance(outcome, StartedSession) or outcome.attempts == len(transport.calls)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
+from aiorekostream.client import settling
 from aiorekostream.client.pages import StreamProcessorList
 from aiorekostream.domain.requests import (
     DeleteRequest,
@@ -21,23 +22,20 @@ from aiorekostream.domain.requests import (
 from aiorekostream.errors import Fault, InvalidRequestError
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 from aiorekostream.operations import (
-    CREATE,
-    DELETE,
     DESCRIBE,
     LIST_TAGS,
-    START,
-    STOP,
     TAG,
     UNTAG,
     UPDATE,
 )
 from aiorekostream.pipeline import Pipeline
+from aiorekostream.resilience.paces import LocalPacing, Pacing
 from aiorekostream.resilience.policy import RetryPolicy
 from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.timeout import Timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
     from aiobotocore.session import AioSession
@@ -46,9 +44,13 @@ if TYPE_CHECKING:
     from aiorekostream.domain.processors import Processor
     from aiorekostream.domain.replies import CreatedStreamProcessor, StartedSession, StreamProcessor
     from aiorekostream.domain.tags import Tags
+    from aiorekostream.pipeline import CallEvent
     from aiorekostream.transport.port import Transport
 
 __all__ = ["Client"]
+
+_SHARED_PACING: Pacing = LocalPacing()
+_UNCHANGED: Pacing = LocalPacing()
 
 
 class Client:
@@ -74,6 +76,7 @@ class Client:
         profile: str | None = None,
         session: AioSession | None = None,
         retry: RetryPolicy | None = None,
+        pacing: Pacing | None = _SHARED_PACING,
         limits: Limits = DEFAULT_LIMITS,
         timeout: Timeout | None = None,
         max_connections: int = 100,
@@ -87,6 +90,8 @@ class Client:
             profile: a profile of the AWS configuration files.
             session: an aiobotocore session to take credentials and settings from.
             retry: how often a call is made; up to 12 attempts with full jitter if not given.
+            pacing: lets calls through at the speed of their quotas, together with all other clients of the account, if
+                not given; ``None`` sends them at once.
             limits: the account's numbers, where AWS has granted others than its defaults.
             timeout: to connect, to read, and for a whole call.
             max_connections: the most calls that are under way at once.
@@ -112,7 +117,11 @@ class Client:
             raise InvalidRequestError([Fault(("transport",), transport, allowed)])
         self._owns_transport = owned
         self._pipeline = Pipeline(
-            transport=transport, retry=retry or RetryPolicy(), total_timeout=timeout.total, limits=limits
+            transport=transport,
+            retry=retry or RetryPolicy(),
+            total_timeout=timeout.total,
+            limits=limits,
+            pacing=pacing,
         )
 
     async def __aenter__(self) -> Self:
@@ -139,14 +148,18 @@ class Client:
         self,
         *,
         retry: RetryPolicy | None = None,
+        pacing: Pacing | None = _UNCHANGED,
         limits: Limits | None = None,
         total_timeout: float | None = None,
+        urgent: bool | None = None,
     ) -> Client:
         """Another view on the same connections; what is not given stays as it is.
 
         Args:
             retry: how often a call is made.
+            pacing: lets calls through; ``None`` sends them at once.
             limits: the account's numbers.
+            urgent: whether calls go before those that are not urgent, where both wait for their turn.
             total_timeout: a whole call's time, in seconds.
 
         Raises:
@@ -158,10 +171,17 @@ class Client:
         view._pipeline = attrs.evolve(  # noqa: SLF001 - the same
             mine,
             retry=retry or mine.retry,
+            pacing=mine.pacing if pacing is _UNCHANGED else pacing,
+            urgent=mine.urgent if urgent is None else urgent,
             limits=limits or mine.limits,
             total_timeout=mine.total_timeout if total_timeout is None else Timeout(total=total_timeout).total,
         )
         return view
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The way that calls take; for what is built on top of a client."""
+        return self._pipeline
 
     @property
     def region(self) -> str | None:
@@ -185,24 +205,31 @@ class Client:
             LimitExceededError: the account has as many processors as it may.
         """
         self._must_be_here(processor)
-        return await self._pipeline.call(CREATE, processor)
+        return await settling.create(self._pipeline, processor)
 
-    async def start_stream_processor(self, request: StartRequest) -> StartedSession:
+    async def start_stream_processor(
+        self, request: StartRequest, *, notify: Callable[[CallEvent], None] | None = None
+    ) -> StartedSession:
         """Start a processor. Quota: 20 a second.
 
         The answer comes before the work begins: a bad role, stream or collection shows later, as FAILED.
         See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StartStreamProcessor.html.
 
+        A start whose answer was lost is looked for with DescribeStreamProcessor: what was carried out is returned with
+        ``recovered=True`` and without a session id, what was not is made again.
+
         Args:
             request: a ``FaceSearchStart`` or a ``LabelDetectionStart``.
+            notify: told what happens on the way.
 
         Raises:
             ResourceInUseError: the processor is neither STOPPED nor FAILED.
             ResourceNotFoundError: there is no such processor.
+            UnknownOutcomeError: the answer was lost, and it could not be found out whether it was started.
         """
-        return await self._pipeline.call(START, request)
+        return await settling.start(self._pipeline, request, notify)
 
-    async def stop_stream_processor(self, name: str) -> None:
+    async def stop_stream_processor(self, name: str, *, notify: Callable[[CallEvent], None] | None = None) -> None:
         """Stop a processor. Quota: 1 a second.
 
         See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StopStreamProcessor.html.
@@ -212,7 +239,7 @@ class Client:
             ResourceInUseError: there is nothing to stop.
             ResourceNotFoundError: there is no such processor.
         """
-        await self._pipeline.call(STOP, StopRequest(name))
+        await settling.stop(self._pipeline, StopRequest(name), notify)
 
     async def describe_stream_processor(self, name: str) -> StreamProcessor:
         """Ask for all of a processor. Quota: 20 a second.
@@ -260,7 +287,7 @@ class Client:
             ResourceInUseError: it is busy; stop it first.
             ResourceNotFoundError: there is no such processor.
         """
-        await self._pipeline.call(DELETE, DeleteRequest(name))
+        await settling.delete(self._pipeline, DeleteRequest(name))
 
     async def tag_resource(self, resource_arn: str | StreamProcessorArn, tags: Mapping[str, str]) -> None:
         """Add tags to a processor, or overwrite them. Quota: 10 a second.

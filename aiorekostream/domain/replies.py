@@ -45,10 +45,12 @@ class StartedSession:
 
     Attributes:
         session_id: the session's id, which its notifications and S3 keys carry; ``None`` where AWS gives none, as for
-            face searches.
+            face searches, and where the answer was lost.
+        recovered: whether the answer was lost, and DescribeStreamProcessor showed that the start was carried out.
     """
 
     session_id: str | None = None
+    recovered: bool = False
 
 
 @attrs.frozen

@@ -16,8 +16,9 @@ class OpenWord(enum.StrEnum):
     def _missing_(cls, value: object) -> Self | None:
         if not isinstance(value, str):
             return None
-        member = str.__new__(cls, value)
-        member._name_ = member._value_ = str.__str__(value)
+        text = str.__str__(value)  # of a member of another enumeration, str() would give the member's name
+        member = str.__new__(cls, text)
+        member._name_ = member._value_ = text
         return member
 
     @property

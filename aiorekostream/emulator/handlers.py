@@ -73,7 +73,7 @@ class Handlers:
         try:
             if self.control.owns(request.path):
                 return self.control.answer(request, body)
-            return respond(await self._reply(request, body, request_id), request_id)
+            return respond(await self._reply(request, body, request_id), request_id, at=self.engine.clock.now())
         except ConnectionError:
             raise
         except Exception:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import email.utils
 import logging
 import uuid
 from typing import TYPE_CHECKING
@@ -36,13 +37,15 @@ def malformed(detail: str) -> Refusal:
     return Refusal("MalformedHttpRequestException", detail, 400)
 
 
-def respond(reply: Reply, request_id: str, *, last: bool = False) -> web.Response:
-    """The HTTP response; the last one of its connection if so told."""
+def respond(reply: Reply, request_id: str, *, at: float | None = None, last: bool = False) -> web.Response:
+    """The HTTP response, dated by the emulator's clock if told the time; the last of its connection if so told."""
     response = web.Response(
         status=reply.status,
         body=reply.body,
         headers={"Content-Type": reply.content_type, "x-amzn-RequestId": request_id},
     )
+    if at is not None:
+        response.headers["Date"] = email.utils.formatdate(at, usegmt=True)
     if last:
         response.force_close()
     return response

@@ -12,7 +12,6 @@ from aiorekostream.domain.rules import Checked, guarded
 from aiorekostream.domain.scalars import finite, whole_number
 from aiorekostream.errors import Fault
 from aiorekostream.resilience.backoff import full_jitter
-from aiorekostream.resilience.verdict import worth_another_attempt
 
 __all__ = ["RetryPolicy"]
 
@@ -56,49 +55,54 @@ class RetryPolicy(Checked):
         ):
             yield Fault(("base_delay",), self.base_delay, f"at most max_delay, {self.max_delay:g}")
 
+    def delay(self, attempt: int, chance: float) -> float:
+        """Seconds to wait after a failed attempt, by its number from 1; ``chance`` from 0 to 1 is the jitter."""
+        return full_jitter(attempt, base=self.base_delay, cap=self.max_delay, chance=chance)
+
     async def run(
         self,
-        attempt: Callable[[int], Awaitable[_T]],
+        attempt: Callable[[], Awaitable[_T]],
         *,
+        worth: Callable[[BaseException], bool],
+        delay: Callable[[BaseException, int], float],
         clock: Clock,
         deadline: float,
-        chance: Callable[[], float],
     ) -> _T:
         """Make attempts until one succeeds, none is worth making, or the next would begin after the deadline.
 
         Args:
-            attempt: makes one attempt; it is given the attempt's number, from 1.
+            attempt: makes one attempt.
+            worth: whether there should be another attempt after this error.
+            delay: seconds to wait after this error of this attempt, which has a number from 1.
             clock: tells the time and sleeps.
             deadline: a moment of that clock.
-            chance: gives a number from 0 to 1 each time.
 
         Raises:
             RekostreamError: the last attempt's error.
         """
 
         def wait(state: tenacity.RetryCallState) -> float:
-            return full_jitter(state.attempt_number, base=self.base_delay, cap=self.max_delay, chance=chance())
+            return delay(_error(state), state.attempt_number)
 
         def stop(state: tenacity.RetryCallState) -> bool:
             return state.attempt_number >= self.max_attempts or clock.now() + state.upcoming_sleep >= deadline
 
         def tell(state: tenacity.RetryCallState) -> None:
-            error = state.outcome.exception() if state.outcome else None
-            _log.debug("attempt %d failed, again in %.3f s: %s", state.attempt_number, state.upcoming_sleep, error)
+            _log.debug(
+                "attempt %d failed, again in %.3f s: %s", state.attempt_number, state.upcoming_sleep, _error(state)
+            )
 
         retrying = tenacity.AsyncRetrying(
             sleep=clock.sleep,
             stop=stop,
             wait=wait,
-            retry=tenacity.retry_if_exception(worth_another_attempt),
+            retry=tenacity.retry_if_exception(worth),
             before_sleep=tell,
             reraise=True,
         )
-        number = 0
+        return cast("_T", await retrying(attempt))
 
-        async def numbered() -> _T:
-            nonlocal number
-            number += 1
-            return await attempt(number)
 
-        return cast("_T", await retrying(numbered))
+def _error(state: tenacity.RetryCallState) -> BaseException:
+    error = state.outcome.exception() if state.outcome else None
+    return error or RuntimeError("an attempt that did not fail")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from aiobotocore.session import AioSession
 
+    from aiorekostream.limits import Scope
     from aiorekostream.transport.connection import Connection
     from aiorekostream.transport.port import Reply
 
@@ -91,6 +92,17 @@ class AwsTransport:
     def timeout(self) -> Timeout:
         """The time limits that were given."""
         return self._settings.timeout
+
+    @property
+    def scope(self) -> Scope:
+        """What the quotas of the calls belong to: the endpoint, the Region, and the access key for the account.
+
+        Raises:
+            ConfigurationError: the transport is not open.
+        """
+        if self._connection is None:
+            raise ConfigurationError("the transport is not open")
+        return self._connection.scope
 
     async def open(self) -> None:
         """Open the client now, so that the first call need not; when it is open, do nothing.

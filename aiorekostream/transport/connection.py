@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 from botocore import handlers
 
 from aiorekostream.errors import ConfigurationError, Fault, MalformedReplyError
+from aiorekostream.limits import Scope
 from aiorekostream.operations import OPERATIONS
 from aiorekostream.transport import signing
 from aiorekostream.transport.faults import Answer, Attempt, translated
@@ -39,10 +40,15 @@ class Connection:
 
     Args:
         client: an aiobotocore client for Rekognition; the connection takes it over.
+        access_key: what signs the calls; empty where they are not signed.
+
+    Attributes:
+        scope: what the quotas of its calls belong to.
     """
 
-    def __init__(self, client: AioBaseClient) -> None:
+    def __init__(self, client: AioBaseClient, access_key: str) -> None:
         self._client = client
+        self.scope = Scope(endpoint=client.meta.endpoint_url, region=client.meta.region_name, account=access_key)
         self._methods = {
             operation: getattr(client, method)
             for method, operation in client.meta.method_to_api_mapping.items()
@@ -74,7 +80,8 @@ class Connection:
             _attempt.reset(token)
         metadata = cast("Mapping[str, object]", parsed.pop("ResponseMetadata", {}))
         request_id = metadata.get("RequestId")
-        return Reply(parsed, request_id if isinstance(request_id, str) else None)
+        date = None if attempt.answer is None else attempt.answer.date
+        return Reply(parsed, request_id if isinstance(request_id, str) else None, date)
 
     async def aclose(self) -> None:
         """Close the client and its connections."""
@@ -106,7 +113,7 @@ def _note_answer(response_dict: Mapping[str, object], **_: object) -> None:
         return
     status = cast("int", response_dict["status_code"])
     headers = cast("Mapping[str, str]", response_dict["headers"])
-    attempt.answer = Answer(status, headers.get("x-amzn-requestid"))
+    attempt.answer = Answer.read(status, headers)
     body = cast("bytes", response_dict["body"])
     if status < _NOT_A_SUCCESS and body.strip() and not _is_json_object(body):
         raise MalformedReplyError(

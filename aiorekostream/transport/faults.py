@@ -13,6 +13,8 @@ Errors are told apart by their code and never by their HTTP status: Rekognition 
 
 from __future__ import annotations
 
+import datetime
+import email.utils
 import socket
 from collections.abc import Mapping
 from typing import cast
@@ -105,10 +107,34 @@ class Answer:
     Attributes:
         status: the HTTP status.
         request_id: AWS's id of the request, when it came.
+        date: the service's own time, when it came.
+        retry_after: the seconds that the service asked to wait; 0 if it did not.
     """
 
     status: int
     request_id: str | None
+    date: datetime.datetime | None = None
+    retry_after: float = 0.0
+
+    @classmethod
+    def read(cls, status: int, headers: Mapping[str, str]) -> Answer:
+        """From the status and the headers, by lower-case name."""
+        return cls(
+            status, headers.get("x-amzn-requestid"), _date(headers.get("date")), _seconds(headers.get("retry-after"))
+        )
+
+
+def _date(text: str | None) -> datetime.datetime | None:
+    try:
+        moment = email.utils.parsedate_to_datetime(text or "")
+    except ValueError:
+        return None
+    return moment if moment.utcoffset() is not None else None
+
+
+def _seconds(text: str | None) -> float:
+    # Retry-After may also be a date, which no service of AWS's sends.
+    return float(text) if text is not None and text.isascii() and text.isdigit() else 0.0
 
 
 @attrs.define
@@ -163,7 +189,11 @@ def service_error(response: Mapping[str, object], attempt: Attempt) -> errors.Se
         _code(error.get("Code"), headers.get("x-amzn-errortype")),
         _text(error.get("Message")),
         attempt,
-        Answer(status if isinstance(status, int) else 0, _text(request_id) or None),
+        Answer(
+            status if isinstance(status, int) else 0,
+            _text(request_id) or None,
+            retry_after=_seconds(_text(headers.get("retry-after"))),
+        ),
     )
 
 
@@ -176,6 +206,7 @@ def _service_error(code: str, message: str, attempt: Attempt, answer: Answer) ->
         http_status=answer.status,
         request_id=answer.request_id,
         retry_safe=attempt.repeatable or _was_refused(kind, code, answer.status),
+        retry_after=answer.retry_after,
     )
 
 

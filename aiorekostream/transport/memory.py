@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable, Mapping
 import attrs
 
 from aiorekostream.errors import ConfigurationError
+from aiorekostream.limits import Scope
 from aiorekostream.transport.port import Reply
 
 __all__ = ["Answer", "Handler", "MemoryTransport"]
 
-Answer = Mapping[str, object] | Exception
-"""What a handler answers: the members of the reply in AWS's spelling, or an error to raise."""
+Answer = Mapping[str, object] | Reply | Exception
+"""What a handler answers: the members of the reply in AWS's spelling, a whole reply, or an error to raise."""
 
 Handler = Callable[[str, Mapping[str, object]], Answer | Awaitable[Answer]]
 """A function, plain or ``async``, of the operation's name and the request's members in AWS's spelling."""
@@ -50,6 +51,11 @@ class MemoryTransport:
         if self.closed:
             raise ConfigurationError("the transport is closed: make another one")
 
+    @property
+    def scope(self) -> Scope:
+        """Shared with no other transport."""
+        return Scope(endpoint=f"memory-{id(self)}", region=self.region or "", account="")
+
     async def send(self, operation: str, body: Mapping[str, object]) -> Reply:
         """Ask the handler.
 
@@ -63,6 +69,8 @@ class MemoryTransport:
             answer = await answer
         if isinstance(answer, Exception):
             raise answer
+        if isinstance(answer, Reply):
+            return answer
         return Reply(answer, f"memory-{len(self.calls)}")
 
     async def aclose(self) -> None:

@@ -76,8 +76,7 @@ async def connect(settings: Settings, session: AioSession | None) -> Connection:
     except Exception as error:
         raise configuration_error(error) from error
     try:
-        await _require_credentials(session, client)
-        return Connection(client)
+        return Connection(client, await _access_key(session, client))
     except BaseException:
         await client.close()
         raise
@@ -98,13 +97,17 @@ def _read_data(loader: Loader) -> None:
         loader.load_service_model(_SERVICE, kind)
 
 
-async def _require_credentials(session: AioSession, client: AioBaseClient) -> None:
-    """A client keeps the credentials that were found when it was built: one that was built without never has any."""
+async def _access_key(session: AioSession, client: AioBaseClient) -> str:
+    """The access key that signs the calls; empty where they are not signed.
+
+    A client keeps the credentials that were found when it was built: one that was built without never has any.
+    """
     if client.meta.config.signature_version is UNSIGNED:
-        return
+        return ""
     try:
         found = await session.get_credentials()
     except Exception as error:
         raise configuration_error(error) from error
     if found is None:
         raise configuration_error(NoCredentialsError())
+    return found.access_key

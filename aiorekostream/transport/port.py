@@ -1,9 +1,12 @@
 """The port: what the pipeline asks of whatever moves the bytes."""
 
+import datetime
 from collections.abc import Mapping
 from typing import Protocol
 
 import attrs
+
+from aiorekostream.limits import Scope
 
 __all__ = ["Reply", "Transport"]
 
@@ -15,10 +18,12 @@ class Reply:
     Attributes:
         body: the members of the answer in AWS's spelling; timestamps as aware ``datetime``.
         request_id: AWS's id of the request, when it came.
+        date: the service's own time, to the second, when it came.
     """
 
     body: Mapping[str, object]
     request_id: str | None = None
+    date: datetime.datetime | None = None
 
 
 class Transport(Protocol):
@@ -27,6 +32,11 @@ class Transport(Protocol):
     @property
     def region(self) -> str | None:
         """The Region that calls go to, when it is known."""
+        ...
+
+    @property
+    def scope(self) -> Scope:
+        """What the quotas of the calls belong to; to be asked for once the transport is open."""
         ...
 
     async def open(self) -> None:

@@ -65,7 +65,7 @@ async def emulator(clock: emulated.ManualClock) -> AsyncIterator[emulated.Emulat
 
 @pytest.fixture
 async def client(emulator: emulated.Emulator) -> AsyncIterator[rks.Client]:
-    async with rks.Client(region=_REGION, endpoint_url=emulator.url, retry=_PATIENT) as opened:
+    async with rks.Client(region=_REGION, endpoint_url=emulator.url, retry=_PATIENT, pacing=None) as opened:
         yield opened
 
 
@@ -168,16 +168,58 @@ async def test_a_start_above_the_quota_is_sent_again_until_the_quota_allows(
     assert [call.operation for call in emulator.calls].count("StartStreamProcessor") == 4
 
 
-async def test_a_lost_answer_is_not_asked_for_by_starting_again(
+async def test_a_start_whose_answer_was_lost_is_found_again(client: rks.Client, emulator: emulated.Emulator) -> None:
+    await client.create_stream_processor(_label_detection("front-door"))
+    emulator.script(emulated.ResetAfter(operation="StartStreamProcessor"))
+    assert await client.start_stream_processor(_start("front-door")) == rks.StartedSession(None, recovered=True)
+    assert [call.operation for call in emulator.calls].count("StartStreamProcessor") == 1
+
+
+async def test_a_start_that_was_lost_on_the_way_is_made_again(client: rks.Client, emulator: emulated.Emulator) -> None:
+    await client.create_stream_processor(_label_detection("front-door"))
+    emulator.script(emulated.ResetBefore(operation="StartStreamProcessor"))
+    session = await client.start_stream_processor(_start("front-door"))
+    assert session.session_id
+    assert not session.recovered
+
+
+async def test_a_start_that_meets_somebody_else_s_is_refused_even_if_the_answer_was_lost(
+    client: rks.Client, emulator: emulated.Emulator, clock: emulated.ManualClock
+) -> None:
+    await client.create_stream_processor(_label_detection("front-door"))
+    await client.start_stream_processor(_start("front-door"))
+    clock.advance(10)
+    emulator.script(emulated.ResetBefore(operation="StartStreamProcessor"))
+    with pytest.raises(rks.ResourceInUseError, match="somebody else's doing"):
+        await client.start_stream_processor(_start("front-door"))
+
+
+async def test_a_start_that_cannot_be_settled_says_what_was_seen(
     client: rks.Client, emulator: emulated.Emulator
 ) -> None:
     await client.create_stream_processor(_label_detection("front-door"))
-    emulator.script(emulated.ResetAfter(operation="StartStreamProcessor"))
-    with pytest.raises(rks.ConnectionLostError) as caught:
+    emulator.script(
+        emulated.ResetAfter(operation="StartStreamProcessor"),
+        emulated.Refuse(operation="DescribeStreamProcessor", times=None),
+    )
+    with pytest.raises(rks.UnknownOutcomeError, match="DescribeStreamProcessor did not tell either"):
         await client.start_stream_processor(_start("front-door"))
-    assert not caught.value.retry_safe
-    assert [call.operation for call in emulator.calls].count("StartStreamProcessor") == 1
-    assert (await client.describe_stream_processor("front-door")).status is rks.Status.STARTING
+
+
+async def test_a_create_whose_answer_was_lost_is_found_again(client: rks.Client, emulator: emulated.Emulator) -> None:
+    emulator.script(emulated.ResetAfter(operation="CreateStreamProcessor"))
+    created = await client.create_stream_processor(_label_detection("front-door"))
+    found = await client.describe_stream_processor("front-door")
+    assert created.stream_processor_arn == found.stream_processor_arn
+    assert [call.operation for call in emulator.calls].count("CreateStreamProcessor") == 1
+
+
+async def test_a_stop_whose_answer_was_lost_has_stopped(client: rks.Client, emulator: emulated.Emulator) -> None:
+    await client.create_stream_processor(_label_detection("front-door"))
+    await client.start_stream_processor(_start("front-door"))
+    emulator.script(emulated.ResetAfter(operation="StopStreamProcessor"))
+    await client.stop_stream_processor("front-door")
+    assert [call.operation for call in emulator.calls].count("StopStreamProcessor") == 1
 
 
 async def test_a_question_whose_answer_was_lost_is_asked_again(client: rks.Client, emulator: emulated.Emulator) -> None:
@@ -186,11 +228,24 @@ async def test_a_question_whose_answer_was_lost_is_asked_again(client: rks.Clien
     assert (await client.describe_stream_processor("front-door")).status is rks.Status.STOPPED
 
 
-async def test_a_page_of_html_is_no_success(client: rks.Client, emulator: emulated.Emulator) -> None:
+@pytest.mark.parametrize("done", [True, False])
+async def test_a_page_of_html_is_no_success(client: rks.Client, emulator: emulated.Emulator, *, done: bool) -> None:
     await client.create_stream_processor(_label_detection("front-door"))
-    emulator.script(emulated.Garble(operation="DeleteStreamProcessor"))
+    emulator.script(emulated.Garble(operation="UpdateStreamProcessor", done=done))
     with pytest.raises(rks.MalformedReplyError):
-        await client.delete_stream_processor("front-door")
+        await client.update_stream_processor(rks.LabelDetectionUpdate(name="front-door", labels=["ALL"]))
+
+
+@pytest.mark.parametrize("done", [True, False])
+async def test_a_delete_whose_answer_was_lost_has_deleted(
+    client: rks.Client, emulator: emulated.Emulator, clock: emulated.ManualClock, *, done: bool
+) -> None:
+    await client.create_stream_processor(_label_detection("front-door"))
+    emulator.script(emulated.Garble(operation="DeleteStreamProcessor", done=done))
+    await client.delete_stream_processor("front-door")
+    clock.advance(10)
+    with pytest.raises(rks.ResourceNotFoundError):
+        await client.describe_stream_processor("front-door")
 
 
 async def test_a_server_that_hangs_ends_the_call_by_its_deadline(
@@ -221,7 +276,7 @@ async def test_a_blank_denial_in_a_region_without_the_kind_says_where_the_kind_i
 async def test_two_hundred_cameras_at_once_all_get_a_session_where_there_is_no_quota() -> None:
     async with (
         emulated.Emulator(quotas=False) as emulator,
-        rks.Client(region=_REGION, endpoint_url=emulator.url, max_connections=200) as client,
+        rks.Client(region=_REGION, endpoint_url=emulator.url, max_connections=200, pacing=None) as client,
     ):
         names = [f"camera-{n}" for n in range(200)]
         await asyncio.gather(*(client.create_stream_processor(_label_detection(name)) for name in names))

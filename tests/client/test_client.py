@@ -162,10 +162,12 @@ async def test_a_video_stream_of_another_region_is_refused_before_anything_is_se
 
 async def test_an_error_says_what_to_do_in_numbers_of_the_client_s_own_limits() -> None:
     granted = rks.Limits(quotas={"StopStreamProcessor": rks.Quota(3, 3, "L-85890340")})
-    throttled = rks.ThrottlingError("", operation="StopStreamProcessor", code="ThrottlingException", http_status=400)
+    throttled = rks.ThrottlingError(
+        "", operation="StopStreamProcessor", code="ThrottlingException", http_status=400, retry_safe=True
+    )
     client, _ = _client(throttled)
     with pytest.raises(rks.ThrottlingError) as caught:
-        await client.with_options(limits=granted).stop_stream_processor("lobby")
+        await client.with_options(limits=granted, retry=rks.RetryPolicy(max_attempts=1)).stop_stream_processor("lobby")
     assert "3 times a second in us-east-1" in caught.value.hint
     assert "L-85890340" in caught.value.hint
     assert caught.value.hint in str(caught.value)
@@ -229,7 +231,7 @@ async def test_a_view_may_have_less_time() -> None:
 
     client = rks.Client(transport=rks.MemoryTransport(silence)).with_options(total_timeout=0.01)
     with pytest.raises(rks.DeadlineExceededError, match=r"0\.01 s"):
-        await client.stop_stream_processor("lobby")
+        await client.describe_stream_processor("lobby")
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])

@@ -34,6 +34,10 @@ _HOPELESS = [
     _refusal(errors.ServiceError, "UnrecognizedClientException", 403, retry_safe=True),
     errors.InvalidRequestError([]),
     errors.ConfigurationError("closed"),
+    errors.NotAdmittedError("used up", operation=_OPERATION, retry_after=1),
+    errors.UnknownOutcomeError("lost", operation=_OPERATION),
+    errors.StreamProcessorFailedError(name="a", status_message=None),
+    errors.WaitTimeoutError(name="a", wanted="running", status=None, seconds=1),
     errors.MalformedReplyError([], operation=_OPERATION, retry_safe=True),
     errors.DeadlineExceededError("late", operation=_OPERATION, deadline=1, retry_safe=True),
 ]

@@ -1,0 +1,127 @@
+"""When the next call under one quota may be made, and what the service's answers teach about the quota.
+
+A pacer begins with the quota that it believes in: a bucket that holds ``burst`` calls and gains ``rate`` a second.
+While the service agrees, calls go out at just that speed. A refusal says that the bucket there was empty at that
+moment, so what was let through since the last refusal, divided by the time since, *is* the rate; the pacer goes on a
+little below it, and then feels its way up again, slowly at first and then faster, until it is refused or back at what
+it believed.
+
+Pure: it is told the time and never waits; ``gate`` does that.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+__all__ = ["Pacer", "Ticket"]
+
+# A call may overtake another on the way, so the service may see two of them closer together than they were sent. One
+# call less than the burst leaves room for that; where the burst is a single call, a slightly lower rate does.
+_SINGLE_FILE = 0.975
+_PAIR = 2
+
+# The burst is sent a few times faster than the rate and not at once, so that a refusal stops the rest of it.
+_SPURT = 5.0
+
+# Going on after a refusal: a little below the measured rate, then up by a share of it each second, and, faster and
+# faster, by a share of the rate that was believed: a quota that others have left is found again within half a minute.
+_STEP_BACK = 0.97
+_CLIMB = 0.01
+_LEAP = 0.001
+
+# How many calls' worth of weight the rate that was believed so far has against a new measurement.
+_WEIGHT = 3.0
+# It never comes down to less than this share of the rate that was believed.
+_LEAST_SHARE = 0.01
+
+
+@attrs.frozen
+class Ticket:
+    """One call that was made: its number, from 1, and when."""
+
+    number: int
+    at: float
+
+
+@attrs.define
+class Pacer:
+    """The pace of one operation, in one Region of one account.
+
+    Attributes:
+        rate: calls a second that the quota is believed to allow.
+        burst: calls at once, after a rest, that it is believed to allow; at least 1.
+    """
+
+    rate: float
+    burst: float
+    _measured: float | None = attrs.field(default=None, init=False)
+    _since: float = attrs.field(default=0.0, init=False)
+    _tokens: float = attrs.field(default=0.0, init=False)
+    _counted_at: float | None = attrs.field(default=None, init=False)
+    _last_at: float = attrs.field(default=float("-inf"), init=False)
+    _number: int = attrs.field(default=0, init=False)
+    _first: int = attrs.field(default=0, init=False)
+    _refused: int = attrs.field(default=0, init=False)
+
+    def rate_at(self, now: float) -> float:
+        """Calls a second that are made at that moment."""
+        ceiling = self.rate * (_SINGLE_FILE if self.burst < _PAIR else 1.0)
+        if self._measured is None:
+            return ceiling
+        passed = max(0.0, now - self._since)
+        climbed = self._measured * (_STEP_BACK + _CLIMB * passed) + self.rate * _LEAP * passed * passed
+        return min(ceiling, climbed)
+
+    @property
+    def _depth(self) -> float:
+        known = self.burst if self._measured is None else min(self.burst, self.burst * self._measured / self.rate)
+        return max(1.0, known - 1)
+
+    def ready_at(self, now: float) -> float:
+        """The earliest moment at which the next call may be made; not before ``now``."""
+        self._count(now)
+        spurt = self._last_at + 1 / (_SPURT * self.rate)
+        wanting = max(0.0, 1 - self._tokens)
+        return max(now, spurt, now + wanting / self.rate_at(now))
+
+    def take(self, now: float) -> Ticket:
+        """Make a call; the caller has waited for ``ready_at``."""
+        self._count(now)
+        if self._number == 0:
+            self._since = now
+        self._tokens -= 1
+        self._last_at = now
+        self._number += 1
+        return Ticket(self._number, now)
+
+    def refused(self, ticket: Ticket, now: float) -> None:
+        """The service said that this call came too fast."""
+        self._count(now)
+        if ticket.number <= self._first:
+            return  # sent before the last refusal was heard: the same news
+        passed = max(ticket.at - self._since, 1e-6)
+        let_through = ticket.number - 1 - self._first - self._refused
+        if self._measured is None:
+            # Nothing is known of the bucket but that it is smaller, or shared: in proportion, as a first guess.
+            measured = self.rate * (let_through + 1) / (self.burst + self.rate * passed + 1)
+        else:
+            measured = (let_through + _WEIGHT) / (passed + _WEIGHT / self._measured)
+        self._measured = min(self.rate, max(measured, self.rate * _LEAST_SHARE))
+        self._since = now
+        self._first = self._number
+        self._refused = 0
+        self._tokens = min(self._tokens, 0.0)
+
+    def returned(self, ticket: Ticket) -> None:
+        """The call was not made after all."""
+        self._tokens = min(self._tokens + 1, self._depth)
+        if ticket.number > self._first:
+            self._refused += 1
+
+    def _count(self, now: float) -> None:
+        if self._counted_at is None:
+            self._tokens = self._depth
+        else:
+            self._tokens += max(0.0, now - self._counted_at) * self.rate_at(now)
+        self._tokens = min(self._tokens, self._depth)
+        self._counted_at = now

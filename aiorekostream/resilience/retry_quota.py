@@ -1,0 +1,36 @@
+"""How many retries a client may still make: a purse that failures empty and successes fill.
+
+When a service is down, every call fails, and retrying all of them only adds to the load. Each retry after a failure
+has a price; the success of the retry gives it back, and every call that succeeds at once adds a little. Refusals of too
+fast calls cost nothing: the pacer sees to them. The numbers are botocore's.
+"""
+
+import attrs
+
+__all__ = ["RetryQuota"]
+
+_FULL = 500
+_PRICE = 5
+_REWARD = 1
+
+
+@attrs.define
+class RetryQuota:
+    """The purse; one for all calls of a client.
+
+    Attributes:
+        left: what is in it.
+    """
+
+    left: int = _FULL
+
+    def pay(self) -> bool:
+        """Pay for one retry, if there is enough."""
+        if self.left < _PRICE:
+            return False
+        self.left -= _PRICE
+        return True
+
+    def succeeded(self, paid: int) -> None:
+        """A call succeeded, after so many retries were paid for."""
+        self.left = min(_FULL, self.left + (paid * _PRICE or _REWARD))

@@ -1,0 +1,105 @@
+"""The account's own quotas, as the Service Quotas API tells them."""
+
+from __future__ import annotations
+
+import asyncio
+from types import MappingProxyType
+from typing import TYPE_CHECKING, cast
+
+import attrs
+
+from aiorekostream.errors import Fault, MalformedReplyError
+from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import ModuleType
+
+    from aiobotocore.session import AioSession
+
+__all__ = ["granted_limits", "read_limits"]
+
+_OPERATION = "ListServiceQuotas"
+_PROCESSORS = "L-01C8D885"
+_FACE_SEARCHES = "L-8D9029A2"
+_LABEL_DETECTIONS = "L-0A2A7683"
+
+
+async def read_limits(
+    *,
+    region: str | None = None,
+    endpoint_url: str | None = None,
+    profile: str | None = None,
+    session: AioSession | None = None,
+    base: Limits = DEFAULT_LIMITS,
+) -> Limits:
+    """Ask the Service Quotas API what AWS has granted this account in this Region.
+
+    It needs the permission ``servicequotas:ListServiceQuotas``. See
+    https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ListServiceQuotas.html.
+
+    Args:
+        region: the Region, looked up as boto3 does if not given.
+        endpoint_url: another address of the Service Quotas API than AWS's own.
+        profile: a profile of the AWS configuration files.
+        session: an aiobotocore session to take credentials and settings from.
+        base: what holds for everything that the API does not tell.
+
+    Raises:
+        ServiceError: the API refused.
+        TransportError: the API was not reached.
+        MalformedReplyError: an entry has no code or no value.
+        ConfigurationError: no Region or no credentials.
+    """
+    reading = await asyncio.to_thread(_import_reading)
+    found, where = await reading.quotas(region=region, endpoint_url=endpoint_url, profile=profile, session=session)
+    return granted_limits(found, region=where, base=base)
+
+
+def granted_limits(quotas: Iterable[Mapping[str, object]], *, region: str, base: Limits = DEFAULT_LIMITS) -> Limits:
+    """Other limits, with the numbers of entries of ListServiceQuotas in the place of those of the same code.
+
+    Args:
+        quotas: the entries, each with ``QuotaCode`` and ``Value``.
+        region: the Region that they are for.
+        base: what holds for everything else.
+    """
+    values = dict(_code_and_value(place, quota) for place, quota in enumerate(quotas))
+    rates = {operation: _granted(quota, values.get(quota.code)) for operation, quota in base.quotas.items()}
+    return attrs.evolve(
+        base,
+        quotas=MappingProxyType(rates),
+        max_stream_processors=int(values.get(_PROCESSORS, base.max_stream_processors)),
+        concurrent_face_search=_with(base.concurrent_face_search, region, values.get(_FACE_SEARCHES)),
+        concurrent_label_detection=_with(base.concurrent_label_detection, region, values.get(_LABEL_DETECTIONS)),
+    )
+
+
+def _code_and_value(place: int, quota: Mapping[str, object]) -> tuple[str, float]:
+    code, value = quota.get("QuotaCode"), quota.get("Value")
+    faults: list[Fault] = []
+    if not isinstance(code, str):
+        faults.append(Fault(("Quotas", place, "QuotaCode"), code, "text"))
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        faults.append(Fault(("Quotas", place, "Value"), value, "a number of at least 0"))
+    if faults:
+        raise MalformedReplyError(faults, operation=_OPERATION, retry_safe=True)
+    return cast("str", code), float(cast("float", value))
+
+
+def _granted(quota: Quota, rate: float | None) -> Quota:
+    # A rate of nothing is none: nobody could ever call.
+    return Quota(rate, max(1.0, rate), quota.code) if rate else quota
+
+
+def _with(numbers: Mapping[str, int], region: str, number: float | None) -> Mapping[str, int]:
+    # A Region that does not offer the kind tells a number all the same.
+    if number is None or region not in numbers:
+        return numbers
+    return MappingProxyType({**numbers, region: int(number)})
+
+
+def _import_reading() -> ModuleType:
+    from aiorekostream.transport import reading  # noqa: PLC0415 - it imports aiobotocore, hence in a thread
+
+    return reading

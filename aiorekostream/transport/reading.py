@@ -1,0 +1,56 @@
+"""Reading the Service Quotas API with an aiobotocore client of its own, which retries by itself: it is asked once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
+
+from aiorekostream.errors import RekostreamError
+from aiorekostream.transport.faults import Attempt, configuration_error, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["quotas"]
+
+_SERVICE = "service-quotas"
+_OPERATION = "ListServiceQuotas"
+
+
+async def quotas(
+    *, region: str | None, endpoint_url: str | None, profile: str | None, session: AioSession | None
+) -> tuple[Sequence[Mapping[str, object]], str]:
+    """The entries of all pages for Rekognition, and the Region that was asked."""
+    config = AioConfig(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 3})
+    try:
+        if session is None:
+            session = await asyncio.to_thread(_new_session, profile)
+        await asyncio.to_thread(session.get_component("data_loader").load_service_model, _SERVICE, "service-2")
+        opening = session.create_client(_SERVICE, region_name=region, endpoint_url=endpoint_url, config=config)
+        client = await opening.__aenter__()
+    except Exception as error:
+        raise configuration_error(error) from error
+    attempt = Attempt(_OPERATION, repeatable=True, sent=True)
+    found: list[Mapping[str, object]] = []
+    token: dict[str, object] = {}
+    try:
+        while True:
+            page = await client.list_service_quotas(ServiceCode="rekognition", **token)
+            found += cast("list[Mapping[str, object]]", page.get("Quotas", []))
+            following = page.get("NextToken")
+            if following is None or following == token.get("NextToken"):
+                return found, client.meta.region_name
+            token = {"NextToken": following}
+    except RekostreamError:
+        raise
+    except Exception as error:
+        raise translated(error, attempt) from error
+    finally:
+        await client.close()
+
+
+def _new_session(profile: str | None) -> AioSession:
+    return AioSession(profile=profile)
