@@ -17,7 +17,7 @@ from botocore import handlers
 from aiorekostream.errors import ConfigurationError, Fault, MalformedReplyError
 from aiorekostream.limits import Scope
 from aiorekostream.operations import OPERATIONS
-from aiorekostream.transport import signing
+from aiorekostream.transport import _signing
 from aiorekostream.transport.faults import Answer, Attempt, translated
 from aiorekostream.transport.port import Reply
 
@@ -48,7 +48,7 @@ class Connection:
 
     def __init__(self, client: AioBaseClient, access_key: str) -> None:
         self._client = client
-        self.scope = Scope(endpoint=client.meta.endpoint_url, region=client.meta.region_name, account=access_key)
+        self.scope: Scope = Scope(endpoint=client.meta.endpoint_url, region=client.meta.region_name, account=access_key)
         self._methods = {
             operation: getattr(client, method)
             for method, operation in client.meta.method_to_api_mapping.items()
@@ -93,7 +93,7 @@ def _take_over(client: AioBaseClient) -> None:
     # With one attempt in all there is nothing to decide, and nothing to tell the service about retries.
     events.unregister("needs-retry.rekognition", unique_id="retry-config-rekognition")
     events.unregister("request-created", handlers.add_retry_headers)
-    events.register_last("choose-signer.rekognition", signing.choose)
+    events.register_last("choose-signer.rekognition", _signing.choose)
     events.register_last("before-send.rekognition", _note_sending)
     events.register_first("before-parse.rekognition", _note_answer)
 

@@ -18,9 +18,9 @@ from aiobotocore.session import AioSession
 from botocore import UNSIGNED
 from botocore.exceptions import NoCredentialsError
 
+from aiorekostream.transport._jsonfile import UnhurriedJSONFileLoader
 from aiorekostream.transport.connection import Connection
 from aiorekostream.transport.faults import configuration_error
-from aiorekostream.transport.jsonfile import UnhurriedJSONFileLoader
 
 if TYPE_CHECKING:
     from aiobotocore.client import AioBaseClient

@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 
+import boto3
 import pytest
 from rich.console import Console
 
-import boto3
 from aiorekostream.cli import main
 from aiorekostream.cli.cameras import Camera, Stage
 from aiorekostream.cli.demo import run_demo

@@ -11,7 +11,7 @@ from botocore.loaders import JSONFileLoader
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiorekostream.transport.jsonfile import LaterObject, UnhurriedJSONFileLoader, walked
+from aiorekostream.transport._jsonfile import LaterObject, UnhurriedJSONFileLoader, walked
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from botocore.exceptions import NoCredentialsError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aiorekostream.transport import signing
+from aiorekostream.transport import _signing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +69,7 @@ def _signed(
     credentials = ReadOnlyCredentials("AKIAEXAMPLE", "an-example-and-no-secret", token)
     with (
         mock.patch.object(botocore.auth, "get_current_datetime", return_value=_MOMENT),
-        mock.patch.object(signing, "get_current_datetime", return_value=_MOMENT),
+        mock.patch.object(_signing, "get_current_datetime", return_value=_MOMENT),
     ):
         kind(credentials, "rekognition", "us-east-1").add_auth(request)
     assert request.context["timestamp"] == "20260430T235959Z"
@@ -95,21 +95,21 @@ def test_it_signs_as_botocore_does(
     sign_payload: bool,
 ) -> None:
     theirs = _signed(SigV4Auth, url, headers, body, again=again, token=token, sign_payload=sign_payload)
-    ours = _signed(signing.JsonCallAuth, url, headers, body, again=again, token=token, sign_payload=sign_payload)
+    ours = _signed(_signing.JsonCallAuth, url, headers, body, again=again, token=token, sign_payload=sign_payload)
     assert ours == theirs
 
 
 def test_a_key_is_kept_for_its_day_only() -> None:
-    keys = {signing._signing_key("secret", day, "us-east-1", "rekognition") for day in ("20260430", "20260501")}
+    keys = {_signing._signing_key("secret", day, "us-east-1", "rekognition") for day in ("20260430", "20260501")}
     assert len(keys) == 2
 
 
 def test_without_credentials_nothing_is_signed() -> None:
     request = AWSRequest(method="POST", url="http://h", headers={}, data=b"{}")
     with pytest.raises(NoCredentialsError):
-        signing.JsonCallAuth(None, "rekognition", "us-east-1").add_auth(request)
+        _signing.JsonCallAuth(None, "rekognition", "us-east-1").add_auth(request)
 
 
-@pytest.mark.parametrize(("version", "chosen"), [("v4", signing.SIGNATURE_VERSION), ("v4a", None), ("v4-query", None)])
+@pytest.mark.parametrize(("version", "chosen"), [("v4", _signing.SIGNATURE_VERSION), ("v4a", None), ("v4-query", None)])
 def test_it_takes_the_place_of_plain_version_4_alone(version: str, chosen: str | None) -> None:
-    assert signing.choose(signature_version=version, signing_name="rekognition") == chosen
+    assert _signing.choose(signature_version=version, signing_name="rekognition") == chosen

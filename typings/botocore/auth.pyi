@@ -15,6 +15,4 @@ class SigV4Auth(BaseSigner):
     credentials: ReadOnlyCredentials | None
     _region_name: str
     _service_name: str
-    def __init__(
-        self, credentials: ReadOnlyCredentials | None, service_name: str, region_name: str
-    ) -> None: ...
+    def __init__(self, credentials: ReadOnlyCredentials | None, service_name: str, region_name: str) -> None: ...
