@@ -1,0 +1,134 @@
+"""Tags: a mapping that never changes, and the rules for those that a request sends."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aiorekostream.domain.names import StreamProcessorArn
+from aiorekostream.domain.requests import TagRequest, UntagRequest
+from aiorekostream.domain.tags import Tags
+from aiorekostream.errors import Fault, InvalidRequestError
+from tests import strategies
+
+ARN = StreamProcessorArn.parse("arn:aws:rekognition:us-east-1:123456789012:streamprocessor/front-door")
+
+
+def _faults(items: Any) -> tuple[Fault, ...]:  # noqa: ANN401 - what is wrong is the point
+    with pytest.raises(InvalidRequestError) as caught:
+        TagRequest(ARN, items)
+    return caught.value.faults
+
+
+@given(strategies.tags)
+def test_tags_read_like_the_mapping_that_they_were_made_of(tags: Tags) -> None:
+    plain = dict(tags)
+    assert tags == plain
+    assert {**tags} == plain
+    assert len(tags) == len(plain)
+    assert Tags(plain) == tags == Tags(MappingProxyType(plain))
+    assert hash(Tags(dict(reversed(plain.items())))) == hash(tags)
+
+
+def test_tags_do_not_follow_the_mapping_that_they_were_made_of() -> None:
+    items = {"site": "a"}
+    tags = Tags(items)
+    items["site"] = "b"
+    assert tags["site"] == "a"
+
+
+@pytest.mark.parametrize(
+    "key", ["a", "a" * 128, " ", "Köln", "日本", "x_.:/=+-@9", "AWS:a", "not-aws:a", "\u2028", "Ⅷ²"]
+)
+def test_a_key_is_1_to_128_letters_digits_spaces_and_seven_signs_more(key: str) -> None:
+    assert TagRequest(ARN, {key: ""}).tags == {key: ""}
+
+
+@pytest.mark.parametrize(
+    "key", ["", "a" * 129, "aws:", "aws:site", "a\n", "a\t", "a,b", "a*", "a\\", "é\u0301", "\ud800", "😀", "\x00"]
+)
+def test_another_key_is_refused_under_its_own_name(key: str) -> None:
+    (fault,) = _faults({key: "value", "good": "value"})
+    assert fault.where == ("tags", key)
+    assert fault.value == key
+    assert "tag key" in fault.allowed
+
+
+@pytest.mark.parametrize("text", ["", "a" * 256, "aws:a", "Köln @ 9"])
+def test_a_value_is_up_to_256_of_the_same_signs(text: str) -> None:
+    assert TagRequest(ARN, {"site": text}).tags == {"site": text}
+
+
+@pytest.mark.parametrize("text", ["a" * 257, "a\n", "a,b", "\udfff", None, 5, True, b"a", ["a"]])
+def test_another_value_is_refused_under_its_key(text: object) -> None:
+    (fault,) = _faults({"site": text, "good": "value"})
+    assert fault.where == ("tags", "site")
+    assert fault.value is text
+    assert "0 to 256" in fault.allowed
+
+
+@pytest.mark.parametrize("key", [None, 5, b"a", ("a",), 10**5000], ids=["none", "int", "bytes", "tuple", "huge"])
+def test_a_key_that_is_no_text_is_refused(key: object) -> None:
+    (fault,) = _faults({key: "value"})
+    assert fault.path.startswith("tags.")
+    assert "tag key" in str(fault)
+
+
+@pytest.mark.parametrize(
+    "items", [None, "site", 5, ["site"], [("site", "a")], {"site"}, [{"Key": "a", "Value": "b"}]], ids=repr
+)
+def test_what_is_no_mapping_is_refused(items: object) -> None:
+    (fault,) = _faults(items)
+    assert (fault.path, fault.allowed) == ("tags", "a mapping of tag keys to tag values")
+
+
+def test_all_wrong_keys_and_values_are_told_at_once() -> None:
+    faults = _faults({"aws:a": "x", "b,": "y\n", "c": 5, "good": ""})
+    assert sorted(fault.where[-1] for fault in faults) == ["aws:a", "b,", "b,", "c"]
+
+
+def test_there_are_1_to_200_tags() -> None:
+    many = {f"key-{i}": "" for i in range(201)}
+    assert len(TagRequest(ARN, dict(list(many.items())[:200])).tags) == 200
+    assert [(fault.value, fault.allowed) for fault in _faults(many)] == [("201 tags", "at most 200 tags")]
+    assert [fault.allowed for fault in _faults({})] == ["at least one tag"]
+
+
+def test_there_are_1_to_200_keys_to_take_away() -> None:
+    many = [f"key-{i}" for i in range(201)]
+    assert UntagRequest(ARN, many[:200]).tag_keys == tuple(many[:200])
+    for wrong, told in ((many, "1 to 200 tag keys"), ([], "1 to 200 tag keys")):
+        with pytest.raises(InvalidRequestError, match=told):
+            UntagRequest(ARN, wrong)
+
+
+@pytest.mark.parametrize(
+    ("keys", "path"),
+    [
+        (["a", "aws:b"], "tag_keys[1]"),
+        (["a", "b\n", 5], "tag_keys[1]"),
+        (["a", "b", "a"], "tag_keys"),
+        ("site", "tag_keys"),
+        ({"site": ""}, "tag_keys"),
+        (None, "tag_keys"),
+    ],
+)
+def test_keys_to_take_away_are_good_keys_and_none_comes_twice(keys: Any, path: str) -> None:  # noqa: ANN401 - what is wrong is the point
+    with pytest.raises(InvalidRequestError) as caught:
+        UntagRequest(ARN, keys)
+    assert caught.value.faults[0].path == path
+
+
+@pytest.mark.parametrize("items", [5, "ab", [("a", "b")], {"a": 5}, {5: "a"}, {"a": []}], ids=repr)
+def test_tags_are_text_for_text(items: Any) -> None:  # noqa: ANN401 - what is wrong is the point
+    with pytest.raises(InvalidRequestError):
+        Tags(items)
+
+
+@given(st.dictionaries(st.text(), st.text()))
+def test_tags_that_a_processor_has_may_be_any(items: dict[str, str]) -> None:
+    assert Tags(items) == items
