@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from aiorekostream.client import Client, StreamProcessorList
+    from aiorekostream.client import Client, Drift, EnsuredProcessor, EnsuredRunning, StreamProcessorList
     from aiorekostream.codec import parse_processor, parse_start
     from aiorekostream.domain.geometry import BoundingBox, Point, Polygon, RegionOfInterest
     from aiorekostream.domain.names import (
@@ -99,6 +99,9 @@ __all__ = [
     "ConnectionLostError",
     "CreatedStreamProcessor",
     "DeadlineExceededError",
+    "Drift",
+    "EnsuredProcessor",
+    "EnsuredRunning",
     "FaceSearchProcessor",
     "FaceSearchSettings",
     "FaceSearchStart",

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Self
 import attrs
 
 from aiorekostream.client import settling
+from aiorekostream.client.intent import Intent
 from aiorekostream.client.pages import StreamProcessorList
+from aiorekostream.client.waiting import Watcher
 from aiorekostream.domain.requests import (
     DeleteRequest,
     DescribeRequest,
@@ -35,14 +37,22 @@ from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.timeout import Timeout
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
     from aiobotocore.session import AioSession
 
+    from aiorekostream.client.drift import EnsuredProcessor
+    from aiorekostream.client.intent import EnsuredRunning
     from aiorekostream.domain.names import StreamProcessorArn
     from aiorekostream.domain.processors import Processor
-    from aiorekostream.domain.replies import CreatedStreamProcessor, StartedSession, StreamProcessor
+    from aiorekostream.domain.replies import (
+        CreatedStreamProcessor,
+        StartedSession,
+        StreamProcessor,
+        StreamProcessorSummary,
+    )
     from aiorekostream.domain.tags import Tags
     from aiorekostream.pipeline import CallEvent
     from aiorekostream.transport.port import Transport
@@ -66,7 +76,7 @@ class Client:
     See https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video.html.
     """
 
-    __slots__ = ("_owns_transport", "_pipeline")
+    __slots__ = ("_owns_transport", "_pipeline", "_watcher")
 
     def __init__(
         self,
@@ -123,6 +133,7 @@ class Client:
             limits=limits,
             pacing=pacing,
         )
+        self._watcher = Watcher(self._pipeline)
 
     async def __aenter__(self) -> Self:
         await self._pipeline.transport.open()
@@ -176,6 +187,8 @@ class Client:
             limits=limits or mine.limits,
             total_timeout=mine.total_timeout if total_timeout is None else Timeout(total=total_timeout).total,
         )
+        # Shared on purpose: whoever waits through whichever view waits for the same looks.
+        view._watcher = self._watcher  # noqa: SLF001 - the same
         return view
 
     @property
@@ -322,6 +335,141 @@ class Client:
             ResourceNotFoundError: there is no such processor.
         """
         return (await self._pipeline.call(LIST_TAGS, ListTagsRequest(resource_arn))).tags
+
+    async def wait_until_running(
+        self,
+        name: str,
+        *,
+        timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - it bounds the wait, not a call
+    ) -> StreamProcessorSummary:
+        """Wait until a face search is RUNNING. A label detection never is: wait until it is finished.
+
+        However many tasks wait for however many names, the calls grow with the pages of the list.
+        See https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video-troubleshooting.html.
+
+        Args:
+            name: the processor.
+            timeout: the longest wait, as a ``timedelta`` or in seconds; 150 s if not given.
+
+        Raises:
+            InvalidRequestError: it is a label detection.
+            StreamProcessorFailedError: it has FAILED, or was stopped before it ran.
+            ResourceNotFoundError: there is no such processor.
+            WaitTimeoutError: it took longer.
+        """
+        return await self._watcher.until_running(name, timeout=timeout)
+
+    async def wait_until_finished(
+        self,
+        name: str,
+        *,
+        timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - it bounds the wait, not a call
+    ) -> StreamProcessorSummary:
+        """Wait until the session of a label detection, or a face search that is stopped, has come to its end.
+
+        Called after the start, it also sees the end of a session that is over before the first look.
+        See https://docs.aws.amazon.com/rekognition/latest/dg/streaming-labels-detection.html.
+
+        Args:
+            name: the processor.
+            timeout: the longest wait, as a ``timedelta`` or in seconds; the longest session and a minute if not given.
+
+        Raises:
+            StreamProcessorFailedError: it has FAILED.
+            ResourceNotFoundError: there is no such processor.
+            WaitTimeoutError: it took longer.
+        """
+        return await self._watcher.until_finished(name, timeout=timeout)
+
+    async def wait_until_stopped(
+        self,
+        name: str,
+        *,
+        timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - it bounds the wait, not a call
+    ) -> StreamProcessorSummary:
+        """Wait until a processor is STOPPED.
+
+        Args:
+            name: the processor.
+            timeout: the longest wait, as a ``timedelta`` or in seconds; 60 s if not given.
+
+        Raises:
+            StreamProcessorFailedError: it has FAILED.
+            ResourceNotFoundError: there is no such processor.
+            WaitTimeoutError: it took longer.
+        """
+        return await self._watcher.until_stopped(name, timeout=timeout)
+
+    async def wait_until_deleted(
+        self,
+        name: str,
+        *,
+        timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - it bounds the wait, not a call
+    ) -> None:
+        """Wait until a processor is gone; its name may stay taken for some seconds more.
+
+        Args:
+            name: the processor.
+            timeout: the longest wait, as a ``timedelta`` or in seconds; 60 s if not given.
+
+        Raises:
+            WaitTimeoutError: it took longer.
+        """
+        await self._watcher.until_deleted(name, timeout=timeout)
+
+    async def ensure_running(
+        self,
+        request: StartRequest,
+        *,
+        timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - it bounds each wait, not a call
+    ) -> EnsuredRunning:
+        """See to it that a processor is at work, whatever its status is now.
+
+        One that stops or is updated is waited for and started; one that is at work is left at it. A face search is
+        RUNNING when this comes back, a label detection STARTING.
+
+        Args:
+            request: how to start it, if need be.
+            timeout: the longest wait for a change of its status, as a ``timedelta`` or in seconds.
+
+        Raises:
+            InvalidRequestError: the request is not of the processor's kind.
+            StreamProcessorFailedError: it has FAILED after the start.
+            ResourceNotFoundError: there is no such processor.
+            WaitTimeoutError: a wait took longer.
+        """
+        return await Intent(self._pipeline, self._watcher).running(request, timeout=timeout)
+
+    async def ensure_stopped(
+        self,
+        name: str,
+        *,
+        timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - it bounds each wait, not a call
+    ) -> StreamProcessorSummary:
+        """See to it that a processor is not at work; having nothing to stop is a success.
+
+        Args:
+            name: the processor.
+            timeout: the longest wait for a change of its status, as a ``timedelta`` or in seconds.
+
+        Raises:
+            ResourceNotFoundError: there is no such processor.
+            WaitTimeoutError: a wait took longer.
+        """
+        return await Intent(self._pipeline, self._watcher).stopped(name, timeout=timeout)
+
+    async def ensure_created(self, processor: Processor) -> EnsuredProcessor:
+        """Create a processor unless there is one of this name, and report how that one differs.
+
+        Args:
+            processor: what there should be.
+
+        Raises:
+            InvalidRequestError: the video stream is in another Region than this client.
+            ResourceInUseError: one of the streams is taken by a processor of another name.
+        """
+        self._must_be_here(processor)
+        return await Intent(self._pipeline, self._watcher).created(processor)
 
     def _must_be_here(self, processor: Processor) -> None:
         # https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video-troubleshooting.html: AWS would accept it,

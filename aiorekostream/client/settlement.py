@@ -2,7 +2,8 @@
 
 AWS knows no token by which a call could be recognised, so the evidence is the processor's status and the time of its
 last change. The service tells time to the second, and its servers need not agree: a change within a few seconds of the
-sending is ``ABOUT`` then, neither before nor after.
+sending is ``ABOUT`` then, neither before nor after. What happened about then is taken for the call's own doing; what
+happened later may be it or somebody else's, and is not claimed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from aiorekostream.domain.status import Status
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Mapping
 
     from aiorekostream.domain.processors import Processor
     from aiorekostream.domain.replies import StreamProcessor
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Age", "Verdict", "age", "on_create", "on_delete", "on_start", "on_stop"]
 
 _BUSY = frozenset({Status.STARTING, Status.RUNNING})
+_IDLE = frozenset({Status.STOPPED, Status.FAILED})
 
 
 class Verdict(enum.StrEnum):
@@ -40,36 +43,42 @@ class Age(enum.StrEnum):
     AFTER = "after"
 
 
-def age(moment: datetime.datetime | None, *, sent: datetime.datetime, margin: datetime.timedelta) -> Age | None:
-    """Whether a moment lies before or after the sending, by the service's time; ``None`` for no moment."""
+# A face search changes once more when it comes to run, and that may take a while.
+_STARTED: Mapping[tuple[Status, Age | None], Verdict] = {
+    (Status.STARTING, Age.ABOUT): Verdict.OURS,
+    (Status.RUNNING, Age.ABOUT): Verdict.OURS,
+    (Status.RUNNING, Age.AFTER): Verdict.OURS,
+    (Status.STOPPED, Age.ABOUT): Verdict.NOT_DONE,
+}
+
+
+def age(moment: datetime.datetime | None, *, since: datetime.datetime, until: datetime.datetime) -> Age | None:
+    """Whether a moment lies before or after the time of the sending, by the service's clock; ``None`` for no moment."""
     if moment is None:
         return None
-    if abs(moment - sent) <= margin:
-        return Age.ABOUT
-    return Age.AFTER if moment > sent else Age.BEFORE
+    return Age.BEFORE if moment < since else Age.AFTER if moment > until else Age.ABOUT
 
 
-def on_start(status: Status, changed: Age | None, *, may_be_over: bool) -> Verdict:
+def on_start(status: Status, changed: Age | None, *, at_its_end: bool) -> Verdict:
     """After a StartStreamProcessor.
 
     Args:
         status: the processor's status.
         changed: when that last changed.
-        may_be_over: whether the session could have come to its end by now.
+        at_its_end: whether that was when our session would have come to its end by itself.
     """
-    if status in _BUSY:
-        return Verdict.OTHERS if changed is Age.BEFORE else Verdict.OURS
-    if status not in {Status.STOPPED, Status.FAILED}:
-        # Stopping or updating, or a word that is not known yet.
-        return Verdict.OTHERS if changed is Age.BEFORE else Verdict.UNKNOWN
-    if changed is Age.AFTER:
-        return Verdict.OURS
-    # What ended about then is an older session, unless ours was short enough to be it.
-    return Verdict.NOT_DONE if changed is Age.BEFORE or not may_be_over else Verdict.UNKNOWN
+    if changed is Age.BEFORE:
+        return Verdict.NOT_DONE if status in _IDLE else Verdict.OTHERS
+    if status is Status.STOPPED and at_its_end:
+        # What ended about then may be an older session as well as ours, if that was so short.
+        return Verdict.OURS if changed is Age.AFTER else Verdict.UNKNOWN
+    return _STARTED.get((status, changed), Verdict.UNKNOWN)
 
 
-def on_stop(status: Status) -> Verdict:
-    """After a StopStreamProcessor: what counts is that the processor ends."""
+def on_stop(status: Status, changed: Age | None) -> Verdict:
+    """After a StopStreamProcessor: what counts is that the session ends which there was."""
+    if status is Status.STARTING and changed is Age.AFTER:
+        return Verdict.OURS  # this is another session, which nobody asked to stop
     if status in _BUSY:
         return Verdict.NOT_DONE
     return Verdict.OURS if status.is_known and status is not Status.UPDATING else Verdict.UNKNOWN
@@ -82,9 +91,10 @@ def on_create(found: StreamProcessor | None, wanted: Processor, created: Age | N
     same = found.kind is wanted.kind and found.kinesis_video_stream_arn == str(wanted.kinesis_video_stream_arn)
     if not same or created is Age.BEFORE:
         return Verdict.OTHERS
-    return Verdict.OURS if created is not None else Verdict.UNKNOWN
+    return Verdict.OURS if created is Age.ABOUT else Verdict.UNKNOWN
 
 
-def on_delete(found: StreamProcessor | None) -> Verdict:
-    """After a DeleteStreamProcessor, by the processor of that name, if there is still one."""
-    return Verdict.OURS if found is None else Verdict.NOT_DONE
+def on_delete(found: StreamProcessor | None, created: Age | None) -> Verdict:
+    """After a DeleteStreamProcessor, by the processor of that name, if there is one, and when it was created."""
+    # One that was created later is another one: to delete it was not asked for.
+    return Verdict.OURS if found is None or created is Age.AFTER else Verdict.NOT_DONE

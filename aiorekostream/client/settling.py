@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 import attrs
@@ -15,6 +14,8 @@ from aiorekostream.domain.replies import CreatedStreamProcessor, StartedSession,
 from aiorekostream.domain.requests import DeleteRequest, DescribeRequest, LabelDetectionStart, StopRequest
 from aiorekostream.errors import (
     CallError,
+    DeadlineExceededError,
+    NotAdmittedError,
     RekostreamError,
     ResourceInUseError,
     ResourceNotFoundError,
@@ -32,8 +33,15 @@ __all__ = ["create", "delete", "start", "stop"]
 _RequestT = TypeVar("_RequestT")
 _ReplyT = TypeVar("_ReplyT")
 
-# The service tells the time to the second; the rest is for clocks of servers that differ.
-_MARGIN = datetime.timedelta(seconds=2)
+# What a call does, it does within a few seconds; and the clocks of the service's servers may differ.
+_SOONEST = datetime.timedelta(seconds=-1)
+_LATEST = datetime.timedelta(seconds=3)
+# AWS looks at the length of a session only at the end of a fragment, and those are up to 20 seconds long.
+# See https://docs.aws.amazon.com/rekognition/latest/dg/streaming-labels-detection.html.
+_OVERSHOOT = datetime.timedelta(seconds=20)
+# The service tells the time to the second.
+_SECOND = datetime.timedelta(seconds=1)
+
 # The part of a call's time that is kept for settling it, in seconds at the most.
 _RESERVE_SHARE = 0.25
 _RESERVE = 10.0
@@ -41,14 +49,28 @@ _RESERVE = 10.0
 
 @attrs.frozen
 class _Evidence:
-    """What was seen after the answer was lost: the processor, if there is one, and when the call was first sent."""
+    """What was seen after the answer was lost.
+
+    Attributes:
+        processor: the processor, if there is one.
+        sent: when those attempts were sent whose answers were lost, by the service's clock: not before, and not after.
+    """
 
     processor: StreamProcessor | None
-    sent: datetime.datetime
-    passed: datetime.timedelta
+    sent: Sequence[tuple[datetime.datetime, datetime.datetime]] = ()
 
     def age(self, moment: datetime.datetime | None) -> Age | None:
-        return age(moment, sent=self.sent, margin=_MARGIN)
+        """When something happened, against those sendings."""
+        ages = {age(moment, since=since + _SOONEST, until=until + _LATEST) for since, until in self.sent}
+        return next((found for found in (Age.ABOUT, Age.AFTER, Age.BEFORE) if found in ages), None)
+
+    def at_the_end(self, seconds: float) -> bool:
+        """Whether its last change came when a session of ours of that length would have come to its end."""
+        length = datetime.timedelta(seconds=seconds)
+        changed = self.processor.last_update_timestamp if self.processor else None
+        return changed is not None and any(
+            since + _SOONEST + length <= changed <= until + _LATEST + length + _OVERSHOOT for since, until in self.sent
+        )
 
     def __str__(self) -> str:
         if self.processor is None:
@@ -66,10 +88,10 @@ async def start(
         found = evidence.processor
         if found is None:
             return Verdict.UNKNOWN
-        over = isinstance(request, LabelDetectionStart) and (
-            evidence.passed.total_seconds() >= request.stop_selector.max_duration_in_seconds
+        at_its_end = isinstance(request, LabelDetectionStart) and (
+            evidence.at_the_end(request.stop_selector.max_duration_in_seconds)
         )
-        return on_start(found.status, evidence.age(found.last_update_timestamp), may_be_over=over)
+        return on_start(found.status, evidence.age(found.last_update_timestamp), at_its_end=at_its_end)
 
     return await _Settling(
         pipeline, START, request, request.name, judge, lambda _: StartedSession(recovered=True), notify
@@ -80,7 +102,8 @@ async def stop(pipeline: Pipeline, request: StopRequest, notify: Callable[[CallE
     """Stop a processor; a stop whose answer was lost was carried out if the processor is ending."""
 
     def judge(evidence: _Evidence) -> Verdict:
-        return Verdict.UNKNOWN if evidence.processor is None else on_stop(evidence.processor.status)
+        found = evidence.processor
+        return Verdict.UNKNOWN if found is None else on_stop(found.status, evidence.age(found.last_update_timestamp))
 
     await _Settling(pipeline, STOP, request, request.name, judge, lambda _: None, notify).made()
 
@@ -103,7 +126,8 @@ async def delete(pipeline: Pipeline, request: DeleteRequest) -> None:
     """Delete a processor; a delete whose answer was lost was carried out if the processor is gone."""
 
     def judge(evidence: _Evidence) -> Verdict:
-        return on_delete(evidence.processor)
+        found = evidence.processor
+        return on_delete(found, None if found is None else evidence.age(found.creation_timestamp))
 
     await _Settling(pipeline, DELETE, request, request.name, judge, lambda _: None, None).made()
 
@@ -120,84 +144,142 @@ class _Settling(Generic[_RequestT, _ReplyT]):
     recovered: Callable[[_Evidence], _ReplyT]
     notify: Callable[[CallEvent], None] | None
     begun: float = attrs.field(init=False)
-    sent: float = attrs.field(default=math.inf, init=False)
     attempts: int = attrs.field(default=0, init=False)
+    _paid: int = attrs.field(default=0, init=False)
+    _sent: float = attrs.field(default=0.0, init=False)
+    _doubted: list[float] = attrs.field(factory=list, init=False)
 
     async def made(self) -> _ReplyT:
-        clock = self.pipeline.clock
-        self.begun = clock.now()
-        total = self.pipeline.total_timeout
-        reserve = min(_RESERVE, total * _RESERVE_SHARE)
-        doubt: CallError | None = None
+        self.begun = self.now
         while True:
-            left = self.begun + total - reserve - clock.now()
-            if doubt is not None and (left <= 0 or self.attempts >= self.pipeline.retry.max_attempts):
-                self._give_up(doubt, "it was not carried out as far as was seen")
             try:
-                return await self._within(left).call(self.operation, self.request, notify=self._told)
+                return await self._called()
             except CallError as error:
-                self.attempts += error.attempts
-                if doubt is not None and isinstance(error, ResourceNotFoundError) and self.operation is DELETE:
-                    return self.recovered(_Evidence(None, clock.wall(), datetime.timedelta()))
-                if not self._leaves_doubt(error, doubt):
-                    error.attempts = self.attempts
+                if self._is_gone(error):
+                    return self.recovered(_Evidence(None))
+                if not self._leaves_doubt(error):
                     raise
                 doubt = error
             evidence = await self._seen(doubt)
-            match self.judge(evidence):
-                case Verdict.OURS:
-                    return self.recovered(evidence)
-                case Verdict.OTHERS:
-                    self._in_use(doubt, evidence)
-                case Verdict.UNKNOWN:
-                    self._give_up(doubt, str(evidence))
-                case Verdict.NOT_DONE:
-                    await clock.sleep(self.pipeline.retry.delay(self.attempts, self.pipeline.chance()))
+            verdict = self.judge(evidence)
+            if verdict is Verdict.OURS:
+                return self.recovered(evidence)
+            if verdict is Verdict.OTHERS:
+                self._in_use(doubt, evidence)
+            if verdict is Verdict.UNKNOWN:
+                raise self._unknown(doubt, str(evidence)) from doubt
+            await self._wait_for_another(doubt)
 
-    @staticmethod
-    def _leaves_doubt(error: CallError, doubt: CallError | None) -> bool:
-        """Whether it must be seen what became of the call.
-
-        Once one attempt is in doubt, so is why a later one finds the processor in use: the first may have been late.
-        """
-        return not error.retry_safe or (doubt is not None and isinstance(error, ResourceInUseError))
-
-    async def _seen(self, doubt: CallError) -> _Evidence:
-        self._told(CallEvent.SETTLING)
-        clock, pipeline = self.pipeline.clock, self._within(self.begun + self.pipeline.total_timeout - self.now)
-        request = DescribeRequest(self.name)
-        processor: StreamProcessor | None = None
-        date: datetime.datetime | None = None
+    async def _called(self) -> _ReplyT:
         try:
-            reply = await pipeline.exchange(DESCRIBE, request)
-            processor = decode(reply.body, StreamProcessor, operation=DESCRIBE.name, request_id=reply.request_id)
-            date = reply.date
-        except ResourceNotFoundError:
-            pass
-        except RekostreamError as error:
-            raise self._unknown(doubt, f"DescribeStreamProcessor did not tell either: {error}") from error
-        passed = datetime.timedelta(seconds=clock.now() - self.sent)
-        return _Evidence(processor, (date or clock.wall()) - passed, passed)
-
-    def _told(self, event: CallEvent) -> None:
-        if event is CallEvent.SENT:
-            self.sent = min(self.sent, self.now)
-        if self.notify is not None:
-            self.notify(event)
+            reply = await self._within(self._left).call(
+                self.operation, self.request, notify=self._told, since=self.begun
+            )
+        except CallError as error:
+            self.attempts += error.attempts
+            error.attempts = self.attempts
+            if isinstance(error, DeadlineExceededError):
+                error.deadline = self.now - self.begun
+            raise
+        if self._paid:
+            self.pipeline.retry_quota.succeeded(self._paid)
+        return reply
 
     @property
     def now(self) -> float:
         return self.pipeline.clock.now()
 
-    def _within(self, seconds: float) -> Pipeline:
-        return attrs.evolve(self.pipeline, total_timeout=max(seconds, 0.0))
+    @property
+    def _end(self) -> float:
+        return self.begun + self.pipeline.total_timeout
+
+    @property
+    def _left(self) -> float:
+        """Seconds to make the call in; the rest of its time is for settling it."""
+        total = self.pipeline.total_timeout
+        return self._end - min(_RESERVE, total * _RESERVE_SHARE) - self.now
+
+    def _is_gone(self, error: CallError) -> bool:
+        """Whether there is nothing left to delete, after a delete that may have been carried out."""
+        return self.operation is DELETE and bool(self._doubted) and isinstance(error, ResourceNotFoundError)
+
+    def _leaves_doubt(self, error: CallError) -> bool:
+        """Whether it must be seen what became of the call.
+
+        Once one attempt is in doubt, so is why a later one finds the processor in use: the first may have been late.
+        """
+        if not error.retry_safe:
+            self._doubted.append(self._sent)
+            return True
+        return bool(self._doubted) and isinstance(error, ResourceInUseError)
+
+    async def _seen(self, doubt: CallError) -> _Evidence:
+        self._told(CallEvent.SETTLING)
+        asked = self.now
+
+        def told(event: CallEvent) -> None:
+            nonlocal asked
+            if event is CallEvent.SENT:
+                asked = self.now
+
+        while True:
+            try:
+                reply = await self._within(self._end - self.now, urgent=True).exchange(
+                    DESCRIBE, DescribeRequest(self.name), notify=told
+                )
+                found = decode(reply.body, StreamProcessor, operation=DESCRIBE.name, request_id=reply.request_id)
+            except ResourceNotFoundError:
+                return _Evidence(None)
+            except NotAdmittedError as error:
+                # Only the call itself was not to wait. That it was sent cannot be undone.
+                if self.now + error.retry_after >= self._end:
+                    raise self._unknown(doubt, "there was no time to ask what became of it") from doubt
+                await self.pipeline.clock.sleep(error.retry_after)
+            except RekostreamError as error:
+                raise self._unknown(doubt, f"DescribeStreamProcessor did not tell either: {error}") from error
+            else:
+                date = reply.date or self.pipeline.clock.wall()
+                return _Evidence(found, [self._by_its_clock(moment, date, asked) for moment in self._doubted])
+
+    def _by_its_clock(
+        self, moment: float, date: datetime.datetime, asked: float
+    ) -> tuple[datetime.datetime, datetime.datetime]:
+        """The earliest and the latest that a moment may have been for the service, which said the date after asked."""
+        earliest = date - datetime.timedelta(seconds=self.now - moment)
+        return earliest, date + _SECOND - datetime.timedelta(seconds=asked - moment)
+
+    async def _wait_for_another(self, doubt: CallError) -> None:
+        """Wait before the call is made again, which was not carried out; or end it, if there is no more to hope for."""
+        if isinstance(doubt, ResourceInUseError):
+            raise doubt
+        delay = self.pipeline.retry.delay(self.attempts, self.pipeline.chance())
+        if isinstance(doubt, DeadlineExceededError):
+            # It was not broken off by the service, which may still be at it.
+            raise self._unknown(doubt, "it was not carried out as far as was seen") from doubt
+        if (
+            self.attempts >= self.pipeline.retry.max_attempts
+            or delay >= self._left
+            or not self.pipeline.retry_quota.pay()
+        ):
+            doubt.retry_safe = True
+            doubt.hint = "DescribeStreamProcessor shows that it was not carried out"
+            raise doubt
+        self._paid += 1
+        await self.pipeline.clock.sleep(delay)
+
+    def _told(self, event: CallEvent) -> None:
+        if event is CallEvent.SENT:
+            self._sent = self.now
+        if self.notify is not None:
+            self.notify(event)
+
+    def _within(self, seconds: float, *, urgent: bool = False) -> Pipeline:
+        pipeline = self.pipeline
+        return attrs.evolve(pipeline, total_timeout=max(seconds, 0.0), urgent=urgent or pipeline.urgent)
 
     def _unknown(self, doubt: CallError, seen: str) -> UnknownOutcomeError:
         message = f"the answer was lost ({doubt}), and {seen}"
         return UnknownOutcomeError(message, operation=self.operation.name, attempts=self.attempts)
-
-    def _give_up(self, doubt: CallError, seen: str) -> NoReturn:
-        raise self._unknown(doubt, seen) from doubt
 
     def _in_use(self, doubt: CallError, evidence: _Evidence) -> NoReturn:
         raise ResourceInUseError(

@@ -1,0 +1,83 @@
+"""One wait: what it has seen so far, when it is to be looked at again, and how it ended. Pure."""
+
+from __future__ import annotations
+
+import attrs
+
+from aiorekostream.client.goals import Goal, Sight, Verdict, judge
+from aiorekostream.domain.status import Status
+
+__all__ = ["Ending", "Ticket", "interval"]
+
+_QUICKEST = 0.5
+_SLOWEST = 5.0
+# A processor that was created just now may take a while to be found.
+_GRACE = 5.0
+# A face search was seen to start in two seconds.
+_DOUBTFUL = 10.0
+
+
+def interval(age: float, chance: float) -> float:
+    """Seconds until a wait of this age is looked at again: from half a second up to five, a quarter more or less."""
+    return min(max(_QUICKEST, age / 2), _SLOWEST) * (0.75 + chance / 2)
+
+
+@attrs.define(eq=False, kw_only=True)
+class Ticket:
+    """One wait.
+
+    Attributes:
+        name: the processor.
+        goal: what is waited for.
+        turn: its number among looks and waits.
+        joined: when it began.
+        due: when it is to be looked at.
+        status: what was seen last.
+        starting_since: when it was first seen STARTING.
+        is_described: whether it has been described.
+        misses: looks in a row that did not find it.
+    """
+
+    name: str
+    goal: Goal
+    turn: int
+    joined: float
+    due: float
+    status: Status | None = None
+    starting_since: float | None = None
+    is_described: bool = False
+    misses: int = 0
+
+    def judge(self, sight: Sight, now: float) -> Verdict:
+        """What a look means for this wait; it is remembered."""
+        if sight.status is None:
+            self.misses += 1
+            if not sight.is_sure and self.misses == 1:
+                return Verdict.WAIT
+        verdict = judge(
+            self.goal,
+            sight,
+            was_seen=self.status is not None,
+            was_starting=self.starting_since is not None,
+            is_new=now - self.joined < _GRACE,
+        )
+        self.is_described |= sight.is_close
+        if sight.status is not None:
+            self.status, self.misses = sight.status, 0
+        if sight.status is Status.STARTING and self.starting_since is None:
+            self.starting_since = now
+        return verdict
+
+    def is_doubtful(self, now: float) -> bool:
+        """Whether it waits for a label detection to run, perhaps."""
+        since = self.starting_since
+        return self.goal is Goal.RUNNING and not self.is_described and since is not None and now - since >= _DOUBTFUL
+
+
+@attrs.frozen
+class Ending:
+    """A wait that is over, and why."""
+
+    ticket: Ticket
+    verdict: Verdict
+    sight: Sight
