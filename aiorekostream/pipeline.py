@@ -90,7 +90,12 @@ class Pipeline:
     chance: Callable[[], float] = random.random
 
     async def call(
-        self, operation: Operation[_RequestT, _ReplyT], request: _RequestT, *, notify: Notify | None = None
+        self,
+        operation: Operation[_RequestT, _ReplyT],
+        request: _RequestT,
+        *,
+        notify: Notify | None = None,
+        since: float | None = None,
     ) -> _ReplyT:
         """Make one call.
 
@@ -98,6 +103,7 @@ class Pipeline:
             operation: what is called.
             request: its value.
             notify: told what happens on the way.
+            since: the moment whose place in the queue it has, on the clock; now if not given.
 
         Raises:
             InvalidRequestError: the request is not a value of this operation; nothing was sent.
@@ -108,17 +114,22 @@ class Pipeline:
             NotAdmittedError: it would have had to wait for the pacer, which was told not to.
             ConfigurationError: no Region, no credentials, or the client is closed.
         """
-        reply = await self.exchange(operation, request, notify=notify)
+        reply = await self.exchange(operation, request, notify=notify, since=since)
         return decode(reply.body, operation.reply, operation=operation.name, request_id=reply.request_id)
 
     async def exchange(
-        self, operation: Operation[_RequestT, _ReplyT], request: _RequestT, *, notify: Notify | None = None
+        self,
+        operation: Operation[_RequestT, _ReplyT],
+        request: _RequestT,
+        *,
+        notify: Notify | None = None,
+        since: float | None = None,
     ) -> Reply:
         """Make one call, and leave the reply as it came."""
         if not isinstance(request, operation.requests):
             names = " or ".join(cls.__name__ for cls in operation.requests)
             raise InvalidRequestError([Fault((), request, f"a {names}")])
-        return await _Call(self, operation, encode(request), notify or _nobody).made()
+        return await _Call(self, operation, encode(request), notify or _nobody, since).made()
 
 
 @attrs.define
@@ -129,6 +140,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
     operation: Operation[_RequestT, _ReplyT]
     body: Mapping[str, object]
     notify: Notify
+    since: float | None
     begun: float = attrs.field(init=False)
     attempts: int = attrs.field(default=0, init=False)
     retries_paid: int = attrs.field(default=0, init=False)
@@ -183,7 +195,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
                 scope=pipeline.transport.scope,
                 operation=self.operation.name,
                 quota=quota,
-                since=self.begun,
+                since=self.begun if self.since is None else self.since,
                 urgent=pipeline.urgent,
                 clock=pipeline.clock,
             )

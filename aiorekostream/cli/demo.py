@@ -13,7 +13,6 @@ from aiorekostream.client import Client
 from aiorekostream.domain.processors import LabelDetectionProcessor, S3Destination
 from aiorekostream.domain.requests import LabelDetectionStart
 from aiorekostream.domain.selectors import ProducerTimestamp, StopSelector
-from aiorekostream.domain.status import Status
 from aiorekostream.domain.words import Label
 from aiorekostream.emulator import Emulator, RealClock
 from aiorekostream.errors import RekostreamError
@@ -30,14 +29,18 @@ __all__ = ["run_demo"]
 
 _REGION = "us-east-1"
 _ACCOUNT = "123456789012"
-_SWEEP_EVERY = 0.3  # seconds; ListStreamProcessors may be called five times a second
 _DRAW_EVERY = 0.1  # seconds, on a terminal
 _TELL_EVERY = 1.0  # seconds, elsewhere
-_PATIENCE = 60.0  # seconds for a session beyond its own length
 
 
 async def run_demo(
-    console: Console, *, cameras: int, seconds: int, clock: Clock, emulated: EmulatorClock | None = None
+    console: Console,
+    *,
+    cameras: int,
+    seconds: int,
+    clock: Clock,
+    patience: float = 60.0,
+    emulated: EmulatorClock | None = None,
 ) -> bool:
     """Run it, and tell whether every session came to its end.
 
@@ -46,6 +49,7 @@ async def run_demo(
         cameras: how many.
         seconds: how long each session lasts.
         clock: tells the time and sleeps.
+        patience: how much longer than that is waited for a session to end, in seconds.
         emulated: the emulator's own clock; real time if not given.
     """
     fleet = [Camera(f"camera-{number:0{len(str(cameras))}d}") for number in range(1, cameras + 1)]
@@ -57,7 +61,7 @@ async def run_demo(
         console.print(f"emulator at {emulator.url}")
         drawing = asyncio.create_task(_show(console, fleet, clock, begun))
         try:
-            await _everything(client, fleet, seconds, clock)
+            await _everything(client, fleet, seconds, patience, clock)
         finally:
             drawing.cancel()
             await asyncio.wait([drawing])
@@ -68,13 +72,14 @@ async def run_demo(
     return all(camera.stage is Stage.ENDED for camera in fleet)
 
 
-async def _everything(client: Client, fleet: Sequence[Camera], seconds: int, clock: Clock) -> None:
+async def _everything(client: Client, fleet: Sequence[Camera], seconds: int, patience: float, clock: Clock) -> None:
     async with asyncio.TaskGroup() as tasks:
-        starts = [tasks.create_task(_create_and_start(client, camera, seconds, clock)) for camera in fleet]
-        tasks.create_task(_watch(client, fleet, starts, clock.now() + seconds + _PATIENCE, clock))
+        for camera in fleet:
+            tasks.create_task(_watch(client, camera, seconds, patience, clock))
 
 
-async def _create_and_start(client: Client, camera: Camera, seconds: int, clock: Clock) -> None:
+async def _watch(client: Client, camera: Camera, seconds: int, patience: float, clock: Clock) -> None:
+    """Create a camera, start it, and wait for the end of its session."""
     try:
         await client.create_stream_processor(_processor(camera.name))
         camera.stage = Stage.CREATED
@@ -85,40 +90,12 @@ async def _create_and_start(client: Client, camera: Camera, seconds: int, clock:
                 stop_selector=StopSelector(max_duration_in_seconds=seconds),
             )
         )
+        camera.stage, camera.session_id = Stage.WORKING, session.session_id or ""
+        await client.wait_until_finished(camera.name, timeout=seconds + patience)
     except RekostreamError as error:
         camera.stage, camera.trouble = Stage.FAILED, str(error)
     else:
-        camera.stage, camera.session_id = Stage.WORKING, session.session_id or ""
-
-
-async def _watch(
-    client: Client, fleet: Sequence[Camera], starts: Sequence[asyncio.Task[None]], patience: float, clock: Clock
-) -> None:
-    """Sweep over the account's processors until every session is over."""
-    while not (all(task.done() for task in starts) and all(camera.is_over for camera in fleet)):
-        await clock.sleep(_SWEEP_EVERY)
-        # Only a camera that was started before the sweep can be said to have ended by it.
-        working = {camera.name: camera for camera in fleet if camera.stage is Stage.WORKING}
-        try:
-            async for found in client.list_stream_processors():
-                if (camera := working.get(found.name)) is not None:
-                    await _note(client, camera, found.status)
-        except RekostreamError as error:
-            for camera in working.values():
-                camera.trouble = str(error)
-        if clock.now() > patience:
-            for camera in fleet:
-                if not camera.is_over:
-                    camera.stage, camera.trouble = Stage.FAILED, "its session did not end in time"
-            return
-
-
-async def _note(client: Client, camera: Camera, status: Status) -> None:
-    if status is Status.STOPPED:
-        camera.stage, camera.trouble = Stage.ENDED, ""
-    elif status is Status.FAILED:
-        described = await client.describe_stream_processor(camera.name)
-        camera.stage, camera.trouble = Stage.FAILED, described.status_message or "no reason was given"
+        camera.stage = Stage.ENDED
 
 
 async def _show(console: Console, fleet: Sequence[Camera], clock: Clock, begun: float) -> None:

@@ -25,6 +25,8 @@ class _Waiter:
     since: float
     number: int
     admitted: asyncio.Future[Ticket] = attrs.field(order=False)
+    listed: bool = attrs.field(default=True, order=False)
+    gone: bool = attrs.field(default=False, order=False)
 
 
 class Gate:
@@ -39,13 +41,14 @@ class Gate:
         self._pacer = pacer
         self._clock = clock
         self._waiting: list[_Waiter] = []
+        self._gone = 0
         self._numbers = itertools.count()
         self._pump: asyncio.Task[None] | None = None
 
     @property
     def depth(self) -> int:
         """How many calls wait."""
-        return sum(not waiter.admitted.done() for waiter in self._waiting)
+        return len(self._waiting) - self._gone
 
     def delay(self) -> float:
         """Seconds until a call that came now would go through, if no urgent one came after it."""
@@ -54,9 +57,8 @@ class Gate:
         return ready + self.depth / self._pacer.rate_at(now)
 
     def believe(self, rate: float, burst: float) -> None:
-        """Begin anew with another quota, if it is another one than before."""
-        if (rate, burst) != (self._pacer.rate, self._pacer.burst):
-            self._pacer = Pacer(rate, burst)
+        """Go on with another quota; a call that changes its mind about the quota gets no new burst by that."""
+        self._pacer.believe(rate, burst)
 
     async def admit(self, *, since: float, urgent: bool = False) -> Ticket:
         """Wait for the turn of one call; being cancelled gives it to the next.
@@ -75,8 +77,10 @@ class Gate:
         try:
             return await waiter.admitted
         except asyncio.CancelledError:
-            # Cancelled just after it was let through: the call is not made, so the next one may be.
-            if waiter.admitted.done() and not waiter.admitted.cancelled():
+            if waiter.admitted.cancelled():
+                self._forget(waiter)
+            elif waiter.admitted.done():
+                # Cancelled just after it was let through: the call is not made, so the next one may be.
                 self._pacer.returned(waiter.admitted.result())
             raise
 
@@ -84,16 +88,44 @@ class Gate:
         """The service refused this call as too fast."""
         self._pacer.refused(ticket, self._clock.now())
 
+    def _forget(self, waiter: _Waiter) -> None:
+        """It was cancelled; such ones are cleared away once they are the greater part."""
+        if not waiter.listed:
+            return
+        waiter.gone = True
+        self._gone += 1
+        if self._gone * 2 > len(self._waiting):
+            for each in self._waiting:
+                each.listed = not each.admitted.done()
+            self._waiting = [each for each in self._waiting if each.listed]
+            heapq.heapify(self._waiting)
+            self._gone = 0
+
+    def _next(self) -> _Waiter:
+        waiter = heapq.heappop(self._waiting)
+        waiter.listed = False
+        self._gone -= waiter.gone
+        return waiter
+
     async def _let_through(self) -> None:
         try:
             while self._waiting:
                 now = self._clock.now()
                 ready = self._pacer.ready_at(now)
                 if self._waiting[0].admitted.done():  # cancelled
-                    heapq.heappop(self._waiting)
+                    self._next()
                 elif ready > now:
                     await self._clock.sleep(ready - now)
                 else:
-                    heapq.heappop(self._waiting).admitted.set_result(self._pacer.take(now))
+                    self._next().admitted.set_result(self._pacer.take(now))
+        except asyncio.CancelledError:
+            # Somebody cancels every task that there is: nobody may wait for ever.
+            for waiter in self._waiting:
+                waiter.admitted.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001 - the clock is the user's
+            for waiter in self._waiting:
+                if not waiter.admitted.done():
+                    waiter.admitted.set_exception(error)
         finally:
             self._pump = None

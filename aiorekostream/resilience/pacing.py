@@ -20,14 +20,17 @@ __all__ = ["Pacer", "Ticket"]
 _SINGLE_FILE = 0.975
 _PAIR = 2
 
-# The burst is sent a few times faster than the rate and not at once, so that a refusal stops the rest of it.
-_SPURT = 5.0
+# The burst is sent somewhat faster than the rate and not at once, so that a refusal stops the rest of it.
+_SPURT = 3.0
 
 # Going on after a refusal: a little below the measured rate, then up by a share of it each second, and, faster and
 # faster, by a share of the rate that was believed: a quota that others have left is found again within half a minute.
 _STEP_BACK = 0.97
 _CLIMB = 0.01
 _LEAP = 0.001
+
+# So many calls could have been made and were not before it is said that less was asked for than the quota allows.
+_SPILT = 1.0
 
 # How many calls' worth of weight the rate that was believed so far has against a new measurement.
 _WEIGHT = 3.0
@@ -48,34 +51,34 @@ class Pacer:
     """The pace of one operation, in one Region of one account.
 
     Attributes:
-        rate: calls a second that the quota is believed to allow.
-        burst: calls at once, after a rest, that it is believed to allow; at least 1.
+        rate: calls a second that the quota is believed to allow; more than 0.
+        burst: calls at once, after a rest, that it is believed to allow; less than 1 counts as 1.
     """
 
     rate: float
     burst: float
     _measured: float | None = attrs.field(default=None, init=False)
-    _since: float = attrs.field(default=0.0, init=False)
+    _refused_at: float = attrs.field(default=0.0, init=False)
     _tokens: float = attrs.field(default=0.0, init=False)
     _counted_at: float | None = attrs.field(default=None, init=False)
     _last_at: float = attrs.field(default=float("-inf"), init=False)
     _number: int = attrs.field(default=0, init=False)
+    _heard: int = attrs.field(default=0, init=False)
+    # What is measured: calls after this one, since that moment, and whether the bucket there was full then.
     _first: int = attrs.field(default=0, init=False)
-    _refused: int = attrs.field(default=0, init=False)
+    _since: float = attrs.field(default=0.0, init=False)
+    _rested: bool = attrs.field(default=True, init=False)
+    _spilt: float = attrs.field(default=_SPILT, init=False)
+    _returned: int = attrs.field(default=0, init=False)
 
     def rate_at(self, now: float) -> float:
         """Calls a second that are made at that moment."""
         ceiling = self.rate * (_SINGLE_FILE if self.burst < _PAIR else 1.0)
         if self._measured is None:
             return ceiling
-        passed = max(0.0, now - self._since)
+        passed = max(0.0, now - self._refused_at)
         climbed = self._measured * (_STEP_BACK + _CLIMB * passed) + self.rate * _LEAP * passed * passed
         return min(ceiling, climbed)
-
-    @property
-    def _depth(self) -> float:
-        known = self.burst if self._measured is None else min(self.burst, self.burst * self._measured / self.rate)
-        return max(1.0, known - 1)
 
     def ready_at(self, now: float) -> float:
         """The earliest moment at which the next call may be made; not before ``now``."""
@@ -87,8 +90,9 @@ class Pacer:
     def take(self, now: float) -> Ticket:
         """Make a call; the caller has waited for ``ready_at``."""
         self._count(now)
-        if self._number == 0:
-            self._since = now
+        if self._spilt >= _SPILT:
+            # Less was asked for than would have been let through: what was let through says nothing about the rate.
+            self._measure_from(now, rested=True)
         self._tokens -= 1
         self._last_at = now
         self._number += 1
@@ -97,31 +101,42 @@ class Pacer:
     def refused(self, ticket: Ticket, now: float) -> None:
         """The service said that this call came too fast."""
         self._count(now)
-        if ticket.number <= self._first:
+        if ticket.number <= self._heard:
             return  # sent before the last refusal was heard: the same news
         passed = max(ticket.at - self._since, 1e-6)
-        let_through = ticket.number - 1 - self._first - self._refused
-        if self._measured is None:
-            # Nothing is known of the bucket but that it is smaller, or shared: in proportion, as a first guess.
-            measured = self.rate * (let_through + 1) / (self.burst + self.rate * passed + 1)
+        let_through = max(0, ticket.number - 1 - self._first - self._returned)
+        if self._rested:
+            # The bucket there was full when this began, and is as much smaller as its rate is lower, as a first guess.
+            measured = (let_through + 1) / (max(1.0, self.burst) / self.rate + passed)
         else:
-            measured = (let_through + _WEIGHT) / (passed + _WEIGHT / self._measured)
+            measured = (let_through + _WEIGHT) / (passed + _WEIGHT / (self._measured or self.rate))
         self._measured = min(self.rate, max(measured, self.rate * _LEAST_SHARE))
-        self._since = now
-        self._first = self._number
-        self._refused = 0
+        self._refused_at = now
+        self._heard = self._number
+        self._measure_from(now, rested=False)
         self._tokens = min(self._tokens, 0.0)
 
     def returned(self, ticket: Ticket) -> None:
         """The call was not made after all."""
-        self._tokens = min(self._tokens + 1, self._depth)
+        self._tokens = min(self._tokens + 1, self._depth(self._counted_at or ticket.at))
         if ticket.number > self._first:
-            self._refused += 1
+            self._returned += 1
+
+    def believe(self, rate: float, burst: float) -> None:
+        """Go on with another quota; what was spent and what was learnt stays."""
+        self.rate, self.burst = rate, burst
+
+    def _depth(self, now: float) -> float:
+        return max(1.0, self.burst * self.rate_at(now) / self.rate - 1)
+
+    def _measure_from(self, now: float, *, rested: bool) -> None:
+        self._since, self._first, self._rested, self._spilt, self._returned = now, self._number, rested, 0.0, 0
 
     def _count(self, now: float) -> None:
+        depth = self._depth(now)
         if self._counted_at is None:
-            self._tokens = self._depth
-        else:
-            self._tokens += max(0.0, now - self._counted_at) * self.rate_at(now)
-        self._tokens = min(self._tokens, self._depth)
-        self._counted_at = now
+            self._tokens, self._counted_at = depth, now
+        level = self._tokens + max(0.0, now - self._counted_at) * self.rate_at(now)
+        self._spilt += max(0.0, level - depth)
+        self._tokens = min(level, depth)
+        self._counted_at = max(now, self._counted_at)
