@@ -6,6 +6,8 @@
     ├── InvalidRequestError             yours: the input breaks a rule; nothing was sent  (also a ValueError)
     ├── ConfigurationError              yours: no Region, no credentials, a closed client; nothing was sent
     ├── StreamProcessorFailedError      a processor that was waited for has FAILED
+    ├── ProcessorBusyError              a fleet has this processor under way already; nothing was sent
+    ├── WithdrawnError                  a fleet was left before this request was sent
     ├── WaitTimeoutError                what was waited for did not come in time  (also a TimeoutError)
     └── CallError                       a call was tried and did not succeed
         ├── NotAdmittedError            the pacer would have had to wait, and was told not to; nothing was sent
@@ -56,6 +58,7 @@ __all__ = [
     "LimitExceededError",
     "MalformedReplyError",
     "NotAdmittedError",
+    "ProcessorBusyError",
     "ProvisionedThroughputExceededError",
     "RekostreamError",
     "ResourceInUseError",
@@ -67,6 +70,7 @@ __all__ = [
     "TransportError",
     "UnknownOutcomeError",
     "WaitTimeoutError",
+    "WithdrawnError",
 ]
 
 _SHOWN = 80
@@ -211,6 +215,44 @@ class WaitTimeoutError(RekostreamError, TimeoutError):
         seen = f"it is {self.status}" if self.status else "its status was never seen"
         text = f"{self.name} was not {self.wanted} after {self.seconds:g} s: {seen}"
         return f"{text}. {self.hint}" if self.hint else text
+
+
+class _NotSentError(RekostreamError):
+    """A request of a fleet that was not sent."""
+
+    name: str
+    retry_safe = True
+
+    def __init__(self, *, name: str) -> None:
+        self.name = name
+        super().__init__()
+
+    def _arguments(self) -> dict[str, object]:
+        return {"name": self.name}
+
+
+class ProcessorBusyError(_NotSentError):
+    """A fleet is starting this processor, or has a session of it, and was told to refuse a second request.
+
+    Attributes:
+        name: the processor.
+        retry_safe: true.
+    """
+
+    def __str__(self) -> str:
+        return f"{self.name} is busy: this fleet is starting it, or has a session of it under way"
+
+
+class WithdrawnError(_NotSentError):
+    """A fleet was left (cancelled, or out of a loop) before this request was sent.
+
+    Attributes:
+        name: the processor.
+        retry_safe: true.
+    """
+
+    def __str__(self) -> str:
+        return f"{self.name} was withdrawn before its request was sent"
 
 
 class CallError(RekostreamError):

@@ -37,6 +37,8 @@ _WEIGHT = 3.0
 # It never comes down to less than this share of the rate that was believed.
 _LEAST_SHARE = 0.01
 
+_ROUNDING = 1e-6
+
 
 @attrs.frozen
 class Ticket:
@@ -84,8 +86,9 @@ class Pacer:
         """The earliest moment at which the next call may be made; not before ``now``."""
         self._count(now)
         spurt = self._last_at + 1 / (_SPURT * self.rate)
-        wanting = max(0.0, 1 - self._tokens)
-        return max(now, spurt, now + wanting / self.rate_at(now))
+        # What is missing of a call by rounding alone would never come: it is less than any clock can tell.
+        wanting = 1 - self._tokens
+        return max(now, spurt, now + wanting / self.rate_at(now) if wanting > _ROUNDING else now)
 
     def take(self, now: float) -> Ticket:
         """Make a call; the caller has waited for ``ready_at``."""

@@ -36,6 +36,8 @@ _HOPELESS = [
     errors.ConfigurationError("closed"),
     errors.NotAdmittedError("used up", operation=_OPERATION, retry_after=1),
     errors.UnknownOutcomeError("lost", operation=_OPERATION),
+    errors.ProcessorBusyError(name="a"),
+    errors.WithdrawnError(name="a"),
     errors.StreamProcessorFailedError(name="a", status_message=None),
     errors.WaitTimeoutError(name="a", wanted="running", status=None, seconds=1),
     errors.MalformedReplyError([], operation=_OPERATION, retry_safe=True),

@@ -1,0 +1,240 @@
+"""The shell around a plan: reads requests, makes calls, watches the time, and carries outcomes to whoever asked."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import attrs
+
+from aiorekostream.clock import Clock
+from aiorekostream.errors import UnknownOutcomeError
+from aiorekostream.fleet.alarm import Alarm
+from aiorekostream.fleet.ends import Ends
+from aiorekostream.fleet.outcomes import Outcome, Started, failed, unknown
+from aiorekostream.fleet.plan import Call, Ended, Plan, Recall, Settle
+from aiorekostream.fleet.progress import Progress, Step, Teller
+from aiorekostream.fleet.run import Run
+from aiorekostream.fleet.tickets import Stage, Ticket
+from aiorekostream.fleet.verdicts import Verdict
+from aiorekostream.operations import START, STOP
+from aiorekostream.pipeline import CallEvent
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+
+__all__ = ["Desk", "Send"]
+
+_T = TypeVar("_T")
+_log = logging.getLogger("aiorekostream")
+
+# A start that was just answered may be listed as STOPPED still: the service does not say that its lists are up to date.
+_SEEN_AFTER = 1.0
+
+_UNDER_WAY = {CallEvent.SENT, CallEvent.SETTLING}
+_STEPS = {
+    CallEvent.QUEUED: Step.PACED,
+    CallEvent.SENT: Step.SENT,
+    CallEvent.THROTTLED: Step.THROTTLED,
+    CallEvent.RETRIED: Step.RETRIED,
+    CallEvent.SETTLING: Step.SETTLING,
+}
+
+
+class Send(Protocol):
+    """Makes the call for a request."""
+
+    def __call__(self, ticket: Ticket, notify: Callable[[CallEvent], None]) -> Awaitable[Outcome | Verdict]:
+        """Its outcome, or why it has none yet."""
+        ...
+
+
+@attrs.define(eq=False, kw_only=True)
+class Desk:
+    """Carries out a plan.
+
+    Attributes:
+        plan: decides.
+        send: makes calls.
+        clock: tells the time.
+        teller: tells of progress.
+        ends: tells which sessions have ended; ``None`` where there are none.
+        look_every: seconds between two looks for ended sessions, while somebody waits for one.
+    """
+
+    plan: Plan
+    send: Send
+    clock: Clock
+    teller: Teller
+    ends: Ends | None
+    look_every: float
+    _runs: dict[Ticket, Run] = attrs.field(factory=dict, init=False)
+    _tasks: dict[Ticket, asyncio.Task[None]] = attrs.field(factory=dict, init=False)
+    _alarms: list[Alarm] = attrs.field(factory=list, init=False)
+    _looks: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    _looked_at: float = attrs.field(default=-math.inf, init=False)
+
+    async def drive(
+        self, run: Run, items: Iterable[_T] | AsyncIterable[_T], ticket_of: Callable[[_T], Ticket | Outcome]
+    ) -> None:
+        """Carry out a run. If it is cancelled, or reading fails, what is not sent is withdrawn, and the rest settled.
+
+        A second cancellation breaks off what is under way, which is ``Unknown`` then.
+        """
+        failure: Exception | None = None
+        async with run.tasks as tasks:
+            watches = [tasks.create_task(self._keep_time()), tasks.create_task(self._look_for_ends())]
+            try:
+                async for item in run.as_room_allows(items):
+                    self._take(run, ticket_of(item))
+                await run.settled()
+            except (Exception, asyncio.CancelledError) as error:
+                for ticket in run.pending:
+                    self.plan.withdraw(ticket, self.clock.now())
+                self.pump()
+                await run.settled()
+                if not isinstance(error, Exception):
+                    raise
+                failure = error
+            finally:
+                for watch in watches:
+                    watch.cancel()
+        if failure is not None:
+            raise failure
+
+    def pump(self) -> None:
+        """Carry out what the plan decides now."""
+        for decision in self.plan.step(self.clock.now()):
+            match decision:
+                case Call(ticket):
+                    self._tasks[ticket] = self._runs[ticket].tasks.create_task(self._carry(ticket))
+                case Recall(ticket):
+                    self._break_off(ticket)
+                case Settle(ticket, outcome):
+                    self._settle(ticket, outcome)
+                case Ended(name):
+                    self._tell(Step.ENDED, name)
+        for alarm in self._alarms:
+            alarm.look()
+
+    # --------------------------------------------------------------------------------------------------------- requests
+
+    def _take(self, run: Run, ticket: Ticket | Outcome) -> None:
+        if not isinstance(ticket, Ticket):
+            run.settle(ticket)
+            self._tell(Step.SETTLED, ticket.name, ticket)
+            return
+        run.pending.add(ticket)
+        self._runs[ticket] = run
+        self.plan.take(ticket, self.clock.now())
+        self._tell(Step.QUEUED, ticket.name)
+        self.pump()
+
+    async def _carry(self, ticket: Ticket) -> None:
+        def notify(event: CallEvent) -> None:
+            self._tell(_STEPS[event], ticket.name)
+            if event in _UNDER_WAY:
+                self.plan.sent(ticket)
+            else:
+                self.plan.held_back(ticket, self.clock.now())
+                self.pump()  # it may have expired while it was under way
+
+        try:
+            outcome = await self.send(ticket, notify)
+        except asyncio.CancelledError:
+            if self._tasks.get(ticket) is asyncio.current_task():  # if not, the plan has broken it off
+                self._lose(ticket)
+            raise
+        except Exception as error:  # noqa: BLE001 - one camera's trouble, whatever it is, is not the others'
+            _log.exception("the call for %s ended in a way that it never should", ticket.name)
+            outcome = failed(ticket.request, error)
+        self._tasks.pop(ticket, None)
+        now = self.clock.now()
+        match outcome:
+            case Verdict.AGAIN:
+                self.plan.again(ticket, now)
+            case Verdict.NO_SLOT:
+                self.plan.no_slot(ticket, now)
+            case _:
+                self.plan.finished(ticket, outcome, now)
+        self.pump()
+
+    def _lose(self, ticket: Ticket) -> None:
+        del self._tasks[ticket]
+        now = self.clock.now()
+        if ticket.stage is Stage.SENT:
+            message = "the program broke the call off while it was under way"
+            operation = STOP.name if isinstance(ticket.request, str) else START.name
+            lost = UnknownOutcomeError(message, operation=operation)
+            self.plan.finished(ticket, unknown(ticket.request, lost), now)
+        else:
+            self.plan.withdraw(ticket, now)
+        self.pump()
+
+    def _settle(self, ticket: Ticket, outcome: Outcome) -> None:
+        self._break_off(ticket)
+        self._runs.pop(ticket).settle(outcome, ticket)
+        self._tell(Step.STARTED if isinstance(outcome, Started) else Step.SETTLED, ticket.name, outcome)
+
+    def _break_off(self, ticket: Ticket) -> None:
+        task = self._tasks.pop(ticket, None)
+        if task is not None:
+            task.cancel()
+
+    def _tell(self, step: Step, name: str, outcome: Outcome | None = None) -> None:
+        if self.teller:
+            plan = self.plan
+            self.teller.tell(
+                Progress(
+                    step=step,
+                    name=name,
+                    waiting=plan.waiting,
+                    in_flight=plan.in_flight,
+                    running=len(plan.slots),
+                    outcome=outcome,
+                )
+            )
+
+    # ------------------------------------------------------------------------------------------------------------- time
+
+    async def _keep_time(self) -> None:
+        await self._whenever(lambda: self.plan.next_moment, self._time_passed)
+
+    async def _time_passed(self) -> None:
+        self.pump()
+
+    async def _look_for_ends(self) -> None:
+        await self._whenever(self._next_look, self._look)
+
+    def _next_look(self) -> float:
+        wanted = self.plan.waits_for_an_end or (self.teller and len(self.plan.slots) > 0)
+        return self._looked_at + self.look_every if wanted and self.ends is not None else math.inf
+
+    async def _look(self) -> None:
+        async with self._looks:
+            if self.ends is None or self._next_look() > self.clock.now():
+                return  # another run has just looked
+            asked = self.plan.slots.begun_before(self.clock.now() - _SEEN_AFTER)
+            try:
+                over = await self.ends.ended(asked.keys()) if asked else ()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next look may see
+                _log.warning("could not look for ended sessions: %s", error)
+                over = ()
+            finally:
+                self._looked_at = self.clock.now()
+        for name in over:
+            if name in asked:
+                self.plan.ended(name, self.clock.now(), asked[name])
+        self.pump()
+
+    async def _whenever(self, moment: Callable[[], float], act: Callable[[], Awaitable[None]]) -> None:
+        alarm = Alarm(self.clock, moment)
+        self._alarms.append(alarm)
+        try:
+            while True:
+                await alarm.sleep()
+                await act()
+        finally:
+            self._alarms.remove(alarm)

@@ -1,0 +1,326 @@
+"""Which request goes next: the fleet's decisions as a state machine over events. Pure.
+
+Events come in by method, decisions go out by ``step``. What it promises:
+
+- never more sessions of a kind than ``slots`` allows, and one start at a time for each processor;
+- exactly one outcome for each request, whatever happens to it;
+- first come, first served among those that may go, urgent ones before the others; what must wait for a session to end
+  (of its kind, or of its own processor) lets the others by;
+- nothing is remembered of a request that has its outcome, but its session while that lasts.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import attrs
+
+from aiorekostream.domain.words import ProcessorKind
+from aiorekostream.errors import ProcessorBusyError, WithdrawnError
+from aiorekostream.fleet.agenda import Agenda
+from aiorekostream.fleet.outcomes import AlreadyRunning, Expired, Outcome, Started, Unknown, failed, shared
+from aiorekostream.fleet.requests import WhenBusy
+from aiorekostream.fleet.slots import MARGIN, Hold, Slots
+from aiorekostream.fleet.tickets import Stage, Ticket
+
+if TYPE_CHECKING:
+    from aiorekostream.domain.requests import StartRequest
+
+__all__ = ["Call", "Decision", "Ended", "Plan", "Recall", "Settle"]
+
+
+@attrs.frozen
+class Call:
+    """Make the call for this request now."""
+
+    ticket: Ticket
+
+
+@attrs.frozen
+class Recall:
+    """Break the call for this request off: it has waited so long that its own time might run out while it is sent."""
+
+    ticket: Ticket
+
+
+@attrs.frozen
+class Settle:
+    """This is what became of this request; if a call is on the way for it, that one is to be broken off."""
+
+    ticket: Ticket
+    outcome: Outcome
+
+
+@attrs.frozen
+class Ended:
+    """The session of this processor has ended."""
+
+    name: str
+
+
+Decision: TypeAlias = Call | Recall | Settle | Ended
+"""What is to be done, or told."""
+
+_Lane: TypeAlias = "OrderedDict[Ticket, None]"
+
+
+@attrs.define
+class Plan:
+    """Requests that wait, calls on their way, and sessions under way.
+
+    Attributes:
+        slots: the sessions under way, and how many there may be.
+        max_in_flight: the most calls on their way at once.
+        when_busy: what becomes of a request for a busy processor.
+        longest: how long somebody else's label detection may last, in seconds.
+        patience: how long a call may be on its way without being sent, in seconds.
+        in_flight: how many calls are on their way.
+    """
+
+    slots: Slots
+    max_in_flight: int
+    when_busy: WhenBusy = WhenBusy.WAIT
+    longest: float = 120.0
+    patience: float = math.inf
+    in_flight: int = attrs.field(default=0, init=False)
+    _unsettled: int = attrs.field(default=0, init=False)
+    _leaders: dict[str, Ticket] = attrs.field(factory=dict, init=False)
+    _behind: dict[str, _Lane] = attrs.field(factory=dict, init=False)
+    _lanes: dict[tuple[bool, ProcessorKind | None], _Lane] = attrs.field(factory=dict, init=False)
+    _deadlines: Agenda[Ticket] = attrs.field(factory=Agenda[Ticket], init=False)
+    _recalls: Agenda[Ticket] = attrs.field(factory=Agenda[Ticket], init=False)
+    _decided: list[Decision] = attrs.field(factory=list, init=False)
+    _numbers: Iterator[int] = attrs.field(factory=itertools.count, init=False)
+
+    # ----------------------------------------------------------------------------------------- what happens to requests
+
+    def take(self, ticket: Ticket, now: float) -> None:
+        """A request has come."""
+        ticket.taken, ticket.number = now, next(self._numbers)
+        self._unsettled += 1
+        self._deadlines.put(ticket, ticket.deadline)
+        leader, hold = self._leaders.get(ticket.name), self.slots.held(ticket.name)
+        if leader is None and not self._is_busy(hold, now):
+            self._queue(ticket)
+        elif self.when_busy is WhenBusy.REFUSE:
+            self._settle(ticket, failed(ticket.request, ProcessorBusyError(name=ticket.name)))
+        elif leader is None and hold is not None and hold.session is not None and self.when_busy is WhenBusy.JOIN:
+            self._settle(ticket, Started(_start(ticket), hold.session))
+        else:
+            ticket.stage = Stage.BEHIND
+            self._behind.setdefault(ticket.name, OrderedDict())[ticket] = None
+
+    def sent(self, ticket: Ticket) -> None:
+        """An attempt goes out: from now on it may be carried out."""
+        if ticket.stage is Stage.CALLED:
+            ticket.stage = Stage.SENT
+            self._recalls.strike(ticket)
+
+    def held_back(self, ticket: Ticket, now: float) -> None:
+        """The call waits before its next attempt: so far it was certainly not carried out."""
+        if ticket.stage is Stage.SENT:
+            ticket.stage = Stage.CALLED
+            self._recalls.put(ticket, ticket.called + self.patience)
+            self._deadlines.put(ticket, now if ticket.withdrawn else ticket.deadline)
+
+    def finished(self, ticket: Ticket, outcome: Outcome, now: float) -> None:
+        """The call has come to its end."""
+        if ticket.stage is Stage.DONE:
+            return
+        self._landed(ticket)
+        if ticket.kind is not None:
+            self._account_for(ticket, ticket.kind, outcome, now)
+        del self._leaders[ticket.name]
+        self._settle(ticket, outcome)
+        if self.when_busy is WhenBusy.JOIN:
+            for follower in list(self._behind.pop(ticket.name, ())):
+                self._settle(follower, shared(outcome, follower.request))
+        elif ticket.name not in self.slots:
+            self._let_follow(ticket.name)
+
+    def again(self, ticket: Ticket, now: float) -> None:
+        """The call came to its end without having been carried out, and is to be made again."""
+        if ticket.stage is Stage.DONE:
+            return
+        self._landed(ticket)
+        self.slots.release(ticket.name)
+        self._queue(ticket, first=True)
+        self._deadlines.put(ticket, now if ticket.withdrawn else ticket.deadline)
+
+    def no_slot(self, ticket: Ticket, now: float) -> None:
+        """The service refused the start because too many sessions are under way: it waits for one to end."""
+        if ticket.stage is Stage.DONE:
+            return
+        self.again(ticket, now)
+        if ticket.kind is not None:
+            self.slots.refused(ticket.kind, now)
+
+    def withdraw(self, ticket: Ticket, now: float) -> None:
+        """A request is no longer wanted. One that is under way gets its outcome all the same."""
+        if ticket.stage is not Stage.DONE:
+            ticket.withdrawn = True
+            self._deadlines.put(ticket, now)
+
+    # ----------------------------------------------------------------------------------------- what happens to sessions
+
+    def told_to_stop(self, name: str, now: float) -> None:
+        """A processor was told to stop."""
+        self.slots.ending(name, now)
+
+    def adopt(self, name: str, kind: ProcessorKind, now: float) -> None:
+        """A processor was found at work."""
+        if name not in self.slots:
+            self._somebody_s(name, kind, now)
+
+    def ended(self, name: str, now: float, hold: Hold | None = None) -> None:
+        """A processor was seen to have no session under way: this one, if it is given."""
+        found = self.slots.held(name)
+        if found is not None and found.since <= now and (hold is None or found is hold):
+            self.slots.release(name)
+            self._over(name)
+
+    # -------------------------------------------------------------------------------------------------------- decisions
+
+    def step(self, now: float) -> list[Decision]:
+        """What is to be done now, and what is to be told of what has happened since the last time."""
+        for name in self.slots.lapse(now):
+            self._over(name)
+        for ticket in self._deadlines.due(now):
+            if ticket.stage is not Stage.SENT:
+                self._call_off(ticket, now)
+        for ticket in self._recalls.due(now):
+            self._decided.append(Recall(ticket))
+            self.again(ticket, now)
+            ticket.tries -= 1
+        while self.in_flight < self.max_in_flight and (chosen := self._next()) is not None:
+            self._call(chosen, now)
+        decided, self._decided = self._decided, []
+        return decided
+
+    @property
+    def next_moment(self) -> float:
+        """When time alone will give ``step`` something to decide; infinity if never."""
+        return min(self._deadlines.next, self._recalls.next, self.slots.next_change)
+
+    @property
+    def waits_for_an_end(self) -> bool:
+        """Whether a request waits for a session to end."""
+        if self._behind and self.when_busy is WhenBusy.WAIT:
+            return True
+        return any(lane and kind is not None and not self.slots.room(kind) for (_, kind), lane in self._lanes.items())
+
+    @property
+    def waiting(self) -> int:
+        """How many requests have neither an outcome nor a call on its way."""
+        return self._unsettled - self.in_flight
+
+    # ---------------------------------------------------------------------------------------------------------- details
+
+    def _is_busy(self, hold: Hold | None, now: float) -> bool:
+        # Whoever waits wants to be sure; for the others a session that should be over is: the service knows better.
+        return hold is not None and (self.when_busy is WhenBusy.WAIT or now < hold.expected)
+
+    def _queue(self, ticket: Ticket, *, first: bool = False) -> None:
+        self._leaders[ticket.name] = ticket
+        ticket.stage = Stage.QUEUED
+        lane = self._lanes.setdefault((ticket.urgent, ticket.kind), OrderedDict())
+        lane[ticket] = None
+        if first:
+            lane.move_to_end(ticket, last=False)
+
+    def _next(self) -> Ticket | None:
+        for hurry in (True, False):
+            heads = [
+                next(iter(lane))
+                for (urgent, kind), lane in self._lanes.items()
+                if urgent is hurry and lane and (kind is None or self.slots.room(kind))
+            ]
+            if heads:
+                return min(heads, key=lambda ticket: ticket.number)
+        return None
+
+    def _call(self, ticket: Ticket, now: float) -> None:
+        del self._lanes[ticket.urgent, ticket.kind][ticket]
+        if ticket.kind is not None:
+            self.slots.reserve(ticket.name, ticket.kind)
+        ticket.stage, ticket.called = Stage.CALLED, now
+        ticket.tries += 1
+        self._recalls.put(ticket, now + self.patience)
+        self.in_flight += 1
+        self._decided.append(Call(ticket))
+
+    def _landed(self, ticket: Ticket) -> None:
+        if ticket.stage not in {Stage.CALLED, Stage.SENT}:
+            message = f"no call is on its way for a request that {ticket.stage.value}"
+            raise RuntimeError(message)
+        self.in_flight -= 1
+        self._recalls.strike(ticket)
+
+    def _account_for(self, ticket: Ticket, kind: ProcessorKind, outcome: Outcome, now: float) -> None:
+        """Keep the slot for a session that there is or may be."""
+        match outcome:
+            case Started(session=session):
+                self.slots.begun(
+                    ticket.name,
+                    kind,
+                    now=now,
+                    expected=now + ticket.lasts,
+                    latest=now + ticket.lasts + MARGIN,
+                    session=session,
+                )
+            case AlreadyRunning() | Unknown():
+                self._somebody_s(ticket.name, kind, now)
+            case _:
+                self.slots.release(ticket.name)
+
+    def _somebody_s(self, name: str, kind: ProcessorKind, now: float) -> None:
+        longest = math.inf if kind is ProcessorKind.FACE_SEARCH else self.longest
+        self.slots.begun(name, kind, now=now, expected=now, latest=now + longest + MARGIN)
+
+    def _call_off(self, ticket: Ticket, now: float) -> None:
+        """End a request whose time is over and which is not under way."""
+        if ticket.stage is Stage.BEHIND:
+            followers = self._behind[ticket.name]
+            del followers[ticket]
+            if not followers:
+                del self._behind[ticket.name]
+        else:
+            if ticket.stage is Stage.CALLED:
+                self._landed(ticket)
+                self.slots.release(ticket.name)
+            else:
+                del self._lanes[ticket.urgent, ticket.kind][ticket]
+            del self._leaders[ticket.name]
+            self._let_follow(ticket.name)
+        if ticket.withdrawn:
+            self._settle(ticket, failed(ticket.request, WithdrawnError(name=ticket.name)))
+        else:
+            self._settle(ticket, Expired(_start(ticket), now - ticket.taken))
+
+    def _settle(self, ticket: Ticket, outcome: Outcome) -> None:
+        ticket.stage = Stage.DONE
+        self._deadlines.strike(ticket)
+        self._unsettled -= 1
+        self._decided.append(Settle(ticket, outcome))
+
+    def _over(self, name: str) -> None:
+        self._decided.append(Ended(name))
+        if name not in self._leaders:
+            self._let_follow(name)
+
+    def _let_follow(self, name: str) -> None:
+        """The next request for a processor that is free now joins the queue."""
+        followers = self._behind.get(name)
+        if followers:
+            ticket, _ = followers.popitem(last=False)
+            if not followers:
+                del self._behind[name]
+            self._queue(ticket)
+
+
+def _start(ticket: Ticket) -> StartRequest:
+    return cast("StartRequest", ticket.request)  # names to stop neither expire nor have sessions

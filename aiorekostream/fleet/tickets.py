@@ -1,0 +1,56 @@
+"""One request on its way through a fleet."""
+
+from __future__ import annotations
+
+import enum
+import math
+
+import attrs
+
+from aiorekostream.domain.requests import StartRequest
+from aiorekostream.domain.words import ProcessorKind
+
+__all__ = ["Stage", "Ticket"]
+
+
+class Stage(enum.Enum):
+    """Where a request is."""
+
+    BEHIND = "behind another one for the same processor"
+    QUEUED = "waits for its turn"
+    CALLED = "its call waits to be sent"
+    SENT = "its call is under way"
+    DONE = "has its outcome"
+
+
+@attrs.define(eq=False)
+class Ticket:
+    """A request and where it is; only the plan changes that.
+
+    Attributes:
+        request: the start, or the name of the processor to stop.
+        name: the processor.
+        kind: what a session of it counts against; ``None`` for a stop.
+        lasts: the longest duration that was asked for, in seconds; infinity for a face search.
+        deadline: when it is no longer worth sending.
+        urgent: whether it goes before those that are not.
+        taken: when the fleet took it.
+        called: when its latest call was begun.
+        stage: where it is.
+        number: its place in the order of arrival.
+        tries: how many calls were made for it.
+        withdrawn: whether it is no longer wanted.
+    """
+
+    request: StartRequest | str
+    name: str
+    kind: ProcessorKind | None = attrs.field(default=None, kw_only=True)
+    lasts: float = attrs.field(default=math.inf, kw_only=True)
+    deadline: float = attrs.field(default=math.inf, kw_only=True)
+    urgent: bool = attrs.field(default=False, kw_only=True)
+    taken: float = attrs.field(default=0.0, init=False)
+    called: float = attrs.field(default=0.0, init=False)
+    stage: Stage = attrs.field(default=Stage.QUEUED, init=False)
+    number: int = attrs.field(default=0, init=False)
+    tries: int = attrs.field(default=0, init=False)
+    withdrawn: bool = attrs.field(default=False, init=False)

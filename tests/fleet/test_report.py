@@ -1,0 +1,122 @@
+"""Outcomes and reports, as values."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from aiorekostream import errors
+from aiorekostream.domain.replies import StartedSession
+from aiorekostream.errors import ProcessorBusyError, WithdrawnError
+from aiorekostream.fleet import (
+    AlreadyRunning,
+    AlreadyStopped,
+    Expired,
+    Failed,
+    FleetReport,
+    FleetRequest,
+    Started,
+    StartOutcome,
+    StopOutcome,
+    Stopped,
+    Unknown,
+)
+from aiorekostream.fleet.verdicts import TRIES, Verdict, on_start, on_stop
+from tests.fleet.service import BEGINNING, label
+
+REQUEST = label("camera-0")
+LOST = errors.UnknownOutcomeError("lost", operation="StartStreamProcessor")
+ALL: tuple[StartOutcome, ...] = (
+    Started(REQUEST, StartedSession("s-1")),
+    AlreadyRunning(REQUEST),
+    Failed(REQUEST, ProcessorBusyError(name="camera-0")),
+    Expired(REQUEST, 2.5),
+    Unknown(REQUEST, LOST),
+)
+
+
+def _refusal(kind: type[errors.ServiceError], *, retry_safe: bool = True) -> errors.ServiceError:
+    return kind("no", operation="S", code=kind.__name__, http_status=400, retry_safe=retry_safe)
+
+
+def test_a_report_reads_well() -> None:
+    assert str(FleetReport(ALL)).splitlines() == [
+        "5 requests: 1 started, 1 already running, 1 failed, 1 expired, 1 unknown",
+        "  camera-0: failed: camera-0 is busy: this fleet is starting it, or has a session of it under way",
+        "  camera-0: expired after 2.5 s",
+        "  camera-0: unknown: StartStreamProcessor: lost",
+    ]
+    assert str(FleetReport()) == "0 requests"
+    assert str(FleetReport((Failed("x", ValueError()),) * 30)).splitlines()[-1] == "  and 10 more"
+
+
+def test_a_report_sorts_its_outcomes() -> None:
+    report = FleetReport(ALL)
+    parts = (report.started, report.already_running, report.failed, report.expired, report.unknown)
+    assert [len(part) for part in parts] == [1] * 5
+    assert {it.name for it in report} == {"camera-0"}
+    assert len(report) == 5
+    stops: tuple[StopOutcome, ...] = (Stopped("a"), AlreadyStopped("b"), Failed("c", ValueError()))
+    assert [it.name for it in FleetReport(stops).stopped] == ["a", "b"]
+
+
+def test_failures_are_raised_together_and_name_their_processors() -> None:
+    with pytest.raises(ExceptionGroup, match="5 requests") as caught:
+        FleetReport(ALL).raise_for_failures()
+    assert [type(error) for error in caught.value.exceptions] == [ProcessorBusyError, errors.UnknownOutcomeError]
+    assert LOST.__notes__ == ["processor: camera-0"]
+    FleetReport(ALL[:2]).raise_for_failures()
+
+
+@pytest.mark.parametrize(
+    ("error", "start", "stop"),
+    [
+        (_refusal(errors.ResourceInUseError), AlreadyRunning, AlreadyStopped),
+        (_refusal(errors.LimitExceededError), Verdict.NO_SLOT, Failed),
+        (_refusal(errors.ServiceQuotaExceededError), Verdict.NO_SLOT, Failed),
+        (_refusal(errors.ThrottlingError), Verdict.AGAIN, Verdict.AGAIN),
+        (_refusal(errors.ResourceNotFoundError), Failed, Failed),
+        (_refusal(errors.InternalServerError, retry_safe=False), Unknown, Unknown),
+        pytest.param(
+            errors.DeadlineExceededError("", operation="S", deadline=60, retry_safe=True),
+            Verdict.AGAIN,
+            Verdict.AGAIN,
+            id="too late before it was sent",
+        ),
+        pytest.param(
+            errors.DeadlineExceededError("", operation="S", deadline=60), Unknown, Unknown, id="too late under way"
+        ),
+        (errors.NotAdmittedError("", operation="S", retry_after=1), Failed, Failed),
+        (errors.ConnectError("", operation="S", retry_safe=True), Failed, Failed),
+        (LOST, Unknown, Unknown),
+        (errors.ConfigurationError("closed"), Failed, Failed),
+    ],
+    ids=lambda it: type(it).__name__ if isinstance(it, Exception) else "",
+)
+def test_an_error_means_one_thing_for_a_request(error: Exception, start: object, stop: object) -> None:
+    found = on_start(REQUEST, error, 1), on_stop("camera-0", error, 1)
+    for outcome, wanted in zip(found, (start, stop), strict=True):
+        assert outcome is wanted if isinstance(wanted, Verdict) else type(outcome) is wanted
+
+
+def test_a_request_is_not_tried_for_ever() -> None:
+    assert isinstance(on_start(REQUEST, _refusal(errors.ThrottlingError), TRIES), Failed)
+    assert isinstance(on_stop("camera-0", _refusal(errors.ThrottlingError), TRIES), Failed)
+    assert on_start(REQUEST, _refusal(errors.LimitExceededError), TRIES) is Verdict.NO_SLOT
+
+
+def test_a_request_with_wrong_wishes_cannot_be_made() -> None:
+    naive = datetime.datetime(2026, 1, 1)  # noqa: DTZ001 - that it has no zone is the point
+    with pytest.raises(errors.InvalidRequestError) as caught:
+        FleetRequest("camera-0", expires_at=naive, urgent=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert [fault.path for fault in caught.value.faults] == ["request", "expires_at", "urgent"]
+    assert FleetRequest(REQUEST, expires_at=BEGINNING).expires_at == BEGINNING
+
+
+def test_the_errors_of_the_fleet_can_be_told_and_copied() -> None:
+    for error in (ProcessorBusyError(name="lobby"), WithdrawnError(name="lobby")):
+        assert "lobby" in str(error)
+        make, arguments = error.__reduce__()
+        assert str(make(*arguments)) == str(error)
+        assert error.retry_safe
