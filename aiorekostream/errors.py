@@ -6,8 +6,9 @@
     ├── InvalidRequestError             yours: the input breaks a rule; nothing was sent  (also a ValueError)
     ├── ConfigurationError              yours: no Region, no credentials, a closed client; nothing was sent
     ├── StreamProcessorFailedError      a processor that was waited for has FAILED
-    ├── ProcessorBusyError              a fleet has this processor under way already; nothing was sent
-    ├── WithdrawnError                  a fleet was left before this request was sent
+    ├── NotSentError                    a request of a fleet that was not sent
+    │   ├── ProcessorBusyError          the fleet has this processor under way already
+    │   └── WithdrawnError              the fleet was left before its turn came
     ├── WaitTimeoutError                what was waited for did not come in time  (also a TimeoutError)
     └── CallError                       a call was tried and did not succeed
         ├── NotAdmittedError            the pacer would have had to wait, and was told not to; nothing was sent
@@ -58,6 +59,7 @@ __all__ = [
     "LimitExceededError",
     "MalformedReplyError",
     "NotAdmittedError",
+    "NotSentError",
     "ProcessorBusyError",
     "ProvisionedThroughputExceededError",
     "RekostreamError",
@@ -217,8 +219,13 @@ class WaitTimeoutError(RekostreamError, TimeoutError):
         return f"{text}. {self.hint}" if self.hint else text
 
 
-class _NotSentError(RekostreamError):
-    """A request of a fleet that was not sent."""
+class NotSentError(RekostreamError):
+    """A request of a fleet that was not sent.
+
+    Attributes:
+        name: the processor.
+        retry_safe: true.
+    """
 
     name: str
     retry_safe = True
@@ -230,8 +237,11 @@ class _NotSentError(RekostreamError):
     def _arguments(self) -> dict[str, object]:
         return {"name": self.name}
 
+    def __str__(self) -> str:
+        return f"the request for {self.name} was not sent"
 
-class ProcessorBusyError(_NotSentError):
+
+class ProcessorBusyError(NotSentError):
     """A fleet is starting this processor, or has a session of it, and was told to refuse a second request.
 
     Attributes:
@@ -243,7 +253,7 @@ class ProcessorBusyError(_NotSentError):
         return f"{self.name} is busy: this fleet is starting it, or has a session of it under way"
 
 
-class WithdrawnError(_NotSentError):
+class WithdrawnError(NotSentError):
     """A fleet was left (cancelled, or out of a loop) before this request was sent.
 
     Attributes:

@@ -36,6 +36,7 @@ _HOPELESS = [
     errors.ConfigurationError("closed"),
     errors.NotAdmittedError("used up", operation=_OPERATION, retry_after=1),
     errors.UnknownOutcomeError("lost", operation=_OPERATION),
+    errors.NotSentError(name="a"),
     errors.ProcessorBusyError(name="a"),
     errors.WithdrawnError(name="a"),
     errors.StreamProcessorFailedError(name="a", status_message=None),
