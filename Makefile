@@ -8,7 +8,7 @@ PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(PY)
 NOX := PATH="$(CURDIR)/$(BIN):$$PATH" $(PY) -m nox --no-stop-on-first-error
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types contracts unit docs bench bench-smoke wheel lowest api pins clean FORCE
+.PHONY: help demo test lint types contracts unit docs bench bench-smoke performance wheel lowest api pins clean FORCE
 
 help:
 	@echo "make demo         fifty cameras against the emulator"
@@ -16,6 +16,7 @@ help:
 	@echo "make lint         ruff and its formatter          make types     mypy, basedpyright, completeness"
 	@echo "make contracts    the layers                      make unit      the tests, with coverage"
 	@echo "make docs         the documentation               make bench     the benchmarks"
+	@echo "make performance  fleets against other clients, into docs/performance.md"
 	@echo "make wheel        the tests against the wheel     make lowest    the same with the oldest dependencies"
 	@echo "make api          renew the snapshot of the API   make pins      renew the constraints"
 	@echo "make clean        remove what was made, .venv included"
@@ -37,6 +38,11 @@ wheel: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@for file in bench/*.py; do echo "== $$file"; $(PY) "$$file" || exit 1; done
+
+# A contender that does not install takes no part. It has a folder of its own, so that nothing here depends on it.
+performance: $(VENV)/.dev
+	-@$(PIP) install --upgrade --target $(VENV)/contenders capo-rekognition
+	@$(PY) bench/performance.py --with $(VENV)/contenders --docs docs
 
 api: $(VENV)/.dev
 	@$(PY) -m tests.api.signatures
@@ -65,5 +71,5 @@ $(VENV)/.runtime: $(VENV)/.home pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.home pyproject.toml constraints.txt
 	@echo "installing aiorekostream and its tools into $(VENV)"
 	@$(PIP) install pip
-	@$(PIP) install -e '.[cli,fast]' --group dev
+	@$(PIP) install -e '.[cli]' --group dev
 	@touch $(VENV)/.runtime $@

@@ -46,9 +46,9 @@ def main() -> None:
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
     own = project["dependencies"] + [wish for extra in project["optional-dependencies"].values() for wish in extra]
     with tempfile.TemporaryDirectory() as folder:
-        newest = resolved(Path(folder) / "newest", ".[cli,fast]", "--group", "dev")
+        newest = resolved(Path(folder) / "newest", ".[cli]", "--group", "dev")
         Path("constraints.txt").write_text("\n".join(newest) + "\n", encoding="utf-8")
-        least = resolved(Path(folder) / "oldest", *oldest(own), ".[cli,fast]", "--group", "test")
+        least = resolved(Path(folder) / "oldest", *oldest(own), ".[cli]", "--group", "test")
         Path("constraints-lowest.txt").write_text("\n".join(least) + "\n", encoding="utf-8")
 
 
