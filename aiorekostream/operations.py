@@ -28,6 +28,7 @@ from aiorekostream.domain.requests import (
     TagRequest,
     UntagRequest,
 )
+from aiorekostream.errors import Fault, InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +67,16 @@ class Operation(Generic[_RequestT, _ReplyT]):
     requests: tuple[type[_RequestT], ...]
     reply: type[_ReplyT]
     repeatable: bool
+
+    def must_take(self, request: object) -> None:
+        """Refuse what is no request of this operation.
+
+        Raises:
+            InvalidRequestError: it is something else.
+        """
+        if not isinstance(request, self.requests):
+            names = " or ".join(cls.__name__ for cls in self.requests)
+            raise InvalidRequestError([Fault((), request, f"a {names}")])
 
 
 CREATE: Final[Operation[Processor, CreatedStreamProcessor]] = Operation(

@@ -10,6 +10,7 @@ Every attempt is paced, and every refusal teaches the pacer. Nothing else in the
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import logging
 import random  # noqa: TID251 - the one place that throws dice where no others are given
@@ -20,7 +21,7 @@ import attrs
 
 from aiorekostream.clock import Clock, SystemClock
 from aiorekostream.codec import decode, encode
-from aiorekostream.errors import CallError, DeadlineExceededError, Fault, InvalidRequestError, ServiceError
+from aiorekostream.errors import CallError, DeadlineExceededError, ServiceError
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 from aiorekostream.operations import Operation
 from aiorekostream.resilience.paces import PacedCall, Pacing
@@ -126,9 +127,7 @@ class Pipeline:
         since: float | None = None,
     ) -> Reply:
         """Make one call, and leave the reply as it came."""
-        if not isinstance(request, operation.requests):
-            names = " or ".join(cls.__name__ for cls in operation.requests)
-            raise InvalidRequestError([Fault((), request, f"a {names}")])
+        operation.must_take(request)
         return await _Call(self, operation, encode(request), notify or _nobody, since).made()
 
 
@@ -188,6 +187,10 @@ class _Call(Generic[_RequestT, _ReplyT]):
         if pipeline.pacing is None or quota is None:
             return None
         self.notify(CallEvent.QUEUED)
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            # Whoever was told has cancelled the call: that takes effect at the next wait, and there may be none before
+            # the request is out.
+            await pipeline.clock.sleep(0)
         # The quotas of a client belong to an account, which is known once it is open.
         await pipeline.transport.open()
         return await pipeline.pacing.admit(

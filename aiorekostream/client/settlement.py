@@ -43,11 +43,8 @@ class Age(enum.StrEnum):
     AFTER = "after"
 
 
-# A face search changes once more when it comes to run, and that may take a while.
 _STARTED: Mapping[tuple[Status, Age | None], Verdict] = {
     (Status.STARTING, Age.ABOUT): Verdict.OURS,
-    (Status.RUNNING, Age.ABOUT): Verdict.OURS,
-    (Status.RUNNING, Age.AFTER): Verdict.OURS,
     (Status.STOPPED, Age.ABOUT): Verdict.NOT_DONE,
 }
 
@@ -59,19 +56,20 @@ def age(moment: datetime.datetime | None, *, since: datetime.datetime, until: da
     return Age.BEFORE if moment < since else Age.AFTER if moment > until else Age.ABOUT
 
 
-def on_start(status: Status, changed: Age | None, *, at_its_end: bool) -> Verdict:
+def on_start(status: Status, changed: Age | None, *, in_time: bool) -> Verdict:
     """After a StartStreamProcessor.
 
     Args:
         status: the processor's status.
         changed: when that last changed.
-        at_its_end: whether that was when our session would have come to its end by itself.
+        in_time: whether that is just the change that a session of ours would have made by itself, and when: a face
+            search has come to run, or a label detection to its end.
     """
     if changed is Age.BEFORE:
         return Verdict.NOT_DONE if status in _IDLE else Verdict.OTHERS
-    if status is Status.STOPPED and at_its_end:
+    if in_time:
         # What ended about then may be an older session as well as ours, if that was so short.
-        return Verdict.OURS if changed is Age.AFTER else Verdict.UNKNOWN
+        return Verdict.UNKNOWN if status is Status.STOPPED and changed is Age.ABOUT else Verdict.OURS
     return _STARTED.get((status, changed), Verdict.UNKNOWN)
 
 

@@ -11,7 +11,14 @@ import attrs
 from aiorekostream.client.settlement import Age, Verdict, age, on_create, on_delete, on_start, on_stop
 from aiorekostream.codec import decode
 from aiorekostream.domain.replies import CreatedStreamProcessor, StartedSession, StreamProcessor
-from aiorekostream.domain.requests import DeleteRequest, DescribeRequest, LabelDetectionStart, StopRequest
+from aiorekostream.domain.requests import (
+    DeleteRequest,
+    DescribeRequest,
+    FaceSearchStart,
+    LabelDetectionStart,
+    StopRequest,
+)
+from aiorekostream.domain.status import Status
 from aiorekostream.errors import (
     CallError,
     DeadlineExceededError,
@@ -36,9 +43,11 @@ _ReplyT = TypeVar("_ReplyT")
 # What a call does, it does within a few seconds; and the clocks of the service's servers may differ.
 _SOONEST = datetime.timedelta(seconds=-1)
 _LATEST = datetime.timedelta(seconds=3)
-# AWS looks at the length of a session only at the end of a fragment, and those are up to 20 seconds long.
-# See https://docs.aws.amazon.com/rekognition/latest/dg/streaming-labels-detection.html.
-_OVERSHOOT = datetime.timedelta(seconds=20)
+# AWS looks at the length of a session only at the end of a fragment, and those last 2 to 10 seconds as a rule. See
+# https://docs.aws.amazon.com/rekognition/latest/dg/setting-up-your-amazon-rekognition-streaming-video-resources.html.
+_OVERSHOOT = datetime.timedelta(seconds=10)
+# A face search was seen to come to run after 2 seconds.
+_COMES_TO_RUN = datetime.timedelta(seconds=10)
 # The service tells the time to the second.
 _SECOND = datetime.timedelta(seconds=1)
 
@@ -64,12 +73,11 @@ class _Evidence:
         ages = {age(moment, since=since + _SOONEST, until=until + _LATEST) for since, until in self.sent}
         return next((found for found in (Age.ABOUT, Age.AFTER, Age.BEFORE) if found in ages), None)
 
-    def at_the_end(self, seconds: float) -> bool:
-        """Whether its last change came when a session of ours of that length would have come to its end."""
-        length = datetime.timedelta(seconds=seconds)
+    def has_changed_within(self, least: datetime.timedelta, most: datetime.timedelta) -> bool:
+        """Whether its last change came so long after one of those sendings."""
         changed = self.processor.last_update_timestamp if self.processor else None
         return changed is not None and any(
-            since + _SOONEST + length <= changed <= until + _LATEST + length + _OVERSHOOT for since, until in self.sent
+            since + _SOONEST + least <= changed <= until + _LATEST + most for since, until in self.sent
         )
 
     def __str__(self) -> str:
@@ -88,10 +96,13 @@ async def start(
         found = evidence.processor
         if found is None:
             return Verdict.UNKNOWN
-        at_its_end = isinstance(request, LabelDetectionStart) and (
-            evidence.at_the_end(request.stop_selector.max_duration_in_seconds)
-        )
-        return on_start(found.status, evidence.age(found.last_update_timestamp), at_its_end=at_its_end)
+        in_time = False
+        if isinstance(request, LabelDetectionStart) and found.status is Status.STOPPED:
+            length = datetime.timedelta(seconds=request.stop_selector.max_duration_in_seconds)
+            in_time = evidence.has_changed_within(length, length + _OVERSHOOT)
+        elif isinstance(request, FaceSearchStart) and found.status is Status.RUNNING:
+            in_time = evidence.has_changed_within(datetime.timedelta(), _COMES_TO_RUN)
+        return on_start(found.status, evidence.age(found.last_update_timestamp), in_time=in_time)
 
     return await _Settling(
         pipeline, START, request, request.name, judge, lambda _: StartedSession(recovered=True), notify

@@ -72,8 +72,9 @@ class Gate:
             return self._pacer.take(now)
         waiter = _Waiter(not urgent, since, next(self._numbers), asyncio.get_running_loop().create_future())
         heapq.heappush(self._waiting, waiter)
-        if self._pump is None:
+        if self._pump is None or self._pump.done():
             self._pump = asyncio.create_task(self._let_through(), name="aiorekostream paces calls")
+            self._pump.add_done_callback(self._ended)
         try:
             return await waiter.admitted
         except asyncio.CancelledError:
@@ -100,6 +101,10 @@ class Gate:
             self._waiting = [each for each in self._waiting if each.listed]
             heapq.heapify(self._waiting)
             self._gone = 0
+        if not self._waiting and self._pump is not None:
+            # Nobody is left to be woken for.
+            pump, self._pump = self._pump, None
+            pump.cancel()
 
     def _next(self) -> _Waiter:
         waiter = heapq.heappop(self._waiting)
@@ -108,24 +113,25 @@ class Gate:
         return waiter
 
     async def _let_through(self) -> None:
-        try:
-            while self._waiting:
-                now = self._clock.now()
-                ready = self._pacer.ready_at(now)
-                if self._waiting[0].admitted.done():  # cancelled
-                    self._next()
-                elif ready > now:
-                    await self._clock.sleep(ready - now)
-                else:
-                    self._next().admitted.set_result(self._pacer.take(now))
-        except asyncio.CancelledError:
-            # Somebody cancels every task that there is: nobody may wait for ever.
-            for waiter in self._waiting:
-                waiter.admitted.cancel()
-            raise
-        except Exception as error:  # noqa: BLE001 - the clock is the user's
-            for waiter in self._waiting:
-                if not waiter.admitted.done():
-                    waiter.admitted.set_exception(error)
-        finally:
-            self._pump = None
+        while self._waiting:
+            now = self._clock.now()
+            ready = self._pacer.ready_at(now)
+            if self._waiting[0].admitted.done():  # cancelled
+                self._next()
+            elif ready > now:
+                await self._clock.sleep(ready - now)
+            else:
+                self._next().admitted.set_result(self._pacer.take(now))
+
+    def _ended(self, pump: asyncio.Task[None]) -> None:
+        """The pump has come to its end; whatever that was, nobody may wait for ever."""
+        error = None if pump.cancelled() else pump.exception()
+        if pump is not self._pump:
+            return
+        self._pump = None
+        while self._waiting:
+            admitted = self._next().admitted
+            if error is None:
+                admitted.cancel()  # somebody cancels every task that there is
+            elif not admitted.done():
+                admitted.set_exception(error)

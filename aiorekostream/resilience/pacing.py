@@ -17,7 +17,7 @@ __all__ = ["Pacer", "Ticket"]
 
 # A call may overtake another on the way, so the service may see two of them closer together than they were sent. One
 # call less than the burst leaves room for that; where the burst is a single call, a slightly lower rate does.
-_SINGLE_FILE = 0.975
+_SINGLE_FILE = 0.96
 _PAIR = 2
 
 # The burst is sent somewhat faster than the rate and not at once, so that a refusal stops the rest of it.

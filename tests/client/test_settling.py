@@ -1,0 +1,475 @@
+"""Lost answers, in virtual time over a simulated service: each row, held against what the service really did."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+import aiorekostream as rks
+from aiorekostream.emulator import Timings
+from aiorekostream.pipeline import CallEvent
+from tests.emulator.samples import faces, labels, session, video
+from tests.simulation.scenes import Answer, Story, label_start, make_client, outcome_of
+from tests.simulation.service import Fate, Network, Service
+from tests.virtual_time import run
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+_START, _STOP = "StartStreamProcessor", "StopStreamProcessor"
+_CREATE, _DELETE, _DESCRIBE = "CreateStreamProcessor", "DeleteStreamProcessor", "DescribeStreamProcessor"
+_DONE = [Fate.LOST_AFTER, Fate.BROKEN_AFTER, Fate.HANGS_AFTER]
+_NOT_DONE = [Fate.LOST_BEFORE, Fate.BROKEN, Fate.HANGS]
+_LOSSES = [*_DONE, *_NOT_DONE]
+
+
+def _fated(*fates: Fate, describes: Fate = Fate.FINE) -> Callable[[str, Mapping[str, object]], Fate]:
+    """The first requests that change something meet these fates, the others are answered."""
+    script = iter(fates)
+
+    def fate(operation: str, _members: Mapping[str, object]) -> Fate:
+        return describes if operation == _DESCRIBE else next(script, Fate.FINE)
+
+    return fate
+
+
+def _always(harm: Fate) -> Callable[[str, Mapping[str, object]], Fate]:
+    return lambda operation, _members: Fate.FINE if operation == _DESCRIBE else harm
+
+
+def _settled(
+    service: Service,
+    call: Callable[[rks.Client], Awaitable[Answer]],
+    *,
+    before: Callable[[], None] = lambda: None,
+    total: float = 60,
+) -> tuple[Answer, float]:
+    """What a call at second 100 comes to, and how long that takes; ``before`` happens at second 0."""
+
+    async def scene() -> tuple[Answer, float]:
+        service.furnish(labels("door"), faces("lobby"))
+        before()
+        await asyncio.sleep(100)
+        answer = await outcome_of(call(make_client(service, total=total)))
+        return answer, service.now - 100
+
+    return run(scene())
+
+
+def _start_door(client: rks.Client) -> Awaitable[Answer]:
+    return client.start_stream_processor(label_start("door", 60))
+
+
+def _start_lobby(client: rks.Client) -> Awaitable[Answer]:
+    return client.start_stream_processor(rks.FaceSearchStart("lobby"))
+
+
+# ------------------------------------------------------------------------------------------------------------- starts
+
+
+@pytest.mark.parametrize("fate", _DONE)
+@pytest.mark.parametrize(("call", "name"), [(_start_door, "door"), (_start_lobby, "lobby")])
+def test_a_start_that_was_carried_out_is_recovered(
+    fate: Fate, call: Callable[[rks.Client], Awaitable[Answer]], name: str
+) -> None:
+    service = Service(fates=_fated(fate))
+    answer, _ = _settled(service, call)
+    assert answer == rks.StartedSession(session_id=None, recovered=True)
+    assert len(service.done(_START, name)) == 1
+    assert service.sent[_START] == 1
+
+
+@pytest.mark.parametrize("fate", _NOT_DONE)
+def test_a_start_that_was_not_carried_out_is_made_again(fate: Fate) -> None:
+    service = Service(fates=_fated(fate))
+    answer, _ = _settled(service, _start_door)
+    assert isinstance(answer, rks.StartedSession)
+    assert (answer.session_id, answer.recovered) == (service.done(_START, "door")[0].session_id, False)
+    assert len(service.done(_START, "door")) == 1
+
+
+def test_a_refused_connection_is_not_asked_about() -> None:
+    service = Service(fates=_fated(Fate.UNREACHED, Fate.UNREACHED))
+    answer, _ = _settled(service, _start_door)
+    assert isinstance(answer, rks.StartedSession)
+    assert service.sent == {_START: 3}
+
+
+@pytest.mark.parametrize("fate", _LOSSES)
+def test_a_processor_that_somebody_else_has_at_work_is_in_use(fate: Fate) -> None:
+    service = Service(fates=_fated(fate))
+
+    def before() -> None:
+        service.somebody(_START, session("door", seconds=120), after=90)
+
+    answer, _ = _settled(service, _start_door, before=before)
+    assert isinstance(answer, rks.ResourceInUseError)
+    assert "STARTING, last changed at" in str(answer)
+    assert answer.retry_safe
+    assert service.done(_START, "door") == []
+
+
+@pytest.mark.parametrize("fate", _LOSSES)
+def test_a_processor_that_failed_before_is_started_like_one_that_was_stopped(fate: Fate) -> None:
+    service = Service(fates=_fated(fate))
+
+    def before() -> None:
+        service.doom("door", after=1)
+        service.somebody(_START, session("door"))
+
+    answer, _ = _settled(service, _start_door, before=before)
+    assert isinstance(answer, rks.StartedSession)
+    assert len(service.done(_START, "door")) == 1
+
+
+@pytest.mark.parametrize("fate", _LOSSES)
+def test_a_start_right_after_somebody_s_stop_is_not_mistaken_for_a_session_that_is_over(fate: Fate) -> None:
+    service = Service(fates=_fated(fate))
+
+    def before() -> None:
+        service.somebody(_START, session("door", seconds=120), after=50)
+        service.somebody(_STOP, {"Name": "door"}, after=98.5)
+
+    answer, _ = _settled(service, _start_door, before=before)
+    assert isinstance(answer, rks.StartedSession)
+    assert len(service.done(_START, "door")) == 1
+
+
+def test_somebody_else_s_session_that_ended_while_the_answer_was_awaited_is_not_claimed() -> None:
+    service = Service(fates=_fated(Fate.HANGS))
+
+    def before() -> None:
+        service.somebody(_START, session("door", seconds=120), after=-9)
+
+    answer, _ = _settled(service, _start_door, before=before)
+    assert isinstance(answer, rks.UnknownOutcomeError)
+    assert "it is STOPPED, last changed at" in str(answer)
+
+
+def test_a_start_that_somebody_else_made_while_the_answer_was_awaited_is_not_claimed() -> None:
+    service = Service(fates=_fated(Fate.HANGS))
+
+    def before() -> None:
+        service.somebody(_START, session("door", seconds=120), after=115)
+
+    answer, _ = _settled(service, _start_door, before=before)
+    assert isinstance(answer, rks.UnknownOutcomeError)
+    assert "it is STARTING, last changed at" in str(answer)
+
+
+def test_a_start_that_somebody_else_made_while_ours_was_throttled_is_not_claimed() -> None:
+    class Throttling:
+        def __init__(self) -> None:
+            self.script = [Fate.FINE, Fate.LOST_BEFORE]
+
+        def __call__(self, operation: str, _members: Mapping[str, object]) -> Fate:
+            return self.script.pop(0) if operation == _START and self.script else Fate.FINE
+
+    # The first attempt is throttled, and the second one goes out some 10 seconds later and is lost.
+    service = Service(fates=Throttling(), quotas={_START: rks.Quota(0.1, 1, "")}, others={_START: 0.05})
+
+    def before() -> None:
+        service.somebody(_START, session("door", seconds=120), after=103)
+
+    answer, _ = _settled(service, _start_door, before=before)
+    assert service.deeds[0].code or service.deeds[1].code
+    assert isinstance(answer, rks.ResourceInUseError)
+
+
+def test_a_face_search_that_came_to_run_meanwhile_is_recovered() -> None:
+    service = Service(fates=_fated(Fate.HANGS_AFTER), timings=_timings(starting=8))
+    answer, _ = _settled(service, _start_lobby)
+    assert answer == rks.StartedSession(recovered=True)
+
+
+def test_a_short_session_that_is_over_before_anybody_looks_is_recovered_by_its_length() -> None:
+    service = Service(fates=_fated(Fate.HANGS_AFTER))
+    answer, _ = _settled(service, lambda client: client.start_stream_processor(label_start("door", 10)))
+    assert answer == rks.StartedSession(recovered=True)
+    assert len(service.done(_START, "door")) == 1
+
+
+def test_a_session_that_ended_before_its_time_cannot_be_told_from_somebody_else_s() -> None:
+    service = Service(fates=_fated(Fate.HANGS_AFTER), timings=_timings(media=12))
+    answer, _ = _settled(service, _start_door)
+    assert isinstance(answer, rks.UnknownOutcomeError)
+    assert not answer.retry_safe
+
+
+@pytest.mark.parametrize("lateness", [0.01, 0.3, 1.0, 2.5])
+def test_a_request_that_is_carried_out_late_begins_no_second_session(lateness: float) -> None:
+    service = Service(fates=_fated(Fate.LATE), network=Network(lateness=lateness))
+    answer, _ = _settled(service, _start_door)
+    assert isinstance(answer, rks.StartedSession)
+    assert len(service.done(_START, "door")) == 1
+
+
+def test_a_request_that_is_carried_out_very_late_is_refused_by_the_session_that_took_its_place() -> None:
+    service = Service(fates=_fated(Fate.LATE), network=Network(lateness=20))
+
+    async def scene() -> Answer:
+        service.furnish(labels("door"))
+        answer = await outcome_of(_start_door(make_client(service)))
+        await asyncio.sleep(30)
+        return answer
+
+    assert isinstance(run(scene()), rks.StartedSession)
+    assert [deed.code for deed in service.deeds] == ["", "ResourceInUseException"]
+
+
+@pytest.mark.parametrize("harm", [Fate.LOST_BEFORE, Fate.BROKEN, Fate.HANGS, Fate.UNREACHED])
+@pytest.mark.parametrize("fate", _LOSSES)
+def test_what_describe_does_not_tell_is_unknown(fate: Fate, harm: Fate) -> None:
+    service = Service(fates=_fated(fate, describes=harm))
+    answer, seconds = _settled(service, _start_door)
+    assert isinstance(answer, rks.UnknownOutcomeError)
+    assert "DescribeStreamProcessor did not tell either" in str(answer)
+    assert not answer.retry_safe
+    assert seconds <= 60
+
+
+@pytest.mark.parametrize("skew", [-3600.0, -0.9, 0.9, 3600.0])
+@pytest.mark.parametrize("fate", _LOSSES)
+def test_the_machine_s_own_clock_has_no_say(fate: Fate, skew: float) -> None:
+    service = Service(fates=_fated(fate), skew=skew)
+    answer, _ = _settled(service, _start_door)
+    assert isinstance(answer, rks.StartedSession)
+    assert answer.recovered is (fate in _DONE)
+
+
+@pytest.mark.parametrize("latency", [0.001, 0.2, 2.0, 4.0])
+@pytest.mark.parametrize("fate", [Fate.LOST_AFTER, Fate.LOST_BEFORE])
+def test_a_slow_network_does_not_move_the_moment_at_which_it_was_sent(fate: Fate, latency: float) -> None:
+    service = Service(fates=_fated(fate), network=Network(latency=latency, jitter=0))
+
+    def before() -> None:
+        service.somebody(_START, {"Name": "lobby"}, after=88)
+
+    # Somebody else's face search began twelve seconds before.
+    answer, _ = _settled(service, _start_lobby, before=before)
+    assert not isinstance(answer, rks.StartedSession)
+    assert service.done(_START, "lobby") == []
+
+
+# ------------------------------------------------------------------------------------------------- stops and the rest
+
+
+def _stop_lobby(client: rks.Client) -> Awaitable[Answer]:
+    return client.stop_stream_processor("lobby")
+
+
+@pytest.mark.parametrize("fate", _LOSSES)
+def test_a_stop_whose_answer_was_lost_ends_with_the_processor_stopped_by_one_stop(fate: Fate) -> None:
+    service = Service(fates=_fated(fate))
+    answer, _ = _settled(service, _stop_lobby, before=lambda: service.somebody(_START, {"Name": "lobby"}))
+    assert answer is None
+    assert len(service.done(_STOP, "lobby")) == 1
+
+
+def test_a_session_that_began_after_a_lost_stop_is_not_stopped() -> None:
+    service = Service(fates=_fated(Fate.HANGS_AFTER), timings=_timings(starting=60))
+
+    def before() -> None:
+        service.somebody(_START, {"Name": "lobby"})
+        service.somebody(_START, {"Name": "lobby"}, after=110)
+
+    answer, _ = _settled(service, _stop_lobby, before=before)
+    assert answer is None
+    assert len(service.done(_STOP, "lobby")) == 1
+
+
+def test_a_stop_that_is_refused_although_the_processor_works_is_refused_at_once() -> None:
+    """UNCERTAIN whether AWS lets a label detection be stopped; if it does not, asking again and again does not help."""
+
+    def handler(operation: str, _body: Mapping[str, object]) -> Mapping[str, object] | Exception:
+        if operation == _DESCRIBE:
+            return {"Name": "door", "StreamProcessorArn": "arn", "Status": "STARTING"}
+        return next(answers)
+
+    answers = iter([_lost(_STOP), _in_use(_STOP)])
+    transport = rks.MemoryTransport(handler)
+    answer = run(outcome_of(rks.Client(transport=transport).stop_stream_processor("door")))
+    assert isinstance(answer, rks.ResourceInUseError)
+    assert [operation for operation, _ in transport.calls] == [_STOP, _DESCRIBE, _STOP, _DESCRIBE]
+
+
+def _hall() -> rks.FaceSearchProcessor:
+    return rks.FaceSearchProcessor(
+        name="hall",
+        kinesis_video_stream_arn=video("hall"),
+        kinesis_data_stream_arn="arn:aws:kinesis:us-east-1:111122223333:stream/hall",
+        role_arn="arn:aws:iam::111122223333:role/rekognition",
+        collection_id="staff",
+    )
+
+
+@pytest.mark.parametrize("fate", _LOSSES)
+def test_a_create_whose_answer_was_lost_creates_one_processor_and_tells_its_arn(fate: Fate) -> None:
+    service = Service(fates=_fated(fate))
+    answer, _ = _settled(service, lambda client: client.create_stream_processor(_hall()))
+    arn = "arn:aws:rekognition:us-east-1:111122223333:streamprocessor/hall"
+    assert answer == rks.CreatedStreamProcessor(arn)
+    assert len(service.done(_CREATE, "hall")) == 1
+
+
+@pytest.mark.parametrize("fate", _LOSSES)
+def test_a_create_whose_name_was_taken_before_is_in_use(fate: Fate) -> None:
+    service = Service(fates=_fated(fate))
+    answer, _ = _settled(
+        service, lambda client: client.create_stream_processor(_hall()), before=lambda: service.furnish(faces("hall"))
+    )
+    assert isinstance(answer, rks.ResourceInUseError)
+    assert service.done(_CREATE, "hall") == []
+
+
+@pytest.mark.parametrize("fate", _LOSSES)
+def test_a_create_whose_stream_is_taken_is_in_use_and_not_tried_again_and_again(fate: Fate) -> None:
+    service = Service(fates=_fated(fate))
+    taken = {"KinesisVideoStream": {"Arn": video("hall")}}
+    answer, _ = _settled(
+        service,
+        lambda client: client.create_stream_processor(_hall()),
+        before=lambda: service.furnish(faces("other", Input=taken)),
+    )
+    assert isinstance(answer, rks.ResourceInUseError)
+    assert service.sent[_CREATE] == 2
+
+
+def _delete_door(client: rks.Client) -> Awaitable[Answer]:
+    return client.delete_stream_processor("door")
+
+
+@pytest.mark.parametrize("deleting", [0.0, 5.0])
+@pytest.mark.parametrize("fate", _LOSSES)
+def test_a_delete_whose_answer_was_lost_deletes_once(fate: Fate, deleting: float) -> None:
+    service = Service(fates=_fated(fate), timings=_timings(deleting=deleting))
+    answer, _ = _settled(service, _delete_door)
+    assert answer is None
+    assert len(service.done(_DELETE, "door")) == 1
+
+
+def test_a_processor_that_was_created_anew_after_a_lost_delete_is_left_alone() -> None:
+    service = Service(fates=_fated(Fate.HANGS_AFTER))
+    answer, _ = _settled(service, _delete_door, before=lambda: service.somebody(_CREATE, labels("door"), after=110))
+    assert answer is None
+    assert service.sent[_DELETE] == 1
+
+
+@pytest.mark.parametrize("fate", _LOSSES)
+def test_a_delete_of_a_busy_processor_is_refused_and_not_tried_again_and_again(fate: Fate) -> None:
+    service = Service(fates=_fated(fate))
+
+    def before() -> None:
+        service.somebody(_START, {"Name": "lobby"})
+
+    answer, _ = _settled(service, lambda client: client.delete_stream_processor("lobby"), before=before)
+    assert isinstance(answer, rks.ResourceInUseError)
+    assert service.sent[_DELETE] == 2
+
+
+# ------------------------------------------------------------------------------------------------ time, and how often
+
+
+@pytest.mark.parametrize("total", [0.5, 3.0, 31.0, 60.0])
+@pytest.mark.parametrize("fate", [*_LOSSES, Fate.LATE])
+def test_a_call_ends_by_its_time_whatever_happens(fate: Fate, total: float) -> None:
+    service = Service(fates=_always(fate))
+    answer, seconds = _settled(service, _start_door, total=total)
+    assert seconds <= total + 1e-9
+    assert isinstance(answer, rks.StartedSession | rks.CallError)
+    if isinstance(answer, rks.StartedSession) or answer.retry_safe:
+        assert len(service.done(_START, "door")) == isinstance(answer, rks.StartedSession)
+
+
+def test_what_was_never_carried_out_is_told_as_its_cause_and_may_be_tried_again() -> None:
+    service = Service(fates=_always(Fate.BROKEN))
+    answer, _ = _settled(service, _start_door)
+    assert isinstance(answer, rks.InternalServerError)
+    assert answer.retry_safe
+    assert answer.attempts == service.sent[_START] == 12
+    assert "DescribeStreamProcessor shows that it was not carried out" in str(answer)
+    assert service.done(_START, "door") == []
+
+
+def test_a_request_that_is_still_under_way_at_the_end_of_its_time_is_unknown() -> None:
+    service = Service(fates=_always(Fate.HANGS))
+    answer, seconds = _settled(service, _start_door, total=20)
+    assert isinstance(answer, rks.UnknownOutcomeError)
+    assert "it was not carried out as far as was seen" in str(answer)
+    assert seconds <= 20
+
+
+def test_calls_that_are_made_again_after_settling_draw_on_the_retry_quota() -> None:
+    service = Service(fates=_always(Fate.LOST_BEFORE))
+
+    async def scene() -> int:
+        names = [f"door-{number}" for number in range(60)]
+        service.furnish(*map(labels, names))
+        client = make_client(service)
+        await asyncio.gather(*(outcome_of(client.start_stream_processor(label_start(name))) for name in names))
+        return client.pipeline.retry_quota.left
+
+    assert run(scene()) < 5
+    assert service.sent[_START] <= 60 + 100 + 60
+
+
+def test_a_call_that_is_made_again_after_settling_keeps_its_place() -> None:
+    service = Service(quotas={_START: rks.Quota(1, 1, "")}, fates=_fated(Fate.LOST_BEFORE))
+
+    async def scene() -> list[str]:
+        names = [f"door-{number}" for number in range(8)]
+        service.furnish(*map(labels, names))
+        client = make_client(service)
+
+        async def start(number: int) -> None:
+            await asyncio.sleep(number / 1000)
+            await client.start_stream_processor(label_start(names[number]))
+
+        await asyncio.gather(*map(start, range(len(names))))
+        return [deed.name for deed in service.deeds if deed.done]
+
+    started = run(scene())
+    assert started.index("door-0") <= 2
+
+
+def test_a_client_that_does_not_wait_for_its_turn_still_asks_what_became_of_a_call() -> None:
+    quotas = {_START: rks.Quota(10, 10, ""), _DESCRIBE: rks.Quota(1, 1, "")}
+    service = Service(quotas=quotas, fates=_fated(Fate.LOST_AFTER))
+
+    async def call(client: rks.Client) -> Answer:
+        impatient = client.with_options(pacing=rks.LocalPacing(wait=False))
+        await impatient.describe_stream_processor("door")
+        return await impatient.start_stream_processor(label_start("door"))
+
+    answer, _ = _settled(service, call)
+    assert answer == rks.StartedSession(recovered=True)
+
+
+def test_the_caller_is_told_that_a_call_is_being_settled() -> None:
+    service, story = Service(fates=_fated(Fate.LOST_BEFORE)), Story()
+    _settled(service, lambda client: client.start_stream_processor(label_start("door"), notify=story))
+    sent = [CallEvent.QUEUED, CallEvent.SENT]
+    assert story.events == [*sent, CallEvent.SETTLING, *sent]
+
+
+def test_attempts_count_every_request_of_the_call() -> None:
+    service = Service(fates=_fated(Fate.LOST_BEFORE, Fate.UNREACHED, Fate.LOST_BEFORE))
+    answer, _ = _settled(service, lambda client: client.start_stream_processor(label_start("nowhere")))
+    assert isinstance(answer, rks.CallError)
+    assert answer.attempts == service.sent[_START]
+
+
+def _timings(**changes: float) -> Timings:
+    return Timings(**changes)
+
+
+def _lost(operation: str) -> rks.ConnectionLostError:
+    return rks.ConnectionLostError("reset", operation=operation)
+
+
+def _in_use(operation: str) -> rks.ResourceInUseError:
+    return rks.ResourceInUseError(
+        "", operation=operation, code="ResourceInUseException", http_status=400, retry_safe=True
+    )

@@ -1,0 +1,174 @@
+"""Who shares a quota with whom, and pacing that does not wait."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+import aiorekostream as rks
+from aiorekostream.clock import SystemClock
+from aiorekostream.resilience import paces
+from tests.virtual_time import run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_QUOTA = rks.Quota(10, 1, "")
+
+
+def _call(
+    *, account: str = "a", region: str = "us-east-1", operation: str = "StartStreamProcessor", quota: rks.Quota = _QUOTA
+) -> rks.PacedCall:
+    return rks.PacedCall(
+        scope=rks.Scope(endpoint="https://there", region=region, account=account),
+        operation=operation,
+        quota=quota,
+        since=asyncio.get_running_loop().time(),
+        urgent=False,
+        clock=SystemClock(),
+    )
+
+
+async def _seconds(*calls: tuple[rks.Pacing, rks.PacedCall]) -> float:
+    """How long it takes until all of them are let through."""
+    begun = asyncio.get_running_loop().time()
+    await asyncio.gather(*(pacing.admit(call) for pacing, call in calls))
+    return asyncio.get_running_loop().time() - begun
+
+
+def test_every_pacing_of_the_same_account_and_region_draws_on_the_same_quota() -> None:
+    async def scene() -> float:
+        return await _seconds((rks.LocalPacing(), _call()), (rks.LocalPacing(), _call()))
+
+    assert run(scene()) >= 0.1
+
+
+@pytest.mark.parametrize("other", ["account", "region", "operation"])
+def test_other_accounts_regions_and_operations_have_quotas_of_their_own(other: str) -> None:
+    async def scene() -> float:
+        theirs = {
+            "account": _call(account="b"),
+            "region": _call(region="eu-west-1"),
+            "operation": _call(operation="StopStreamProcessor"),
+        }
+        return await _seconds((rks.LocalPacing(), _call()), (rks.LocalPacing(), theirs[other]))
+
+    assert run(scene()) == 0
+
+
+def test_access_keys_of_one_account_share_a_quota_when_the_account_is_named() -> None:
+    async def scene() -> tuple[float, float]:
+        named = rks.LocalPacing(account="ours")
+        together = await _seconds((named, _call(account="key-1")), (named, _call(account="key-2")))
+        elsewhere = await _seconds((named, _call(account="key-1", region="eu-west-1")))
+        return together, elsewhere
+
+    together, elsewhere = run(scene())
+    assert together >= 0.1
+    assert elsewhere == 0
+
+
+def test_clients_that_name_different_quotas_get_no_new_burst_from_one_another() -> None:
+    async def scene() -> float:
+        quotas = [rks.Quota(20, 20, ""), rks.Quota(10, 10, "")] * 50
+        return await _seconds(*((rks.LocalPacing(), _call(quota=quota)) for quota in quotas))
+
+    assert run(scene()) >= (100 - 20) / 20
+
+
+def test_every_event_loop_has_gates_of_its_own_which_end_with_it() -> None:
+    async def scene() -> weakref.ref[asyncio.AbstractEventLoop]:
+        assert await _seconds((rks.LocalPacing(), _call())) == 0
+        return weakref.ref(asyncio.get_running_loop())
+
+    references = [run(scene()) for _ in range(3)]
+    gc.collect()
+    assert [reference() for reference in references] == [None, None, None]
+    assert len(paces._gates) == 0
+
+
+def test_pacing_that_does_not_wait_fails_at_once_and_says_when() -> None:
+    async def scene() -> rks.NotAdmittedError:
+        pacing, loop = rks.LocalPacing(wait=False), asyncio.get_running_loop()
+        await pacing.admit(_call())
+        with pytest.raises(rks.NotAdmittedError) as caught:
+            await pacing.admit(_call())
+        assert loop.time() == 0
+        return caught.value
+
+    error = run(scene())
+    assert (error.retry_safe, error.attempts, error.operation) == (True, 0, "StartStreamProcessor")
+    assert error.retry_after == pytest.approx(0.1, rel=0.1)
+    assert "10 calls a second" in str(error)
+
+
+@pytest.mark.parametrize("rate", [0.3, 1.0, 7.0, 20.0])
+def test_the_time_that_it_says_is_true(rate: float) -> None:
+    async def scene() -> int:
+        pacing, refused = rks.LocalPacing(wait=False), 0
+        quota = rks.Quota(rate, 3, "")
+        for _ in range(200):
+            try:
+                await pacing.admit(_call(quota=quota))
+            except rks.NotAdmittedError as error:
+                refused += 1
+                await asyncio.sleep(error.retry_after * 0.99)
+                with pytest.raises(rks.NotAdmittedError):
+                    await pacing.admit(_call(quota=quota))
+                await asyncio.sleep(error.retry_after * 0.01)
+                await pacing.admit(_call(quota=quota))
+        return refused
+
+    assert run(scene()) >= 100
+
+
+def test_pacing_that_does_not_wait_stands_behind_those_that_do() -> None:
+    async def scene() -> float:
+        patient = [asyncio.create_task(_seconds((rks.LocalPacing(), _call()))) for _ in range(5)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        with pytest.raises(rks.NotAdmittedError) as caught:
+            await rks.LocalPacing(wait=False).admit(_call())
+        await asyncio.gather(*patient)
+        return caught.value.retry_after
+
+    assert run(scene()) == pytest.approx(0.5, rel=0.1)
+
+
+@attrs.define
+class _Counting:
+    """A pacing of the user's own, such as one that asks another machine."""
+
+    asked: list[str] = attrs.field(factory=list)
+    refusals: int = 0
+
+    async def admit(self, call: rks.PacedCall) -> rks.Admission:
+        self.asked.append(call.operation)
+        return self
+
+    def throttled(self) -> None:
+        self.refusals += 1
+
+
+def test_a_pacing_of_one_s_own_is_asked_before_each_attempt_and_told_of_each_refusal() -> None:
+    pacing = _Counting()
+    throttled = rks.ThrottlingError("", operation="S", code="ThrottlingException", http_status=400, retry_safe=True)
+    answers: list[Mapping[str, object] | Exception] = [throttled, throttled, {}]
+    transport = rks.MemoryTransport(lambda _operation, _body: answers.pop(0))
+    run(rks.Client(transport=transport, pacing=pacing).stop_stream_processor("lobby"))
+    assert pacing.asked == ["StopStreamProcessor"] * 3
+    assert pacing.refusals == 2
+
+
+def test_without_pacing_calls_are_sent_at_once() -> None:
+    async def scene() -> float:
+        client = rks.Client(transport=rks.MemoryTransport(lambda _operation, _body: {}), pacing=None)
+        await asyncio.gather(*(client.stop_stream_processor("lobby") for _ in range(50)))
+        return asyncio.get_running_loop().time()
+
+    assert run(scene()) == 0

@@ -1,0 +1,47 @@
+"""A day of doorbells, and a minute in which all of them ring."""
+
+from __future__ import annotations
+
+from tests.simulation.doorbells import Day, ring
+from tests.virtual_time import run
+
+_LIMIT = 200
+
+
+def _is_orderly(day: Day) -> bool:
+    """Whether no quota was broken, no session was one too many, and whatever began was told."""
+    return (
+        set(day.service.codes) == {"done"} and day.service.peak <= _LIMIT and _started(day) == day.service.codes["done"]
+    )
+
+
+def _started(day: Day) -> int:
+    return day.outcomes["Started"]
+
+
+def test_10000_doorbells_of_a_day_break_no_quota_and_leave_nothing_behind() -> None:
+    day = run(ring(1, times=10_000, seconds=86_400, doors=2_000, limit=_LIMIT))
+    assert _is_orderly(day)
+    assert day.outcomes.total() == 10_000
+    # The others rang at a door that was still at work ten seconds later.
+    assert set(day.outcomes) <= {"Started", "Expired"}
+    assert _started(day) >= 9_900
+    assert day.service.sent["StartStreamProcessor"] == _started(day)
+    assert day.tasks <= 20
+
+
+def test_an_hour_of_doorbells_weighs_no_more_than_its_first_minutes() -> None:
+    day = run(ring(2, times=1_500, seconds=3_600, doors=300, limit=_LIMIT, weighs=True))
+    assert _is_orderly(day)
+    assert day.outcomes.total() == 1_500
+    assert day.grown <= 200_000
+
+
+def test_when_every_doorbell_rings_at_once_as_many_are_answered_as_the_account_allows() -> None:
+    day = run(ring(3, times=2_000, seconds=60, doors=2_000, limit=_LIMIT))
+    assert _is_orderly(day)
+    assert day.outcomes.total() == 2_000
+    assert day.service.peak == _LIMIT
+    # 200 at once, and about three of each other's places in a minute of sessions of 20 seconds on the average.
+    assert _started(day) >= 500
+    assert day.waited <= 10.5

@@ -1,0 +1,192 @@
+"""The one path with pacing and a purse for retries, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+import aiorekostream as rks
+from aiorekostream.pipeline import CallEvent
+from tests.emulator.samples import labels
+from tests.simulation.scenes import Answer, Story, label_start, make_client, outcome_of
+from tests.simulation.service import Fate, Service
+from tests.virtual_time import run
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+_START, _DESCRIBE = "StartStreamProcessor", "DescribeStreamProcessor"
+
+
+def _throttled(retry_after: float = 0.0) -> rks.ThrottlingError:
+    return rks.ThrottlingError(
+        "Slow down",
+        operation=_START,
+        code="ThrottlingException",
+        http_status=400,
+        retry_safe=True,
+        retry_after=retry_after,
+    )
+
+
+def _broken() -> rks.InternalServerError:
+    return rks.InternalServerError(
+        "", operation=_DESCRIBE, code="InternalServerError", http_status=500, retry_safe=True
+    )
+
+
+def _client(
+    handler: Callable[[str, Mapping[str, object]], Mapping[str, object] | Exception | Awaitable[Mapping[str, object]]],
+    *,
+    quotas: Mapping[str, rks.Quota] | None = None,
+    total: float = 600,
+) -> tuple[rks.Client, rks.MemoryTransport]:
+    transport = rks.MemoryTransport(handler)
+    limits = rks.Limits(quotas=quotas) if quotas is not None else rks.Limits()
+    return rks.Client(transport=transport, limits=limits, timeout=rks.Timeout(total=total)), transport
+
+
+def test_a_throttled_start_is_sent_again_once_the_pacer_allows_and_ahead_of_younger_ones() -> None:
+    # The quota holds 10 calls and 20 are believed in: a few are refused.
+    service = Service(quotas={_START: rks.Quota(10, 10, "")})
+
+    async def scene() -> list[str]:
+        names = [f"door-{number:02}" for number in range(60)]
+        service.furnish(*map(labels, names))
+        client = make_client(service, believed=rks.Quota(20, 20, ""))
+
+        async def start(number: int) -> None:
+            await asyncio.sleep(number / 10_000)  # each a little younger
+            await client.start_stream_processor(label_start(names[number]))
+
+        await asyncio.gather(*map(start, range(len(names))))
+        return names
+
+    names = run(scene())
+    refused = [(deed.at, deed.name) for deed in service.deeds if not deed.done]
+    assert refused
+    for at, name in refused:
+        done = next(deed.at for deed in service.deeds if deed.done and deed.name == name)
+        younger = [deed.name for deed in service.deeds if deed.done and at + 0.1 < deed.at < done and deed.name > name]
+        assert younger == []
+    assert sorted(deed.name for deed in service.deeds if deed.done) == names
+
+
+@pytest.mark.parametrize("pacing", [None, rks.LocalPacing()])
+def test_what_the_service_asks_to_wait_is_waited(pacing: rks.Pacing | None) -> None:
+    answers: list[Mapping[str, object] | Exception] = [_throttled(retry_after=7), {}]
+    client, _ = _client(lambda _operation, _body: answers.pop(0))
+
+    async def scene() -> float:
+        await client.with_options(pacing=pacing).start_stream_processor(rks.FaceSearchStart("lobby"))
+        return asyncio.get_running_loop().time()
+
+    assert 7 <= run(scene()) < 8.5
+
+
+def test_a_dead_service_is_not_hammered_and_is_found_again() -> None:
+    alive: list[bool] = []
+    found = {"Name": "door", "StreamProcessorArn": "arn", "Status": "STOPPED"}
+    client, transport = _client(lambda _operation, _body: found if alive else _broken(), quotas={})
+
+    async def scene() -> tuple[int, int, list[Answer]]:
+        calls = (outcome_of(client.describe_stream_processor("door")) for _ in range(1000))
+        dead = list(await asyncio.gather(*calls))
+        assert all(isinstance(answer, rks.InternalServerError) for answer in dead)
+        while_dead = len(transport.calls)
+        alive.append(True)
+        back = [await outcome_of(client.describe_stream_processor("door")) for _ in range(1000)]
+        alive.clear()
+        before = len(transport.calls)
+        await outcome_of(client.describe_stream_processor("door"))
+        return while_dead, len(transport.calls) - before, back
+
+    while_dead, again, back = run(scene())
+    assert while_dead <= 1000 + 100
+    assert all(isinstance(answer, rks.StreamProcessor) for answer in back)
+    assert again == 12  # there is enough for retries again
+
+
+def test_throttling_costs_no_retries() -> None:
+    service = Service(quotas={_START: rks.Quota(1, 1, "")})
+
+    async def scene() -> int:
+        names = [f"door-{number}" for number in range(200)]
+        service.furnish(*map(labels, names))
+        client = make_client(service, pacing=None, retry=rks.RetryPolicy(max_attempts=100, max_delay=60))
+        await asyncio.gather(*(outcome_of(client.start_stream_processor(label_start(name))) for name in names))
+        return client.pipeline.retry_quota.left
+
+    assert run(scene()) == 500
+    assert sum(not deed.done for deed in service.deeds) > 500
+
+
+def test_an_error_says_how_often_it_was_tried() -> None:
+    client, transport = _client(lambda _operation, _body: _broken())
+    answer = run(outcome_of(client.describe_stream_processor("door")))
+    assert isinstance(answer, rks.InternalServerError)
+    assert answer.attempts == len(transport.calls) == 12
+
+
+@pytest.mark.parametrize("operation", ["start", "describe"])
+def test_a_call_whose_turn_does_not_come_in_time_was_certainly_not_made(operation: str) -> None:
+    quota = rks.Quota(0.01, 1, "")
+    client, transport = _client(lambda _operation, _body: {}, quotas={_START: quota, _DESCRIBE: quota}, total=10)
+
+    async def call() -> Answer:
+        if operation == "start":
+            return await client.start_stream_processor(rks.FaceSearchStart("lobby"))
+        return await client.describe_stream_processor("lobby")
+
+    async def scene() -> tuple[Answer, float]:
+        await outcome_of(call())
+        begun = asyncio.get_running_loop().time()
+        answer = await outcome_of(call())
+        return answer, asyncio.get_running_loop().time() - begun
+
+    answer, seconds = run(scene())
+    assert isinstance(answer, rks.DeadlineExceededError)
+    assert (answer.retry_safe, answer.attempts) == (True, 0)
+    assert "its turn did not come" in str(answer)
+    assert answer.deadline == pytest.approx(seconds)
+    assert len(transport.calls) == 1
+
+
+def test_a_call_that_goes_away_while_it_waits_leaves_the_others_their_turn() -> None:
+    client, transport = _client(lambda _operation, _body: {}, quotas={_START: rks.Quota(1, 1, "")})
+
+    async def scene() -> float:
+        starts = [client.start_stream_processor(rks.FaceSearchStart(f"lobby-{number}")) for number in range(10)]
+        tasks = list(map(asyncio.create_task, starts))
+        await asyncio.sleep(0.5)
+        for task in tasks[1:-1]:
+            task.cancel()
+        await asyncio.wait(tasks)
+        return asyncio.get_running_loop().time()
+
+    assert run(scene()) < 1.1
+    assert len(transport.calls) == 2
+
+
+def test_the_caller_is_told_what_happens_on_the_way() -> None:
+    answers: list[Mapping[str, object] | Exception] = [_throttled(), {}]
+    client, _ = _client(lambda _operation, _body: answers.pop(0))
+    story = Story()
+    run(client.start_stream_processor(rks.FaceSearchStart("lobby"), notify=story))
+    attempt = [CallEvent.QUEUED, CallEvent.SENT]
+    assert story.events == [*attempt, CallEvent.THROTTLED, CallEvent.RETRIED, *attempt]
+
+
+def test_a_connection_that_never_comes_about_costs_retries_and_no_settling() -> None:
+    service = Service(fates=lambda _operation, _members: Fate.UNREACHED)
+
+    async def scene() -> Answer:
+        service.furnish(labels("door"))
+        return await outcome_of(make_client(service).start_stream_processor(label_start("door")))
+
+    answer = run(scene())
+    assert isinstance(answer, rks.ConnectError)
+    assert answer.retry_safe
+    assert service.sent == {_START: 12}
