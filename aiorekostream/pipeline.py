@@ -97,6 +97,7 @@ class Pipeline:
         *,
         notify: Notify | None = None,
         since: float | None = None,
+        within: float | None = None,
     ) -> _ReplyT:
         """Make one call.
 
@@ -105,6 +106,7 @@ class Pipeline:
             request: its value.
             notify: told what happens on the way.
             since: the moment whose place in the queue it has, on the clock; now if not given.
+            within: the call's time in seconds; ``total_timeout`` if not given.
 
         Raises:
             InvalidRequestError: the request is not a value of this operation; nothing was sent.
@@ -115,7 +117,7 @@ class Pipeline:
             NotAdmittedError: it would have had to wait for the pacer, which was told not to.
             ConfigurationError: no Region, no credentials, or the client is closed.
         """
-        reply = await self.exchange(operation, request, notify=notify, since=since)
+        reply = await self.exchange(operation, request, notify=notify, since=since, within=within)
         return decode(reply.body, operation.reply, operation=operation.name, request_id=reply.request_id)
 
     async def exchange(
@@ -125,10 +127,12 @@ class Pipeline:
         *,
         notify: Notify | None = None,
         since: float | None = None,
+        within: float | None = None,
     ) -> Reply:
         """Make one call, and leave the reply as it came."""
         operation.must_take(request)
-        return await _Call(self, operation, encode(request), notify or _nobody, since).made()
+        total = self.total_timeout if within is None else within
+        return await _Call(self, operation, encode(request), notify or _nobody, since, total).made()
 
 
 @attrs.define
@@ -140,6 +144,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
     body: Mapping[str, object]
     notify: Notify
     since: float | None
+    total_timeout: float
     begun: float = attrs.field(init=False)
     attempts: int = attrs.field(default=0, init=False)
     retries_paid: int = attrs.field(default=0, init=False)
@@ -148,7 +153,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
     async def made(self) -> Reply:
         pipeline = self.pipeline
         self.begun = pipeline.clock.now()
-        deadline = self.begun + pipeline.total_timeout
+        deadline = self.begun + self.total_timeout
         try:
             async with pipeline.clock.timeout_at(deadline):
                 reply = await pipeline.retry.run(
@@ -234,9 +239,9 @@ class _Call(Generic[_RequestT, _ReplyT]):
     def _too_late(self) -> DeadlineExceededError:
         waited = "no answer came" if self.under_way else "its turn did not come" if not self.attempts else "no success"
         return DeadlineExceededError(
-            f"{waited} within {self.pipeline.total_timeout:.3g} s",
+            f"{waited} within {self.total_timeout:.3g} s",
             operation=self.operation.name,
-            deadline=self.pipeline.total_timeout,
+            deadline=self.total_timeout,
             attempts=self.attempts,
             retry_safe=self.operation.repeatable or not self.under_way,
         )

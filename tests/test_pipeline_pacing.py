@@ -190,3 +190,21 @@ def test_a_connection_that_never_comes_about_costs_retries_and_no_settling() -> 
     assert isinstance(answer, rks.ConnectError)
     assert answer.retry_safe
     assert service.sent == {_START: 12}
+
+
+@pytest.mark.parametrize("pacing", [rks.LocalPacing(), rks.LocalPacing(wait=False)])
+def test_whoever_cancels_a_call_on_being_told_that_it_waits_stops_it_before_it_is_sent(pacing: rks.Pacing) -> None:
+    client, transport = _client(lambda _operation, _body: {})
+
+    def told(event: CallEvent) -> None:
+        task = asyncio.current_task()
+        if event is CallEvent.QUEUED and task is not None:
+            task.cancel()
+
+    async def scene() -> None:
+        request = rks.FaceSearchStart("lobby")
+        await client.with_options(pacing=pacing).start_stream_processor(request, notify=told)
+
+    with pytest.raises(asyncio.CancelledError):
+        run(scene())
+    assert transport.calls == []

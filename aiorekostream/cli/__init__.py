@@ -18,4 +18,6 @@ def main() -> None:
         if error.name not in {"cyclopts", "rich"}:
             raise
         sys.exit("the command needs the extra `cli`: pip install 'aiorekostream[cli]'")
+    except KeyboardInterrupt:  # importing takes half a second
+        sys.exit(130)
     app()

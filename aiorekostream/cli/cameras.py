@@ -34,8 +34,3 @@ class Camera:
     stage: Stage = Stage.WAITING
     session_id: str = ""
     trouble: str = ""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self.stage in {Stage.ENDED, Stage.FAILED}

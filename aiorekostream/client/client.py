@@ -23,13 +23,7 @@ from aiorekostream.domain.requests import (
 )
 from aiorekostream.errors import Fault, InvalidRequestError
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
-from aiorekostream.operations import (
-    DESCRIBE,
-    LIST_TAGS,
-    TAG,
-    UNTAG,
-    UPDATE,
-)
+from aiorekostream.operations import CREATE, DESCRIBE, LIST_TAGS, START, TAG, UNTAG, UPDATE
 from aiorekostream.pipeline import Pipeline
 from aiorekostream.resilience.paces import LocalPacing, Pacing
 from aiorekostream.resilience.policy import RetryPolicy
@@ -111,6 +105,7 @@ class Client:
         Raises:
             InvalidRequestError: an argument breaks its rule.
         """
+        _must_suit(retry=retry, pacing=pacing, limits=limits, timeout=timeout)
         timeout = timeout or Timeout()
         owned = transport is None
         if transport is None:
@@ -174,8 +169,9 @@ class Client:
             total_timeout: a whole call's time, in seconds.
 
         Raises:
-            InvalidRequestError: the time is not a positive number.
+            InvalidRequestError: an argument breaks its rule.
         """
+        _must_suit(retry=retry, pacing=pacing, limits=limits)
         mine = self._pipeline
         view = Client.__new__(Client)
         view._owns_transport = False  # noqa: SLF001 - of this very class
@@ -213,10 +209,11 @@ class Client:
             processor: a ``FaceSearchProcessor`` or a ``LabelDetectionProcessor``.
 
         Raises:
-            InvalidRequestError: the video stream is in another Region than this client.
+            InvalidRequestError: it is no processor, or the video stream is in another Region than this client.
             ResourceInUseError: the name or one of the streams is taken.
             LimitExceededError: the account has as many processors as it may.
         """
+        CREATE.must_take(processor)
         self._must_be_here(processor)
         return await settling.create(self._pipeline, processor)
 
@@ -236,10 +233,12 @@ class Client:
             notify: told what happens on the way.
 
         Raises:
+            InvalidRequestError: this is no start.
             ResourceInUseError: the processor is neither STOPPED nor FAILED.
             ResourceNotFoundError: there is no such processor.
             UnknownOutcomeError: the answer was lost, and it could not be found out whether it was started.
         """
+        START.must_take(request)
         return await settling.start(self._pipeline, request, notify)
 
     async def stop_stream_processor(self, name: str, *, notify: Callable[[CallEvent], None] | None = None) -> None:
@@ -365,7 +364,7 @@ class Client:
         *,
         timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - it bounds the wait, not a call
     ) -> StreamProcessorSummary:
-        """Wait until the session of a label detection, or a face search that is stopped, has come to its end.
+        """Wait until the session of a label detection has come to its end. A face search runs until it is stopped.
 
         Called after the start, it also sees the end of a session that is over before the first look.
         See https://docs.aws.amazon.com/rekognition/latest/dg/streaming-labels-detection.html.
@@ -375,6 +374,7 @@ class Client:
             timeout: the longest wait, as a ``timedelta`` or in seconds; the longest session and a minute if not given.
 
         Raises:
+            InvalidRequestError: it is a face search.
             StreamProcessorFailedError: it has FAILED.
             ResourceNotFoundError: there is no such processor.
             WaitTimeoutError: it took longer.
@@ -465,16 +465,40 @@ class Client:
             processor: what there should be.
 
         Raises:
-            InvalidRequestError: the video stream is in another Region than this client.
+            InvalidRequestError: it is no processor, or the video stream is in another Region than this client.
             ResourceInUseError: one of the streams is taken by a processor of another name.
         """
+        CREATE.must_take(processor)
         self._must_be_here(processor)
         return await Intent(self._pipeline, self._watcher).created(processor)
 
     def _must_be_here(self, processor: Processor) -> None:
         # https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video-troubleshooting.html: AWS would accept it,
         # and let it fail at its first start.
-        stream, region = getattr(processor, "kinesis_video_stream_arn", None), self.region
-        if stream is not None and region is not None and stream.region != region:
+        stream, region = processor.kinesis_video_stream_arn, self.region
+        if region is not None and stream.region != region:
             allowed = f"a stream in the client's Region, {region}"
             raise InvalidRequestError([Fault(("kinesis_video_stream_arn",), str(stream), allowed)])
+
+
+def _must_suit(
+    *,
+    retry: RetryPolicy | None,
+    pacing: Pacing | None,
+    limits: Limits | None,
+    timeout: Timeout | None = None,
+) -> None:
+    """Refuse options that are something else, such as a number of seconds: their use would come much later."""
+    faults = [
+        Fault((name,), value, f"a {kind.__name__}")
+        for name, value, kind in (
+            ("retry", retry, RetryPolicy),
+            ("limits", limits, Limits),
+            ("timeout", timeout, Timeout),
+        )
+        if value is not None and not isinstance(value, kind)
+    ]
+    if pacing is not None and not callable(getattr(pacing, "admit", None)):
+        faults.append(Fault(("pacing",), pacing, "a Pacing, or None"))
+    if faults:
+        raise InvalidRequestError(faults)

@@ -99,7 +99,7 @@ class Intent:
             UnknownOutcomeError: what became of the start could not be found out.
             WaitTimeoutError: the time is over, or somebody else stops it again and again.
         """
-        _must_be(START.requests, request)
+        START.must_take(request)
         begun, refusal = self.pipeline.clock.now(), None
         for _ in range(_MOST_TRIES):
             found = await self._looked_at(request.name, after=refusal)
@@ -172,7 +172,7 @@ class Intent:
             LimitExceededError: the account has as many processors as it may.
             UnknownOutcomeError: what became of the creation could not be found out.
         """
-        _must_be(CREATE.requests, processor)
+        CREATE.must_take(processor)
         begun, refusal = self.pipeline.clock.now(), None
         for _ in range(_MOST_TRIES):
             try:
@@ -206,11 +206,6 @@ async def _tried(call: Awaitable[_T]) -> tuple[_T | None, RekostreamError | None
         return await call, None
     except (ResourceInUseError, UnknownOutcomeError) as refusal:
         return None, refusal
-
-
-def _must_be(kinds: tuple[type, ...], value: object) -> None:
-    if not isinstance(value, kinds):
-        raise InvalidRequestError([Fault((), value, f"a {' or '.join(kind.__name__ for kind in kinds)}")])
 
 
 def _must_fit(request: StartRequest, found: StreamProcessor) -> None:

@@ -183,8 +183,8 @@ class _Settling(Generic[_RequestT, _ReplyT]):
 
     async def _called(self) -> _ReplyT:
         try:
-            reply = await self._within(self._left).call(
-                self.operation, self.request, notify=self._told, since=self.begun
+            reply = await self.pipeline.call(
+                self.operation, self.request, notify=self._told, since=self.begun, within=max(self._left, 0.0)
             )
         except CallError as error:
             self.attempts += error.attempts

@@ -37,7 +37,7 @@ def _put(target: _Json, path: tuple[str, ...], value: object) -> None:
 
 
 def _says_nothing(value: object) -> bool:
-    return value is None or value in ("", ()) or (isinstance(value, Tags) and not value)
+    return value is None or (not value and isinstance(value, str | tuple | Tags))
 
 
 def _by_table(cls: type) -> Callable[[object], _Json]:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import datetime
 import math
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 import attrs
@@ -184,6 +184,7 @@ class Fleet:
             requests: starts, or ``FleetRequest``; any iterable or async iterable.
 
         Raises:
+            InvalidRequestError: it is one, and not many; nothing was sent.
             ConfigurationError: no Region, no credentials, or the client is closed; nothing was sent.
         """
         self._start_run = run = Run(self._settings.max_waiting, hands_on=False)
@@ -201,6 +202,7 @@ class Fleet:
             requests: starts, or ``FleetRequest``; any iterable or async iterable.
 
         Raises:
+            InvalidRequestError: it is one, and not many; nothing was sent.
             ConfigurationError: no Region, no credentials, or the client is closed; nothing was sent.
         """
         self._start_run = run = Run(self._settings.max_waiting, hands_on=True)
@@ -222,6 +224,7 @@ class Fleet:
         behaves as ``start`` does, with ``stop_report``.
 
         Raises:
+            InvalidRequestError: it is one, and not many; nothing was sent.
             ConfigurationError: no Region, no credentials, or the client is closed; nothing was sent.
         """
         self._stop_run = run = Run(self._settings.max_waiting, hands_on=False)
@@ -262,11 +265,13 @@ class Fleet:
     # ---------------------------------------------------------------------------------------------------------- details
 
     async def _drive_starts(self, run: Run, requests: _Requests) -> None:
+        _must_be_many(requests, "a collection of starts, or an iterator or async iterator of them")
         await self._client.pipeline.transport.open()  # the Region is known from now on
         self._starts.plan.slots.limits = _concurrency(self._client.pipeline)
         await self._starts.drive(run, requests, self._ticket)
 
     async def _drive_stops(self, run: Run, names: Iterable[str] | AsyncIterable[str]) -> None:
+        _must_be_many(names, "a collection of names, or an iterator or async iterator of them")
         await self._client.pipeline.transport.open()
         await self._stops.drive(run, names, lambda name: Ticket(name, name))
 
@@ -303,6 +308,16 @@ class Fleet:
             self._starts.plan.told_to_stop(ticket.name, self._starts.clock.now())
             self._starts.pump()
         return outcome
+
+
+def _must_be_many(value: object, allowed: str) -> None:
+    if _is_one(value):
+        raise InvalidRequestError([Fault((), value, allowed)])
+
+
+def _is_one(value: object) -> bool:
+    # A name is an iterable too, of letters; and boto3's keyword arguments are one, of keys.
+    return isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable | AsyncIterable)
 
 
 async def _handed_on(run: Run, driving: Coroutine[object, object, None]) -> AsyncGenerator[Outcome, None]:

@@ -44,6 +44,7 @@ class Gate:
         self._gone = 0
         self._numbers = itertools.count()
         self._pump: asyncio.Task[None] | None = None
+        self._news: asyncio.Event | None = None
 
     @property
     def depth(self) -> int:
@@ -83,11 +84,13 @@ class Gate:
             elif waiter.admitted.done():
                 # Cancelled just after it was let through: the call is not made, so the next one may be.
                 self._pacer.returned(waiter.admitted.result())
+                self._tell()
             raise
 
     def refused(self, ticket: Ticket) -> None:
         """The service refused this call as too fast."""
         self._pacer.refused(ticket, self._clock.now())
+        self._tell()
 
     def _forget(self, waiter: _Waiter) -> None:
         """It was cancelled; such ones are cleared away once they are the greater part."""
@@ -112,6 +115,21 @@ class Gate:
         self._gone -= waiter.gone
         return waiter
 
+    def _tell(self) -> None:
+        if self._news is not None:
+            self._news.set()
+
+    async def _until(self, moment: float) -> None:
+        """Wait for a moment, or for news that may bring another one."""
+        self._news = asyncio.Event()
+        try:
+            async with self._clock.timeout_at(moment):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._news = None  # it would keep the event loop alive
+
     async def _let_through(self) -> None:
         while self._waiting:
             now = self._clock.now()
@@ -119,7 +137,7 @@ class Gate:
             if self._waiting[0].admitted.done():  # cancelled
                 self._next()
             elif ready > now:
-                await self._clock.sleep(ready - now)
+                await self._until(ready)
             else:
                 self._next().admitted.set_result(self._pacer.take(now))
 

@@ -10,7 +10,7 @@ import tenacity
 from aiorekostream.clock import Clock
 from aiorekostream.domain.rules import Checked, guarded
 from aiorekostream.domain.scalars import finite, whole_number
-from aiorekostream.errors import Fault
+from aiorekostream.errors import Fault, RekostreamError
 from aiorekostream.resilience.backoff import full_jitter
 
 __all__ = ["RetryPolicy"]
@@ -80,6 +80,18 @@ class RetryPolicy(Checked):
         Raises:
             RekostreamError: the last attempt's error.
         """
+        # Most calls need one attempt, and tenacity costs more than the rest of the way: it begins with the first error.
+        try:
+            return await attempt()
+        except RekostreamError as error:
+            first: RekostreamError | None = error
+
+        async def next_attempt() -> _T:
+            nonlocal first
+            if first is not None:
+                error, first = first, None
+                raise error
+            return await attempt()
 
         def wait(state: tenacity.RetryCallState) -> float:
             return delay(_error(state), state.attempt_number)
@@ -100,7 +112,7 @@ class RetryPolicy(Checked):
             before_sleep=tell,
             reraise=True,
         )
-        return cast("_T", await retrying(attempt))
+        return cast("_T", await retrying(next_attempt))
 
 
 def _error(state: tenacity.RetryCallState) -> BaseException:

@@ -33,12 +33,13 @@ _THROTTLING = frozenset(
 )
 _PASSING = frozenset({"RequestAbortedException", "RequestTimeout", "RequestTimeoutException"})
 _SERVER_FAULT = 500
+_TOO_MANY_REQUESTS = 429
 
 
 def is_throttling(error: BaseException) -> bool:
     """Whether the service said that calls come too fast."""
     return isinstance(error, ThrottlingError | ProvisionedThroughputExceededError) or (
-        isinstance(error, ServiceError) and error.code in _THROTTLING
+        isinstance(error, ServiceError) and (error.code in _THROTTLING or error.http_status == _TOO_MANY_REQUESTS)
     )
 
 

@@ -31,6 +31,7 @@ __all__ = ["AwsTransport"]
 _logger = logging.getLogger(__name__)
 
 _CLOSED = "the transport is closed: make another one"
+_ELSEWHERE = "the transport was opened in another event loop: make one for each loop"
 _DEFAULT_TIMEOUT = Timeout()
 
 
@@ -55,7 +56,7 @@ class AwsTransport:
 
     Raises:
         ConfigurationError: both a session and a profile are given.
-        InvalidRequestError: ``max_connections`` is no whole number above zero.
+        InvalidRequestError: ``max_connections`` is no whole number above zero, or what should be text is not.
     """
 
     def __init__(
@@ -118,7 +119,13 @@ class AwsTransport:
         return await connection.send(operation, body)
 
     async def aclose(self) -> None:
-        """Close the connections; a second time does nothing. Calls under way are broken off."""
+        """Close the connections; a second time does nothing. Calls under way are broken off.
+
+        Raises:
+            ConfigurationError: it was opened in another event loop, which is there to close it in.
+        """
+        if self._loop is not None and self._loop is not asyncio.get_running_loop() and not self._loop.is_closed():
+            raise ConfigurationError(_ELSEWHERE)
         self._closed = True
         if self._opening is not None:
             self._opening.cancel()
@@ -150,7 +157,7 @@ class AwsTransport:
             raise ConfigurationError(_CLOSED)
         loop = asyncio.get_running_loop()
         if self._loop is not None and self._loop is not loop:
-            raise ConfigurationError("the transport was opened in another event loop: make one for each loop")
+            raise ConfigurationError(_ELSEWHERE)
         if self._connection is not None:
             return self._connection
         if self._opening is None:

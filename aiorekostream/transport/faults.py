@@ -163,6 +163,8 @@ def translated(error: Exception, attempt: Attempt) -> errors.RekostreamError:
         is_ours = error.operation_name == attempt.operation
         return service_error(error.response, attempt) if is_ours else configuration_error(error)
     cause = _cause(error)
+    if isinstance(cause, errors.RekostreamError):
+        return cause
     if isinstance(error, _NEVER_CONNECTED) or isinstance(cause, _NEVER_CONNECTED_CAUSES):
         return errors.ConnectError(_said(cause), operation=attempt.operation, retry_safe=True)
     if not attempt.sent:

@@ -18,6 +18,7 @@ from aiobotocore.session import AioSession
 from botocore import UNSIGNED
 from botocore.exceptions import NoCredentialsError
 
+from aiorekostream.transport._direct import DirectSession
 from aiorekostream.transport._jsonfile import UnhurriedJSONFileLoader
 from aiorekostream.transport.connection import Connection
 from aiorekostream.transport.faults import configuration_error
@@ -60,6 +61,7 @@ async def connect(settings: Settings, session: AioSession | None) -> Connection:
         connect_timeout=settings.timeout.connect,
         read_timeout=settings.timeout.read,
         max_pool_connections=settings.max_connections,
+        http_session_cls=DirectSession,
         parameter_validation=False,  # the values are valid, or they would not exist
         # One request for each call, whatever AWS_MAX_ATTEMPTS and the config file say; `max_attempts` would not do.
         retries={"total_max_attempts": 1, "mode": "standard"},

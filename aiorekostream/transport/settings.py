@@ -22,7 +22,7 @@ class Settings:
         max_connections: how many calls may be under way at once.
 
     Raises:
-        InvalidRequestError: ``max_connections`` is no whole number above zero.
+        InvalidRequestError: ``max_connections`` is no whole number above zero, or what should be text is not.
     """
 
     region: str | None
@@ -32,6 +32,14 @@ class Settings:
     max_connections: int
 
     def __attrs_post_init__(self) -> None:
+        words = {"region": self.region, "endpoint_url": self.endpoint_url, "profile": self.profile}
+        faults = [
+            Fault((name,), value, "text, or None")
+            for name, value in words.items()
+            if value is not None and not isinstance(value, str)
+        ]
         number = self.max_connections
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            raise InvalidRequestError([Fault(("max_connections",), number, "a whole number above 0")])
+            faults.append(Fault(("max_connections",), number, "a whole number above 0"))
+        if faults:
+            raise InvalidRequestError(faults)

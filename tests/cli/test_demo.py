@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.abc
 import io
 import os
 import signal
@@ -76,6 +77,19 @@ def test_the_command_without_its_extra_says_what_to_install(monkeypatch: pytest.
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(SystemExit, match=r"pip install 'aiorekostream\[cli\]'"):
         main()
+
+
+def test_an_interrupted_import_ends_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(importlib.abc.MetaPathFinder):
+        def find_spec(self, fullname: str, *_: object) -> None:
+            if fullname == "aiorekostream.cli.commands":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "aiorekostream.cli.commands", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 130
 
 
 def test_the_command_line_does_not_use_the_user_s_credentials() -> None:

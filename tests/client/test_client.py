@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -259,6 +259,26 @@ async def test_a_closed_client_says_so_instead_of_sending() -> None:
 def test_a_transport_of_your_own_takes_no_address() -> None:
     with pytest.raises(rks.InvalidRequestError, match="transport"):
         rks.Client(region="us-east-1", transport=rks.MemoryTransport(lambda _operation, _body: {}))
+
+
+def test_options_that_are_something_else_are_refused_at_once_and_all_together() -> None:
+    wrong = cast("Any", {"retry": 3, "pacing": 5, "limits": {}, "timeout": 2.5})
+    with pytest.raises(rks.InvalidRequestError) as caught:
+        rks.Client(**wrong)
+    assert {fault.path for fault in caught.value.faults} == {"retry", "pacing", "limits", "timeout"}
+    with pytest.raises(rks.InvalidRequestError, match="retry: must be a RetryPolicy; got 3"):
+        _client()[0].with_options(**cast("Any", {"retry": 3}))
+
+
+@pytest.mark.parametrize("argument", ["front-door", {"Name": "front-door"}, None, rks.StopSelector(10)])
+@pytest.mark.parametrize(
+    "verb", ["create_stream_processor", "start_stream_processor", "ensure_running", "ensure_created"]
+)
+async def test_what_is_no_request_is_refused_before_anything_is_sent(verb: str, argument: object) -> None:
+    client, transport = _client()
+    with pytest.raises(rks.InvalidRequestError, match="must be a FaceSearch"):
+        await getattr(client, verb)(argument)
+    assert not transport.calls
 
 
 def test_a_client_never_changes() -> None:

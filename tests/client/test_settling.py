@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,7 @@ from aiorekostream.emulator import Timings
 from aiorekostream.pipeline import CallEvent
 from tests.emulator.samples import faces, labels, session, video
 from tests.simulation.scenes import Answer, Story, label_start, make_client, outcome_of
-from tests.simulation.service import Fate, Network, Service
+from tests.simulation.service import EPOCH, Fate, Network, Service
 from tests.virtual_time import run
 
 if TYPE_CHECKING:
@@ -157,6 +158,18 @@ def test_a_start_that_somebody_else_made_while_the_answer_was_awaited_is_not_cla
     answer, _ = _settled(service, _start_door, before=before)
     assert isinstance(answer, rks.UnknownOutcomeError)
     assert "it is STARTING, last changed at" in str(answer)
+
+
+def test_a_start_that_somebody_else_made_in_the_same_seconds_is_taken_for_ours() -> None:
+    """The one thing that is told wrongly, because nothing can be seen by which the two could be told apart."""
+    service = Service(fates=_fated(Fate.LOST_BEFORE))
+
+    def before() -> None:
+        service.somebody(_START, session("door", seconds=120), after=99.5)
+
+    answer, _ = _settled(service, _start_door, before=before)
+    assert answer == rks.StartedSession(recovered=True)
+    assert service.done(_START, "door") == []
 
 
 def test_a_start_that_somebody_else_made_while_ours_was_throttled_is_not_claimed() -> None:
@@ -445,6 +458,49 @@ def test_a_client_that_does_not_wait_for_its_turn_still_asks_what_became_of_a_ca
 
     answer, _ = _settled(service, call)
     assert answer == rks.StartedSession(recovered=True)
+
+
+def test_what_became_of_a_call_is_asked_before_whatever_else_waits_to_be_described() -> None:
+    quotas = {_START: rks.Quota(10, 10, ""), _DESCRIBE: rks.Quota(1, 1, "")}
+    service = Service(quotas=quotas, fates=_fated(Fate.LOST_AFTER))
+
+    async def call(client: rks.Client) -> Answer:
+        others = [asyncio.create_task(client.describe_stream_processor("lobby")) for _ in range(20)]
+        await asyncio.sleep(0)
+        answer = await client.start_stream_processor(label_start("door"))
+        assert not all(other.done() for other in others)
+        await asyncio.gather(*others)
+        return answer
+
+    answer, _ = _settled(service, call)
+    assert answer == rks.StartedSession(recovered=True)
+
+
+def test_a_wait_that_would_outlast_the_call_is_not_begun() -> None:
+    service = Service(fates=_always(Fate.LOST_BEFORE))
+    patient = rks.RetryPolicy(base_delay=100, max_delay=100)
+
+    async def call(client: rks.Client) -> Answer:
+        return await client.with_options(retry=patient).start_stream_processor(label_start("door"))
+
+    answer, seconds = _settled(service, call, total=3)
+    assert isinstance(answer, rks.ConnectionLostError)
+    assert answer.retry_safe
+    assert seconds <= 3
+
+
+def test_a_question_that_takes_long_to_arrive_does_not_make_the_start_look_older() -> None:
+    async def handler(operation: str, _body: Mapping[str, object]) -> rks.Reply | Exception:
+        loop = asyncio.get_running_loop()
+        if operation == _START:
+            return _lost(_START)
+        await asyncio.sleep(8)
+        began, date = (datetime.datetime.fromtimestamp(EPOCH + at, datetime.UTC) for at in (0, int(loop.time())))
+        found = {"Name": "door", "StreamProcessorArn": "arn", "Status": "STARTING", "LastUpdateTimestamp": began}
+        return rks.Reply(found, date=date)
+
+    client = rks.Client(transport=rks.MemoryTransport(handler))
+    assert run(client.start_stream_processor(label_start("door"))) == rks.StartedSession(recovered=True)
 
 
 def test_the_caller_is_told_that_a_call_is_being_settled() -> None:

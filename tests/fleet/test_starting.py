@@ -57,6 +57,15 @@ def test_a_quota_that_is_lower_than_believed_loses_nobody() -> None:
     assert len(report.started) == 150
 
 
+@pytest.mark.parametrize("one", [label("camera-1"), "camera-1", {"Name": "camera-1"}, 5])
+@pytest.mark.parametrize("verb", ["start", "stop"])
+def test_one_request_is_not_many(verb: str, one: object) -> None:
+    service = a_service(1)
+    with pytest.raises(errors.InvalidRequestError, match="a collection of"):
+        run(getattr(Fleet(service.client()), verb)(one))
+    assert not service.calls
+
+
 def test_outcomes_come_in_the_order_in_which_they_are_settled() -> None:
     service = a_service(3)
     report = run(Fleet(service.client()).start([label("camera-0"), label("nobody"), label("camera-1")]))

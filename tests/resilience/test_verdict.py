@@ -17,6 +17,7 @@ _HARMLESS_AND_HOPEFUL = [
     _refusal(errors.ThrottlingError, "ThrottlingException", 500, retry_safe=True),
     _refusal(errors.ProvisionedThroughputExceededError, "ProvisionedThroughputExceededException", retry_safe=True),
     _refusal(errors.ServiceError, "TooManyRequestsException", 429, retry_safe=True),
+    _refusal(errors.ServiceError, "429", 429, retry_safe=True),
     _refusal(errors.ServiceError, "RequestTimeoutException", 408, retry_safe=True),
     _refusal(errors.ServiceError, "503", 503, retry_safe=True),
     _refusal(errors.InternalServerError, "InternalServerError", 500, retry_safe=True),
@@ -47,7 +48,7 @@ _HOPELESS = [
 
 
 def _name(error: errors.RekostreamError) -> str:
-    return f"{type(error).__name__}-{getattr(error, 'http_status', '')}"
+    return f"{type(error).__name__}-{getattr(error, 'code', '')}-{getattr(error, 'http_status', '')}"
 
 
 @pytest.mark.parametrize("error", _HARMLESS_AND_HOPEFUL, ids=_name)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Answer = rks.StartedSession | rks.CreatedStreamProcessor | rks.StreamProcessor | rks.RekostreamError | None
 """What a call came to: its value, or its error."""
 
+_LOOKED = 0.5
+
 
 def make_client(
     service: Service,
@@ -80,6 +82,8 @@ def untruth(service: Service, told: Told) -> str:
     done = [deed for deed in service.done(told.operation, told.name) if deed.at <= told.ended]
     answer = told.answer
     if isinstance(answer, rks.RekostreamError):
+        # What is carried out late, between the last look and the telling, cannot be foreseen.
+        done = [deed for deed in done if not deed.late or deed.at < told.ended - _LOOKED]
         return f"{answer!r} says that {told.name} was left alone, but {done}" if answer.retry_safe and done else ""
     if isinstance(answer, rks.StartedSession) and answer.session_id is not None:
         ids = {deed.session_id for deed in done}

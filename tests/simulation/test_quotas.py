@@ -14,7 +14,7 @@ from tests.virtual_time import run
 
 _START, _STOP = "StartStreamProcessor", "StopStreamProcessor"
 _AT_ONCE = 200
-_SEEDS = range(5)
+_SEEDS = range(3)
 _ENOUGH = rks.Limits(concurrent_label_detection={"us-east-1": 10_000}, concurrent_face_search={"us-east-1": 10_000})
 
 

@@ -136,3 +136,10 @@ def flaws(seed: int) -> list[str]:
 def test_whatever_a_call_says_is_true(seeds: range) -> None:
     for seed in seeds:
         assert flaws(seed) == [], f"play seed {seed} again with: pytest tests/simulation --seed {seed}"
+
+
+def test_a_seed_plays_the_same_scene_every_time() -> None:
+    (first, told_first), (second, told_second) = run(play(11)), run(play(11))
+    assert first.deeds == second.deeds
+    assert first.sendings == second.sendings
+    assert [str(told.answer) for told in told_first] == [str(told.answer) for told in told_second]

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from aiobotocore.client import AioBaseClient
@@ -145,6 +145,22 @@ def test_a_transport_belongs_to_the_event_loop_that_opened_it() -> None:
     with pytest.raises(errors.ConfigurationError, match="another event loop"):
         asyncio.run(transport.send(*_A_CALL))
     asyncio.run(transport.aclose())
+
+
+async def test_a_transport_is_closed_where_it_was_opened_and_stays_open_until_then(counterpart: Counterpart) -> None:
+    transport = AwsTransport(region="us-east-1", endpoint_url=counterpart.url)
+    await transport.send(*_A_CALL)
+    with pytest.raises(errors.ConfigurationError, match="another event loop"):
+        await asyncio.to_thread(asyncio.run, transport.aclose())
+    await transport.send(*_A_CALL)
+    await transport.aclose()
+
+
+@pytest.mark.parametrize("option", ["region", "endpoint_url", "profile"])
+def test_what_should_be_text_is_refused_at_once_if_it_is_not(option: str) -> None:
+    wrong = cast("Any", {option: 5})
+    with pytest.raises(errors.InvalidRequestError, match=f"{option}: must be text"):
+        AwsTransport(**wrong)
 
 
 async def test_the_data_is_read_in_a_worker_thread(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -266,6 +266,22 @@ async def test_an_error_page_is_a_service_error_with_its_status_as_code(
     assert not caught.value.retry_safe
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "a-token-for-aws-alone")
+    async with serving() as elsewhere:
+        address = elsewhere.url.replace("127.0.0.1", "somebody:hunter2@localhost")
+        async with (
+            serving(lambda _: http(status=status, headers={"Location": f"{address}/healthy?token=1"})) as counterpart,
+            AwsTransport(region="us-east-1", endpoint_url=counterpart.url) as transport,
+        ):
+            with pytest.raises(errors.ConfigurationError, match=r"redirects to http://localhost:\d+ \(HTTP") as caught:
+                await transport.send("StartStreamProcessor", _START)
+        assert len(counterpart.requests) == 1
+        assert not elsewhere.requests
+        assert "hunter2" not in str(caught.value)
+
+
 async def test_a_code_in_the_header_alone_is_read(transport: AwsTransport, counterpart: Counterpart) -> None:
     header = {"x-amzn-ErrorType": "ResourceInUseException:http://internal.amazon.com/coral/"}
     counterpart.script = lambda _: http(b"{}", status=400, headers=header)

@@ -1,5 +1,6 @@
 from collections.abc import Mapping
 
+from aiobotocore.httpsession import AIOHTTPSession
 from botocore.config import Config
 
 class AioConfig(Config):
@@ -7,6 +8,7 @@ class AioConfig(Config):
         self,
         *,
         connect_timeout: float = ...,
+        http_session_cls: type[AIOHTTPSession] = ...,
         max_pool_connections: int = ...,
         parameter_validation: bool = ...,
         read_timeout: float = ...,
