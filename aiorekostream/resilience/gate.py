@@ -60,6 +60,7 @@ class Gate:
     def believe(self, rate: float, burst: float) -> None:
         """Go on with another quota; a call that changes its mind about the quota gets no new burst by that."""
         self._pacer.believe(rate, burst)
+        self._tell()
 
     async def admit(self, *, since: float, urgent: bool = False) -> Ticket:
         """Wait for the turn of one call; being cancelled gives it to the next.
