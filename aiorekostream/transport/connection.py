@@ -115,17 +115,18 @@ def _note_answer(response_dict: Mapping[str, object], **_: object) -> None:
     headers = cast("Mapping[str, str]", response_dict["headers"])
     attempt.answer = Answer.read(status, headers)
     body = cast("bytes", response_dict["body"])
-    if status < _NOT_A_SUCCESS and body.strip() and not _is_json_object(body):
+    if status < _NOT_A_SUCCESS and body.strip() and not _is_an_answer(body):
         raise MalformedReplyError(
-            [Fault((), body[:200].decode("utf-8", "replace"), "a JSON object")],
+            [Fault((), body[:200].decode("utf-8", "replace"), "a JSON object that is no error")],
             operation=attempt.operation,
             request_id=attempt.answer.request_id,
             retry_safe=attempt.repeatable,
         )
 
 
-def _is_json_object(body: bytes) -> bool:
+def _is_an_answer(body: bytes) -> bool:
     try:
-        return isinstance(json.loads(body), dict)
+        members: object = json.loads(body)
     except (ValueError, RecursionError):
         return False
+    return isinstance(members, dict) and "__type" not in members

@@ -223,7 +223,18 @@ async def test_a_cancelled_send_is_cancelled_and_leaves_the_transport_usable() -
 
 
 @pytest.mark.parametrize("operation", ["StopStreamProcessor", "DescribeStreamProcessor", "TagResource"])
-@pytest.mark.parametrize("body", [b"<html>It works!</html>", b"[1]", b"null", b'"text"', b"\xff\xfe", b'{"Name": '])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>It works!</html>",
+        b"[1]",
+        b"null",
+        b'"text"',
+        b"\xff\xfe",
+        b'{"Name": ',
+        b'{"__type": "ThrottlingException"}',
+    ],
+)
 async def test_a_success_that_is_no_json_object_is_malformed(
     transport: AwsTransport, counterpart: Counterpart, operation: str, body: bytes
 ) -> None:
@@ -231,7 +242,7 @@ async def test_a_success_that_is_no_json_object_is_malformed(
     with pytest.raises(errors.MalformedReplyError) as caught:
         await transport.send(operation, {})
     assert caught.value.request_id == REQUEST_ID
-    assert [fault.allowed for fault in caught.value.faults] == ["a JSON object"]
+    assert [fault.allowed for fault in caught.value.faults] == ["a JSON object that is no error"]
 
 
 @pytest.mark.parametrize(

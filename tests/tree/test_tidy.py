@@ -13,7 +13,7 @@ MADE = {"build", "dist", "_build", "__pycache__"}
 
 # Written so that they do not find themselves.
 MACHINE_PATHS = re.compile(r"(?<![\w.$}~-])/(?:work|root|home|tmp|Users)/\w")
-INDEX_HOSTS = re.compile(r"\b(?:test\.)?(?:pypi|pythonhosted)\.org\b|--(?:extra-)?index-url|--find[-]links")
+INDEX_ADDRESSES = re.compile(r"--(?:extra-)?index[-]url|--find[-]links|https?://[\w.-]+/simple[/]")
 
 
 def files() -> list[Path]:
@@ -36,7 +36,7 @@ def files() -> list[Path]:
     ]
 
 
-@pytest.mark.parametrize("pattern", [MACHINE_PATHS, INDEX_HOSTS], ids=["machine-paths", "index-hosts"])
+@pytest.mark.parametrize("pattern", [MACHINE_PATHS, INDEX_ADDRESSES], ids=["machine-paths", "index-addresses"])
 def test_no_file_mentions_what_belongs_to_one_machine(pattern: re.Pattern[str]) -> None:
     found: list[str] = []
     for path in files():
