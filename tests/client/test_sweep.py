@@ -353,6 +353,9 @@ class ChangingWorld(RuleBasedStateMachine):
             self.now += 0.5
         for ticket in self.watch.tickets():
             status, kind = self.world.get(ticket.name, (None, None))
+            # A list does not tell the kind; among many, it is looked up for what stays STARTING instead of RUNNING.
+            is_doubtful = ticket.goal is Goal.RUNNING and status is Status.STARTING and not ticket.is_described
+            kind = kind if self.watch._are_few() or is_doubtful else None
             assert ticket.judge(Sight(status=status, kind=kind, is_close=True), self.now) is Verdict.WAIT
 
     def _end(self, endings: Iterable[Ending], seen: _Seen) -> None:
