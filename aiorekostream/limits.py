@@ -35,7 +35,7 @@ class Scope:
     Attributes:
         endpoint: the address that is called.
         region: the Region.
-        account: the account, or the access key that stands for it.
+        account: the account's number, or the access key that stands for it.
     """
 
     endpoint: str

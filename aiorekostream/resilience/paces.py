@@ -79,7 +79,7 @@ class LocalPacing:
     """Every client of the same account, Region and event loop draws on the same quota, first come first served.
 
     It begins with the quota of the client's ``limits``, spends the burst, and learns from refusals what the quota is in
-    truth. Accounts are told apart by access key.
+    truth. Accounts are told apart by number where the credentials tell it, else by access key.
 
     Attributes:
         wait: whether a call waits for its turn; if not, it fails at once with ``NotAdmittedError``.

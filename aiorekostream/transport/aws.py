@@ -96,7 +96,9 @@ class AwsTransport:
 
     @property
     def scope(self) -> Scope:
-        """What the quotas of the calls belong to: the endpoint, the Region, and the access key for the account.
+        """What the quotas of the calls belong to: the endpoint, the Region, and the account.
+
+        The account is its number where the credentials tell it, as those of most roles do, or else the access key.
 
         Raises:
             ConfigurationError: the transport is not open.

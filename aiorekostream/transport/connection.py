@@ -40,15 +40,15 @@ class Connection:
 
     Args:
         client: an aiobotocore client for Rekognition; the connection takes it over.
-        access_key: what signs the calls; empty where they are not signed.
+        account: what stands for the account whose credentials sign the calls; empty where they are not signed.
 
     Attributes:
         scope: what the quotas of its calls belong to.
     """
 
-    def __init__(self, client: AioBaseClient, access_key: str) -> None:
+    def __init__(self, client: AioBaseClient, account: str) -> None:
         self._client = client
-        self.scope: Scope = Scope(endpoint=client.meta.endpoint_url, region=client.meta.region_name, account=access_key)
+        self.scope: Scope = Scope(endpoint=client.meta.endpoint_url, region=client.meta.region_name, account=account)
         self._methods = {
             operation: getattr(client, method)
             for method, operation in client.meta.method_to_api_mapping.items()

@@ -78,7 +78,7 @@ async def connect(settings: Settings, session: AioSession | None) -> Connection:
     except Exception as error:
         raise configuration_error(error) from error
     try:
-        return Connection(client, await _access_key(session, client))
+        return Connection(client, await _account(session, client))
     except BaseException:
         await client.close()
         raise
@@ -99,17 +99,20 @@ def _read_data(loader: Loader) -> None:
         loader.load_service_model(_SERVICE, kind)
 
 
-async def _access_key(session: AioSession, client: AioBaseClient) -> str:
-    """The access key that signs the calls; empty where they are not signed.
+async def _account(session: AioSession, client: AioBaseClient) -> str:
+    """What stands for the account of the calls: its number where the credentials tell it, else the access key.
 
-    A client keeps the credentials that were found when it was built: one that was built without never has any.
+    It is empty where calls are not signed. A client keeps the credentials that were found when it was built: one that
+    was built without never has any.
     """
     if client.meta.config.signature_version is UNSIGNED:
         return ""
     try:
         found = await session.get_credentials()
+        # Those that are renewed on their way (of a role, of SSO, of a container) show nothing before they are frozen.
+        now = None if found is None else await found.get_frozen_credentials()
     except Exception as error:
         raise configuration_error(error) from error
-    if found is None:
+    if now is None:
         raise configuration_error(NoCredentialsError())
-    return found.access_key
+    return now.account_id or now.access_key

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
+import json
 import logging
 import os
 import subprocess
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from botocore.loaders import Loader
 
+    from aiorekostream.limits import Scope
     from aiorekostream.transport.connection import Connection
     from aiorekostream.transport.settings import Settings
 
@@ -225,6 +228,44 @@ async def test_a_profile_gives_region_and_credentials(
     authorization = counterpart.requests[0].headers["authorization"]
     assert "Credential=AKIACAMERAS/" in authorization
     assert "/ap-south-1/rekognition/aws4_request" in authorization
+
+
+def _renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **members: str) -> None:
+    """Credentials that last for an hour, from a program that is asked for new ones then."""
+    lasting = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
+    secrets = {"SecretAccessKey": "a-secret", "SessionToken": "a-token", "Expiration": lasting.isoformat()}
+    answer = json.dumps({"Version": 1, **members, **secrets})
+    program = tmp_path / "credentials.py"
+    program.write_text(f"print({answer!r})")
+    config = tmp_path / "config"
+    config.write_text(f"[default]\ncredential_process = {sys.executable} {program}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.fspath(config))
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+
+
+async def test_credentials_that_are_renewed_on_their_way_sign_calls(
+    counterpart: Counterpart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _renewed(tmp_path, monkeypatch, AccessKeyId="AKIAROLE")
+    async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url) as transport:
+        await transport.send(*_A_CALL)
+        assert transport.scope.account == "AKIAROLE"
+    headers = counterpart.requests[0].headers
+    assert "Credential=AKIAROLE/" in headers["authorization"]
+    assert headers["x-amz-security-token"] == "a-token"
+
+
+async def test_quotas_belong_to_the_account_where_credentials_tell_it_whatever_their_access_key(
+    counterpart: Counterpart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scopes: set[Scope] = set()
+    for key in ("AKIAFIRST", "AKIASECOND"):
+        with monkeypatch.context() as patch:
+            _renewed(tmp_path, patch, AccessKeyId=key, AccountId="111122223333")
+            async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url) as transport:
+                scopes.add(transport.scope)
+    assert [scope.account for scope in scopes] == ["111122223333"]
 
 
 async def _no_region() -> None:

@@ -1,4 +1,4 @@
+from botocore.credentials import ReadOnlyCredentials
+
 class AioCredentials:
-    access_key: str
-    secret_key: str
-    token: str | None
+    async def get_frozen_credentials(self) -> ReadOnlyCredentials: ...
