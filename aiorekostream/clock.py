@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import time
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
@@ -12,6 +13,15 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
 __all__ = ["Clock", "SystemClock"]
+
+
+class _Machine:
+    """The time that the machine counts, for every event loop that goes by it."""
+
+
+_MACHINE = _Machine()
+# Loops round, and tell the time at which they last looked.
+_SAME = 1.0
 
 
 class Clock(Protocol):
@@ -23,6 +33,10 @@ class Clock(Protocol):
 
     def wall(self) -> datetime.datetime:
         """The date and time, in UTC."""
+        ...
+
+    def timeline(self) -> object:
+        """What its moments lie on: where it is the same object, they can be compared. It can be referred to weakly."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -45,6 +59,11 @@ class SystemClock:
     def wall(self) -> datetime.datetime:
         """The machine's date and time, in UTC."""
         return datetime.datetime.now(datetime.UTC)
+
+    def timeline(self) -> object:
+        """The machine's own, if the loop goes by that, as asyncio's and uvloop's do, or the loop's."""
+        loop = asyncio.get_running_loop()
+        return _MACHINE if abs(loop.time() - time.monotonic()) < _SAME else loop
 
     async def sleep(self, seconds: float) -> None:
         """Sleep on the loop."""

@@ -5,7 +5,7 @@
     value -> encode -> [ admit (pace) -> send -> translate fault -> judge ]* -> decode -> value
              codec       resilience      transport                  resilience  codec
 
-Every attempt is paced, and every refusal teaches the pacer. Nothing else in the package sends anything.
+Every attempt is paced, and every outcome teaches the pacer. Nothing else in the package sends anything.
 """
 
 from __future__ import annotations
@@ -182,8 +182,12 @@ class _Call(Generic[_RequestT, _ReplyT]):
                 self.notify(CallEvent.THROTTLED)
                 if admission is not None:
                     admission.throttled()
+            elif admission is not None and isinstance(error, ServiceError):
+                admission.passed()
             raise
         self.under_way = False
+        if admission is not None:
+            admission.passed()
         return reply
 
     async def _admitted(self) -> Admission | None:

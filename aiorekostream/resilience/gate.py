@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aiorekostream.resilience.pacing import Pacer, Ticket
+from aiorekostream.resilience.pacing import Ticket
 
 if TYPE_CHECKING:
     from aiorekostream.clock import Clock
+    from aiorekostream.resilience.turnstile import Turnstile
 
 __all__ = ["Gate"]
+
+# Those who wait in other event loops may change when the next turn is, and nobody tells: so one looks.
+_LOOK = 1.0
 
 
 @attrs.define(order=True)
@@ -33,12 +37,12 @@ class Gate:
     """Lets calls through, first come first served; it belongs to one event loop.
 
     Args:
-        pacer: names the moments.
+        turnstile: lets one call through at a time, of this and of other loops.
         clock: tells the time and sleeps.
     """
 
-    def __init__(self, pacer: Pacer, clock: Clock) -> None:
-        self._pacer = pacer
+    def __init__(self, turnstile: Turnstile, clock: Clock) -> None:
+        self._turnstile = turnstile
         self._clock = clock
         self._waiting: list[_Waiter] = []
         self._gone = 0
@@ -53,14 +57,17 @@ class Gate:
 
     def delay(self) -> float:
         """Seconds until a call that came now would go through, if no urgent one came after it."""
-        now = self._clock.now()
-        ready = self._pacer.ready_at(now) - now
-        return ready + self.depth / self._pacer.rate_at(now)
+        return self._turnstile.delay(self.depth, self._clock.now())
 
     def believe(self, rate: float, burst: float) -> None:
         """Go on with another quota; a call that changes its mind about the quota gets no new burst by that."""
-        self._pacer.believe(rate, burst)
+        self._turnstile.believe(rate, burst)
         self._tell()
+
+    def enter(self) -> Ticket | None:
+        """Go through now, if it is time and nobody waits."""
+        entered = None if self._waiting else self._turnstile.enter(self._clock.now())
+        return entered if isinstance(entered, Ticket) else None
 
     async def admit(self, *, since: float, urgent: bool = False) -> Ticket:
         """Wait for the turn of one call; being cancelled gives it to the next.
@@ -69,9 +76,8 @@ class Gate:
             since: when the call began, so that one which is made again keeps its place.
             urgent: whether it goes before those that are not.
         """
-        now = self._clock.now()
-        if not self._waiting and self._pacer.ready_at(now) <= now:
-            return self._pacer.take(now)
+        if (ticket := self.enter()) is not None:
+            return ticket
         waiter = _Waiter(not urgent, since, next(self._numbers), asyncio.get_running_loop().create_future())
         heapq.heappush(self._waiting, waiter)
         if self._pump is None or self._pump.done():
@@ -84,13 +90,17 @@ class Gate:
                 self._forget(waiter)
             elif waiter.admitted.done():
                 # Cancelled just after it was let through: the call is not made, so the next one may be.
-                self._pacer.returned(waiter.admitted.result())
+                self._turnstile.returned(waiter.admitted.result())
                 self._tell()
             raise
 
+    def passed(self, ticket: Ticket) -> None:
+        """The service let this call through."""
+        self._turnstile.passed(ticket)
+
     def refused(self, ticket: Ticket) -> None:
         """The service refused this call as too fast."""
-        self._pacer.refused(ticket, self._clock.now())
+        self._turnstile.refused(ticket, self._clock.now())
         self._tell()
 
     def _forget(self, waiter: _Waiter) -> None:
@@ -134,13 +144,12 @@ class Gate:
     async def _let_through(self) -> None:
         while self._waiting:
             now = self._clock.now()
-            ready = self._pacer.ready_at(now)
             if self._waiting[0].admitted.done():  # cancelled
                 self._next()
-            elif ready > now:
-                await self._until(ready)
+            elif isinstance(entered := self._turnstile.enter(now), Ticket):
+                self._next().admitted.set_result(entered)
             else:
-                self._next().admitted.set_result(self._pacer.take(now))
+                await self._until(min(entered, now + _LOOK))
 
     def _ended(self, pump: asyncio.Task[None]) -> None:
         """The pump has come to its end; whatever that was, nobody may wait for ever."""

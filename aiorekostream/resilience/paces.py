@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import weakref
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +14,7 @@ from aiorekostream.errors import NotAdmittedError
 from aiorekostream.limits import Quota, Scope
 from aiorekostream.resilience.gate import Gate
 from aiorekostream.resilience.pacing import Pacer, Ticket
+from aiorekostream.resilience.turnstile import Turnstile
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -42,7 +44,11 @@ class PacedCall:
 
 
 class Admission(Protocol):
-    """Leave to send one request."""
+    """Leave to send one request; it is told what the service made of it, unless that is lost on the way."""
+
+    def passed(self) -> None:
+        """The service let the request through, whatever it answered."""
+        ...
 
     def throttled(self) -> None:
         """The service refused the request as too fast."""
@@ -66,17 +72,28 @@ class _Leave:
     gate: Gate
     ticket: Ticket
 
+    def passed(self) -> None:
+        self.gate.passed(self.ticket)
+
     def throttled(self) -> None:
         self.gate.refused(self.ticket)
 
 
-# The gates of each event loop. A gate lives as long as its loop: what it has learnt is worth more than what it weighs.
-_gates: MutableMapping[asyncio.AbstractEventLoop, dict[tuple[Scope, str], Gate]] = weakref.WeakKeyDictionary()
+_Key = tuple[Scope, str]
+
+# A turnstile for each quota and an event loop's gate before it. They stay for as long as their timeline and their loop:
+# what they have learnt is worth more than what they weigh.
+_turnstiles: MutableMapping[object, dict[_Key, Turnstile]] = weakref.WeakKeyDictionary()
+_gates: MutableMapping[asyncio.AbstractEventLoop, dict[_Key, Gate]] = weakref.WeakKeyDictionary()
+_lock = threading.Lock()
 
 
 @attrs.frozen(kw_only=True)
 class LocalPacing:
-    """Every client of the same account, Region and event loop draws on the same quota, first come first served.
+    """Every client of the same account and Region draws on the same quota, first come first served.
+
+    That holds for a whole process: for event loops one after the other, which go on with what was learnt, and for those
+    of several threads, each of which has a queue of its own.
 
     It begins with the quota of the client's ``limits``, spends the burst, and learns from refusals what the quota is in
     truth. Accounts are told apart by number where the credentials tell it, else by access key.
@@ -96,16 +113,27 @@ class LocalPacing:
             NotAdmittedError: it would have to wait, and ``wait`` is false.
         """
         gate = self._gate(call)
-        if not self.wait and (delay := gate.delay()) > 0:
+        if self.wait:
+            return _Leave(gate, await gate.admit(since=call.since, urgent=call.urgent))
+        if (ticket := gate.enter()) is None:
+            delay = gate.delay()
             message = f"the quota of {call.quota.rate:g} calls a second is used up for {delay:.2f} s"
             raise NotAdmittedError(message, operation=call.operation, retry_after=delay)
-        return _Leave(gate, await gate.admit(since=call.since, urgent=call.urgent))
+        return _Leave(gate, ticket)
 
     def _gate(self, call: PacedCall) -> Gate:
-        gates = _gates.setdefault(asyncio.get_running_loop(), {})
         scope = call.scope if self.account is None else attrs.evolve(call.scope, account=self.account)
-        key = (scope, call.operation)
-        if key not in gates:
-            gates[key] = Gate(Pacer(call.quota.rate, call.quota.burst), call.clock)
-        gates[key].believe(call.quota.rate, call.quota.burst)
-        return gates[key]
+        with _lock:
+            gate = _gate((scope, call.operation), call)
+        gate.believe(call.quota.rate, call.quota.burst)
+        return gate
+
+
+def _gate(key: _Key, call: PacedCall) -> Gate:
+    gates = _gates.setdefault(asyncio.get_running_loop(), {})
+    if key not in gates:
+        turnstiles = _turnstiles.setdefault(call.clock.timeline(), {})
+        if key not in turnstiles:
+            turnstiles[key] = Turnstile(Pacer(call.quota.rate, call.quota.burst))
+        gates[key] = Gate(turnstiles[key], call.clock)
+    return gates[key]

@@ -4,26 +4,31 @@ A pacer begins with the quota that it believes in: a bucket that holds ``burst``
 While the service agrees, calls go out at just that speed. A refusal says that the bucket there was empty at that
 moment, so what was let through since the last refusal, divided by the time since, *is* the rate; the pacer goes on a
 little below it, and then feels its way up again, slowly at first and then faster, until it is refused or back at what
-it believed.
+it believed. The first refusal after a rest is another matter where it bears the rate out: then the burst was spent a
+little early, and nothing else was wrong.
 
 Pure: it is told the time and never waits; ``gate`` does that.
 """
 
 from __future__ import annotations
 
+from collections import deque
+
 import attrs
 
 __all__ = ["Pacer", "Ticket"]
 
-# A call may overtake another on the way, so the service may see two of them closer together than they were sent. One
-# call less than the burst leaves room for that; where the burst is a single call, a slightly lower rate does.
+# A call may overtake another on the way, so the service may see two of them closer together than they were sent: most
+# of all at first, when each call must wait for a connection to come about until the first of these is free again. One
+# call and a tenth less than the burst leave room for that; where the burst is one call, a slightly lower rate does.
+_ROOM = 0.9
 _SINGLE_FILE = 0.975
 _PAIR = 2
 
-# A single call that was refused although the rate is borne out came early by a little, and need not wait for a whole
-# turn: so much of one is left to it, where at least that share of the believed rate was measured.
-_NEARLY = 0.9
+# The believed rate is borne out where at least this share of it was measured: the call came early by a little. A single
+# call need not wait for a whole turn then; so much of one is left to it.
 _BORNE_OUT = 0.9
+_NEARLY = 0.9
 
 # The burst is sent somewhat faster than the rate and not at once, so that a refusal stops the rest of it.
 _SPURT = 3.0
@@ -41,6 +46,9 @@ _SPILT = 1.0
 _WEIGHT = 3.0
 # It never comes down to less than this share of the rate that was believed.
 _LEAST_SHARE = 0.01
+
+# So many of the calls that were let through last are known by number, to tell which have overtaken others.
+_KNOWN = 100
 
 _ROUNDING = 1e-6
 
@@ -77,6 +85,7 @@ class Pacer:
     _rested: bool = attrs.field(default=True, init=False)
     _spilt: float = attrs.field(default=_SPILT, init=False)
     _returned: int = attrs.field(default=0, init=False)
+    _passed: deque[int] = attrs.field(factory=lambda: deque[int](maxlen=_KNOWN), init=False)
 
     def rate_at(self, now: float) -> float:
         """Calls a second that are made at that moment."""
@@ -106,24 +115,30 @@ class Pacer:
         self._number += 1
         return Ticket(self._number, now)
 
+    def passed(self, ticket: Ticket) -> None:
+        """The service let this call through."""
+        self._passed.append(ticket.number)
+
     def refused(self, ticket: Ticket, now: float) -> None:
         """The service said that this call came too fast."""
         self._count(now)
         if ticket.number <= self._heard:
             return  # sent before the last refusal was heard: the same news
-        passed = max(ticket.at - self._since, 1e-6)
-        let_through = max(0, ticket.number - 1 - self._first - self._returned)
+        took = max(ticket.at - self._since, 1e-6)
+        overtook = sum(number > ticket.number for number in self._passed)
+        let_through = max(0, ticket.number - 1 - self._first - self._returned) + overtook
         if self._rested:
             # The bucket there was full when this began, and is as much smaller as its rate is lower, as a first guess.
-            measured = (let_through + 1) / (max(1.0, self.burst) / self.rate + passed)
+            measured = (let_through + 1) / (max(1.0, self.burst) / self.rate + took)
         else:
-            measured = (let_through + _WEIGHT) / (passed + _WEIGHT / (self._measured or self.rate))
-        self._measured = min(self.rate, max(measured, self.rate * _LEAST_SHARE))
+            measured = (let_through + _WEIGHT) / (took + _WEIGHT / (self._measured or self.rate))
+        is_borne_out = let_through > 0 and measured >= self.rate * _BORNE_OUT
+        is_believed = self._rested and is_borne_out
+        self._measured = None if is_believed else min(self.rate, max(measured, self.rate * _LEAST_SHARE))
         self._refused_at = now
         self._heard = self._number
         self._measure_from(now, rested=False)
-        was_early = self.burst < _PAIR and let_through > 0 and measured >= self.rate * _BORNE_OUT
-        self._tokens = _NEARLY if was_early else min(self._tokens, 0.0)
+        self._tokens = _NEARLY if is_borne_out and self.burst < _PAIR else min(self._tokens, 0.0)
 
     def returned(self, ticket: Ticket) -> None:
         """The call was not made after all."""
@@ -136,10 +151,11 @@ class Pacer:
         self.rate, self.burst = rate, burst
 
     def _depth(self, now: float) -> float:
-        return max(1.0, self.burst * self.rate_at(now) / self.rate - 1)
+        return max(1.0, _ROOM * self.burst * self.rate_at(now) / self.rate - 1)
 
     def _measure_from(self, now: float, *, rested: bool) -> None:
         self._since, self._first, self._rested, self._spilt, self._returned = now, self._number, rested, 0.0, 0
+        self._passed.clear()
 
     def _count(self, now: float) -> None:
         depth = self._depth(now)

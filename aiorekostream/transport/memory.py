@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Awaitable, Callable, Mapping
 
 import attrs
@@ -18,6 +19,10 @@ Answer = Mapping[str, object] | Reply | Exception
 
 Handler = Callable[[str, Mapping[str, object]], Answer | Awaitable[Answer]]
 """A function, plain or ``async``, of the operation's name and the request's members in AWS's spelling."""
+
+
+# No two transports of a process are the same address, not even one after the other.
+_numbers = itertools.count(1)
 
 
 @attrs.define
@@ -41,6 +46,7 @@ class MemoryTransport:
     region: str | None = attrs.field(default="us-east-1", kw_only=True)
     calls: list[tuple[str, Mapping[str, object]]] = attrs.field(factory=list, init=False)
     closed: bool = attrs.field(default=False, init=False)
+    _endpoint: str = attrs.field(factory=lambda: f"memory-{next(_numbers)}", init=False, repr=False)
 
     async def open(self) -> None:
         """Be ready.
@@ -54,7 +60,7 @@ class MemoryTransport:
     @property
     def scope(self) -> Scope:
         """Shared with no other transport."""
-        return Scope(endpoint=f"memory-{id(self)}", region=self.region or "", account="")
+        return Scope(endpoint=self._endpoint, region=self.region or "", account="")
 
     async def send(self, operation: str, body: Mapping[str, object]) -> Reply:
         """Ask the handler.

@@ -67,8 +67,9 @@ def flow(
         elif what == "arrives":
             is_admitted = bucket.admits(now)
             (found.admitted if is_admitted else found.refused).append(now)
-            if not is_admitted:
-                heapq.heappush(events, (now + way(), next(numbers), "refused", ticket))
+            heapq.heappush(events, (now + way(), next(numbers), "passed" if is_admitted else "refused", ticket))
+        elif what == "passed":
+            pacer.passed(ticket)
         else:
             pacer.refused(ticket, now)
     return found

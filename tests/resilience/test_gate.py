@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from aiorekostream.clock import SystemClock
 from aiorekostream.resilience.gate import Gate
 from aiorekostream.resilience.pacing import Pacer
+from aiorekostream.resilience.turnstile import Turnstile
 from tests.virtual_time import run
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def _gate(rate: float = 10, burst: float = 1) -> Gate:
-    return Gate(Pacer(rate, burst), SystemClock())
+    return Gate(Turnstile(Pacer(rate, burst)), SystemClock())
 
 
 class _Queue:
@@ -134,7 +135,7 @@ def test_a_call_that_is_cancelled_in_the_very_moment_of_its_turn_gives_it_back(
         await gate.admit(since=0)
         unlucky = asyncio.create_task(gate.admit(since=0))
         await asyncio.sleep(0)
-        turn, take = gate._waiting[0].admitted, gate._pacer.take
+        turn, take = gate._waiting[0].admitted, gate._turnstile.pacer.take
 
         def take_and_cancel(_pacer: Pacer, now: float) -> Ticket:
             loop.call_soon(unlucky.cancel)  # after the turn is given, and before the call hears of it
@@ -247,7 +248,7 @@ class _BrokenClock(SystemClock):
 
 def test_a_clock_that_fails_is_heard_of_by_everybody_who_waits() -> None:
     async def scene() -> list[BaseException | Ticket]:
-        gate = Gate(Pacer(1, 1), _BrokenClock())
+        gate = Gate(Turnstile(Pacer(1, 1)), _BrokenClock())
         calls = [gate.admit(since=0) for _ in range(4)]
         return await asyncio.gather(*calls, return_exceptions=True)
 
@@ -411,7 +412,7 @@ def test_a_gate_weighs_no_more_after_many_calls() -> None:
 def test_a_call_that_came_early_by_a_little_is_made_again_before_those_behind_it_have_their_turn() -> None:
     async def retried() -> tuple[float, float]:
         clock = SystemClock()
-        gate = Gate(Pacer(1.0, 1.0), clock)
+        gate = Gate(Turnstile(Pacer(1.0, 1.0)), clock)
         await gate.admit(since=0.0)
         early = await gate.admit(since=0.0)
         behind = asyncio.create_task(gate.admit(since=1.0))
@@ -424,3 +425,28 @@ def test_a_call_that_came_early_by_a_little_is_made_again_before_those_behind_it
     waited, behind = run(retried())
     assert waited < 0.5
     assert behind > 0.9
+
+
+def test_who_waits_hears_within_a_second_that_another_loop_was_told_of_a_higher_quota() -> None:
+    async def scene() -> float:
+        turnstile = Turnstile(Pacer(0.001, 1))
+        here, there = (Gate(turnstile, SystemClock()) for _ in range(2))
+        await here.admit(since=0)
+        waits = asyncio.create_task(here.admit(since=0))
+        await asyncio.sleep(5)
+        there.believe(20, 20)  # a gate of another loop: nobody tells this one
+        await waits
+        return asyncio.get_running_loop().time()
+
+    assert run(scene()) <= 6.1
+
+
+def test_two_gates_before_one_turnstile_share_its_turns() -> None:
+    async def scene() -> float:
+        turnstile = Turnstile(Pacer(10, 1))
+        gates = [Gate(turnstile, SystemClock()) for _ in range(2)]
+        await asyncio.gather(*(gate.admit(since=0) for gate in gates for _ in range(50)))
+        assert all(map(_nothing_is_left, gates))
+        return asyncio.get_running_loop().time()
+
+    assert run(scene()) == pytest.approx(10, rel=0.05)

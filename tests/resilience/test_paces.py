@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import gc
+import threading
 import weakref
 from typing import TYPE_CHECKING
 
@@ -88,6 +90,52 @@ def test_a_quota_that_is_told_later_is_followed() -> None:
     assert run(scene()) <= 1.5
 
 
+async def _is_let_through(quota: rks.Quota) -> bool:
+    try:
+        await rks.LocalPacing(wait=False).admit(_call(quota=quota))
+    except rks.NotAdmittedError:
+        return False
+    return True
+
+
+def test_event_loops_one_after_the_other_draw_on_the_same_quota() -> None:
+    """As in a Lambda function that runs a new loop for each event."""
+    slow = rks.Quota(0.001, 1, "")
+    assert [asyncio.run(_is_let_through(slow)) for _ in range(3)] == [True, False, False]
+
+
+def test_what_one_event_loop_has_learnt_the_next_one_knows() -> None:
+    quota = rks.Quota(20, 20, "")
+
+    async def refused() -> None:
+        (await rks.LocalPacing().admit(_call(quota=quota))).throttled()
+
+    async def delay() -> float:
+        with pytest.raises(rks.NotAdmittedError) as caught:
+            await rks.LocalPacing(wait=False).admit(_call(quota=quota))
+        return caught.value.retry_after
+
+    asyncio.run(refused())
+    assert asyncio.run(delay()) > 0.1  # nothing was let through: far less than 20 a second are believed in now
+
+
+def test_event_loops_of_several_threads_draw_on_the_same_quota() -> None:
+    slow = rks.Quota(0.001, 1, "")
+    ready = threading.Barrier(8)
+
+    def one(_: int) -> bool:
+        ready.wait()
+        return asyncio.run(_is_let_through(slow))
+
+    with concurrent.futures.ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(one, range(8))) == 1
+
+
+def test_an_event_loop_with_a_time_of_its_own_has_quotas_of_its_own() -> None:
+    slow = rks.Quota(0.001, 1, "")
+    assert [run(_is_let_through(slow)) for _ in range(3)] == [True, True, True]
+
+
 def test_every_event_loop_has_gates_of_its_own_which_end_with_it() -> None:
     async def scene() -> weakref.ref[asyncio.AbstractEventLoop]:
         assert await _seconds((rks.LocalPacing(), _call())) == 0
@@ -152,23 +200,38 @@ class _Counting:
 
     asked: list[str] = attrs.field(factory=list)
     refusals: int = 0
+    passes: int = 0
 
     async def admit(self, call: rks.PacedCall) -> rks.Admission:
         self.asked.append(call.operation)
         return self
 
+    def passed(self) -> None:
+        self.passes += 1
+
     def throttled(self) -> None:
         self.refusals += 1
 
 
-def test_a_pacing_of_one_s_own_is_asked_before_each_attempt_and_told_of_each_refusal() -> None:
+def test_a_pacing_of_one_s_own_is_asked_before_each_attempt_and_told_what_came_of_it() -> None:
     pacing = _Counting()
     throttled = rks.ThrottlingError("", operation="S", code="ThrottlingException", http_status=400, retry_safe=True)
     answers: list[Mapping[str, object] | Exception] = [throttled, throttled, {}]
     transport = rks.MemoryTransport(lambda _operation, _body: answers.pop(0))
     run(rks.Client(transport=transport, pacing=pacing).stop_stream_processor("lobby"))
     assert pacing.asked == ["StopStreamProcessor"] * 3
-    assert pacing.refusals == 2
+    assert (pacing.refusals, pacing.passes) == (2, 1)
+
+
+def test_a_pacing_is_told_that_a_refused_call_was_let_through_and_nothing_of_one_that_was_lost() -> None:
+    pacing = _Counting()
+    busy = rks.ResourceInUseError("", operation="S", code="ResourceInUseException", http_status=400, retry_safe=True)
+    lost = rks.ConnectionLostError("reset", operation="DescribeStreamProcessor", retry_safe=True)
+    answers: list[Exception] = [lost, busy]
+    transport = rks.MemoryTransport(lambda _operation, _body: answers.pop(0))
+    with pytest.raises(rks.ResourceInUseError):
+        run(rks.Client(transport=transport, pacing=pacing).describe_stream_processor("lobby"))
+    assert (len(pacing.asked), pacing.refusals, pacing.passes) == (2, 0, 1)
 
 
 def test_without_pacing_calls_are_sent_at_once() -> None:

@@ -29,6 +29,7 @@ class Calls(RuleBasedStateMachine):
         self.now = 0.0
         self.sent: list[float] = []
         self.on_their_way: list[Ticket] = []
+        self.passes: list[Ticket] = []
         self.refusals: list[Ticket] = []
 
     @rule(gap=_gaps)
@@ -48,8 +49,13 @@ class Calls(RuleBasedStateMachine):
     def some_arrive_in_any_order(self, data: st.DataObject, many: int) -> None:
         for _ in range(min(many, len(self.on_their_way))):
             ticket = self.on_their_way.pop(data.draw(st.integers(0, len(self.on_their_way) - 1)))
-            if not self.bucket.admits(self.now):
-                self.refusals.append(ticket)
+            (self.passes if self.bucket.admits(self.now) else self.refusals).append(ticket)
+
+    @precondition(lambda self: self.passes)
+    @rule(data=st.data())
+    def some_are_heard_to_have_passed(self, data: st.DataObject) -> None:
+        for _ in range(data.draw(st.integers(1, len(self.passes)))):
+            self.pacer.passed(self.passes.pop(0))
 
     @precondition(lambda self: self.refusals)
     @rule(data=st.data())
@@ -112,9 +118,32 @@ def test_the_whole_quota_is_used(rate: float, burst: float) -> None:
     assert len(found.admitted) >= 0.95 * (200 + burst - 1) - 2
 
 
-def test_the_burst_is_spent_at_once_and_is_one_less_than_believed() -> None:
+def test_the_burst_is_spent_at_once_but_for_a_little_room() -> None:
     found = flow(Pacer(20, 20), Bucket(20, 20), seconds=1)
     assert len([moment for moment in found.sent if moment < 0.4]) >= 19
+
+
+def _paces_after_a_refusal(*, sent: int, took: float, refused: int, passed: range) -> float:
+    """Calls at even distances after a rest, of which one is refused, and some others were heard to have passed."""
+    pacer = Pacer(20, 20)
+    tickets = [pacer.take(number * took / sent) for number in range(sent)]
+    for number in passed:
+        pacer.passed(tickets[number])
+    pacer.refused(tickets[refused], took)
+    return pacer.rate_at(took)
+
+
+def test_a_first_refusal_that_bears_the_rate_out_does_not_slow_anything_down() -> None:
+    assert _paces_after_a_refusal(sent=30, took=0.5, refused=29, passed=range(29)) == 20
+
+
+def test_a_first_refusal_far_below_the_rate_slows_down_to_what_was_let_through() -> None:
+    assert _paces_after_a_refusal(sent=30, took=0.5, refused=7, passed=range(7)) == pytest.approx(7, rel=0.1)
+
+
+def test_a_call_that_was_overtaken_by_those_that_passed_does_not_count_as_if_they_had_not() -> None:
+    """The first calls of a burst wait for their connections, and those that find one free are there before them."""
+    assert _paces_after_a_refusal(sent=30, took=0.5, refused=14, passed=range(15, 29)) == 20
 
 
 @settings(max_examples=60)
@@ -231,7 +260,9 @@ def test_a_higher_belief_is_followed_at_once() -> None:
 @given(
     _rates,
     _bursts,
-    st.lists(st.tuples(st.sampled_from(["take", "refused", "returned", "look"]), st.floats(-10, 1e6)), max_size=60),
+    st.lists(
+        st.tuples(st.sampled_from(["take", "passed", "refused", "returned", "look"]), st.floats(-10, 1e6)), max_size=60
+    ),
 )
 def test_whatever_is_told_to_it_the_pacer_stays_finite(
     rate: float, burst: float, events: list[tuple[str, float]]
@@ -241,6 +272,8 @@ def test_whatever_is_told_to_it_the_pacer_stays_finite(
         match what:
             case "take":
                 tickets.append(pacer.take(now))
+            case "passed":
+                pacer.passed(tickets[-1])
             case "refused":
                 pacer.refused(tickets[-1], now)
             case "returned":

@@ -78,12 +78,14 @@ class Network:
     Attributes:
         latency: the least, one way.
         jitter: the most that is added at random, one way; 0 keeps requests in order.
+        connecting: how much longer a request takes that finds no connection free.
         read_timeout: how long a client waits for an answer.
         lateness: how long after a broken connection a late request is carried out.
     """
 
     latency: float = 0.02
     jitter: float = 0.01
+    connecting: float = 0.0
     read_timeout: float = 30.0
     lateness: float = 2.0
 
@@ -157,6 +159,7 @@ class Service:
     chance: Callable[[], float] = attrs.field(init=False)
     _desk: Desk = attrs.field(init=False)
     _others_next: dict[str, float] = attrs.field(init=False)
+    _free: int = attrs.field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.chance = random.Random(self.seed).random  # noqa: S311 - to be repeated, not to be secret
@@ -190,8 +193,13 @@ class Service:
             self.sendings.setdefault(str(body.get("Name")), []).append(self.now)
         answered: asyncio.Future[Reply] = loop.create_future()
         fate = self.fates(operation, body)
-        loop.call_later(self._way(), self._arrive, operation, body, fate, answered)
-        return await answered
+        connecting = 0.0 if self._free else self.network.connecting
+        self._free = max(0, self._free - 1)
+        loop.call_later(connecting + self._way(), self._arrive, operation, body, fate, answered)
+        try:
+            return await answered
+        finally:
+            self._free += 1
 
     # --------------------------------------------------------------------------------------------- what others may do
 

@@ -50,6 +50,20 @@ def test_200_starts_under_a_known_quota_need_one_request_each(seed: int, latency
     assert seconds <= 1.05 * (200 - 20) / 20
 
 
+@pytest.mark.parametrize(("connecting", "most", "at_most"), [(0.06, 200, 1.05), (0.12, 200, 1.05), (0.3, 210, 1.1)])
+@pytest.mark.parametrize("seed", _SEEDS)
+def test_connections_that_must_first_come_about_cost_little(
+    seed: int, connecting: float, most: int, at_most: float
+) -> None:
+    """Two round trips as in the same city, on the same continent, and to another one."""
+    network = Network(latency=connecting / 4, jitter=0.01, connecting=connecting)
+    service = Service(seed=seed, quotas={_START: _quota(20)}, limits=_ENOUGH, network=network)
+    answers, seconds = _starts(service, 200, believed=_quota(20))
+    assert all(isinstance(answer, rks.StartedSession) for answer in answers)
+    assert service.sent[_START] <= most
+    assert seconds <= at_most * (200 - 20) / 20
+
+
 @pytest.mark.parametrize("latency", [0.002, 0.02, 0.05])
 @pytest.mark.parametrize("seed", _SEEDS)
 def test_200_starts_at_7_a_second_while_20_are_believed_find_the_quota_that_there_is(seed: int, latency: float) -> None:
