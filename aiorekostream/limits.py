@@ -5,12 +5,51 @@ Structural rules (what a name may look like, which fields belong together) are n
 
 import contextlib
 import contextvars
-from collections.abc import Generator, Mapping
-from types import MappingProxyType
+import math
+from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import Generic, TypeVar, cast
 
 import attrs
 
+from aiorekostream.errors import Fault, InvalidRequestError
+
 __all__ = ["DEFAULT_LIMITS", "Limits", "Quota", "Scope", "limits_in_force", "using_limits"]
+
+
+_ValueT = TypeVar("_ValueT")
+_ValueT_co = TypeVar("_ValueT_co", covariant=True)
+
+
+class _Table(Mapping[str, _ValueT_co], Generic[_ValueT_co]):
+    """A mapping that never changes, and can be hashed and pickled."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[str, _ValueT_co]) -> None:
+        self._items = dict(items)
+
+    def __getitem__(self, key: str) -> _ValueT_co:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._items.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._items)
+
+
+def _is_number(value: object, least: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= least
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 @attrs.frozen
@@ -18,14 +57,28 @@ class Quota:
     """How many calls of one operation an account may make in one Region.
 
     Attributes:
-        rate: calls a second that may be made for ever.
-        burst: calls that may be made at once after a rest.
+        rate: calls a second that may be made for ever, at least 0.001.
+        burst: calls that may be made at once after a rest, at least 1.
         code: the code of the quota in Service Quotas, such as ``L-71793F35``.
+
+    Raises:
+        InvalidRequestError: a number is out of its range.
     """
 
     rate: float
     burst: float
-    code: str
+    code: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        faults: list[Fault] = []
+        if not _is_number(self.rate, 0.001):
+            faults.append(Fault(("rate",), self.rate, "a finite number of calls a second, at least 0.001"))
+        if not _is_number(self.burst, 1):
+            faults.append(Fault(("burst",), self.burst, "a finite number of calls, at least 1"))
+        if not isinstance(self.code, str):
+            faults.append(Fault(("code",), self.code, "text"))
+        if faults:
+            raise InvalidRequestError(faults)
 
 
 @attrs.frozen(kw_only=True)
@@ -49,7 +102,7 @@ def _quota(rate: float, code: str) -> Quota:
 
 
 # https://docs.aws.amazon.com/general/latest/gr/rekognition.html, and the Service Quotas default list for the codes.
-_QUOTAS: Mapping[str, Quota] = MappingProxyType(
+_QUOTAS = _Table(
     {
         "CreateStreamProcessor": _quota(20, "L-D6034D02"),
         "DeleteStreamProcessor": _quota(20, "L-66AB9558"),
@@ -65,19 +118,36 @@ _QUOTAS: Mapping[str, Quota] = MappingProxyType(
 )
 
 # The Regions that offer each kind, and how many sessions may be under way at once (the same page).
-_FACE_SEARCH: Mapping[str, int] = MappingProxyType(
-    dict.fromkeys(("ap-northeast-1", "eu-central-1", "eu-west-1", "us-east-1", "us-west-2"), 10)
-)
-_LABEL_DETECTION: Mapping[str, int] = MappingProxyType(
-    {"ap-south-1": 40, "eu-west-1": 40, "us-east-1": 200, "us-east-2": 40, "us-west-2": 200}
-)
+_FACE_SEARCH = _Table(dict.fromkeys(("ap-northeast-1", "eu-central-1", "eu-west-1", "us-east-1", "us-west-2"), 10))
+_LABEL_DETECTION = _Table({"ap-south-1": 40, "eu-west-1": 40, "us-east-1": 200, "us-east-2": 40, "us-west-2": 200})
+
+
+def _over(base: _Table[_ValueT], given: Mapping[str, _ValueT | None]) -> Mapping[str, _ValueT]:
+    """An account's own entries, laid over AWS's; ``None`` takes one away."""
+    if isinstance(given, Mapping) and not isinstance(given, _Table):
+        given = _Table({key: value for key, value in {**base, **given}.items() if value is not None})
+    return cast("Mapping[str, _ValueT]", given)  # what is no mapping at all is refused later
+
+
+def _quotas(given: Mapping[str, Quota | None]) -> Mapping[str, Quota]:
+    return _over(_QUOTAS, given)
+
+
+def _face_search(given: Mapping[str, int | None]) -> Mapping[str, int]:
+    return _over(_FACE_SEARCH, given)
+
+
+def _label_detection(given: Mapping[str, int | None]) -> Mapping[str, int]:
+    return _over(_LABEL_DETECTION, given)
 
 
 @attrs.frozen(kw_only=True)
 class Limits:
     """AWS's default numbers; give your account's own where AWS has granted others.
 
-    From https://docs.aws.amazon.com/general/latest/gr/rekognition.html and the API's own model.
+    The mappings need name only what differs: what they do not name is AWS's default, and ``None`` for a name means that
+    there is no such limit, so nothing is paced, or counted, by it. From
+    https://docs.aws.amazon.com/general/latest/gr/rekognition.html and the API's own model.
 
     Attributes:
         quotas: calls a second by AWS's name of the operation.
@@ -89,17 +159,56 @@ class Limits:
         max_regions_of_interest: regions on one processor.
         max_polygon_points: corners of one polygon.
         max_tags: tags on one processor.
+
+    Raises:
+        InvalidRequestError: a number is not a whole one of at least 1, or an operation is none of the ten; all faults
+            at once.
     """
 
-    quotas: Mapping[str, Quota] = _QUOTAS
-    concurrent_face_search: Mapping[str, int] = _FACE_SEARCH
-    concurrent_label_detection: Mapping[str, int] = _LABEL_DETECTION
+    quotas: Mapping[str, Quota] = attrs.field(default=_QUOTAS, converter=_quotas)
+    concurrent_face_search: Mapping[str, int] = attrs.field(default=_FACE_SEARCH, converter=_face_search)
+    concurrent_label_detection: Mapping[str, int] = attrs.field(default=_LABEL_DETECTION, converter=_label_detection)
     max_stream_processors: int = 10_000
     max_duration_in_seconds: int = 120
     max_labels: int = 128
     max_regions_of_interest: int = 10
     max_polygon_points: int = 10
     max_tags: int = 200
+
+    def __attrs_post_init__(self) -> None:
+        if faults := tuple(self._faults()):
+            raise InvalidRequestError(faults)
+
+    def _faults(self) -> Iterator[Fault]:
+        for field in attrs.fields(Limits):
+            value: object = getattr(self, field.name)
+            if field.name == "quotas":
+                yield from _wrong(
+                    field.name, value, lambda quota: isinstance(quota, Quota), "a Quota, or None", _QUOTAS
+                )
+            elif field.name.startswith("concurrent"):
+                yield from _wrong(field.name, value, _is_count, "a whole number of at least 1, or None")
+            elif not _is_count(value):
+                yield Fault((field.name,), value, "a whole number of at least 1")
+
+
+def _wrong(
+    field: str,
+    table: object,
+    is_right: Callable[[object], bool],
+    allowed: str,
+    known: Mapping[str, object] | None = None,
+) -> Iterator[Fault]:
+    if not isinstance(table, _Table):
+        yield Fault((field,), table, "a mapping")
+        return
+    for key, value in cast("_Table[object]", table).items():
+        if known is not None and key not in known:
+            yield Fault((field, key), value, f"given for one of {', '.join(known)}")
+        elif not isinstance(key, str):
+            yield Fault((field, repr(key)), value, "given for a Region's name")
+        elif not is_right(value):
+            yield Fault((field, key), value, allowed)
 
 
 DEFAULT_LIMITS = Limits()

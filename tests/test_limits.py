@@ -6,7 +6,10 @@ import asyncio
 import contextlib
 import contextvars
 import datetime
+import math
+import pickle
 import threading
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
@@ -17,8 +20,11 @@ from aiorekostream.domain.names import StreamProcessorArn
 from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionUpdate, TagRequest, UntagRequest
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
 from aiorekostream.errors import InvalidRequestError
-from aiorekostream.limits import DEFAULT_LIMITS, Limits, limits_in_force, using_limits
+from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota, limits_in_force, using_limits
 from aiorekostream.operations import OPERATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LONGER = Limits(max_duration_in_seconds=300)
 ARN = StreamProcessorArn.parse("arn:aws:rekognition:us-east-1:123456789012:streamprocessor/front-door")
@@ -81,6 +87,89 @@ def test_the_defaults_cannot_be_changed() -> None:
     ):
         with pytest.raises(TypeError):
             table["us-east-1"] = 5  # type: ignore[index]  # pyright: ignore[reportIndexIssue]
+
+
+def test_what_is_not_named_is_awss_default_and_none_is_no_limit() -> None:
+    faster = Quota(3, 3)
+    limits = Limits(
+        quotas={"StopStreamProcessor": faster, "TagResource": None},
+        concurrent_face_search={"us-east-1": 25, "eu-west-1": None},
+        concurrent_label_detection={"eu-south-1": 7},
+    )
+    assert limits.quotas["StopStreamProcessor"] is faster
+    assert limits.quotas["StartStreamProcessor"] == DEFAULT_LIMITS.quotas["StartStreamProcessor"]
+    assert "TagResource" not in limits.quotas
+    assert (limits.concurrent_face_search["us-east-1"], limits.concurrent_face_search["us-west-2"]) == (25, 10)
+    assert "eu-west-1" not in limits.concurrent_face_search
+    assert limits.concurrent_label_detection == {**DEFAULT_LIMITS.concurrent_label_detection, "eu-south-1": 7}
+
+
+def test_what_was_taken_away_stays_away_in_a_changed_copy() -> None:
+    limits = attrs.evolve(Limits(quotas={"TagResource": None}), max_tags=5)
+    assert "TagResource" not in limits.quotas
+
+
+def test_the_dict_that_was_given_may_be_changed_without_harm() -> None:
+    given = {"us-east-1": 5}
+    limits = Limits(concurrent_face_search=given)
+    given["us-east-1"] = 6
+    assert limits.concurrent_face_search["us-east-1"] == 5
+
+
+def test_limits_are_values_that_can_be_compared_hashed_and_pickled() -> None:
+    one, other = (Limits(quotas={"StopStreamProcessor": Quota(rate, 3)}) for rate in (3, 4))
+    same: object = pickle.loads(pickle.dumps(one))  # noqa: S301 - our own
+    assert same == one != other
+    assert {one, same, other} == {one, other}
+
+
+_RATE = "a finite number of calls a second, at least 0.001"
+_COUNT = "a whole number of at least 1"
+_NONE: Any = None
+_ONE: Any = 1
+_FIVE: Any = 5
+_SOME: Any = 2.5
+
+
+@pytest.mark.parametrize(
+    ("make", "faults"),
+    [
+        (lambda: Quota(0, 1), [("rate", 0, _RATE)]),
+        (lambda: Quota(-1, 0.5), [("rate", -1, _RATE), ("burst", 0.5, "a finite number of calls, at least 1")]),
+        (lambda: Quota(math.inf, 1), [("rate", math.inf, _RATE)]),
+        (lambda: Quota(math.nan, 1), [("rate", math.nan, _RATE)]),
+        (lambda: Quota(True, 1), [("rate", True, _RATE)]),  # noqa: FBT003
+        (lambda: Quota(1, 1, _NONE), [("code", None, "text")]),
+        (lambda: Limits(max_tags=0), [("max_tags", 0, _COUNT)]),
+        (lambda: Limits(max_labels=_SOME), [("max_labels", 2.5, _COUNT)]),
+        (
+            lambda: Limits(concurrent_face_search={"us-east-1": 0}, max_tags=-1),
+            [("concurrent_face_search.us-east-1", 0, f"{_COUNT}, or None"), ("max_tags", -1, _COUNT)],
+        ),
+        (lambda: Limits(concurrent_label_detection=_NONE), [("concurrent_label_detection", None, "a mapping")]),
+        (
+            lambda: Limits(concurrent_label_detection={_ONE: 5}),
+            [("concurrent_label_detection.1", 5, "given for a Region's name")],
+        ),
+        (
+            lambda: Limits(quotas={"TagResource": _FIVE}),
+            [("quotas.TagResource", 5, "a Quota, or None")],
+        ),
+    ],
+)
+def test_numbers_that_no_account_can_have_are_refused_with_what_is_allowed(
+    make: Callable[[], object], faults: list[tuple[str, object, str]]
+) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        make()
+    assert [(fault.path, str(fault.value), fault.allowed) for fault in caught.value.faults] == [
+        (path, str(value), allowed) for path, value, allowed in faults
+    ]
+
+
+def test_a_quota_of_an_operation_that_there_is_not_is_refused_since_nothing_would_be_paced_by_it() -> None:
+    with pytest.raises(InvalidRequestError, match=r"quotas\.startStreamProcessor: .*StartStreamProcessor"):
+        Limits(quotas={"startStreamProcessor": Quota(50, 50)})
 
 
 def test_a_longer_session_is_allowed_inside_the_block_and_nowhere_else() -> None:

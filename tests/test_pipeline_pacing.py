@@ -40,11 +40,11 @@ def _broken() -> rks.InternalServerError:
 def _client(
     handler: Callable[[str, Mapping[str, object]], Mapping[str, object] | Exception | Awaitable[Mapping[str, object]]],
     *,
-    quotas: Mapping[str, rks.Quota] | None = None,
+    quotas: Mapping[str, rks.Quota | None] | None = None,
     total: float = 600,
 ) -> tuple[rks.Client, rks.MemoryTransport]:
     transport = rks.MemoryTransport(handler)
-    limits = rks.Limits(quotas=quotas) if quotas is not None else rks.Limits()
+    limits = rks.Limits(quotas=quotas or {})
     return rks.Client(transport=transport, limits=limits, timeout=rks.Timeout(total=total)), transport
 
 
@@ -89,7 +89,9 @@ def test_what_the_service_asks_to_wait_is_waited(pacing: rks.Pacing | None) -> N
 def test_a_dead_service_is_not_hammered_and_is_found_again() -> None:
     alive: list[bool] = []
     found = {"Name": "door", "StreamProcessorArn": "arn", "Status": "STOPPED"}
-    client, transport = _client(lambda _operation, _body: found if alive else _broken(), quotas={})
+    client, transport = _client(
+        lambda _operation, _body: found if alive else _broken(), quotas=dict.fromkeys(rks.Limits().quotas)
+    )
 
     async def scene() -> tuple[int, int, list[Answer]]:
         calls = (outcome_of(client.describe_stream_processor("door")) for _ in range(1000))

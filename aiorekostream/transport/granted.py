@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 import attrs
@@ -68,8 +67,8 @@ def granted_limits(quotas: Iterable[Mapping[str, object]], *, region: str, base:
     rates = {operation: _granted(quota, values.get(quota.code)) for operation, quota in base.quotas.items()}
     return attrs.evolve(
         base,
-        quotas=MappingProxyType(rates),
-        max_stream_processors=int(values.get(_PROCESSORS, base.max_stream_processors)),
+        quotas=rates,
+        max_stream_processors=int(values.get(_PROCESSORS, 0)) or base.max_stream_processors,
         concurrent_face_search=_with(base.concurrent_face_search, region, values.get(_FACE_SEARCHES)),
         concurrent_label_detection=_with(base.concurrent_label_detection, region, values.get(_LABEL_DETECTIONS)),
     )
@@ -92,11 +91,11 @@ def _granted(quota: Quota, rate: float | None) -> Quota:
     return Quota(rate, max(1.0, rate), quota.code) if rate else quota
 
 
-def _with(numbers: Mapping[str, int], region: str, number: float | None) -> Mapping[str, int]:
+def _with(numbers: Mapping[str, int], region: str, number: float | None) -> Mapping[str, int | None]:
     # A Region that does not offer the kind tells a number all the same.
     if number is None or region not in numbers:
         return numbers
-    return MappingProxyType({**numbers, region: int(number)})
+    return {**numbers, region: int(number) or None}
 
 
 def _import_reading() -> ModuleType:

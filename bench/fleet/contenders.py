@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 import aiorekostream as rks
 from aiorekostream.fleet import AlreadyRunning, AlreadyStopped, Failed, Fleet, Started, Stopped, Unknown
-from aiorekostream.limits import DEFAULT_LIMITS, Limits
+from aiorekostream.limits import Limits
 from aiorekostream.transport.timeout import Timeout
 from bench.fleet.cases import Case, Kind
 from bench.fleet.truth import Answer, Told
@@ -64,9 +64,7 @@ class Contender:
 
 
 def _ours(case: Case, url: str) -> rks.Client:
-    quotas = dict(DEFAULT_LIMITS.quotas)
-    if case.believed is not None:
-        quotas[case.kind] = case.believed
+    quotas = {} if case.believed is None else {str(case.kind): case.believed}
     limits = Limits(quotas=quotas, concurrent_label_detection={REGION: _MANY})
     # A gather over the client waits in one long queue; each call's time is for that, too.
     timeout = Timeout(total=600) if case.read_timeout is None else Timeout(total=600, read=case.read_timeout)

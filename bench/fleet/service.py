@@ -20,7 +20,7 @@ import attrs
 
 from aiorekostream.clock import SystemClock
 from aiorekostream.emulator import Call, Emulator, Latency, Timings
-from aiorekostream.limits import Limits
+from aiorekostream.limits import DEFAULT_LIMITS, Limits
 from bench.fleet.cases import CASES, Case, Kind
 from bench.fleet.standin import stand_in
 from bench.fleet.truth import NEIGHBOUR
@@ -108,7 +108,7 @@ _TOO_FAST = {"ThrottlingException", "ProvisionedThroughputExceededException"}
 @contextlib.asynccontextmanager
 async def _emulated(case: Case) -> AsyncGenerator[tuple[str, Callable[[], object]]]:
     limits = Limits(
-        quotas={} if case.quota is None else {case.kind: case.quota},
+        quotas={**dict.fromkeys(DEFAULT_LIMITS.quotas), case.kind: case.quota},
         concurrent_label_detection={REGION: _MANY},
         max_stream_processors=_MANY,
     )

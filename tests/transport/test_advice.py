@@ -90,7 +90,7 @@ def test_too_many_calls_name_the_quota_and_its_rate(code: str, operation: str) -
 
 
 def test_the_quota_is_that_of_the_limits_in_force() -> None:
-    limits = attrs.evolve(DEFAULT_LIMITS, quotas={_STOP: Quota(7.5, 8, "L-1")})
+    limits = attrs.evolve(DEFAULT_LIMITS, quotas={_STOP: Quota(7.5, 8, "L-1"), _START: None})
     assert "7.5 times a second" in _hint("ThrottlingException", _STOP, limits=limits)
     assert not _hint("ThrottlingException", _START, limits=limits)
 
