@@ -14,7 +14,7 @@ from aiorekostream.fleet.outcomes import (
     Unknown,
 )
 from aiorekostream.fleet.progress import Progress, Step
-from aiorekostream.fleet.report import FleetReport
+from aiorekostream.fleet.report import FleetReport, StartReport, StopReport
 from aiorekostream.fleet.requests import FleetRequest, WhenBusy
 
 __all__ = [
@@ -28,9 +28,11 @@ __all__ = [
     "FleetRequest",
     "Progress",
     "StartOutcome",
+    "StartReport",
     "Started",
     "Step",
     "StopOutcome",
+    "StopReport",
     "Stopped",
     "Unknown",
     "WhenBusy",

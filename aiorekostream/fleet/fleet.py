@@ -15,13 +15,13 @@ from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart, 
 from aiorekostream.domain.rules import Checked, guarded, refuse
 from aiorekostream.domain.scalars import finite, whole_number
 from aiorekostream.domain.words import ProcessorKind
-from aiorekostream.errors import Fault, InvalidRequestError, RekostreamError
+from aiorekostream.errors import Fault, InvalidRequestError, RekostreamError, ResourceInUseError
 from aiorekostream.fleet.desk import Desk
 from aiorekostream.fleet.ends import Ends, ListedEnds, under_way
 from aiorekostream.fleet.outcomes import AlreadyStopped, Failed, Outcome, Started, StartOutcome, StopOutcome, Stopped
 from aiorekostream.fleet.plan import Plan
 from aiorekostream.fleet.progress import Progress, Teller
-from aiorekostream.fleet.report import FleetReport
+from aiorekostream.fleet.report import StartReport, StopReport
 from aiorekostream.fleet.requests import FleetRequest, WhenBusy
 from aiorekostream.fleet.run import Run
 from aiorekostream.fleet.slots import Slots
@@ -31,6 +31,7 @@ from aiorekostream.operations import START, STOP
 
 if TYPE_CHECKING:
     from aiorekostream.client import Client
+    from aiorekostream.domain.status import Status
     from aiorekostream.pipeline import CallEvent, Pipeline
 
 __all__ = ["Fleet"]
@@ -173,7 +174,7 @@ class Fleet:
 
     # ----------------------------------------------------------------------------------------------------------- starts
 
-    async def start(self, requests: _Requests) -> FleetReport[StartOutcome]:
+    async def start(self, requests: _Requests) -> StartReport:
         """Start processors, and come back when every request has its outcome.
 
         If it is cancelled, or the iterable raises, requests that were not sent are withdrawn (``Failed`` with
@@ -211,17 +212,18 @@ class Fleet:
                 yield cast("StartOutcome", outcome)
 
     @property
-    def report(self) -> FleetReport[StartOutcome]:
+    def report(self) -> StartReport:
         """The outcomes so far of the latest ``start``, or those of the latest ``starting`` that were not handed on."""
         return _started(self._start_run)
 
     # ------------------------------------------------------------------------------------------------------------ stops
 
-    async def stop(self, names: Iterable[str] | AsyncIterable[str]) -> FleetReport[StopOutcome]:
+    async def stop(self, names: Iterable[str] | AsyncIterable[str]) -> StopReport:
         """Stop processors, and come back when every name has its outcome. Quota: 1 a second.
 
-        One that has nothing to stop is a success, ``AlreadyStopped``. If it is cancelled, or the iterable raises, it
-        behaves as ``start`` does, with ``stop_report``.
+        One that has nothing to stop is a success, ``AlreadyStopped``. One that is at work, and which the service does
+        not let be stopped now, is ``Failed`` with ``ResourceInUseError``; it is described to tell the two apart. If
+        this is cancelled, or the iterable raises, it behaves as ``start`` does, with ``stop_report``.
 
         Raises:
             InvalidRequestError: it is one, and not many; nothing was sent.
@@ -239,7 +241,7 @@ class Fleet:
                 yield cast("StopOutcome", outcome)
 
     @property
-    def stop_report(self) -> FleetReport[StopOutcome]:
+    def stop_report(self) -> StopReport:
         """The outcomes so far of the latest ``stop``, or those of the latest ``stopping`` that were not handed on."""
         return _stopped(self._stop_run)
 
@@ -302,12 +304,21 @@ class Fleet:
         try:
             await self._client.stop_stream_processor(ticket.name, notify=notify)
             outcome = Stopped(ticket.name)
+        except ResourceInUseError as error:
+            outcome = on_stop(ticket.name, error, ticket.tries, status=await self._status(ticket.name))
         except RekostreamError as error:
             outcome = on_stop(ticket.name, error, ticket.tries)
         if isinstance(outcome, Stopped | AlreadyStopped):
             self._starts.plan.told_to_stop(ticket.name, self._starts.clock.now())
             self._starts.pump()
         return outcome
+
+    async def _status(self, name: str) -> Status | None:
+        """A processor's status; ``None`` if the service does not tell."""
+        try:
+            return (await self._client.describe_stream_processor(name)).status
+        except RekostreamError:
+            return None
 
 
 def _must_be_many(value: object, allowed: str) -> None:
@@ -338,12 +349,12 @@ async def _handed_on(run: Run, driving: Coroutine[object, object, None]) -> Asyn
             driver.exception()  # it was raised above, or nobody is there to hear of it
 
 
-def _started(run: Run) -> FleetReport[StartOutcome]:
-    return FleetReport(cast("tuple[StartOutcome, ...]", tuple(run.outcomes)))
+def _started(run: Run) -> StartReport:
+    return StartReport(cast("tuple[StartOutcome, ...]", tuple(run.outcomes)))
 
 
-def _stopped(run: Run) -> FleetReport[StopOutcome]:
-    return FleetReport(cast("tuple[StopOutcome, ...]", tuple(run.outcomes)))
+def _stopped(run: Run) -> StopReport:
+    return StopReport(cast("tuple[StopOutcome, ...]", tuple(run.outcomes)))
 
 
 def _most_in_flight(pipeline: Pipeline, operation: str) -> int:

@@ -14,6 +14,8 @@ from aiorekostream.fleet.outcomes import (
     Failed,
     Outcome,
     Started,
+    StartOutcome,
+    StopOutcome,
     Stopped,
     Unknown,
 )
@@ -21,7 +23,9 @@ from aiorekostream.fleet.outcomes import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["FleetReport"]
+    from aiorekostream.domain.requests import StartRequest
+
+__all__ = ["FleetReport", "StartReport", "StopReport"]
 
 _OutcomeT_co = TypeVar("_OutcomeT_co", bound=Outcome, covariant=True)
 
@@ -41,6 +45,8 @@ _SHOWN = 20
 class FleetReport(Generic[_OutcomeT_co]):
     """The outcomes of a fleet's requests, one for each, in the order in which they were settled.
 
+    That of starts is a ``StartReport``, that of stops a ``StopReport``.
+
     ``str`` gives the counts, and a line for each of the first 20 that did not come to be.
 
     Attributes:
@@ -54,36 +60,6 @@ class FleetReport(Generic[_OutcomeT_co]):
 
     def __iter__(self) -> Iterator[_OutcomeT_co]:
         return iter(self.outcomes)
-
-    @property
-    def started(self) -> tuple[Started, ...]:
-        """The processors that were started."""
-        return tuple(it for it in self.outcomes if isinstance(it, Started))
-
-    @property
-    def already_running(self) -> tuple[AlreadyRunning, ...]:
-        """The processors that were at work already."""
-        return tuple(it for it in self.outcomes if isinstance(it, AlreadyRunning))
-
-    @property
-    def expired(self) -> tuple[Expired, ...]:
-        """The requests whose deadline passed before they could be sent."""
-        return tuple(it for it in self.outcomes if isinstance(it, Expired))
-
-    @property
-    def stopped(self) -> tuple[Stopped | AlreadyStopped, ...]:
-        """The processors that were stopped, or needed no stopping."""
-        return tuple(it for it in self.outcomes if isinstance(it, Stopped | AlreadyStopped))
-
-    @property
-    def failed(self) -> tuple[_OutcomeT_co, ...]:
-        """The requests that were not carried out, as ``Failed``."""
-        return tuple(it for it in self.outcomes if isinstance(it, Failed))
-
-    @property
-    def unknown(self) -> tuple[_OutcomeT_co, ...]:
-        """The requests of which it is not known whether they were carried out, as ``Unknown``."""
-        return tuple(it for it in self.outcomes if isinstance(it, Unknown))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -118,6 +94,56 @@ class FleetReport(Generic[_OutcomeT_co]):
         said = ", ".join(f"{count} {word}" for word, count in self.counts.items())
         number = f"{len(self)} request{'' if len(self) == 1 else 's'}"
         return f"{number}: {said}" if said else number
+
+
+@attrs.frozen
+class StartReport(FleetReport[StartOutcome]):
+    """What became of starts."""
+
+    @property
+    def started(self) -> tuple[Started, ...]:
+        """The processors that were started."""
+        return tuple(it for it in self.outcomes if isinstance(it, Started))
+
+    @property
+    def already_running(self) -> tuple[AlreadyRunning, ...]:
+        """The processors that were at work already."""
+        return tuple(it for it in self.outcomes if isinstance(it, AlreadyRunning))
+
+    @property
+    def expired(self) -> tuple[Expired, ...]:
+        """The requests whose deadline passed before they could be sent."""
+        return tuple(it for it in self.outcomes if isinstance(it, Expired))
+
+    @property
+    def failed(self) -> tuple[Failed[StartRequest], ...]:
+        """The requests that were not carried out."""
+        return tuple(it for it in self.outcomes if isinstance(it, Failed))
+
+    @property
+    def unknown(self) -> tuple[Unknown[StartRequest], ...]:
+        """The requests of which it is not known whether they were carried out."""
+        return tuple(it for it in self.outcomes if isinstance(it, Unknown))
+
+
+@attrs.frozen
+class StopReport(FleetReport[StopOutcome]):
+    """What became of stops."""
+
+    @property
+    def stopped(self) -> tuple[Stopped | AlreadyStopped, ...]:
+        """The processors that were stopped, or needed no stopping."""
+        return tuple(it for it in self.outcomes if isinstance(it, Stopped | AlreadyStopped))
+
+    @property
+    def failed(self) -> tuple[Failed[str], ...]:
+        """The names of those that were not stopped."""
+        return tuple(it for it in self.outcomes if isinstance(it, Failed))
+
+    @property
+    def unknown(self) -> tuple[Unknown[str], ...]:
+        """The names of those of which it is not known whether they were stopped."""
+        return tuple(it for it in self.outcomes if isinstance(it, Unknown))
 
 
 def _told(outcome: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
+from aiorekostream.domain.status import Status
 from aiorekostream.errors import (
     CallError,
     DeadlineExceededError,
@@ -31,6 +32,9 @@ TRIES = 5
 """How many calls are made for one request, if all of them end before they were carried out for want of speed."""
 
 
+_OVER = frozenset({Status.STOPPED, Status.FAILED, Status.STOPPING})
+
+
 class Verdict(enum.Enum):
     """It has no outcome yet."""
 
@@ -55,10 +59,11 @@ def on_start(request: StartRequest, error: Exception, tries: int) -> StartOutcom
             return Failed(request, error)
 
 
-def on_stop(name: str, error: Exception, tries: int) -> StopOutcome | Verdict:
-    """After a stop."""
+def on_stop(name: str, error: Exception, tries: int, *, status: Status | None = None) -> StopOutcome | Verdict:
+    """After a stop; for one that the service refused as impossible now, with the processor's status after that."""
     match error:
-        case ResourceInUseError():
+        # UNCERTAIN: in which statuses AWS refuses a stop. Only some of them mean that there is nothing to stop.
+        case ResourceInUseError() if status in _OVER:
             return AlreadyStopped(name)
         case _ if _too_fast(error) and tries < TRIES:
             return Verdict.AGAIN

@@ -157,6 +157,7 @@ class Service:
 
 
 START, STOP, LIST = "StartStreamProcessor", "StopStreamProcessor", "ListStreamProcessors"
+DESCRIBE = "DescribeStreamProcessor"
 
 
 def names(count: int, prefix: str = "camera") -> list[str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from aiorekostream.domain.requests import LabelDetectionStart
-    from aiorekostream.fleet import FleetReport, StartOutcome
+    from aiorekostream.fleet import StartOutcome, StartReport
 
 
 def a_service(count: int = 200) -> Service:
@@ -27,7 +27,7 @@ def a_service(count: int = 200) -> Service:
     return service
 
 
-def every_request_has_its_outcome(service: Service, report: FleetReport[StartOutcome]) -> None:
+def every_request_has_its_outcome(service: Service, report: StartReport) -> None:
     """What was sent was started, and what was not says so."""
     assert {it.name for it in report.started} == {name for operation, name, _ in service.calls if operation == START}
     for failed in report.failed:
@@ -111,7 +111,7 @@ def test_a_consumer_that_is_slow_holds_the_reading_up() -> None:
 def test_leaving_the_loop_withdraws_what_was_not_sent_and_settles_the_rest() -> None:
     service = a_service()
 
-    async def main() -> tuple[list[StartOutcome], FleetReport[StartOutcome]]:
+    async def main() -> tuple[list[StartOutcome], StartReport]:
         fleet = Fleet(service.client())
         seen: list[StartOutcome] = []
         async with contextlib.aclosing(fleet.starting(labels(200, 30))) as outcomes:
@@ -130,7 +130,7 @@ def test_leaving_the_loop_withdraws_what_was_not_sent_and_settles_the_rest() -> 
 def test_a_loop_that_is_just_left_settles_in_the_background() -> None:
     service = a_service()
 
-    async def main() -> FleetReport[StartOutcome]:
+    async def main() -> StartReport:
         fleet = Fleet(service.client())
         async for _ in fleet.starting(labels(200, 30)):
             break
@@ -147,7 +147,7 @@ def test_a_loop_that_is_just_left_settles_in_the_background() -> None:
 def test_a_cancelled_start_is_known_by_its_report(moment: float) -> None:
     service = a_service()
 
-    async def main() -> FleetReport[StartOutcome]:
+    async def main() -> StartReport:
         fleet = Fleet(service.client())
         starting = asyncio.create_task(fleet.start(labels(200, 30)))
         await asyncio.sleep(moment)
@@ -162,7 +162,7 @@ def test_a_cancelled_start_is_known_by_its_report(moment: float) -> None:
 def test_a_timeout_around_a_start_ends_it_within_an_answer_s_time() -> None:
     service = a_service()
 
-    async def main() -> FleetReport[StartOutcome]:
+    async def main() -> StartReport:
         fleet = Fleet(service.client())
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(2):
@@ -177,7 +177,7 @@ def test_a_second_cancellation_does_not_wait_for_answers() -> None:
     service = Service(latency=30)
     service.create(*names(50))
 
-    async def main() -> FleetReport[StartOutcome]:
+    async def main() -> StartReport:
         fleet = Fleet(service.client())
         starting = asyncio.create_task(fleet.start(labels(50, 30)))
         for moment in (0.01, 1):
@@ -219,7 +219,7 @@ def test_requests_that_cannot_be_read_on_do_not_lose_those_that_were_read() -> N
                 raise ConnectionResetError("the queue is gone")
             yield request
 
-    async def main() -> FleetReport[StartOutcome]:
+    async def main() -> StartReport:
         fleet = Fleet(service.client())
         with pytest.raises(ConnectionResetError, match="the queue is gone"):
             await fleet.start(requests())
@@ -256,7 +256,7 @@ def test_a_loop_sees_all_outcomes_before_the_error_of_its_requests() -> None:
 def test_one_run_that_is_cancelled_does_not_disturb_another() -> None:
     service = a_service()
 
-    async def main() -> FleetReport[StartOutcome]:
+    async def main() -> StartReport:
         fleet = Fleet(service.client())
         requests = labels(200, 30)
         left = asyncio.create_task(fleet.start(requests[:100]))

@@ -8,6 +8,7 @@ import pytest
 
 from aiorekostream import errors
 from aiorekostream.domain.replies import StartedSession
+from aiorekostream.domain.status import Status
 from aiorekostream.errors import ProcessorBusyError, WithdrawnError
 from aiorekostream.fleet import (
     AlreadyRunning,
@@ -18,8 +19,10 @@ from aiorekostream.fleet import (
     FleetRequest,
     Started,
     StartOutcome,
+    StartReport,
     StopOutcome,
     Stopped,
+    StopReport,
     Unknown,
 )
 from aiorekostream.fleet.verdicts import TRIES, Verdict, on_start, on_stop
@@ -52,13 +55,13 @@ def test_a_report_reads_well() -> None:
 
 
 def test_a_report_sorts_its_outcomes() -> None:
-    report = FleetReport(ALL)
+    report = StartReport(ALL)
     parts = (report.started, report.already_running, report.failed, report.expired, report.unknown)
     assert [len(part) for part in parts] == [1] * 5
     assert {it.name for it in report} == {"camera-0"}
     assert len(report) == 5
     stops: tuple[StopOutcome, ...] = (Stopped("a"), AlreadyStopped("b"), Failed("c", ValueError()))
-    assert [it.name for it in FleetReport(stops).stopped] == ["a", "b"]
+    assert [it.name for it in StopReport(stops).stopped] == ["a", "b"]
 
 
 def test_failures_are_raised_together_and_name_their_processors() -> None:
@@ -72,7 +75,7 @@ def test_failures_are_raised_together_and_name_their_processors() -> None:
 @pytest.mark.parametrize(
     ("error", "start", "stop"),
     [
-        (_refusal(errors.ResourceInUseError), AlreadyRunning, AlreadyStopped),
+        (_refusal(errors.ResourceInUseError), AlreadyRunning, Failed),
         (_refusal(errors.LimitExceededError), Verdict.NO_SLOT, Failed),
         (_refusal(errors.ServiceQuotaExceededError), Verdict.NO_SLOT, Failed),
         (_refusal(errors.ThrottlingError), Verdict.AGAIN, Verdict.AGAIN),
@@ -98,6 +101,15 @@ def test_an_error_means_one_thing_for_a_request(error: Exception, start: object,
     found = on_start(REQUEST, error, 1), on_stop("camera-0", error, 1)
     for outcome, wanted in zip(found, (start, stop), strict=True):
         assert outcome is wanted if isinstance(wanted, Verdict) else type(outcome) is wanted
+
+
+@pytest.mark.parametrize("status", [*Status, None])
+def test_a_refused_stop_is_a_success_only_where_the_processor_is_seen_to_have_no_session_or_to_end_it(
+    status: Status | None,
+) -> None:
+    outcome = on_stop("camera-0", _refusal(errors.ResourceInUseError), 1, status=status)
+    is_over = status in {Status.STOPPED, Status.FAILED, Status.STOPPING}
+    assert type(outcome) is (AlreadyStopped if is_over else Failed)
 
 
 def test_a_request_is_not_tried_for_ever() -> None:

@@ -13,13 +13,26 @@ from aiorekostream import errors
 from aiorekostream.domain.words import ProcessorKind
 from aiorekostream.emulator import Timings
 from aiorekostream.fleet import Expired, Failed, Fleet, FleetRequest, Started, Unknown
-from tests.fleet.service import BEGINNING, LIST, START, STOP, Service, faces, label, labels, names, run, stream
+from tests.fleet.service import (
+    BEGINNING,
+    DESCRIBE,
+    LIST,
+    START,
+    STOP,
+    Service,
+    faces,
+    label,
+    labels,
+    names,
+    run,
+    stream,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from aiorekostream.domain.requests import StartRequest
-    from aiorekostream.fleet import FleetReport, StartOutcome, StopOutcome
+    from aiorekostream.fleet import StartReport, StopReport
 
 _STRANGERS = rks.Limits(concurrent_label_detection={"us-east-1": 6}, concurrent_face_search={"us-east-1": 3})
 _SECOND = datetime.timedelta(seconds=1)
@@ -101,7 +114,7 @@ def test_a_bug_in_one_camera_s_call_is_that_camera_s_failure(caplog: pytest.LogC
 def test_what_somebody_else_runs_is_already_running() -> None:
     service = a_service(2)
 
-    async def twice() -> FleetReport[StartOutcome]:
+    async def twice() -> StartReport:
         await service.client().start_stream_processor(label("camera-0", 60))
         return await Fleet(service.client()).start(labels(2))
 
@@ -393,7 +406,7 @@ def test_thirty_stops_at_one_a_second_lose_nobody() -> None:
     service = Service(limits=rks.Limits(concurrent_label_detection={"us-east-1": 30}))
     service.create(*names(30))
 
-    async def main() -> FleetReport[StopOutcome]:
+    async def main() -> StopReport:
         fleet = Fleet(service.client(total=10))
         await fleet.start(labels(30, 120))
         return await fleet.stop(names(30))
@@ -416,3 +429,48 @@ def test_requests_may_come_from_an_async_iterator() -> None:
     report = run(Fleet(service.client()).start(stream(labels(5), every=1)))
     assert len(report.started) == 5
     assert service.starts() == [1, 2, 3, 4, 5]
+
+
+def test_what_is_at_work_and_cannot_be_stopped_now_is_no_success() -> None:
+    """UNCERTAIN whether AWS lets every session be stopped in every status; whatever it does, nobody is told a lie."""
+    busy = errors.ResourceInUseError(
+        "Stream Processor not available for stopping", operation=STOP, code="ResourceInUseException", http_status=400,
+        retry_safe=True,
+    )  # fmt: skip
+    service = Service(
+        quotas=False, before=lambda operation, name: busy if (operation, name) == (STOP, "face-0") else None
+    )
+    service.create("face-0", "face-1", faces=True)
+
+    async def scene() -> StopReport:
+        fleet = Fleet(service.client())
+        await fleet.start(faces(2))
+        return await fleet.stop(names(2, "face"))
+
+    report = run(scene())
+    assert report.counts == {"stopped": 1, "failed": 1}
+    assert [outcome.name for outcome in report.failed] == ["face-0"]
+
+
+def test_a_stop_that_is_refused_while_another_one_is_carried_out_is_a_success() -> None:
+    service = Service(quotas=False, timings=Timings(stopping=5))
+    service.create("face-0", faces=True)
+
+    async def scene() -> StopReport:
+        client = service.client()
+        await Fleet(client).start(faces(1))
+        await client.stop_stream_processor("face-0")
+        return await Fleet(client).stop(["face-0"])
+
+    assert run(scene()).counts == {"already stopped": 1}
+
+
+def test_a_refused_stop_of_which_nothing_more_can_be_seen_has_failed() -> None:
+    denied = errors.AccessDeniedError(
+        "", operation=DESCRIBE, code="AccessDeniedException", http_status=400, retry_safe=True
+    )
+    service = Service(quotas=False, before=lambda operation, _: denied if operation == DESCRIBE else None)
+    service.create("camera-0")
+    report = run(Fleet(service.client()).stop(["camera-0"]))
+    assert report.counts == {"failed": 1}
+    assert isinstance(report.failed[0].error, errors.ResourceInUseError)

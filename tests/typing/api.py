@@ -78,3 +78,16 @@ def an_error_of_the_service_says_what_it_is(error: rks.ServiceError) -> None:
     assert_type(error.http_status, int)
     assert_type(error.attempts, int)
     assert_type(error.retry_safe, bool)
+
+
+async def what_a_fleet_reports_can_be_read_and_asked_for_again(fleet: rks.Fleet, request: rks.StartRequest) -> None:
+    starts = assert_type(await fleet.start([request]), rks.StartReport)
+    for failed in starts.failed:
+        assert_type(failed.request, rks.StartRequest)
+        assert_type(failed.error, Exception)
+    await fleet.start(doubtful.request for doubtful in starts.unknown)
+    stops = assert_type(await fleet.stop(["front-door"]), rks.StopReport)
+    await fleet.stop(failed.request for failed in stops.failed)
+    reports: list[rks.FleetReport[rks.StartOutcome] | rks.FleetReport[rks.StopOutcome]] = [starts, stops]
+    for report in reports:
+        assert_type(report.counts, dict[str, int])
