@@ -137,7 +137,7 @@ class Pipeline:
 
 @attrs.define
 class _Call(Generic[_RequestT, _ReplyT]):
-    """One call on its way: how many attempts were made, and whether one is under way."""
+    """One call on its way: how many attempts were made, whether one is under way, and what has not come yet."""
 
     pipeline: Pipeline
     operation: Operation[_RequestT, _ReplyT]
@@ -149,6 +149,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
     attempts: int = attrs.field(default=0, init=False)
     retries_paid: int = attrs.field(default=0, init=False)
     under_way: bool = attrs.field(default=False, init=False)
+    lack: str = attrs.field(default="its turn did not come", init=False)
 
     async def made(self) -> Reply:
         pipeline = self.pipeline
@@ -172,12 +173,11 @@ class _Call(Generic[_RequestT, _ReplyT]):
     async def _attempt(self) -> Reply:
         admission = await self._admitted()
         self.attempts += 1
-        self.under_way = True
-        self.notify(CallEvent.SENT)
+        self.lack = "no connection came about"
         try:
-            reply = await self.pipeline.transport.send(self.operation.name, self.body)
+            reply = await self.pipeline.transport.send(self.operation.name, self.body, on_sent=self._sent)
         except CallError as error:
-            self.under_way = False
+            self.under_way, self.lack = False, "no success"
             if is_throttling(error):
                 self.notify(CallEvent.THROTTLED)
                 if admission is not None:
@@ -189,6 +189,10 @@ class _Call(Generic[_RequestT, _ReplyT]):
         if admission is not None:
             admission.passed()
         return reply
+
+    def _sent(self) -> None:
+        self.under_way, self.lack = True, "no answer came"
+        self.notify(CallEvent.SENT)
 
     async def _admitted(self) -> Admission | None:
         pipeline = self.pipeline
@@ -241,9 +245,8 @@ class _Call(Generic[_RequestT, _ReplyT]):
         )
 
     def _too_late(self) -> DeadlineExceededError:
-        waited = "no answer came" if self.under_way else "its turn did not come" if not self.attempts else "no success"
         return DeadlineExceededError(
-            f"{waited} within {self.total_timeout:.3g} s",
+            f"{self.lack} within {self.total_timeout:.3g} s",
             operation=self.operation.name,
             deadline=self.total_timeout,
             attempts=self.attempts,

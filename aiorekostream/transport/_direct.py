@@ -1,4 +1,4 @@
-"""An HTTP session that follows no redirect.
+"""An HTTP session that follows no redirect, and notes when a request goes out.
 
 aiobotocore leaves following them to aiohttp, which turns the POST into a GET, takes the session token along to whatever
 host is named, and lets its answer pass for the service's own. botocore itself follows none.
@@ -6,14 +6,18 @@ host is named, and lets its answer pass for the service's own. botocore itself f
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import cast
 from urllib.parse import urlsplit
 
 import aiohttp
 import attrs
 from aiobotocore.httpsession import AIOHTTPSession
+from aiohttp.connector import Connection as AiohttpConnection
+from aiohttp.tracing import Trace
 
 from aiorekostream.errors import ConfigurationError
+from aiorekostream.transport.attempts import CURRENT
 
 __all__ = ["DirectSession"]
 
@@ -40,8 +44,30 @@ class _Direct:
         )
 
 
+@attrs.frozen
+class _Noting:
+    """Connects as an aiohttp connector does, and notes when that has come about: up to then nothing was sent."""
+
+    connect: Callable[[aiohttp.ClientRequest, list[Trace], aiohttp.ClientTimeout], Awaitable[AiohttpConnection]]
+
+    async def __call__(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's
+    ) -> AiohttpConnection:
+        connection = await self.connect(req, traces, timeout)
+        if (attempt := CURRENT.get()) is not None:
+            attempt.found_connection()
+        return connection
+
+
 class DirectSession(AIOHTTPSession):
     """Refuses before a redirect is followed."""
 
     async def _get_session(self, proxy_url: str | None) -> aiohttp.ClientSession:
-        return cast("aiohttp.ClientSession", cast("object", _Direct(await super()._get_session(proxy_url))))
+        session = await super()._get_session(proxy_url)
+        connector = session.connector
+        if connector is not None and not isinstance(connector.connect, _Noting):
+            connector.connect = _Noting(connector.connect)  # type: ignore[method-assign]
+        return cast("aiohttp.ClientSession", cast("object", _Direct(session)))

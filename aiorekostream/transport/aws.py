@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aiorekostream.errors import ConfigurationError
+from aiorekostream.transport.port import ignored
 from aiorekostream.transport.settings import Settings
 from aiorekostream.transport.timeout import Timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import ModuleType, TracebackType
     from typing import Self
 
@@ -115,10 +116,10 @@ class AwsTransport:
         """
         await self._opened()
 
-    async def send(self, operation: str, body: Mapping[str, object]) -> Reply:
+    async def send(self, operation: str, body: Mapping[str, object], *, on_sent: Callable[[], None] = ignored) -> Reply:
         """Send one request, once, and read its answer; see ``Transport.send``."""
         connection = await self._opened()
-        return await connection.send(operation, body)
+        return await connection.send(operation, body, on_sent=on_sent)
 
     async def aclose(self) -> None:
         """Close the connections; a second time does nothing. Calls under way are broken off.

@@ -7,7 +7,6 @@ and refuse what botocore lets pass.
 
 from __future__ import annotations
 
-import contextvars
 import json
 import logging
 from typing import TYPE_CHECKING, cast
@@ -18,11 +17,12 @@ from aiorekostream.errors import ConfigurationError, Fault, MalformedReplyError
 from aiorekostream.limits import Scope
 from aiorekostream.operations import OPERATIONS
 from aiorekostream.transport import _signing
-from aiorekostream.transport.faults import Answer, Attempt, translated
-from aiorekostream.transport.port import Reply
+from aiorekostream.transport.attempts import CURRENT, Answer, Attempt
+from aiorekostream.transport.faults import translated
+from aiorekostream.transport.port import Reply, ignored
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from aiobotocore.client import AioBaseClient
 
@@ -31,8 +31,6 @@ __all__ = ["Connection"]
 _logger = logging.getLogger(__name__)
 
 _NOT_A_SUCCESS = 300
-
-_attempt: contextvars.ContextVar[Attempt | None] = contextvars.ContextVar("attempt", default=None)
 
 
 class Connection:
@@ -61,13 +59,13 @@ class Connection:
         """The Region that calls go to."""
         return self._client.meta.region_name
 
-    async def send(self, operation: str, body: Mapping[str, object]) -> Reply:
+    async def send(self, operation: str, body: Mapping[str, object], *, on_sent: Callable[[], None] = ignored) -> Reply:
         """Send one request and read its answer; see ``Transport.send``."""
         method = self._methods.get(operation)
         if method is None:
             raise ConfigurationError(f"{operation} is no operation of stream processors that botocore knows")
-        attempt = Attempt(operation, repeatable=OPERATIONS[operation].repeatable)
-        token = _attempt.set(attempt)
+        attempt = Attempt(operation, repeatable=OPERATIONS[operation].repeatable, on_sent=on_sent)
+        token = CURRENT.set(attempt)
         try:
             parsed = await method(**body)
         except Exception as error:
@@ -77,7 +75,7 @@ class Connection:
                 raise
             raise fault from error
         finally:
-            _attempt.reset(token)
+            CURRENT.reset(token)
         metadata = cast("Mapping[str, object]", parsed.pop("ResponseMetadata", {}))
         request_id = metadata.get("RequestId")
         date = None if attempt.answer is None else attempt.answer.date
@@ -94,13 +92,13 @@ def _take_over(client: AioBaseClient) -> None:
     events.unregister("needs-retry.rekognition", unique_id="retry-config-rekognition")
     events.unregister("request-created", handlers.add_retry_headers)
     events.register_last("choose-signer.rekognition", _signing.choose)
-    events.register_last("before-send.rekognition", _note_sending)
+    events.register_last("before-send.rekognition", _note_signing)
     events.register_first("before-parse.rekognition", _note_answer)
 
 
-def _note_sending(**_: object) -> None:
-    if (attempt := _attempt.get()) is not None:
-        attempt.sent = True
+def _note_signing(**_: object) -> None:
+    if (attempt := CURRENT.get()) is not None:
+        attempt.signed = True
 
 
 def _note_answer(response_dict: Mapping[str, object], **_: object) -> None:
@@ -108,7 +106,7 @@ def _note_answer(response_dict: Mapping[str, object], **_: object) -> None:
 
     botocore reads a body that is not JSON as an empty success.
     """
-    attempt = _attempt.get()
+    attempt = CURRENT.get()
     if attempt is None:
         return
     status = cast("int", response_dict["status_code"])

@@ -5,7 +5,7 @@ what stopped it. Three rules decide whether the service may have carried the cal
 
 - Nothing is sent before the request is signed, so whatever stops a call earlier (credentials, Region, a hook of the
   user's) is the caller's set-up.
-- A request that found no connection was never sent: refused, unknown host, TLS, proxy, connect timeout.
+- A request that found no connection was never sent: refused, unknown host, TLS, proxy, connect timeout, whatever else.
 - Everything later may have been carried out, unless the service itself says that it refused.
 
 Errors are told apart by their code and never by their HTTP status: Rekognition uses 400 for nearly all of them.
@@ -13,19 +13,17 @@ Errors are told apart by their code and never by their HTTP status: Rekognition 
 
 from __future__ import annotations
 
-import datetime
-import email.utils
 import socket
 from collections.abc import Mapping
 from typing import cast
 
 import aiohttp
-import attrs
 from botocore import exceptions as botocore
 
 from aiorekostream import errors
+from aiorekostream.transport.attempts import Answer, Attempt, seconds
 
-__all__ = ["Answer", "Attempt", "configuration_error", "service_error", "translated"]
+__all__ = ["configuration_error", "service_error", "translated"]
 
 _CODES: Mapping[str, type[errors.ServiceError]] = {
     "AccessDeniedException": errors.AccessDeniedError,
@@ -100,60 +98,6 @@ _HELP: Mapping[type[Exception], str] = {
 }
 
 
-@attrs.frozen
-class Answer:
-    """What is known of an answer before its body is read.
-
-    Attributes:
-        status: the HTTP status.
-        request_id: AWS's id of the request, when it came.
-        date: the service's own time, when it came.
-        retry_after: the seconds that the service asked to wait; 0 if it did not.
-    """
-
-    status: int
-    request_id: str | None
-    date: datetime.datetime | None = None
-    retry_after: float = 0.0
-
-    @classmethod
-    def read(cls, status: int, headers: Mapping[str, str]) -> Answer:
-        """From the status and the headers, by lower-case name."""
-        return cls(
-            status, headers.get("x-amzn-requestid"), _date(headers.get("date")), _seconds(headers.get("retry-after"))
-        )
-
-
-def _date(text: str | None) -> datetime.datetime | None:
-    try:
-        moment = email.utils.parsedate_to_datetime(text or "")
-    except ValueError:
-        return None
-    return moment if moment.utcoffset() is not None else None
-
-
-def _seconds(text: str | None) -> float:
-    # Retry-After may also be a date, which no service of AWS's sends.
-    return float(text) if text is not None and text.isascii() and text.isdigit() else 0.0
-
-
-@attrs.define
-class Attempt:
-    """How far one attempt at a call has come.
-
-    Attributes:
-        operation: AWS's name of the operation.
-        repeatable: whether doing it twice is the same as doing it once.
-        sent: whether the signed request was handed to the HTTP client.
-        answer: the answer, once one has come.
-    """
-
-    operation: str
-    repeatable: bool
-    sent: bool = False
-    answer: Answer | None = None
-
-
 def translated(error: Exception, attempt: Attempt) -> errors.RekostreamError:
     """The error of this package that an exception of an attempt means."""
     if isinstance(error, errors.RekostreamError):
@@ -167,9 +111,9 @@ def translated(error: Exception, attempt: Attempt) -> errors.RekostreamError:
         return cause
     if isinstance(error, _NEVER_CONNECTED) or isinstance(cause, _NEVER_CONNECTED_CAUSES):
         return errors.ConnectError(_said(cause), operation=attempt.operation, retry_safe=True)
-    if not attempt.sent:
-        return _stopped_before_sending(error, attempt)
-    return _stopped_after_sending(error, attempt)
+    if not attempt.signed:
+        return _stopped_before_signing(error, attempt)
+    return _stopped_after_signing(error, attempt)
 
 
 def configuration_error(error: Exception) -> errors.ConfigurationError:
@@ -194,7 +138,7 @@ def service_error(response: Mapping[str, object], attempt: Attempt) -> errors.Se
         Answer(
             status if isinstance(status, int) else 0,
             _text(request_id) or None,
-            retry_after=_seconds(_text(headers.get("retry-after"))),
+            retry_after=seconds(_text(headers.get("retry-after"))),
         ),
     )
 
@@ -220,7 +164,7 @@ def _was_refused(kind: type[errors.ServiceError], code: str, status: int) -> boo
     return kind is not errors.ServiceError or 0 < status < _SERVER_FAULT
 
 
-def _stopped_before_sending(error: Exception, attempt: Attempt) -> errors.RekostreamError:
+def _stopped_before_signing(error: Exception, attempt: Attempt) -> errors.RekostreamError:
     if isinstance(error, botocore.ParamValidationError):
         return errors.InvalidRequestError([errors.Fault((), str(error), f"parameters of {attempt.operation}")])
     if isinstance(error, _LOST_IN_THE_NETWORK) and not isinstance(_cause(error), FileNotFoundError):
@@ -229,10 +173,12 @@ def _stopped_before_sending(error: Exception, attempt: Attempt) -> errors.Rekost
     return configuration_error(error)
 
 
-def _stopped_after_sending(error: Exception, attempt: Attempt) -> errors.RekostreamError:
+def _stopped_after_signing(error: Exception, attempt: Attempt) -> errors.RekostreamError:
     cause, answer = _cause(error), attempt.answer
     if isinstance(cause, _SET_UP_CAUSES) and not isinstance(cause, aiohttp.RedirectClientError):
         return configuration_error(cause)
+    if not attempt.sent:
+        return errors.ConnectError(_said(cause), operation=attempt.operation, retry_safe=True)
     if answer is None or isinstance(error, _LOST_IN_THE_NETWORK):
         return errors.ConnectionLostError(_said(cause), operation=attempt.operation, retry_safe=attempt.repeatable)
     if answer.status >= _NOT_A_SUCCESS:

@@ -10,7 +10,7 @@ import attrs
 
 from aiorekostream.errors import ConfigurationError
 from aiorekostream.limits import Scope
-from aiorekostream.transport.port import Reply
+from aiorekostream.transport.port import Reply, ignored
 
 __all__ = ["Answer", "Handler", "MemoryTransport"]
 
@@ -62,7 +62,7 @@ class MemoryTransport:
         """Shared with no other transport."""
         return Scope(endpoint=self._endpoint, region=self.region or "", account="")
 
-    async def send(self, operation: str, body: Mapping[str, object]) -> Reply:
+    async def send(self, operation: str, body: Mapping[str, object], *, on_sent: Callable[[], None] = ignored) -> Reply:
         """Ask the handler.
 
         Raises:
@@ -70,6 +70,7 @@ class MemoryTransport:
         """
         await self.open()
         self.calls.append((operation, body))
+        on_sent()
         answer = self.handler(operation, body)
         if inspect.isawaitable(answer):
             answer = await answer

@@ -1,14 +1,18 @@
 """The port: what the pipeline asks of whatever moves the bytes."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import attrs
 
 from aiorekostream.limits import Scope
 
-__all__ = ["Reply", "Transport"]
+__all__ = ["Reply", "Transport", "ignored"]
+
+
+def ignored() -> None:
+    """What is told to nobody."""
 
 
 @attrs.frozen
@@ -47,12 +51,14 @@ class Transport(Protocol):
         """
         ...
 
-    async def send(self, operation: str, body: Mapping[str, object]) -> Reply:
+    async def send(self, operation: str, body: Mapping[str, object], *, on_sent: Callable[[], None] = ignored) -> Reply:
         """Send one request and read its answer.
 
         Args:
             operation: AWS's name of the operation, such as ``StartStreamProcessor``.
             body: the members of the request in AWS's spelling.
+            on_sent: to be told when the request begins to go out: from then on it may be carried out, and before that
+                (while it waits for a connection, or for that to come about) it certainly was not.
 
         Raises:
             ServiceError: the service answered with an error.

@@ -9,7 +9,8 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 
 from aiorekostream.errors import RekostreamError
-from aiorekostream.transport.faults import Attempt, configuration_error, translated
+from aiorekostream.transport.attempts import Attempt
+from aiorekostream.transport.faults import configuration_error, translated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ async def quotas(
         client = await opening.__aenter__()
     except Exception as error:
         raise configuration_error(error) from error
-    attempt = Attempt(_OPERATION, repeatable=True, sent=True)
+    attempt = Attempt(_OPERATION, repeatable=True, signed=True, sent=True)
     found: list[Mapping[str, object]] = []
     token: dict[str, object] = {}
     try:

@@ -19,7 +19,8 @@ from aiorekostream.limits import DEFAULT_LIMITS, Limits
 from aiorekostream.pipeline import Pipeline
 from aiorekostream.resilience.paces import LocalPacing
 from aiorekostream.resilience.policy import RetryPolicy
-from aiorekostream.transport.faults import Attempt, service_error
+from aiorekostream.transport.attempts import Attempt
+from aiorekostream.transport.faults import service_error
 from aiorekostream.transport.memory import MemoryTransport
 from tests.emulator.samples import HERE, faces, labels, session
 

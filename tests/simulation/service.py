@@ -32,8 +32,9 @@ from aiorekostream.emulator.world import World
 from aiorekostream.errors import ConnectError, ConnectionLostError
 from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota, Scope
 from aiorekostream.operations import OPERATIONS
-from aiorekostream.transport.faults import Attempt, service_error
-from aiorekostream.transport.port import Reply
+from aiorekostream.transport.attempts import Attempt
+from aiorekostream.transport.faults import service_error
+from aiorekostream.transport.port import Reply, ignored
 
 if TYPE_CHECKING:
     from aiorekostream.emulator.accounts import Account
@@ -186,7 +187,7 @@ class Service:
     async def aclose(self) -> None:
         """Is always open."""
 
-    async def send(self, operation: str, body: Mapping[str, object]) -> Reply:
+    async def send(self, operation: str, body: Mapping[str, object], *, on_sent: Callable[[], None] = ignored) -> Reply:
         loop = asyncio.get_running_loop()
         self.sent[operation] = self.sent.get(operation, 0) + 1
         if operation not in _QUESTIONS and self.keeps:
@@ -195,6 +196,8 @@ class Service:
         fate = self.fates(operation, body)
         connecting = 0.0 if self._free else self.network.connecting
         self._free = max(0, self._free - 1)
+        if fate is not Fate.UNREACHED:
+            on_sent()
         loop.call_later(connecting + self._way(), self._arrive, operation, body, fate, answered)
         try:
             return await answered
@@ -257,7 +260,7 @@ class Service:
         self, operation: str, members: Mapping[str, object], fate: Fate, answered: asyncio.Future[Reply]
     ) -> None:
         loop = asyncio.get_running_loop()
-        attempt = Attempt(operation, OPERATIONS[operation].repeatable, sent=True)
+        attempt = Attempt(operation, OPERATIONS[operation].repeatable, signed=True, sent=True)
         lost = ConnectionLostError("reset", operation=operation, retry_safe=attempt.repeatable)
         way = self._way()
         match fate:

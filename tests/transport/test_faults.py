@@ -16,7 +16,8 @@ import pytest
 
 from aiorekostream import errors
 from aiorekostream.operations import OPERATIONS
-from aiorekostream.transport.faults import Answer, Attempt, configuration_error, service_error, translated
+from aiorekostream.transport.attempts import Answer, Attempt
+from aiorekostream.transport.faults import configuration_error, service_error, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 
 START = "StartStreamProcessor"
 STAGES = {
-    "before it was sent": Attempt(START, repeatable=False),
-    "after it was sent": Attempt(START, repeatable=False, sent=True),
-    "after a success": Attempt(START, repeatable=False, sent=True, answer=Answer(200, "request-1")),
-    "after a failure": Attempt(START, repeatable=False, sent=True, answer=Answer(502, "request-1")),
+    "before it was signed": Attempt(START, repeatable=False),
+    "before there was a connection": Attempt(START, repeatable=False, signed=True),
+    "after it was sent": Attempt(START, repeatable=False, signed=True, sent=True),
+    "after a success": Attempt(START, repeatable=False, signed=True, sent=True, answer=Answer(200, "request-1")),
+    "after a failure": Attempt(START, repeatable=False, signed=True, sent=True, answer=Answer(502, "request-1")),
 }
 
 
@@ -124,7 +126,7 @@ def test_only_what_never_connected_and_what_was_refused_may_be_sent_again(foreig
     ],
 )
 def test_what_never_connected_is_safe_to_send_again(error: Exception) -> None:
-    fault = translated(error, Attempt(START, repeatable=False, sent=True))
+    fault = translated(error, Attempt(START, repeatable=False, signed=True, sent=True))
     assert type(fault) is errors.ConnectError
     assert fault.retry_safe
 
@@ -142,10 +144,18 @@ def test_what_never_connected_is_safe_to_send_again(error: Exception) -> None:
     ],
 )
 def test_what_broke_after_it_was_sent_may_have_been_carried_out(error: Exception) -> None:
-    once = translated(error, Attempt(START, repeatable=False, sent=True))
+    once = translated(error, Attempt(START, repeatable=False, signed=True, sent=True))
     assert type(once) is errors.ConnectionLostError
     assert not once.retry_safe
-    assert translated(error, Attempt("TagResource", repeatable=True, sent=True)).retry_safe
+    assert translated(error, Attempt("TagResource", repeatable=True, signed=True, sent=True)).retry_safe
+
+
+@pytest.mark.parametrize("foreign", _FOREIGN, ids=lambda error: f"{type(error).__module__}.{type(error).__name__}")
+def test_whatever_goes_wrong_before_there_is_a_connection_nothing_was_sent(foreign: Exception) -> None:
+    for error in _wrapped(foreign):
+        fault = translated(error, STAGES["before there was a connection"])
+        assert isinstance(fault, errors.ConnectError | errors.ConfigurationError | errors.ServiceError)
+        assert fault.retry_safe or isinstance(fault, errors.ConfigurationError)
 
 
 @pytest.mark.parametrize(

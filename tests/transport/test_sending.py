@@ -9,7 +9,9 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from aiobotocore.session import AioSession
 
+import aiorekostream as rks
 from aiorekostream import errors
 from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.timeout import Timeout
@@ -17,6 +19,8 @@ from tests.transport.counterpart import REQUEST_ID, RESET, Answer, Counterpart, 
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from aiorekostream.transport.port import Reply
 
 _START = {"Name": "front-door", "StopSelector": {"MaxDurationInSeconds": 30}}
 
@@ -105,6 +109,70 @@ async def test_more_sends_than_connections_wait_for_a_free_one(counterpart: Coun
         await asyncio.gather(*(transport.send("StopStreamProcessor", {"Name": f"n{n}"}) for n in range(20)))
     assert len(counterpart.requests) == 20
     assert counterpart.connections <= 2
+
+
+async def test_a_request_is_sent_once_there_is_a_connection_for_it_and_not_before() -> None:
+    held, freed, all_signed = asyncio.Event(), asyncio.Event(), asyncio.Barrier(3)
+    sent: list[str] = []
+
+    async def hold(request: Request) -> Answer:
+        if request.members == {"Name": "first"}:
+            held.set()
+            await freed.wait()
+        return http()
+
+    async def hear(**_: object) -> None:
+        if held.is_set():
+            await all_signed.wait()
+
+    session = AioSession()
+    session.register("before-send.rekognition", hear)
+    async with (
+        serving(hold) as counterpart,
+        AwsTransport(endpoint_url=counterpart.url, region="us-east-1", session=session, max_connections=1) as transport,
+    ):
+
+        def send(name: str) -> asyncio.Task[Reply]:
+            return asyncio.create_task(
+                transport.send("StopStreamProcessor", {"Name": name}, on_sent=lambda: sent.append(name))
+            )
+
+        first = send("first")
+        await held.wait()
+        second = send("second")
+        third = send("third")
+        await all_signed.wait()
+        for _ in range(50):  # turns of the loop in which they could go on, if they could
+            await asyncio.sleep(0)
+        assert sent == ["first"]
+        freed.set()
+        await asyncio.gather(first, second, third)
+        assert sorted(sent) == ["first", "second", "third"]
+        assert [request.members for request in counterpart.requests] == [{"Name": name} for name in sent]
+
+
+async def test_a_call_that_waits_for_a_connection_until_its_time_is_over_was_not_sent() -> None:
+    """The only connection is taken by a call that the service does not answer."""
+    held = asyncio.Event()
+
+    async def hang(_: Request) -> Answer:
+        held.set()
+        await asyncio.Event().wait()
+        return http()
+
+    async with (
+        serving(hang) as counterpart,
+        rks.Client(region="us-east-1", endpoint_url=counterpart.url, max_connections=1) as client,
+    ):
+        hangs = asyncio.create_task(client.stop_stream_processor("first"))
+        await held.wait()
+        with pytest.raises(errors.DeadlineExceededError, match="no connection came about") as caught:
+            await client.with_options(total_timeout=0.1, pacing=None).start_stream_processor(
+                rks.FaceSearchStart("lobby")
+            )
+        hangs.cancel()
+    assert caught.value.retry_safe
+    assert [request.operation for request in counterpart.requests] == ["StopStreamProcessor"]
 
 
 async def test_a_refused_connection_was_never_sent() -> None:
