@@ -158,7 +158,12 @@ class _Call(Generic[_RequestT, _ReplyT]):
         try:
             async with pipeline.clock.timeout_at(deadline):
                 reply = await pipeline.retry.run(
-                    self._attempt, worth=self._worth, delay=self._delay, clock=pipeline.clock, deadline=deadline
+                    self._attempt,
+                    worth=self._worth,
+                    delay=self._delay,
+                    again=self._again,
+                    clock=pipeline.clock,
+                    deadline=deadline,
                 )
         except TimeoutError as error:
             raise self._too_late() from error
@@ -220,13 +225,15 @@ class _Call(Generic[_RequestT, _ReplyT]):
     def _worth(self, error: BaseException) -> bool:
         if not worth_another_attempt(error) or self.attempts >= self.pipeline.retry.max_attempts:
             return False
+        if is_throttling(error) or self.pipeline.retry_quota.suffices:
+            return True
+        _log.debug("no retries are left after %s", error)
+        return False
+
+    def _again(self, error: BaseException) -> None:
         if not is_throttling(error):
-            if not self.pipeline.retry_quota.pay():
-                _log.debug("no retries are left after %s", error)
-                return False
-            self.retries_paid += 1
+            self.retries_paid += self.pipeline.retry_quota.pay()
         self.notify(CallEvent.RETRIED)
-        return True
 
     def _delay(self, error: BaseException, attempt: int) -> float:
         asked = error.retry_after if isinstance(error, ServiceError) else 0.0

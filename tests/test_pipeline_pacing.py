@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import aiorekostream as rks
+from aiorekostream.domain.requests import DescribeRequest
+from aiorekostream.operations import DESCRIBE
 from aiorekostream.pipeline import CallEvent
 from tests.emulator.samples import labels
 from tests.simulation.scenes import Answer, Story, label_start, make_client, outcome_of
@@ -179,6 +181,20 @@ def test_the_caller_is_told_what_happens_on_the_way() -> None:
     run(client.start_stream_processor(rks.FaceSearchStart("lobby"), notify=story))
     attempt = [CallEvent.QUEUED, CallEvent.SENT]
     assert story.events == [*attempt, CallEvent.THROTTLED, CallEvent.RETRIED, *attempt]
+
+
+def test_a_retry_that_would_come_after_the_deadline_costs_nothing_and_is_not_told_of() -> None:
+    later = rks.InternalServerError(
+        "", operation=_DESCRIBE, code="InternalServerError", http_status=500, retry_safe=True, retry_after=100
+    )
+    client, transport = _client(lambda _operation, _body: later, total=10)
+    story = Story()
+
+    with pytest.raises(rks.InternalServerError):
+        run(client.pipeline.call(DESCRIBE, DescribeRequest("door"), notify=story))
+    assert len(transport.calls) == 1
+    assert story.events == [CallEvent.QUEUED, CallEvent.SENT]
+    assert client.pipeline.retry_quota.left == 500
 
 
 def test_a_connection_that_never_comes_about_costs_retries_and_no_settling() -> None:

@@ -65,6 +65,7 @@ class RetryPolicy(Checked):
         *,
         worth: Callable[[BaseException], bool],
         delay: Callable[[BaseException, int], float],
+        again: Callable[[BaseException], None],
         clock: Clock,
         deadline: float,
     ) -> _T:
@@ -74,6 +75,7 @@ class RetryPolicy(Checked):
             attempt: makes one attempt.
             worth: whether there should be another attempt after this error.
             delay: seconds to wait after this error of this attempt, which has a number from 1.
+            again: told that there will be another attempt after this error, before the wait for it.
             clock: tells the time and sleeps.
             deadline: a moment of that clock.
 
@@ -103,6 +105,7 @@ class RetryPolicy(Checked):
             _log.debug(
                 "attempt %d failed, again in %.3f s: %s", state.attempt_number, state.upcoming_sleep, _error(state)
             )
+            again(_error(state))
 
         retrying = tenacity.AsyncRetrying(
             sleep=clock.sleep,

@@ -24,9 +24,14 @@ class RetryQuota:
 
     left: int = _FULL
 
+    @property
+    def suffices(self) -> bool:
+        """Whether there is enough for one retry."""
+        return self.left >= _PRICE
+
     def pay(self) -> bool:
         """Pay for one retry, if there is enough."""
-        if self.left < _PRICE:
+        if not self.suffices:
             return False
         self.left -= _PRICE
         return True
