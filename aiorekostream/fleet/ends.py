@@ -34,16 +34,30 @@ class Ends(Protocol):
 
 @attrs.frozen
 class ListedEnds:
-    """One sweep over ListStreamProcessors, up to 1000 processors a page, however many are asked about."""
+    """One sweep over ListStreamProcessors, up to 1000 processors a page, however many are asked about.
+
+    A list that changes while its pages are read may skip an entry, so those that it does not name are described.
+    """
 
     client: Client
 
     async def ended(self, names: Collection[str]) -> Iterable[str]:
         """Those that are at rest, and those that are not there."""
-        over = set(names)
+        over: set[str] = set()
+        unseen = set(names)
         async for processor in self.client.list_stream_processors():
-            if processor.status not in _AT_REST:
-                over.discard(processor.name)
+            if processor.name in unseen:
+                unseen.discard(processor.name)
+                if processor.status in _AT_REST:
+                    over.add(processor.name)
+        for name in unseen:
+            try:
+                found = await self.client.describe_stream_processor(name)
+            except ResourceNotFoundError:
+                over.add(name)
+            else:
+                if found.status in _AT_REST:
+                    over.add(name)
         return over
 
 
