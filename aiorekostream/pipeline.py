@@ -21,7 +21,7 @@ import attrs
 
 from aiorekostream.clock import Clock, SystemClock
 from aiorekostream.codec import decode, encode
-from aiorekostream.errors import CallError, DeadlineExceededError, ServiceError
+from aiorekostream.errors import CallError, ConnectError, DeadlineExceededError, ServiceError
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 from aiorekostream.operations import Operation
 from aiorekostream.resilience.paces import PacedCall, Pacing
@@ -225,13 +225,13 @@ class _Call(Generic[_RequestT, _ReplyT]):
     def _worth(self, error: BaseException) -> bool:
         if not worth_another_attempt(error) or self.attempts >= self.pipeline.retry.max_attempts:
             return False
-        if is_throttling(error) or self.pipeline.retry_quota.suffices:
+        if _costs_nothing(error) or self.pipeline.retry_quota.suffices:
             return True
         _log.debug("no retries are left after %s", error)
         return False
 
     def _again(self, error: BaseException) -> None:
-        if not is_throttling(error):
+        if not _costs_nothing(error):
             self.retries_paid += self.pipeline.retry_quota.pay()
         self.notify(CallEvent.RETRIED)
 
@@ -259,3 +259,8 @@ class _Call(Generic[_RequestT, _ReplyT]):
             attempts=self.attempts,
             retry_safe=self.operation.repeatable or not self.under_way,
         )
+
+
+def _costs_nothing(error: BaseException) -> bool:
+    """Whether a retry is no further load on a service that is down: the pacer sees to it, or there was no request."""
+    return is_throttling(error) or isinstance(error, ConnectError)

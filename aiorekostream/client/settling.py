@@ -26,6 +26,7 @@ from aiorekostream.errors import (
     RekostreamError,
     ResourceInUseError,
     ResourceNotFoundError,
+    ServiceError,
     UnknownOutcomeError,
 )
 from aiorekostream.operations import CREATE, DELETE, DESCRIBE, START, STOP, Operation
@@ -263,7 +264,8 @@ class _Settling(Generic[_RequestT, _ReplyT]):
         """Wait before the call is made again, which was not carried out; or end it, if there is no more to hope for."""
         if isinstance(doubt, ResourceInUseError):
             raise doubt
-        delay = self.pipeline.retry.delay(self.attempts, self.pipeline.chance())
+        asked = doubt.retry_after if isinstance(doubt, ServiceError) else 0.0
+        delay = max(asked, self.pipeline.retry.delay(self.attempts, self.pipeline.chance()))
         if isinstance(doubt, DeadlineExceededError):
             # It was not broken off by the service, which may still be at it.
             raise self._unknown(doubt, "it was not carried out as far as was seen") from doubt
@@ -276,6 +278,7 @@ class _Settling(Generic[_RequestT, _ReplyT]):
             doubt.hint = "DescribeStreamProcessor shows that it was not carried out"
             raise doubt
         self._paid += 1
+        self._told(CallEvent.RETRIED)
         await self.pipeline.clock.sleep(delay)
 
     def _told(self, event: CallEvent) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import math
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -10,16 +11,14 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import attrs
 
 from aiorekostream.clock import Clock
-from aiorekostream.errors import UnknownOutcomeError
 from aiorekostream.fleet.alarm import Alarm
 from aiorekostream.fleet.ends import Ends
-from aiorekostream.fleet.outcomes import Outcome, Started, failed, unknown
+from aiorekostream.fleet.outcomes import Outcome, Started, failed, lost
 from aiorekostream.fleet.plan import Call, Ended, Plan, Recall, Settle
 from aiorekostream.fleet.progress import Progress, Step, Teller
 from aiorekostream.fleet.run import Run
 from aiorekostream.fleet.tickets import Stage, Ticket
-from aiorekostream.fleet.verdicts import Verdict
-from aiorekostream.operations import START, STOP
+from aiorekostream.fleet.verdicts import Again, NoSlot, Verdict
 from aiorekostream.pipeline import CallEvent
 
 if TYPE_CHECKING:
@@ -33,7 +32,9 @@ _log = logging.getLogger("aiorekostream")
 # A start that was just answered may be listed as STOPPED still: the service does not say that its lists are up to date.
 _SEEN_AFTER = 1.0
 
-_UNDER_WAY = {CallEvent.SENT, CallEvent.SETTLING}
+# So many requests are read before others have their turn.
+_BREATH = 100
+
 _STEPS = {
     CallEvent.QUEUED: Step.PACED,
     CallEvent.SENT: Step.SENT,
@@ -83,19 +84,23 @@ class Desk:
 
         A second cancellation breaks off what is under way, which is ``Unknown`` then.
         """
-        failure: Exception | None = None
+        failure: BaseException | None = None
         async with run.tasks as tasks:
             watches = [tasks.create_task(self._keep_time()), tasks.create_task(self._look_for_ends())]
             try:
+                taken = 0
                 async for item in run.as_room_allows(items):
                     self._take(run, ticket_of(item))
+                    taken += 1
+                    if taken % _BREATH == 0:
+                        await self.clock.sleep(0)  # what is settled at once leaves room for ever
                 await run.settled()
-            except (Exception, asyncio.CancelledError) as error:
+            except BaseException as error:  # whatever it is, what the run has taken must not stay in the plan
                 for ticket in run.pending:
                     self.plan.withdraw(ticket, self.clock.now())
                 self.pump()
                 await run.settled()
-                if not isinstance(error, Exception):
+                if isinstance(error, asyncio.CancelledError):
                     raise
                 failure = error
             finally:
@@ -126,23 +131,15 @@ class Desk:
             run.settle(ticket)
             self._tell(Step.SETTLED, ticket.name, ticket)
             return
+        self.plan.take(ticket, self.clock.now())
         run.pending.add(ticket)
         self._runs[ticket] = run
-        self.plan.take(ticket, self.clock.now())
         self._tell(Step.QUEUED, ticket.name)
         self.pump()
 
     async def _carry(self, ticket: Ticket) -> None:
-        def notify(event: CallEvent) -> None:
-            self._tell(_STEPS[event], ticket.name)
-            if event in _UNDER_WAY:
-                self.plan.sent(ticket)
-            else:
-                self.plan.held_back(ticket, self.clock.now())
-                self.pump()  # it may have expired while it was under way
-
         try:
-            outcome = await self.send(ticket, notify)
+            outcome = await self.send(ticket, functools.partial(self._heard, ticket))
         except asyncio.CancelledError:
             if self._tasks.get(ticket) is asyncio.current_task():  # if not, the plan has broken it off
                 self._lose(ticket)
@@ -153,22 +150,34 @@ class Desk:
         self._tasks.pop(ticket, None)
         now = self.clock.now()
         match outcome:
-            case Verdict.AGAIN:
-                self.plan.again(ticket, now)
-            case Verdict.NO_SLOT:
+            case Again(rest):
+                self.plan.again(ticket, now, rest=rest)
+            case NoSlot():
                 self.plan.no_slot(ticket, now)
             case _:
                 self.plan.finished(ticket, outcome, now)
         self.pump()
 
+    def _heard(self, ticket: Ticket, event: CallEvent) -> None:
+        """Something has happened to the call of a request."""
+        self._tell(_STEPS[event], ticket.name)
+        match event:
+            case CallEvent.SENT:
+                self.plan.sent(ticket)
+            case CallEvent.SETTLING:
+                self.plan.doubted(ticket)
+            case CallEvent.THROTTLED | CallEvent.RETRIED:
+                self.plan.held_back(ticket, self.clock.now())
+                self.pump()  # it may have expired while it was under way
+            case CallEvent.QUEUED:
+                pass
+
     def _lose(self, ticket: Ticket) -> None:
         del self._tasks[ticket]
         now = self.clock.now()
-        if ticket.stage is Stage.SENT:
+        if ticket.stage is Stage.SENT or ticket.doubted:
             message = "the program broke the call off while it was under way"
-            operation = STOP.name if isinstance(ticket.request, str) else START.name
-            lost = UnknownOutcomeError(message, operation=operation)
-            self.plan.finished(ticket, unknown(ticket.request, lost), now)
+            self.plan.finished(ticket, lost(ticket.request, message), now)
         else:
             self.plan.withdraw(ticket, now)
         self.pump()
@@ -218,10 +227,10 @@ class Desk:
                 return  # another run has just looked
             asked = self.plan.slots.begun_before(self.clock.now() - _SEEN_AFTER)
             try:
-                over = await self.ends.ended(asked.keys()) if asked else ()
+                over = list(await self.ends.ended(asked.keys())) if asked else []
             except Exception as error:  # noqa: BLE001 - whatever it is, the next look may see
                 _log.warning("could not look for ended sessions: %s", error)
-                over = ()
+                over = []
             finally:
                 self._looked_at = self.clock.now()
         for name in over:

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from aiorekostream.domain.words import ProcessorKind
 
-__all__ = ["Ends", "ListedEnds", "under_way"]
+__all__ = ["AT_REST", "Ends", "ListedEnds", "under_way"]
 
-_AT_REST = frozenset({Status.STOPPED, Status.FAILED, Status.UPDATING})
+AT_REST = frozenset({Status.STOPPED, Status.FAILED, Status.UPDATING})
+"""The statuses in which a processor has no session."""
 
 
 class Ends(Protocol):
@@ -48,7 +49,7 @@ class ListedEnds:
         async for processor in self.client.list_stream_processors():
             if processor.name in unseen:
                 unseen.discard(processor.name)
-                if processor.status in _AT_REST:
+                if processor.status in AT_REST:
                     over.add(processor.name)
         for name in unseen:
             try:
@@ -56,7 +57,7 @@ class ListedEnds:
             except ResourceNotFoundError:
                 over.add(name)
             else:
-                if found.status in _AT_REST:
+                if found.status in AT_REST:
                     over.add(name)
         return over
 
@@ -66,11 +67,11 @@ async def under_way(client: Client) -> AsyncIterator[tuple[str, ProcessorKind]]:
 
     A list does not tell kinds, so each that is not at rest is described.
     """
-    busy = [item.name async for item in client.list_stream_processors() if item.status not in _AT_REST]
+    busy = [item.name async for item in client.list_stream_processors() if item.status not in AT_REST]
     for name in busy:
         try:
             found = await client.describe_stream_processor(name)
         except ResourceNotFoundError:
             continue
-        if found.kind is not None and found.status not in _AT_REST:
+        if found.kind is not None and found.status not in AT_REST:
             yield name, found.kind

@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
 import math
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-import attrs
-
 from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart, StartRequest
-from aiorekostream.domain.rules import Checked, guarded, refuse
-from aiorekostream.domain.scalars import finite, whole_number
 from aiorekostream.domain.words import ProcessorKind
 from aiorekostream.errors import Fault, InvalidRequestError, RekostreamError, ResourceInUseError
 from aiorekostream.fleet.desk import Desk
-from aiorekostream.fleet.ends import Ends, ListedEnds, under_way
+from aiorekostream.fleet.ends import AT_REST, Ends, ListedEnds, under_way
 from aiorekostream.fleet.outcomes import AlreadyStopped, Failed, Outcome, Started, StartOutcome, StopOutcome, Stopped
 from aiorekostream.fleet.plan import Plan
 from aiorekostream.fleet.progress import Progress, Teller
 from aiorekostream.fleet.report import StartReport, StopReport
 from aiorekostream.fleet.requests import FleetRequest, WhenBusy
 from aiorekostream.fleet.run import Run
+from aiorekostream.fleet.settings import Settings
 from aiorekostream.fleet.slots import Slots
 from aiorekostream.fleet.tickets import Ticket
 from aiorekostream.fleet.verdicts import Verdict, on_start, on_stop
 from aiorekostream.operations import START, STOP
 
 if TYPE_CHECKING:
+    import datetime
+
     from aiorekostream.client import Client
     from aiorekostream.domain.status import Status
     from aiorekostream.pipeline import CallEvent, Pipeline
@@ -43,42 +41,6 @@ _Requests: TypeAlias = Iterable[StartRequest | FleetRequest] | AsyncIterable[Sta
 _SECONDS_ABREAST = 5
 _LEAST_ABREAST = 2
 _MOST_ABREAST = 100
-
-
-def _when_busy(value: WhenBusy | str) -> WhenBusy:
-    try:
-        return WhenBusy(value)
-    except ValueError:
-        refuse(value, "'wait', 'join' or 'refuse'")
-
-
-def _expires_after(value: datetime.timedelta | None) -> float:
-    if value is None:
-        return math.inf
-    if not isinstance(value, datetime.timedelta) or value <= datetime.timedelta():
-        refuse(value, "a timedelta above zero, or None")
-    return value.total_seconds()
-
-
-def _abreast(value: int | None) -> int | None:
-    return None if value is None else whole_number(value, least=1)
-
-
-def _capacity(value: int) -> int:
-    return whole_number(value, least=1)
-
-
-def _seconds(value: float) -> float:
-    return finite(value, least=0.1, most=3600)
-
-
-@attrs.frozen(kw_only=True, field_transformer=guarded)
-class _Settings(Checked):
-    when_busy: WhenBusy = attrs.field(converter=_when_busy)
-    expires_after: float = attrs.field(converter=_expires_after)
-    max_in_flight: int | None = attrs.field(converter=_abreast)
-    max_waiting: int = attrs.field(converter=_capacity)
-    look_every: float = attrs.field(converter=_seconds)
 
 
 class Fleet:
@@ -127,7 +89,10 @@ class Fleet:
         Raises:
             InvalidRequestError: arguments break their rules; all faults at once.
         """
-        settings = _Settings(
+        settings = Settings(
+            client=client,
+            on_progress=on_progress,
+            ends=ends,
             when_busy=when_busy,
             expires_after=expires_after,
             max_in_flight=max_in_flight,
@@ -275,7 +240,7 @@ class Fleet:
     async def _drive_stops(self, run: Run, names: Iterable[str] | AsyncIterable[str]) -> None:
         _must_be_many(names, "a collection of names, or an iterator or async iterator of them")
         await self._client.pipeline.transport.open()
-        await self._stops.drive(run, names, lambda name: Ticket(name, name))
+        await self._stops.drive(run, names, _stop)
 
     def _ticket(self, wanted: StartRequest | FleetRequest) -> Ticket | Outcome:
         clock = self._starts.clock
@@ -297,20 +262,24 @@ class Fleet:
         try:
             return Started(request, await client.start_stream_processor(request, notify=notify))
         except RekostreamError as error:
-            return on_start(request, error, ticket.tries)
+            return on_start(request, error, may_repeat=ticket.may_repeat)
 
     async def _send_stop(self, ticket: Ticket, notify: Callable[[CallEvent], None]) -> Outcome | Verdict:
         outcome: Outcome | Verdict
+        sessions, status = self._starts, None
         try:
             await self._client.stop_stream_processor(ticket.name, notify=notify)
             outcome = Stopped(ticket.name)
         except ResourceInUseError as error:
-            outcome = on_stop(ticket.name, error, ticket.tries, status=await self._status(ticket.name))
+            status = await self._status(ticket.name)
+            outcome = on_stop(ticket.name, error, may_repeat=ticket.may_repeat, status=status)
         except RekostreamError as error:
-            outcome = on_stop(ticket.name, error, ticket.tries)
-        if isinstance(outcome, Stopped | AlreadyStopped):
-            self._starts.plan.told_to_stop(ticket.name, self._starts.clock.now())
-            self._starts.pump()
+            outcome = on_stop(ticket.name, error, may_repeat=ticket.may_repeat)
+        if status in AT_REST:
+            sessions.plan.ended(ticket.name, sessions.clock.now())
+        elif isinstance(outcome, Stopped | AlreadyStopped):
+            sessions.plan.told_to_stop(ticket.name, sessions.clock.now())
+        sessions.pump()
         return outcome
 
     async def _status(self, name: str) -> Status | None:
@@ -329,6 +298,12 @@ def _must_be_many(value: object, allowed: str) -> None:
 def _is_one(value: object) -> bool:
     # A name is an iterable too, of letters; and boto3's keyword arguments are one, of keys.
     return isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable | AsyncIterable)
+
+
+def _stop(name: str) -> Ticket | Outcome:
+    if not isinstance(name, str):
+        return Failed(name, InvalidRequestError([Fault((), name, "the name of a stream processor")]))
+    return Ticket(name, name)
 
 
 async def _handed_on(run: Run, driving: Coroutine[object, object, None]) -> AsyncGenerator[Outcome, None]:

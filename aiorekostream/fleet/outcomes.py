@@ -16,6 +16,8 @@ import attrs
 
 from aiorekostream.domain.replies import StartedSession
 from aiorekostream.domain.requests import StartRequest
+from aiorekostream.errors import UnknownOutcomeError
+from aiorekostream.operations import START, STOP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +34,8 @@ __all__ = [
     "Stopped",
     "Unknown",
     "failed",
+    "lost",
     "shared",
-    "unknown",
 ]
 
 _RequestT_co = TypeVar("_RequestT_co", bound=StartRequest | str, covariant=True)
@@ -186,11 +188,11 @@ def failed(request: StartRequest | str, error: Exception) -> Failed[StartRequest
     return Failed(request, error)
 
 
-def unknown(request: StartRequest | str, error: Exception) -> Unknown[StartRequest] | Unknown[str]:
-    """A request of either sort may have been carried out."""
+def lost(request: StartRequest | str, message: str) -> Unknown[StartRequest] | Unknown[str]:
+    """A request of either sort may have been carried out, and nobody will look any more."""
     if isinstance(request, str):
-        return Unknown(request, error)
-    return Unknown(request, error)
+        return Unknown(request, UnknownOutcomeError(message, operation=STOP.name))
+    return Unknown(request, UnknownOutcomeError(message, operation=START.name))
 
 
 def shared(outcome: Outcome, request: StartRequest | str) -> Outcome:

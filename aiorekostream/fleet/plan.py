@@ -22,7 +22,7 @@ import attrs
 from aiorekostream.domain.words import ProcessorKind
 from aiorekostream.errors import ProcessorBusyError, WithdrawnError
 from aiorekostream.fleet.agenda import Agenda
-from aiorekostream.fleet.outcomes import AlreadyRunning, Expired, Outcome, Started, Unknown, failed, shared
+from aiorekostream.fleet.outcomes import AlreadyRunning, Expired, Outcome, Started, Unknown, failed, lost, shared
 from aiorekostream.fleet.requests import WhenBusy
 from aiorekostream.fleet.slots import MARGIN, Hold, Slots
 from aiorekostream.fleet.tickets import Stage, Ticket
@@ -42,7 +42,7 @@ class Call:
 
 @attrs.frozen
 class Recall:
-    """Break the call for this request off: it has waited so long that its own time might run out while it is sent."""
+    """Break off the call for this request, which was not sent: its own time might run out just when it is."""
 
     ticket: Ticket
 
@@ -77,7 +77,7 @@ class Plan:
         max_in_flight: the most calls on their way at once.
         when_busy: what becomes of a request for a busy processor.
         longest: how long somebody else's label detection may last, in seconds.
-        patience: how long a call may be on its way without being sent, in seconds.
+        patience: how long a call may wait for its first attempt, in seconds.
         in_flight: how many calls are on their way.
     """
 
@@ -93,6 +93,7 @@ class Plan:
     _lanes: dict[tuple[bool, ProcessorKind | None], _Lane] = attrs.field(factory=dict, init=False)
     _deadlines: Agenda[Ticket] = attrs.field(factory=Agenda[Ticket], init=False)
     _recalls: Agenda[Ticket] = attrs.field(factory=Agenda[Ticket], init=False)
+    _rests: Agenda[Ticket] = attrs.field(factory=Agenda[Ticket], init=False)
     _decided: list[Decision] = attrs.field(factory=list, init=False)
     _numbers: Iterator[int] = attrs.field(factory=itertools.count, init=False)
 
@@ -120,11 +121,16 @@ class Plan:
             ticket.stage = Stage.SENT
             self._recalls.strike(ticket)
 
+    def doubted(self, ticket: Ticket) -> None:
+        """The answer to an attempt was lost: from now on only the call itself can tell whether it was carried out."""
+        self.sent(ticket)
+        ticket.doubted = True
+
     def held_back(self, ticket: Ticket, now: float) -> None:
-        """The call waits before its next attempt: so far it was certainly not carried out."""
+        """An attempt has failed, and the call waits before it makes another one."""
+        self._recalls.strike(ticket)
         if ticket.stage is Stage.SENT:
             ticket.stage = Stage.CALLED
-            self._recalls.put(ticket, ticket.called + self.patience)
             self._deadlines.put(ticket, now if ticket.withdrawn else ticket.deadline)
 
     def finished(self, ticket: Ticket, outcome: Outcome, now: float) -> None:
@@ -142,13 +148,17 @@ class Plan:
         elif ticket.name not in self.slots:
             self._let_follow(ticket.name)
 
-    def again(self, ticket: Ticket, now: float) -> None:
-        """The call came to its end without having been carried out, and is to be made again."""
+    def again(self, ticket: Ticket, now: float, *, rest: float = 0.0) -> None:
+        """The call came to its end without having been carried out, and is to be made again after a rest."""
         if ticket.stage is Stage.DONE:
             return
         self._landed(ticket)
         self.slots.release(ticket.name)
-        self._queue(ticket, first=True)
+        if rest > 0:
+            ticket.stage = Stage.RESTING
+            self._rests.put(ticket, now + rest)
+        else:
+            self._queue(ticket, first=True)
         self._deadlines.put(ticket, now if ticket.withdrawn else ticket.deadline)
 
     def no_slot(self, ticket: Ticket, now: float) -> None:
@@ -192,6 +202,8 @@ class Plan:
         for ticket in self._deadlines.due(now):
             if ticket.stage is not Stage.SENT:
                 self._call_off(ticket, now)
+        for ticket in self._rests.due(now):
+            self._queue(ticket, first=True)
         for ticket in self._recalls.due(now):
             self._decided.append(Recall(ticket))
             self.again(ticket, now)
@@ -204,7 +216,7 @@ class Plan:
     @property
     def next_moment(self) -> float:
         """When time alone will give ``step`` something to decide; infinity if never."""
-        return min(self._deadlines.next, self._recalls.next, self.slots.next_change)
+        return min(self._deadlines.next, self._recalls.next, self._rests.next, self.slots.next_change)
 
     @property
     def waits_for_an_end(self) -> bool:
@@ -283,6 +295,7 @@ class Plan:
 
     def _call_off(self, ticket: Ticket, now: float) -> None:
         """End a request whose time is over and which is not under way."""
+        outcome = _called_off(ticket, now)
         if ticket.stage is Stage.BEHIND:
             followers = self._behind[ticket.name]
             del followers[ticket]
@@ -291,15 +304,16 @@ class Plan:
         else:
             if ticket.stage is Stage.CALLED:
                 self._landed(ticket)
-                self.slots.release(ticket.name)
+                if ticket.kind is not None:
+                    self._account_for(ticket, ticket.kind, outcome, now)
+            elif ticket.stage is Stage.RESTING:
+                self._rests.strike(ticket)
             else:
                 del self._lanes[ticket.urgent, ticket.kind][ticket]
             del self._leaders[ticket.name]
-            self._let_follow(ticket.name)
-        if ticket.withdrawn:
-            self._settle(ticket, failed(ticket.request, WithdrawnError(name=ticket.name)))
-        else:
-            self._settle(ticket, Expired(_start(ticket), now - ticket.taken))
+            if self.when_busy is not WhenBusy.WAIT or ticket.name not in self.slots:
+                self._let_follow(ticket.name)
+        self._settle(ticket, outcome)
 
     def _settle(self, ticket: Ticket, outcome: Outcome) -> None:
         ticket.stage = Stage.DONE
@@ -320,6 +334,16 @@ class Plan:
             if not followers:
                 del self._behind[name]
             self._queue(ticket)
+
+
+def _called_off(ticket: Ticket, now: float) -> Outcome:
+    if ticket.doubted:
+        why = "it was withdrawn" if ticket.withdrawn else "its deadline passed"
+        message = f"an answer was lost; nothing was carried out as far as was seen, and {why} before it was sent again"
+        return lost(ticket.request, message)
+    if ticket.withdrawn:
+        return failed(ticket.request, WithdrawnError(name=ticket.name))
+    return Expired(_start(ticket), now - ticket.taken)
 
 
 def _start(ticket: Ticket) -> StartRequest:

@@ -31,13 +31,13 @@ class Hold:
     """A session that is under way, or about to begin.
 
     Attributes:
-        kind: what it counts against.
+        kind: what it counts against; ``None`` for a session of which no more is known than that it was told to stop.
         since: when it began; infinity while its start is on the way.
         expected: when it should end by itself; infinity if it does not.
         session: the session, where the fleet started it.
     """
 
-    kind: ProcessorKind
+    kind: ProcessorKind | None
     since: float = math.inf
     expected: float = math.inf
     session: StartedSession | None = None
@@ -55,8 +55,8 @@ class _Ceiling:
     by: int = 1
 
 
-def _by_kind() -> dict[ProcessorKind, dict[str, Hold]]:
-    return {kind: {} for kind in ProcessorKind}
+def _by_kind() -> dict[ProcessorKind | None, dict[str, Hold]]:
+    return {kind: {} for kind in (*ProcessorKind, None)}
 
 
 @attrs.define
@@ -70,7 +70,7 @@ class Slots:
 
     limits: Mapping[ProcessorKind, int] = attrs.field(factory=dict[ProcessorKind, int])
     pause: float = 5.0
-    _holds: dict[ProcessorKind, dict[str, Hold]] = attrs.field(factory=_by_kind, init=False)
+    _holds: dict[ProcessorKind | None, dict[str, Hold]] = attrs.field(factory=_by_kind, init=False)
     _ends: Agenda[str] = attrs.field(factory=Agenda[str], init=False)
     _ceilings: dict[ProcessorKind, _Ceiling] = attrs.field(factory=dict, init=False)
 
@@ -128,8 +128,8 @@ class Slots:
 
         It has ended when that is seen, or after the margin.
         """
-        hold = self.held(name)
-        if hold is not None and hold.since <= now:
+        hold = self.held(name) or Hold(None, since=now)
+        if hold.since <= now:
             self._put(name, attrs.evolve(hold, expected=now, session=None), latest=now + MARGIN)
 
     def release(self, name: str) -> None:

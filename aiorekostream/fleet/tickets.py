@@ -12,12 +12,16 @@ from aiorekostream.domain.words import ProcessorKind
 
 __all__ = ["Stage", "Ticket"]
 
+# So many calls are made for one request, if all of them end before they were carried out for want of speed.
+_TRIES = 5
+
 
 class Stage(enum.Enum):
     """Where a request is."""
 
     BEHIND = "behind another one for the same processor"
     QUEUED = "waits for its turn"
+    RESTING = "waits for as long as the service has asked"
     CALLED = "its call waits to be sent"
     SENT = "its call is under way"
     DONE = "has its outcome"
@@ -40,6 +44,7 @@ class Ticket:
         number: its place in the order of arrival.
         tries: how many calls were made for it.
         withdrawn: whether it is no longer wanted.
+        doubted: whether the answer to an attempt was lost, so that it may be carried out whatever is seen later.
     """
 
     request: StartRequest | str
@@ -54,3 +59,9 @@ class Ticket:
     number: int = attrs.field(default=0, init=False)
     tries: int = attrs.field(default=0, init=False)
     withdrawn: bool = attrs.field(default=False, init=False)
+    doubted: bool = attrs.field(default=False, init=False)
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether another call may be made for it, after one that was certainly not carried out for want of speed."""
+        return self.tries < _TRIES and not self.doubted

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
+
+import attrs
 
 from aiorekostream.domain.status import Status
 from aiorekostream.errors import (
@@ -11,6 +12,7 @@ from aiorekostream.errors import (
     DeadlineExceededError,
     LimitExceededError,
     ResourceInUseError,
+    ServiceError,
     ServiceQuotaExceededError,
 )
 from aiorekostream.fleet.outcomes import (
@@ -26,47 +28,57 @@ from aiorekostream.resilience.verdict import is_throttling
 if TYPE_CHECKING:
     from aiorekostream.domain.requests import StartRequest
 
-__all__ = ["TRIES", "Verdict", "on_start", "on_stop"]
-
-TRIES = 5
-"""How many calls are made for one request, if all of them end before they were carried out for want of speed."""
+__all__ = ["Again", "NoSlot", "Verdict", "on_start", "on_stop"]
 
 
 _OVER = frozenset({Status.STOPPED, Status.FAILED, Status.STOPPING})
 
 
-class Verdict(enum.Enum):
-    """It has no outcome yet."""
+@attrs.frozen
+class Again:
+    """The call was not carried out, since calls came too fast, and is to be made again.
 
-    AGAIN = "its call was not carried out, since calls came too fast"
-    NO_SLOT = "too many sessions are under way"
+    Attributes:
+        rest: for how long the service wants to be left alone before, in seconds.
+    """
+
+    rest: float = 0.0
 
 
-def on_start(request: StartRequest, error: Exception, tries: int) -> StartOutcome | Verdict:
-    """After a start."""
+@attrs.frozen
+class NoSlot:
+    """The call was not carried out, since too many sessions are under way."""
+
+
+Verdict: TypeAlias = Again | NoSlot
+"""Why a request has no outcome yet."""
+
+
+def on_start(request: StartRequest, error: Exception, *, may_repeat: bool) -> StartOutcome | Verdict:
+    """After a start, for which another call may be made or not."""
     match error:
         case ResourceInUseError():
             return AlreadyRunning(request)
         # UNCERTAIN: AWS documents the limit on sessions and not how a start is refused for it; neither of these codes
         # is modelled for StartStreamProcessor, and no other limit is in its way.
         case LimitExceededError() | ServiceQuotaExceededError():
-            return Verdict.NO_SLOT
-        case _ if _too_fast(error) and tries < TRIES:
-            return Verdict.AGAIN
+            return NoSlot()
+        case _ if may_repeat and _too_fast(error):
+            return Again(error.retry_after if isinstance(error, ServiceError) else 0.0)
         case _ if _leaves_doubt(error):
             return Unknown(request, error)
         case _:
             return Failed(request, error)
 
 
-def on_stop(name: str, error: Exception, tries: int, *, status: Status | None = None) -> StopOutcome | Verdict:
+def on_stop(name: str, error: Exception, *, may_repeat: bool, status: Status | None = None) -> StopOutcome | Verdict:
     """After a stop; for one that the service refused as impossible now, with the processor's status after that."""
     match error:
         # UNCERTAIN: in which statuses AWS refuses a stop. Only some of them mean that there is nothing to stop.
         case ResourceInUseError() if status in _OVER:
             return AlreadyStopped(name)
-        case _ if _too_fast(error) and tries < TRIES:
-            return Verdict.AGAIN
+        case _ if may_repeat and _too_fast(error):
+            return Again(error.retry_after if isinstance(error, ServiceError) else 0.0)
         case _ if _leaves_doubt(error):
             return Unknown(name, error)
         case _:

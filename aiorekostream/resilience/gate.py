@@ -64,9 +64,9 @@ class Gate:
         self._turnstile.believe(rate, burst)
         self._tell()
 
-    def enter(self) -> Ticket | None:
-        """Go through now, if it is time and nobody waits."""
-        entered = None if self._waiting else self._turnstile.enter(self._clock.now())
+    def enter(self, *, spread: bool = True) -> Ticket | None:
+        """Go through now, if it is time and nobody waits; ``spread`` spreads a burst out a little."""
+        entered = None if self._waiting else self._turnstile.enter(self._clock.now(), spread=spread)
         return entered if isinstance(entered, Ticket) else None
 
     async def admit(self, *, since: float, urgent: bool = False) -> Ticket:

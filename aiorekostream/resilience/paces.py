@@ -115,7 +115,7 @@ class LocalPacing:
         gate = self._gate(call)
         if self.wait:
             return _Leave(gate, await gate.admit(since=call.since, urgent=call.urgent))
-        if (ticket := gate.enter()) is None:
+        if (ticket := gate.enter(spread=False)) is None:
             delay = gate.delay()
             message = f"the quota of {call.quota.rate:g} calls a second is used up for {delay:.2f} s"
             raise NotAdmittedError(message, operation=call.operation, retry_after=delay)

@@ -96,10 +96,15 @@ class Pacer:
         climbed = self._measured * (_STEP_BACK + _CLIMB * passed) + self.rate * _LEAP * passed * passed
         return min(ceiling, climbed)
 
-    def ready_at(self, now: float) -> float:
-        """The earliest moment at which the next call may be made; not before ``now``."""
+    def ready_at(self, now: float, *, spread: bool = True) -> float:
+        """The earliest moment at which the next call may be made; not before ``now``.
+
+        Args:
+            now: the time.
+            spread: whether a burst is spread out a little, so that a refusal stops the rest of it.
+        """
         self._count(now)
-        spurt = self._last_at + 1 / (_SPURT * self.rate)
+        spurt = self._last_at + 1 / (_SPURT * self.rate) if spread else now
         # What is missing of a call by rounding alone would never come: it is less than any clock can tell.
         wanting = 1 - self._tokens
         return max(now, spurt, now + wanting / self.rate_at(now) if wanting > _ROUNDING else now)

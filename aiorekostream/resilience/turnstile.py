@@ -22,16 +22,16 @@ class Turnstile:
     pacer: Pacer
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
 
-    def enter(self, now: float) -> Ticket | float:
+    def enter(self, now: float, *, spread: bool = True) -> Ticket | float:
         """Go through; or, if it is too early, the moment at which to ask again."""
         with self._lock:
-            ready = self.pacer.ready_at(now)
+            ready = self.pacer.ready_at(now, spread=spread)
             return self.pacer.take(now) if ready <= now else ready
 
     def delay(self, depth: int, now: float) -> float:
-        """Seconds until one could go through who has so many before him."""
+        """Seconds until one could go through, without any spreading of a burst, who has so many before him."""
         with self._lock:
-            return self.pacer.ready_at(now) - now + depth / self.pacer.rate_at(now)
+            return self.pacer.ready_at(now, spread=False) - now + depth / self.pacer.rate_at(now)
 
     def passed(self, ticket: Ticket) -> None:
         """The service let this call through."""

@@ -507,7 +507,7 @@ def test_the_caller_is_told_that_a_call_is_being_settled() -> None:
     service, story = Service(fates=_fated(Fate.LOST_BEFORE)), Story()
     _settled(service, lambda client: client.start_stream_processor(label_start("door"), notify=story))
     sent = [CallEvent.QUEUED, CallEvent.SENT]
-    assert story.events == [*sent, CallEvent.SETTLING, *sent]
+    assert story.events == [*sent, CallEvent.SETTLING, CallEvent.RETRIED, *sent]
 
 
 def test_attempts_count_every_request_of_the_call() -> None:

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from aiorekostream.domain.replies import StartedSession
 from aiorekostream.domain.requests import FaceSearchStart, StartRequest
 from aiorekostream.domain.words import ProcessorKind
+from aiorekostream.errors import WithdrawnError
 from aiorekostream.fleet.outcomes import AlreadyRunning, Expired, Failed, Outcome, Started, Unknown
 from aiorekostream.fleet.plan import Call, Ended, Plan, Recall, Settle
 from aiorekostream.fleet.requests import WhenBusy
@@ -22,7 +23,7 @@ from tests.fleet.service import label
 LABELS = ["a", "b", "c", "d", "e"]
 FACES = ["x", "y", "z"]
 SECONDS = st.one_of(st.sampled_from([0.0, 0.5, 5.0, 30.0]), st.floats(0, 60))
-FATES = ["started", "failed", "unknown", "again", "no slot"]
+FATES = ["started", "failed", "unknown", "again", "again later", "no slot"]
 PICK = st.integers(0, 10**6)
 
 
@@ -44,6 +45,7 @@ class Lives(RuleBasedStateMachine):
         self.outcomes: dict[Ticket, Outcome] = {}
         self.calls: list[Ticket] = []
         self.real: dict[str, tuple[ProcessorKind, float]] = {}
+        self.attempted: set[Ticket] = set()
 
     # ------------------------------------------------------------------------------------------------------ the world
 
@@ -59,14 +61,19 @@ class Lives(RuleBasedStateMachine):
                     assert ticket.deadline > self.now, "sent although it is worth nothing"
                     assert ticket.name not in {other.name for other in self.calls}, "two starts of one processor"
                     self.calls.append(ticket)
+                    self.attempted.discard(ticket)
                 case Settle(ticket, outcome):
                     assert ticket not in self.outcomes, "two outcomes"
                     assert outcome.request == ticket.request
+                    if ticket.doubted:
+                        assert not isinstance(outcome, Expired), "it may have been carried out"
+                        withdrawn = isinstance(outcome, Failed) and isinstance(outcome.error, WithdrawnError)
+                        assert not withdrawn, "it may have been carried out"
                     self.outcomes[ticket] = outcome
                     if ticket in self.calls:
                         self.calls.remove(ticket)
                 case Recall(ticket):
-                    assert ticket.stage is not Stage.SENT, "it may be carried out"
+                    assert ticket not in self.attempted, "it may be carried out"
                     self.calls.remove(ticket)
                 case Ended():
                     pass
@@ -95,7 +102,9 @@ class Lives(RuleBasedStateMachine):
     @precondition(lambda self: self.calls)
     @rule(pick=PICK)
     def an_attempt_goes_out(self, pick: int) -> None:
-        self.plan.sent(self.calls[pick % len(self.calls)])
+        ticket = self.calls[pick % len(self.calls)]
+        self.plan.sent(ticket)
+        self.attempted.add(ticket)
         self.step()
 
     @precondition(lambda self: any(it.stage is Stage.SENT for it in self.calls))
@@ -105,10 +114,21 @@ class Lives(RuleBasedStateMachine):
         self.plan.held_back(sent[pick % len(sent)], self.now)
         self.step()
 
+    @precondition(lambda self: any(it.stage is Stage.SENT for it in self.calls))
+    @rule(pick=PICK, share=st.floats(0.1, 1), carried_out=st.booleans(), seems_so=st.booleans())
+    def an_answer_is_lost(self, pick: int, share: float, *, carried_out: bool, seems_so: bool) -> None:
+        sent = [it for it in self.calls if it.stage is Stage.SENT]
+        ticket = sent[pick % len(sent)]
+        assert ticket.kind is not None
+        self.plan.doubted(ticket)
+        if carried_out and ticket.name not in self.at_work():
+            self.real[ticket.name] = ticket.kind, self.now + ticket.lasts * share
+        if not seems_so:
+            self.plan.held_back(ticket, self.now)
+        self.step()
+
     @precondition(lambda self: self.calls)
-    @rule(
-        pick=PICK, fate=st.sampled_from(["started", "failed", "unknown", "again", "no slot"]), share=st.floats(0.1, 1)
-    )
+    @rule(pick=PICK, fate=st.sampled_from(FATES), share=st.floats(0.1, 1))
     def a_call_ends(self, pick: int, fate: str, share: float) -> None:
         ticket = self.calls.pop(pick % len(self.calls))
         self.plan.sent(ticket)
@@ -119,7 +139,8 @@ class Lives(RuleBasedStateMachine):
         session = StartedSession(f"session-{len(self.outcomes)}")
         end = self.now + ticket.lasts * share + (MARGIN - 0.001 if share == 1 else 0)
         if ticket.name in self.at_work():
-            self.plan.finished(ticket, AlreadyRunning(request), self.now)
+            found = Unknown(request, RuntimeError()) if ticket.doubted else AlreadyRunning(request)
+            self.plan.finished(ticket, found, self.now)
         elif fate == "started":
             self.real[ticket.name] = kind, end
             self.plan.finished(ticket, Started(request, session), self.now)
@@ -130,6 +151,8 @@ class Lives(RuleBasedStateMachine):
             self.plan.finished(ticket, Failed(request, RuntimeError()), self.now)
         elif fate == "again":
             self.plan.again(ticket, self.now)
+        elif fate == "again later":
+            self.plan.again(ticket, self.now, rest=share * 100)
         else:
             self.plan.no_slot(ticket, self.now)
         self.step()
@@ -139,8 +162,8 @@ class Lives(RuleBasedStateMachine):
         if name in self.at_work():
             kind, _ = self.real[name]
             self.real[name] = kind, min(self.real[name][1], self.now + 1)
-            self.plan.told_to_stop(name, self.now)
-            self.step()
+        self.plan.told_to_stop(name, self.now)
+        self.step()
 
     @rule()
     def look_for_ends(self) -> None:

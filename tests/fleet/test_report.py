@@ -25,7 +25,7 @@ from aiorekostream.fleet import (
     StopReport,
     Unknown,
 )
-from aiorekostream.fleet.verdicts import TRIES, Verdict, on_start, on_stop
+from aiorekostream.fleet.verdicts import Again, NoSlot, on_start, on_stop
 from tests.fleet.service import BEGINNING, label
 
 REQUEST = label("camera-0")
@@ -76,15 +76,15 @@ def test_failures_are_raised_together_and_name_their_processors() -> None:
     ("error", "start", "stop"),
     [
         (_refusal(errors.ResourceInUseError), AlreadyRunning, Failed),
-        (_refusal(errors.LimitExceededError), Verdict.NO_SLOT, Failed),
-        (_refusal(errors.ServiceQuotaExceededError), Verdict.NO_SLOT, Failed),
-        (_refusal(errors.ThrottlingError), Verdict.AGAIN, Verdict.AGAIN),
+        (_refusal(errors.LimitExceededError), NoSlot, Failed),
+        (_refusal(errors.ServiceQuotaExceededError), NoSlot, Failed),
+        (_refusal(errors.ThrottlingError), Again, Again),
         (_refusal(errors.ResourceNotFoundError), Failed, Failed),
         (_refusal(errors.InternalServerError, retry_safe=False), Unknown, Unknown),
         pytest.param(
             errors.DeadlineExceededError("", operation="S", deadline=60, retry_safe=True),
-            Verdict.AGAIN,
-            Verdict.AGAIN,
+            Again,
+            Again,
             id="too late before it was sent",
         ),
         pytest.param(
@@ -98,24 +98,30 @@ def test_failures_are_raised_together_and_name_their_processors() -> None:
     ids=lambda it: type(it).__name__ if isinstance(it, Exception) else "",
 )
 def test_an_error_means_one_thing_for_a_request(error: Exception, start: object, stop: object) -> None:
-    found = on_start(REQUEST, error, 1), on_stop("camera-0", error, 1)
+    found = on_start(REQUEST, error, may_repeat=True), on_stop("camera-0", error, may_repeat=True)
     for outcome, wanted in zip(found, (start, stop), strict=True):
-        assert outcome is wanted if isinstance(wanted, Verdict) else type(outcome) is wanted
+        assert type(outcome) is wanted
 
 
 @pytest.mark.parametrize("status", [*Status, None])
 def test_a_refused_stop_is_a_success_only_where_the_processor_is_seen_to_have_no_session_or_to_end_it(
     status: Status | None,
 ) -> None:
-    outcome = on_stop("camera-0", _refusal(errors.ResourceInUseError), 1, status=status)
+    outcome = on_stop("camera-0", _refusal(errors.ResourceInUseError), may_repeat=True, status=status)
     is_over = status in {Status.STOPPED, Status.FAILED, Status.STOPPING}
     assert type(outcome) is (AlreadyStopped if is_over else Failed)
 
 
 def test_a_request_is_not_tried_for_ever() -> None:
-    assert isinstance(on_start(REQUEST, _refusal(errors.ThrottlingError), TRIES), Failed)
-    assert isinstance(on_stop("camera-0", _refusal(errors.ThrottlingError), TRIES), Failed)
-    assert on_start(REQUEST, _refusal(errors.LimitExceededError), TRIES) is Verdict.NO_SLOT
+    throttled = _refusal(errors.ThrottlingError)
+    assert isinstance(on_start(REQUEST, throttled, may_repeat=False), Failed)
+    assert isinstance(on_stop("camera-0", throttled, may_repeat=False), Failed)
+    assert on_start(REQUEST, _refusal(errors.LimitExceededError), may_repeat=False) == NoSlot()
+
+
+def test_a_service_that_wants_to_be_left_alone_is_left_alone_for_as_long_as_it_says() -> None:
+    later = errors.ThrottlingError("", operation="S", code="T", http_status=429, retry_safe=True, retry_after=120)
+    assert on_start(REQUEST, later, may_repeat=True) == Again(120) == on_stop("camera-0", later, may_repeat=True)
 
 
 def test_a_request_with_wrong_wishes_cannot_be_made() -> None:

@@ -67,8 +67,16 @@ def test_a_stopped_session_keeps_its_slot_until_the_margin_is_over() -> None:
     hold = slots.held("a")
     assert hold is not None
     assert (hold.expected, hold.session, slots.next_change) == (100, None, 100 + MARGIN)
-    slots.ending("nobody", 100)
-    assert len(slots) == 1
+
+
+def test_what_was_told_to_stop_is_known_to_be_stopping_although_nobody_knows_its_kind() -> None:
+    slots = Slots({LABELS: 1, FACES: 1})
+    slots.ending("a", 100)
+    assert "a" in slots
+    assert slots.room(LABELS)
+    assert slots.room(FACES)
+    assert slots.begun_before(101) == {"a": slots.held("a")}
+    assert slots.lapse(100 + MARGIN) == ["a"]
 
 
 def test_a_refusal_by_the_service_lowers_the_limit_to_what_is_held() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,7 +12,7 @@ import aiorekostream as rks
 from aiorekostream import errors
 from aiorekostream.domain.words import ProcessorKind
 from aiorekostream.emulator import Timings
-from aiorekostream.fleet import Expired, Failed, Fleet, FleetRequest, Started, Unknown
+from aiorekostream.fleet import Expired, Failed, Fleet, FleetRequest, Progress, Started, Unknown
 from tests.fleet.service import (
     BEGINNING,
     DESCRIBE,
@@ -397,6 +397,24 @@ def test_a_stopped_camera_can_be_started_again_once_it_has_stopped() -> None:
 def test_an_unknown_policy_is_refused_at_once() -> None:
     with pytest.raises(errors.InvalidRequestError, match=r"when_busy: must be 'wait', 'join' or 'refuse'"):
         Fleet(Service().client(), when_busy="ignore")
+
+
+async def _coroutine(_: Progress) -> None:
+    pass
+
+
+def test_all_that_is_wrong_with_a_fleet_s_arguments_is_told_at_once() -> None:
+    nobody: Any = None
+    wrong: dict[str, Any] = {"on_progress": _coroutine, "ends": "x", "max_waiting": 0, "look_every": 0}
+    with pytest.raises(errors.InvalidRequestError) as caught:
+        Fleet(nobody, **wrong)
+    assert [fault.path for fault in caught.value.faults] == [
+        "client",
+        "on_progress",
+        "ends",
+        "max_waiting",
+        "look_every",
+    ]
 
 
 # ---------------------------------------------------------------------------------------------------------------- stops

@@ -161,6 +161,13 @@ def test_pacing_that_does_not_wait_fails_at_once_and_says_when() -> None:
     assert "10 calls a second" in str(error)
 
 
+def test_pacing_that_does_not_wait_lets_a_burst_through_at_once() -> None:
+    async def scene() -> int:
+        return sum([await _is_let_through(rks.Quota(20, 20, "")) for _ in range(30)])
+
+    assert run(scene()) == 17  # all but a tenth and one
+
+
 @pytest.mark.parametrize("rate", [0.3, 1.0, 7.0, 20.0])
 def test_the_time_that_it_says_is_true(rate: float) -> None:
     async def scene() -> int:

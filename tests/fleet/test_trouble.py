@@ -1,0 +1,293 @@
+"""What becomes of a fleet's requests when the network, the service, or somebody else's code lets it down."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import aiorekostream as rks
+from aiorekostream import errors
+from aiorekostream.fleet import Failed, Fleet, StartReport, StopReport
+from tests.emulator.samples import faces as a_face_search
+from tests.emulator.samples import labels as a_label_detection
+from tests.fleet import service as virtual
+from tests.fleet.service import START, STOP, faces, label, labels, names
+from tests.simulation.scenes import label_start, make_client
+from tests.simulation.service import Fate, Network, Service
+from tests.virtual_time import run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+_ENOUGH = rks.Limits(concurrent_label_detection={"us-east-1": 1000})
+
+
+def _always(fate: Fate) -> Callable[[str, Mapping[str, object]], Fate]:
+    """This becomes of every start, and nothing bad of other calls."""
+    return lambda operation, _: fate if operation == START else Fate.FINE
+
+
+def _once(fate: Fate) -> Callable[[str, Mapping[str, object]], Fate]:
+    """The same for the first start alone."""
+    fates = [fate]
+    return lambda operation, _: fates.pop() if operation == START and fates else Fate.FINE
+
+
+def _throttled(rest: float = 0.0) -> errors.ThrottlingError:
+    code = "ThrottlingException"
+    return errors.ThrottlingError("", operation=START, code=code, http_status=429, retry_safe=True, retry_after=rest)
+
+
+# ---------------------------------------------------------------------------------------------- the service or the way
+
+
+@pytest.mark.parametrize("read_timeout", [3.0, 30.0])
+@pytest.mark.parametrize("fate", [Fate.HANGS, Fate.UNREACHED, Fate.LOST_BEFORE, Fate.BROKEN])
+def test_a_start_that_never_gets_through_has_an_outcome_all_the_same(fate: Fate, read_timeout: float) -> None:
+    service = Service(fates=_always(fate), network=Network(read_timeout=read_timeout))
+
+    async def scene() -> tuple[StartReport, float]:
+        service.furnish(a_label_detection("door"))
+        report = await Fleet(make_client(service, total=60)).start([label_start("door")])
+        return report, asyncio.get_running_loop().time()
+
+    report, seconds = run(scene())
+    assert len(report.failed) + len(report.unknown) == 1
+    assert seconds <= 5 * 60
+    assert not service.done(START, "door")
+
+
+def test_a_start_that_is_throttled_for_ever_has_failed_in_the_end() -> None:
+    service = virtual.Service(before=lambda operation, _: _throttled() if operation == START else None)
+    service.create("camera-0")
+    report = virtual.run(Fleet(service.client()).start(labels(1)))
+    assert [type(failed.error) for failed in report.failed] == [errors.ThrottlingError]
+    assert len(service.starts()) == 5 * 12
+
+
+def test_a_service_that_asks_for_two_minutes_of_rest_is_left_alone_for_two_minutes() -> None:
+    answers = [_throttled(120)]
+    service = virtual.Service(before=lambda operation, _: answers.pop() if operation == START and answers else None)
+    service.create("camera-0")
+    report = virtual.run(Fleet(service.client(total=60)).start(labels(1)))
+    assert report.counts == {"started": 1}
+    first, second = service.starts()
+    assert second - first == pytest.approx(120, abs=1)
+
+
+def test_who_rests_may_expire_or_be_withdrawn() -> None:
+    service = virtual.Service(before=lambda operation, _: _throttled(120) if operation == START else None)
+    service.create("camera-0", "camera-1")
+
+    async def scene() -> tuple[StartReport, StartReport]:
+        second = datetime.timedelta(seconds=1)
+        expired = await Fleet(service.client(), expires_after=second).start([label("camera-0")])
+        fleet = Fleet(service.client())
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await fleet.start([label("camera-1")])
+        return expired, fleet.report
+
+    expired, withdrawn = virtual.run(scene())
+    assert expired.counts == {"expired": 1}
+    assert [type(failed.error) for failed in withdrawn.failed] == [errors.WithdrawnError]
+
+
+def test_connections_that_are_refused_for_eight_seconds_lose_nobody() -> None:
+    def fate(_operation: str, _members: Mapping[str, object]) -> Fate:
+        return Fate.UNREACHED if 2 <= service.now < 10 else Fate.FINE
+
+    service = Service(limits=_ENOUGH, fates=fate)
+
+    async def scene() -> StartReport:
+        doors = [f"door-{number}" for number in range(200)]
+        service.furnish(*map(a_label_detection, doors))
+        return await Fleet(make_client(service, total=60)).start(map(label_start, doors))
+
+    assert run(scene()).counts == {"started": 200}
+
+
+# ------------------------------------------------------------------------------------------------------------- in doubt
+
+
+def test_a_start_whose_answer_was_lost_is_never_said_to_have_expired_unsent() -> None:
+    """It is carried out two seconds after the connection broke, when nothing was seen of it and its time was over."""
+    service = Service(fates=_once(Fate.LATE), network=Network(lateness=2.0))
+
+    async def scene() -> StartReport:
+        service.furnish(a_label_detection("door"))
+        fleet = Fleet(make_client(service), expires_after=datetime.timedelta(seconds=0.1))
+        report = await fleet.start([label_start("door")])
+        await asyncio.sleep(5)
+        return report
+
+    report = run(scene())
+    assert report.counts == {"unknown": 1}
+    assert "its deadline passed" in str(report.unknown[0].error)
+    assert len(service.done(START, "door")) == 1
+
+
+def test_a_start_whose_answer_was_lost_is_never_said_to_have_been_withdrawn_unsent() -> None:
+    service = Service(fates=_once(Fate.LATE), network=Network(lateness=2.0))
+
+    async def scene() -> StartReport:
+        service.furnish(a_label_detection("door"))
+        fleet = Fleet(make_client(service))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await fleet.start([label_start("door")])
+        return fleet.report
+
+    report = run(scene())
+    assert report.counts == {"unknown": 1}
+    assert "it was withdrawn" in str(report.unknown[0].error)
+
+
+def test_without_pacing_no_start_is_sent_again_after_its_deadline() -> None:
+    service = Service(fates=_always(Fate.BROKEN))
+
+    async def scene() -> StartReport:
+        service.furnish(a_label_detection("door"))
+        fleet = Fleet(make_client(service, pacing=None), expires_after=datetime.timedelta(seconds=1))
+        return await fleet.start([label_start("door")])
+
+    assert run(scene()).counts == {"unknown": 1}
+    assert max(service.sendings["door"]) <= 1
+
+
+# ------------------------------------------------------------------------------------------------- somebody else's code
+
+
+def test_what_is_no_name_among_names_has_failed_and_harms_nobody() -> None:
+    service = virtual.Service(quotas=False)
+    service.create("camera-0", "camera-1")
+    junk: list[Any] = ["camera-0", ["x"], None, 5, b"a", "camera-1"]
+
+    async def scene() -> StopReport:
+        await Fleet(service.client()).start(labels(2))
+        return await Fleet(service.client()).stop(junk)
+
+    report = virtual.run(scene())
+    assert report.counts == {"stopped": 2, "failed": 4}
+    assert {type(failed.error) for failed in report.failed} == {errors.InvalidRequestError}
+
+
+@pytest.mark.parametrize("answer", [None, 5])
+def test_an_ends_of_one_s_own_that_answers_nonsense_is_asked_again(
+    answer: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = virtual.Service(quotas=False, limits=rks.Limits(concurrent_label_detection={"us-east-1": 1}))
+    service.create(*names(3))
+
+    class Nonsense:
+        async def ended(self, names: object) -> Any:  # noqa: ANN401 - nonsense
+            assert names
+            return answer
+
+    report = virtual.run(Fleet(service.client(), ends=Nonsense()).start(labels(3, 2)))
+    assert report.counts == {"started": 3}  # a slot is free once a session cannot last any longer
+    assert "could not look for ended sessions" in caplog.text
+
+
+class _Stop(BaseException):
+    """Such as the SystemExit of sys.exit()."""
+
+
+def test_whatever_an_iterable_raises_the_outcomes_are_there_and_others_are_left_alone() -> None:
+    service = virtual.Service(limits=_ENOUGH)
+    service.create(*names(60))
+    all_of_them = labels(60)
+
+    def some() -> Iterator[rks.StartRequest]:
+        yield from all_of_them[:40]
+        raise _Stop
+
+    async def scene() -> tuple[Counter[str], StartReport, StartReport]:
+        fleet = Fleet(service.client())
+        others = asyncio.create_task(fleet.start(all_of_them[40:]))
+        await asyncio.sleep(0)
+        with pytest.raises(_Stop):
+            await fleet.start(some())
+        counts = Counter(fleet.report.counts)
+        return counts, await others, await fleet.start(all_of_them[:1])
+
+    counts, others, later = virtual.run(scene())
+    assert counts.total() == 40
+    assert set(counts) <= {"started", "failed"}
+    assert others.counts == {"started": 20}
+    assert len(later.outcomes) == 1
+
+
+def test_nonsense_without_an_end_does_not_hold_up_the_loop() -> None:
+    def nonsense() -> Iterator[Any]:
+        while True:
+            yield None
+
+    async def scene() -> StartReport:
+        fleet = Fleet(virtual.Service().client())
+        task = asyncio.create_task(fleet.start(nonsense()))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return fleet.report
+
+    report = run(scene())
+    assert report.outcomes
+    assert all(isinstance(outcome, Failed) for outcome in report)
+
+
+# -------------------------------------------------------------------------------------------------- a program's restart
+
+
+def test_what_a_new_fleet_has_stopped_it_starts_again_once_it_has_stopped() -> None:
+    """The sessions are of the program before this one: nobody told this fleet of them."""
+    service = virtual.Service(quotas=False)
+    service.create(*names(4, "face"), faces=True)
+
+    async def scene() -> StartReport:
+        await Fleet(service.client()).start(faces(4))
+        await asyncio.sleep(5)
+        fleet = Fleet(service.client())
+        await fleet.stop(names(4, "face"))
+        return await fleet.start(faces(4))
+
+    assert virtual.run(scene()).counts == {"started": 4}
+
+
+def test_what_was_at_rest_already_is_started_at_once_after_a_stop() -> None:
+    service = virtual.Service(quotas=False)
+    service.create("face-0", faces=True)
+
+    async def scene() -> float:
+        fleet = Fleet(service.client())
+        assert (await fleet.stop(["face-0"])).counts == {"already stopped": 1}
+        await fleet.start(faces(1))
+        return asyncio.get_running_loop().time()
+
+    assert virtual.run(scene()) < 1
+    assert service.count(STOP) == 1
+
+
+def test_a_stop_whose_answer_was_lost_and_which_is_withdrawn_is_in_doubt() -> None:
+    fates = [Fate.LOST_BEFORE]
+    service = Service(fates=lambda operation, _: fates.pop() if operation == STOP and fates else Fate.FINE)
+
+    async def scene() -> StopReport:
+        service.furnish(a_face_search("lobby"))
+        client = make_client(service)
+        await client.start_stream_processor(rks.FaceSearchStart("lobby"))
+        fleet = Fleet(client)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await fleet.stop(["lobby"])
+        return fleet.stop_report
+
+    report = run(scene())
+    assert report.counts == {"unknown": 1}
+    assert report.unknown[0].name == "lobby"
