@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 
 __all__ = ["CallEvent", "Pipeline"]
 
+# The part of a call's time that is kept for the answer to its last attempt, in seconds at the most: if its turn comes
+# later, it is not sent, since it would be broken off under way.
+_ANSWER_SHARE = 0.1
+_ANSWER = 2.0
+
 _RequestT = TypeVar("_RequestT")
 _ReplyT = TypeVar("_ReplyT")
 _log = logging.getLogger("aiorekostream")
@@ -149,6 +154,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
     attempts: int = attrs.field(default=0, init=False)
     retries_paid: int = attrs.field(default=0, init=False)
     under_way: bool = attrs.field(default=False, init=False)
+    paced: bool = attrs.field(default=False, init=False)
     lack: str = attrs.field(default="its turn did not come", init=False)
 
     async def made(self) -> Reply:
@@ -166,7 +172,9 @@ class _Call(Generic[_RequestT, _ReplyT]):
                     deadline=deadline,
                 )
         except TimeoutError as error:
-            raise self._too_late() from error
+            if pipeline.clock.now() < deadline:
+                raise  # somebody else's, such as a pacing's own
+            raise self._too_late(self.total_timeout) from error
         except CallError as error:
             error.attempts = self.attempts
             if isinstance(error, ServiceError):
@@ -177,6 +185,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
 
     async def _attempt(self) -> Reply:
         admission = await self._admitted()
+        self.paced = admission is not None
         self.attempts += 1
         self.lack = "no connection came about"
         try:
@@ -190,7 +199,6 @@ class _Call(Generic[_RequestT, _ReplyT]):
             elif admission is not None and isinstance(error, ServiceError):
                 admission.passed()
             raise
-        self.under_way = False
         if admission is not None:
             admission.passed()
         return reply
@@ -211,19 +219,25 @@ class _Call(Generic[_RequestT, _ReplyT]):
             await pipeline.clock.sleep(0)
         # The quotas of a client belong to an account, which is known once it is open.
         await pipeline.transport.open()
-        return await pipeline.pacing.admit(
-            PacedCall(
-                scope=pipeline.transport.scope,
-                operation=self.operation.name,
-                quota=quota,
-                since=self.begun if self.since is None else self.since,
-                urgent=pipeline.urgent,
-                clock=pipeline.clock,
-            )
+        call = PacedCall(
+            scope=pipeline.transport.scope,
+            operation=self.operation.name,
+            quota=quota,
+            since=self.begun if self.since is None else self.since,
+            urgent=pipeline.urgent,
+            clock=pipeline.clock,
         )
+        seconds = self.total_timeout - min(_ANSWER, self.total_timeout * _ANSWER_SHARE)
+        try:
+            async with pipeline.clock.timeout_at(self.begun + seconds):
+                return await pipeline.pacing.admit(call)
+        except TimeoutError as error:
+            if pipeline.clock.now() < self.begun + seconds:
+                raise  # the pacing's own
+            raise self._too_late(seconds) from error
 
     def _worth(self, error: BaseException) -> bool:
-        if not worth_another_attempt(error) or self.attempts >= self.pipeline.retry.max_attempts:
+        if not worth_another_attempt(error):
             return False
         if _costs_nothing(error) or self.pipeline.retry_quota.suffices:
             return True
@@ -237,7 +251,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
 
     def _delay(self, error: BaseException, attempt: int) -> float:
         asked = error.retry_after if isinstance(error, ServiceError) else 0.0
-        if self.pipeline.pacing is not None and is_throttling(error):
+        if self.paced and is_throttling(error):
             return asked  # the pacer knows when
         return max(asked, self.pipeline.retry.delay(attempt, self.pipeline.chance()))
 
@@ -251,11 +265,11 @@ class _Call(Generic[_RequestT, _ReplyT]):
             limits=self.pipeline.limits,
         )
 
-    def _too_late(self) -> DeadlineExceededError:
+    def _too_late(self, seconds: float) -> DeadlineExceededError:
         return DeadlineExceededError(
-            f"{self.lack} within {self.total_timeout:.3g} s",
+            f"{self.lack} within {seconds:.3g} s",
             operation=self.operation.name,
-            deadline=self.total_timeout,
+            deadline=seconds,
             attempts=self.attempts,
             retry_safe=self.operation.repeatable or not self.under_way,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 
 import aiorekostream as rks
@@ -226,3 +227,62 @@ def test_whoever_cancels_a_call_on_being_told_that_it_waits_stops_it_before_it_i
     with pytest.raises(asyncio.CancelledError):
         run(scene())
     assert transport.calls == []
+
+
+def test_a_deadline_that_passes_between_two_attempts_leaves_it_safe_to_ask_again() -> None:
+    async def handler(_operation: str, _body: Mapping[str, object]) -> Mapping[str, object] | Exception:
+        return rks.ThrottlingError("", operation=_START, code="T", http_status=400, retry_safe=True)
+
+    client = rks.Client(
+        transport=rks.MemoryTransport(handler),
+        limits=rks.Limits(quotas={_START: rks.Quota(0.05, 1, "")}),
+        timeout=rks.Timeout(total=10),
+    )
+    with pytest.raises(rks.DeadlineExceededError, match="no success") as caught:
+        run(client.start_stream_processor(rks.FaceSearchStart("lobby")))
+    assert (caught.value.retry_safe, caught.value.attempts) == (True, 1)
+
+
+def test_whose_quota_it_is_is_asked_of_a_transport_that_is_open() -> None:
+    @attrs.define
+    class Closed(rks.MemoryTransport):
+        opened: bool = attrs.field(default=False, init=False)
+
+        async def open(self) -> None:
+            self.opened = True
+
+        @property
+        def scope(self) -> rks.Scope:
+            assert self.opened
+            return rks.Scope(endpoint="", region="", account="")
+
+    client = rks.Client(transport=Closed(lambda _operation, _body: {}))
+    run(client.start_stream_processor(rks.FaceSearchStart("lobby")))
+
+
+def test_the_last_attempt_is_not_told_as_one_that_is_made_again() -> None:
+    told: list[CallEvent] = []
+    refused = rks.ConnectError("refused", operation=_START, retry_safe=True)
+    client = rks.Client(
+        transport=rks.MemoryTransport(lambda _operation, _body: refused), retry=rks.RetryPolicy(max_attempts=3)
+    )
+    with pytest.raises(rks.ConnectError):
+        run(client.start_stream_processor(rks.FaceSearchStart("lobby"), notify=told.append))
+    assert (told.count(CallEvent.SENT), told.count(CallEvent.RETRIED)) == (3, 2)
+
+
+def test_a_throttled_call_of_an_operation_without_a_quota_backs_off() -> None:
+    moments: list[float] = []
+
+    def handler(_operation: str, _body: Mapping[str, object]) -> Exception:
+        moments.append(asyncio.get_running_loop().time())
+        return _throttled()
+
+    async def main() -> None:
+        client = rks.Client(transport=rks.MemoryTransport(handler), limits=rks.Limits(quotas={_DESCRIBE: None}))
+        client._pipeline = attrs.evolve(client._pipeline, chance=lambda: 1.0)
+        with pytest.raises(rks.ThrottlingError):
+            await client.describe_stream_processor("door")
+
+    run(main())
+    assert moments[1] == 0.5

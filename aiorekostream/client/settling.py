@@ -89,9 +89,20 @@ class _Evidence:
 
 
 async def start(
-    pipeline: Pipeline, request: StartRequest, notify: Callable[[CallEvent], None] | None
+    pipeline: Pipeline,
+    request: StartRequest,
+    notify: Callable[[CallEvent], None] | None,
+    *,
+    since: float | None = None,
 ) -> StartedSession:
-    """Start a processor; a start whose answer was lost is found again by its effect."""
+    """Start a processor; a start whose answer was lost is found again by its effect.
+
+    Args:
+        pipeline: makes the calls.
+        request: the start.
+        notify: told what happens on the way.
+        since: the moment whose place in the queue it has, on the clock; now if not given.
+    """
 
     def judge(evidence: _Evidence) -> Verdict:
         found = evidence.processor
@@ -105,19 +116,26 @@ async def start(
             in_time = evidence.has_changed_within(datetime.timedelta(), _COMES_TO_RUN)
         return on_start(found.status, evidence.age(found.last_update_timestamp), in_time=in_time)
 
+    recovered = StartedSession(recovered=True)
     return await _Settling(
-        pipeline, START, request, request.name, judge, lambda _: StartedSession(recovered=True), notify
+        pipeline, START, request, request.name, judge, lambda _: recovered, notify, since=since
     ).made()
 
 
-async def stop(pipeline: Pipeline, request: StopRequest, notify: Callable[[CallEvent], None] | None) -> None:
-    """Stop a processor; a stop whose answer was lost was carried out if the processor is ending."""
+async def stop(
+    pipeline: Pipeline,
+    request: StopRequest,
+    notify: Callable[[CallEvent], None] | None,
+    *,
+    since: float | None = None,
+) -> None:
+    """Stop a processor; a stop whose answer was lost was carried out if the processor is ending. See ``start``."""
 
     def judge(evidence: _Evidence) -> Verdict:
         found = evidence.processor
         return Verdict.UNKNOWN if found is None else on_stop(found.status, evidence.age(found.last_update_timestamp))
 
-    await _Settling(pipeline, STOP, request, request.name, judge, lambda _: None, notify).made()
+    await _Settling(pipeline, STOP, request, request.name, judge, lambda _: None, notify, since=since).made()
 
 
 async def create(pipeline: Pipeline, request: Processor) -> CreatedStreamProcessor:
@@ -155,6 +173,7 @@ class _Settling(Generic[_RequestT, _ReplyT]):
     judge: Callable[[_Evidence], Verdict]
     recovered: Callable[[_Evidence], _ReplyT]
     notify: Callable[[CallEvent], None] | None
+    since: float | None = attrs.field(default=None, kw_only=True)
     begun: float = attrs.field(init=False)
     attempts: int = attrs.field(default=0, init=False)
     _paid: int = attrs.field(default=0, init=False)
@@ -163,6 +182,7 @@ class _Settling(Generic[_RequestT, _ReplyT]):
 
     async def made(self) -> _ReplyT:
         self.begun = self.now
+        self.since = self.begun if self.since is None else self.since
         while True:
             try:
                 return await self._called()
@@ -185,7 +205,7 @@ class _Settling(Generic[_RequestT, _ReplyT]):
     async def _called(self) -> _ReplyT:
         try:
             reply = await self.pipeline.call(
-                self.operation, self.request, notify=self._told, since=self.begun, within=max(self._left, 0.0)
+                self.operation, self.request, notify=self._told, since=self.since, within=max(self._left, 0.0)
             )
         except CallError as error:
             self.attempts += error.attempts

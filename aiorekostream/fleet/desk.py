@@ -13,7 +13,7 @@ import attrs
 from aiorekostream.clock import Clock
 from aiorekostream.fleet.alarm import Alarm
 from aiorekostream.fleet.ends import Ends
-from aiorekostream.fleet.outcomes import Outcome, Started, failed, lost
+from aiorekostream.fleet.outcomes import Outcome, Started, failed, lost, unknown
 from aiorekostream.fleet.plan import Call, Ended, Plan, Recall, Settle
 from aiorekostream.fleet.progress import Progress, Step, Teller
 from aiorekostream.fleet.run import Run
@@ -22,7 +22,7 @@ from aiorekostream.fleet.verdicts import Again, NoSlot, Verdict
 from aiorekostream.pipeline import CallEvent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable
 
 __all__ = ["Desk", "Send"]
 
@@ -74,6 +74,7 @@ class Desk:
     _runs: dict[Ticket, Run] = attrs.field(factory=dict, init=False)
     _tasks: dict[Ticket, asyncio.Task[None]] = attrs.field(factory=dict, init=False)
     _alarms: list[Alarm] = attrs.field(factory=list, init=False)
+    _keeps_time: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _looks: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _looked_at: float = attrs.field(default=-math.inf, init=False)
 
@@ -99,7 +100,13 @@ class Desk:
                 for ticket in run.pending:
                     self.plan.withdraw(ticket, self.clock.now())
                 self.pump()
-                await run.settled()
+                try:
+                    await run.settled()
+                except asyncio.CancelledError:
+                    if isinstance(error, asyncio.CancelledError):
+                        raise
+                    await run.settled()  # after a failure, this is the first cancellation and not the second
+                    raise
                 if isinstance(error, asyncio.CancelledError):
                     raise
                 failure = error
@@ -146,8 +153,10 @@ class Desk:
             raise
         except Exception as error:  # noqa: BLE001 - one camera's trouble, whatever it is, is not the others'
             _log.exception("the call for %s ended in a way that it never should", ticket.name)
-            outcome = failed(ticket.request, error)
-        self._tasks.pop(ticket, None)
+            outcome = (unknown if ticket.stage is Stage.SENT or ticket.doubted else failed)(ticket.request, error)
+        if self._tasks.get(ticket) is not asyncio.current_task():
+            return  # the plan has broken it off: the request has its outcome, or another call
+        del self._tasks[ticket]
         now = self.clock.now()
         match outcome:
             case Again(rest):
@@ -209,41 +218,48 @@ class Desk:
     # ------------------------------------------------------------------------------------------------------------- time
 
     async def _keep_time(self) -> None:
-        await self._whenever(lambda: self.plan.next_moment, self._time_passed)
+        await self._whenever(self._keeps_time, lambda: self.plan.next_moment, self._time_passed)
 
     async def _time_passed(self) -> None:
         self.pump()
 
     async def _look_for_ends(self) -> None:
-        await self._whenever(self._next_look, self._look)
+        await self._whenever(self._looks, self._next_look, self._look)
 
     def _next_look(self) -> float:
         wanted = self.plan.waits_for_an_end or (self.teller and len(self.plan.slots) > 0)
         return self._looked_at + self.look_every if wanted and self.ends is not None else math.inf
 
     async def _look(self) -> None:
-        async with self._looks:
-            if self.ends is None or self._next_look() > self.clock.now():
-                return  # another run has just looked
-            asked = self.plan.slots.begun_before(self.clock.now() - _SEEN_AFTER)
-            try:
-                over = list(await self.ends.ended(asked.keys())) if asked else []
-            except Exception as error:  # noqa: BLE001 - whatever it is, the next look may see
-                _log.warning("could not look for ended sessions: %s", error)
-                over = []
-            finally:
-                self._looked_at = self.clock.now()
-        for name in over:
-            if name in asked:
-                self.plan.ended(name, self.clock.now(), asked[name])
+        asked = self.plan.slots.begun_before(self.clock.now() - _SEEN_AFTER)
+        over = await self._over(self.ends, asked.keys()) if asked and self.ends is not None else set[str]()
+        self._looked_at = self.clock.now()
+        for name in over & asked.keys():
+            self.plan.ended(name, asked[name])
+        self.plan.looked(self._looked_at)
         self.pump()
 
-    async def _whenever(self, moment: Callable[[], float], act: Callable[[], Awaitable[None]]) -> None:
-        alarm = Alarm(self.clock, moment)
-        self._alarms.append(alarm)
+    async def _over(self, ends: Ends, names: Collection[str]) -> set[str]:
         try:
-            while True:
-                await alarm.sleep()
-                await act()
-        finally:
-            self._alarms.remove(alarm)
+            return set(await ends.ended(names))
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise
+            trouble: BaseException = error  # it is not this task that somebody has cancelled
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next look may see
+            trouble = error
+        _log.warning("could not look for ended sessions: %r", trouble)
+        return set()
+
+    async def _whenever(
+        self, duty: asyncio.Lock, moment: Callable[[], float], act: Callable[[], Awaitable[None]]
+    ) -> None:
+        async with duty:  # one run does it for all, and when that is over the next one
+            alarm = Alarm(self.clock, moment)
+            self._alarms.append(alarm)
+            try:
+                while True:
+                    await alarm.sleep()
+                    await act()
+            finally:
+                self._alarms.remove(alarm)

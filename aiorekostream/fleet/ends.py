@@ -8,7 +8,7 @@ import attrs
 
 from aiorekostream.client import Client
 from aiorekostream.domain.status import Status
-from aiorekostream.errors import ResourceNotFoundError
+from aiorekostream.errors import RekostreamError, ResourceNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable
@@ -52,14 +52,17 @@ class ListedEnds:
                 if processor.status in AT_REST:
                     over.add(processor.name)
         for name in unseen:
-            try:
-                found = await self.client.describe_stream_processor(name)
-            except ResourceNotFoundError:
+            if await self._is_over(name):
                 over.add(name)
-            else:
-                if found.status in AT_REST:
-                    over.add(name)
         return over
+
+    async def _is_over(self, name: str) -> bool:
+        try:
+            return (await self.client.describe_stream_processor(name)).status in AT_REST
+        except ResourceNotFoundError:
+            return True
+        except RekostreamError:
+            return False  # so far nothing is known of it
 
 
 async def under_way(client: Client) -> AsyncIterator[tuple[str, ProcessorKind]]:

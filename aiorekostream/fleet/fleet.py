@@ -8,7 +8,8 @@ import math
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart, StartRequest
+from aiorekostream.client import settling
+from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart, StartRequest, StopRequest
 from aiorekostream.domain.words import ProcessorKind
 from aiorekostream.errors import Fault, InvalidRequestError, RekostreamError, ResourceInUseError
 from aiorekostream.fleet.desk import Desk
@@ -18,7 +19,7 @@ from aiorekostream.fleet.plan import Plan
 from aiorekostream.fleet.progress import Progress, Teller
 from aiorekostream.fleet.report import StartReport, StopReport
 from aiorekostream.fleet.requests import FleetRequest, WhenBusy
-from aiorekostream.fleet.run import Run
+from aiorekostream.fleet.run import Run, Runs
 from aiorekostream.fleet.settings import Settings
 from aiorekostream.fleet.slots import Slots
 from aiorekostream.fleet.tickets import Ticket
@@ -55,7 +56,7 @@ class Fleet:
     to the next: have one for an account and Region.
     """
 
-    __slots__ = ("_client", "_settings", "_start_run", "_starts", "_stop_run", "_stops", "_urgent")
+    __slots__ = ("_client", "_settings", "_start_runs", "_starts", "_stop_runs", "_stops", "_urgent")
 
     def __init__(
         self,
@@ -111,6 +112,7 @@ class Fleet:
                 when_busy=settings.when_busy,
                 longest=pipeline.limits.max_duration_in_seconds,
                 patience=pipeline.total_timeout / 2,
+                memory=settings.look_every,
             ),
             send=self._send_start,
             clock=pipeline.clock,
@@ -131,8 +133,7 @@ class Fleet:
             ends=None,
             look_every=settings.look_every,
         )
-        self._start_run = Run(settings.max_waiting, hands_on=False)
-        self._stop_run = Run(settings.max_waiting, hands_on=False)
+        self._start_runs, self._stop_runs = Runs(), Runs()
 
     def __repr__(self) -> str:
         return f"Fleet({self._client!r})"
@@ -153,7 +154,7 @@ class Fleet:
             InvalidRequestError: it is one, and not many; nothing was sent.
             ConfigurationError: no Region, no credentials, or the client is closed; nothing was sent.
         """
-        self._start_run = run = Run(self._settings.max_waiting, hands_on=False)
+        run = self._start_runs.new(self._settings.max_waiting, hands_on=False)
         await self._drive_starts(run, requests)
         return _started(run)
 
@@ -171,15 +172,18 @@ class Fleet:
             InvalidRequestError: it is one, and not many; nothing was sent.
             ConfigurationError: no Region, no credentials, or the client is closed; nothing was sent.
         """
-        self._start_run = run = Run(self._settings.max_waiting, hands_on=True)
+        run = self._start_runs.new(self._settings.max_waiting, hands_on=True)
         async with contextlib.aclosing(_handed_on(run, self._drive_starts(run, requests))) as outcomes:
             async for outcome in outcomes:
                 yield cast("StartOutcome", outcome)
 
     @property
     def report(self) -> StartReport:
-        """The outcomes so far of the latest ``start``, or those of the latest ``starting`` that were not handed on."""
-        return _started(self._start_run)
+        """The outcomes so far of the latest ``start``, or those of the latest ``starting`` that were not handed on.
+
+        It is the latest of the task that asks, or of all if it has made none: several may use a fleet at once.
+        """
+        return _started(self._start_runs.latest)
 
     # ------------------------------------------------------------------------------------------------------------ stops
 
@@ -194,21 +198,24 @@ class Fleet:
             InvalidRequestError: it is one, and not many; nothing was sent.
             ConfigurationError: no Region, no credentials, or the client is closed; nothing was sent.
         """
-        self._stop_run = run = Run(self._settings.max_waiting, hands_on=False)
+        run = self._stop_runs.new(self._settings.max_waiting, hands_on=False)
         await self._drive_stops(run, names)
         return _stopped(run)
 
     async def stopping(self, names: Iterable[str] | AsyncIterable[str]) -> AsyncGenerator[StopOutcome, None]:
         """Stop processors, and hand on each outcome as it comes; see ``starting``."""
-        self._stop_run = run = Run(self._settings.max_waiting, hands_on=True)
+        run = self._stop_runs.new(self._settings.max_waiting, hands_on=True)
         async with contextlib.aclosing(_handed_on(run, self._drive_stops(run, names))) as outcomes:
             async for outcome in outcomes:
                 yield cast("StopOutcome", outcome)
 
     @property
     def stop_report(self) -> StopReport:
-        """The outcomes so far of the latest ``stop``, or those of the latest ``stopping`` that were not handed on."""
-        return _stopped(self._stop_run)
+        """The outcomes so far of the latest ``stop``, or those of the latest ``stopping`` that were not handed on.
+
+        It is the latest of the task that asks, or of all if it has made none: several may use a fleet at once.
+        """
+        return _stopped(self._stop_runs.latest)
 
     # --------------------------------------------------------------------------------------------------------- sessions
 
@@ -221,6 +228,7 @@ class Fleet:
             ServiceError: the service refused.
             TransportError: a call was lost on the way.
         """
+        self._starts.pump()  # sessions may have come to their end since anybody looked
         async for name, kind in under_way(self._client):
             self._starts.plan.adopt(name, kind, self._starts.clock.now())
 
@@ -258,17 +266,18 @@ class Fleet:
 
     async def _send_start(self, ticket: Ticket, notify: Callable[[CallEvent], None]) -> Outcome | Verdict:
         request = cast("StartRequest", ticket.request)
-        client = self._urgent if ticket.urgent else self._client
+        pipeline = (self._urgent if ticket.urgent else self._client).pipeline
         try:
-            return Started(request, await client.start_stream_processor(request, notify=notify))
+            return Started(request, await settling.start(pipeline, request, notify, since=ticket.since))
         except RekostreamError as error:
             return on_start(request, error, may_repeat=ticket.may_repeat)
 
     async def _send_stop(self, ticket: Ticket, notify: Callable[[CallEvent], None]) -> Outcome | Verdict:
         outcome: Outcome | Verdict
         sessions, status = self._starts, None
+        hold = sessions.plan.slots.held(ticket.name)
         try:
-            await self._client.stop_stream_processor(ticket.name, notify=notify)
+            await settling.stop(self._client.pipeline, StopRequest(ticket.name), notify, since=ticket.since)
             outcome = Stopped(ticket.name)
         except ResourceInUseError as error:
             status = await self._status(ticket.name)
@@ -276,9 +285,10 @@ class Fleet:
         except RekostreamError as error:
             outcome = on_stop(ticket.name, error, may_repeat=ticket.may_repeat)
         if status in AT_REST:
-            sessions.plan.ended(ticket.name, sessions.clock.now())
+            if hold is not None and hold.since <= sessions.clock.now():
+                sessions.plan.ended(ticket.name, hold)
         elif isinstance(outcome, Stopped | AlreadyStopped):
-            sessions.plan.told_to_stop(ticket.name, sessions.clock.now())
+            sessions.plan.told_to_stop(ticket.name, sessions.clock.now(), hold)
         sessions.pump()
         return outcome
 
@@ -319,17 +329,18 @@ async def _handed_on(run: Run, driving: Coroutine[object, object, None]) -> Asyn
             await asyncio.wait([driver])
         except asyncio.CancelledError:
             driver.cancel()
+            await asyncio.wait([driver])  # it breaks off what is under way, and waits for nothing
             raise
         if not driver.cancelled():
             driver.exception()  # it was raised above, or nobody is there to hear of it
 
 
-def _started(run: Run) -> StartReport:
-    return StartReport(cast("tuple[StartOutcome, ...]", tuple(run.outcomes)))
+def _started(run: Run | None) -> StartReport:
+    return StartReport(cast("tuple[StartOutcome, ...]", tuple(run.outcomes if run else ())))
 
 
-def _stopped(run: Run) -> StopReport:
-    return StopReport(cast("tuple[StopOutcome, ...]", tuple(run.outcomes)))
+def _stopped(run: Run | None) -> StopReport:
+    return StopReport(cast("tuple[StopOutcome, ...]", tuple(run.outcomes if run else ())))
 
 
 def _most_in_flight(pipeline: Pipeline, operation: str) -> int:

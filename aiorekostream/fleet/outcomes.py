@@ -36,6 +36,7 @@ __all__ = [
     "failed",
     "lost",
     "shared",
+    "unknown",
 ]
 
 _RequestT_co = TypeVar("_RequestT_co", bound=StartRequest | str, covariant=True)
@@ -188,11 +189,17 @@ def failed(request: StartRequest | str, error: Exception) -> Failed[StartRequest
     return Failed(request, error)
 
 
+def unknown(request: StartRequest | str, error: Exception) -> Unknown[StartRequest] | Unknown[str]:
+    """A request of either sort may have been carried out."""
+    if isinstance(request, str):
+        return Unknown(request, error)
+    return Unknown(request, error)
+
+
 def lost(request: StartRequest | str, message: str) -> Unknown[StartRequest] | Unknown[str]:
     """A request of either sort may have been carried out, and nobody will look any more."""
-    if isinstance(request, str):
-        return Unknown(request, UnknownOutcomeError(message, operation=STOP.name))
-    return Unknown(request, UnknownOutcomeError(message, operation=START.name))
+    operation = STOP.name if isinstance(request, str) else START.name
+    return unknown(request, UnknownOutcomeError(message, operation=operation))
 
 
 def shared(outcome: Outcome, request: StartRequest | str) -> Outcome:

@@ -65,7 +65,7 @@ class Ended:
 Decision: TypeAlias = Call | Recall | Settle | Ended
 """What is to be done, or told."""
 
-_Lane: TypeAlias = "OrderedDict[Ticket, None]"
+_Followers: TypeAlias = "OrderedDict[Ticket, None]"
 
 
 @attrs.define
@@ -78,6 +78,7 @@ class Plan:
         when_busy: what becomes of a request for a busy processor.
         longest: how long somebody else's label detection may last, in seconds.
         patience: how long a call may wait for its first attempt, in seconds.
+        memory: for how long it is believed that a session goes on which was seen or begun, in seconds.
         in_flight: how many calls are on their way.
     """
 
@@ -86,11 +87,14 @@ class Plan:
     when_busy: WhenBusy = WhenBusy.WAIT
     longest: float = 120.0
     patience: float = math.inf
+    memory: float = 5.0
     in_flight: int = attrs.field(default=0, init=False)
     _unsettled: int = attrs.field(default=0, init=False)
     _leaders: dict[str, Ticket] = attrs.field(factory=dict, init=False)
-    _behind: dict[str, _Lane] = attrs.field(factory=dict, init=False)
-    _lanes: dict[tuple[bool, ProcessorKind | None], _Lane] = attrs.field(factory=dict, init=False)
+    _behind: dict[str, _Followers] = attrs.field(factory=dict, init=False)
+    _unseen: set[str] = attrs.field(factory=set, init=False)
+    _looked_at: float = attrs.field(default=-math.inf, init=False)
+    _lanes: dict[tuple[bool, ProcessorKind | None], Agenda[Ticket]] = attrs.field(factory=dict, init=False)
     _deadlines: Agenda[Ticket] = attrs.field(factory=Agenda[Ticket], init=False)
     _recalls: Agenda[Ticket] = attrs.field(factory=Agenda[Ticket], init=False)
     _rests: Agenda[Ticket] = attrs.field(factory=Agenda[Ticket], init=False)
@@ -107,13 +111,11 @@ class Plan:
         leader, hold = self._leaders.get(ticket.name), self.slots.held(ticket.name)
         if leader is None and not self._is_busy(hold, now):
             self._queue(ticket)
-        elif self.when_busy is WhenBusy.REFUSE:
-            self._settle(ticket, failed(ticket.request, ProcessorBusyError(name=ticket.name)))
-        elif leader is None and hold is not None and hold.session is not None and self.when_busy is WhenBusy.JOIN:
-            self._settle(ticket, Started(_start(ticket), hold.session))
+        elif leader is None and hold is not None and self.when_busy is not WhenBusy.WAIT and self._is_old(hold, now):
+            self._unseen.add(ticket.name)
+            self._stand_behind(ticket)
         else:
-            ticket.stage = Stage.BEHIND
-            self._behind.setdefault(ticket.name, OrderedDict())[ticket] = None
+            self._meet(ticket, hold if leader is None else None)
 
     def sent(self, ticket: Ticket) -> None:
         """An attempt goes out: from now on it may be carried out."""
@@ -135,8 +137,6 @@ class Plan:
 
     def finished(self, ticket: Ticket, outcome: Outcome, now: float) -> None:
         """The call has come to its end."""
-        if ticket.stage is Stage.DONE:
-            return
         self._landed(ticket)
         if ticket.kind is not None:
             self._account_for(ticket, ticket.kind, outcome, now)
@@ -150,22 +150,19 @@ class Plan:
 
     def again(self, ticket: Ticket, now: float, *, rest: float = 0.0) -> None:
         """The call came to its end without having been carried out, and is to be made again after a rest."""
-        if ticket.stage is Stage.DONE:
-            return
         self._landed(ticket)
-        self.slots.release(ticket.name)
+        self.slots.unreserve(ticket.name)
         if rest > 0:
             ticket.stage = Stage.RESTING
             self._rests.put(ticket, now + rest)
         else:
-            self._queue(ticket, first=True)
+            self._queue(ticket)
         self._deadlines.put(ticket, now if ticket.withdrawn else ticket.deadline)
 
     def no_slot(self, ticket: Ticket, now: float) -> None:
         """The service refused the start because too many sessions are under way: it waits for one to end."""
-        if ticket.stage is Stage.DONE:
-            return
         self.again(ticket, now)
+        ticket.tries -= 1
         if ticket.kind is not None:
             self.slots.refused(ticket.kind, now)
 
@@ -177,21 +174,31 @@ class Plan:
 
     # ----------------------------------------------------------------------------------------- what happens to sessions
 
-    def told_to_stop(self, name: str, now: float) -> None:
-        """A processor was told to stop."""
-        self.slots.ending(name, now)
+    def told_to_stop(self, name: str, now: float, hold: Hold | None = None) -> None:
+        """A processor was told to stop, while it had this session or none that was known."""
+        if self.slots.held(name) is hold:
+            self.slots.ending(name, now)
 
     def adopt(self, name: str, kind: ProcessorKind, now: float) -> None:
         """A processor was found at work."""
-        if name not in self.slots:
+        hold = self.slots.held(name)
+        if hold is None or (hold.session is None and hold.since <= now):
             self._somebody_s(name, kind, now)
 
-    def ended(self, name: str, now: float, hold: Hold | None = None) -> None:
-        """A processor was seen to have no session under way: this one, if it is given."""
-        found = self.slots.held(name)
-        if found is not None and found.since <= now and (hold is None or found is hold):
+    def ended(self, name: str, hold: Hold) -> None:
+        """This session of a processor was seen to be over."""
+        if self.slots.held(name) is hold:
             self.slots.release(name)
             self._over(name)
+
+    def looked(self, now: float) -> None:
+        """It was looked for ended sessions: those that were not told have not ended, as far as anybody knows."""
+        self._looked_at = now
+        for name in self._unseen:
+            leader = self._leaders.get(name)
+            for ticket in list(self._behind.pop(name, ())):
+                self._meet(ticket, self.slots.held(name) if leader is None else None)
+        self._unseen.clear()
 
     # -------------------------------------------------------------------------------------------------------- decisions
 
@@ -203,7 +210,7 @@ class Plan:
             if ticket.stage is not Stage.SENT:
                 self._call_off(ticket, now)
         for ticket in self._rests.due(now):
-            self._queue(ticket, first=True)
+            self._queue(ticket)
         for ticket in self._recalls.due(now):
             self._decided.append(Recall(ticket))
             self.again(ticket, now)
@@ -221,7 +228,7 @@ class Plan:
     @property
     def waits_for_an_end(self) -> bool:
         """Whether a request waits for a session to end."""
-        if self._behind and self.when_busy is WhenBusy.WAIT:
+        if self._unseen or (self._behind and self.when_busy is WhenBusy.WAIT):
             return True
         return any(lane and kind is not None and not self.slots.room(kind) for (_, kind), lane in self._lanes.items())
 
@@ -236,30 +243,45 @@ class Plan:
         # Whoever waits wants to be sure; for the others a session that should be over is: the service knows better.
         return hold is not None and (self.when_busy is WhenBusy.WAIT or now < hold.expected)
 
-    def _queue(self, ticket: Ticket, *, first: bool = False) -> None:
+    def _is_old(self, hold: Hold, now: float) -> bool:
+        """Whether the session may have ended in the meantime: nobody has looked for that lately."""
+        return max(hold.since, self._looked_at) < now - self.memory
+
+    def _meet(self, ticket: Ticket, hold: Hold | None) -> None:
+        """What becomes of a request for a processor that has this session, or whose start is on its way."""
+        if self.when_busy is WhenBusy.REFUSE:
+            self._settle(ticket, failed(ticket.request, ProcessorBusyError(name=ticket.name)))
+        elif hold is not None and hold.session is not None and self.when_busy is WhenBusy.JOIN:
+            self._settle(ticket, Started(_start(ticket), hold.session))
+        else:
+            self._stand_behind(ticket)
+
+    def _stand_behind(self, ticket: Ticket) -> None:
+        ticket.stage = Stage.BEHIND
+        self._behind.setdefault(ticket.name, OrderedDict())[ticket] = None
+
+    def _queue(self, ticket: Ticket) -> None:
         self._leaders[ticket.name] = ticket
         ticket.stage = Stage.QUEUED
-        lane = self._lanes.setdefault((ticket.urgent, ticket.kind), OrderedDict())
-        lane[ticket] = None
-        if first:
-            lane.move_to_end(ticket, last=False)
+        self._lanes.setdefault((ticket.urgent, ticket.kind), Agenda[Ticket]()).put(ticket, ticket.number)
 
     def _next(self) -> Ticket | None:
         for hurry in (True, False):
-            heads = [
-                next(iter(lane))
+            lanes = [
+                lane
                 for (urgent, kind), lane in self._lanes.items()
                 if urgent is hurry and lane and (kind is None or self.slots.room(kind))
             ]
-            if heads:
-                return min(heads, key=lambda ticket: ticket.number)
+            if lanes:
+                first = min(lanes, key=lambda lane: lane.next)
+                return first.due(first.next)[0]
         return None
 
     def _call(self, ticket: Ticket, now: float) -> None:
-        del self._lanes[ticket.urgent, ticket.kind][ticket]
         if ticket.kind is not None:
             self.slots.reserve(ticket.name, ticket.kind)
-        ticket.stage, ticket.called = Stage.CALLED, now
+        ticket.stage = Stage.CALLED
+        ticket.since = now if ticket.since is None else ticket.since
         ticket.tries += 1
         self._recalls.put(ticket, now + self.patience)
         self.in_flight += 1
@@ -287,7 +309,7 @@ class Plan:
             case AlreadyRunning() | Unknown():
                 self._somebody_s(ticket.name, kind, now)
             case _:
-                self.slots.release(ticket.name)
+                self.slots.unreserve(ticket.name)
 
     def _somebody_s(self, name: str, kind: ProcessorKind, now: float) -> None:
         longest = math.inf if kind is ProcessorKind.FACE_SEARCH else self.longest
@@ -301,6 +323,7 @@ class Plan:
             del followers[ticket]
             if not followers:
                 del self._behind[ticket.name]
+                self._unseen.discard(ticket.name)
         else:
             if ticket.stage is Stage.CALLED:
                 self._landed(ticket)
@@ -309,7 +332,7 @@ class Plan:
             elif ticket.stage is Stage.RESTING:
                 self._rests.strike(ticket)
             else:
-                del self._lanes[ticket.urgent, ticket.kind][ticket]
+                self._lanes[ticket.urgent, ticket.kind].strike(ticket)
             del self._leaders[ticket.name]
             if self.when_busy is not WhenBusy.WAIT or ticket.name not in self.slots:
                 self._let_follow(ticket.name)

@@ -1,10 +1,11 @@
-"""One ``start``, ``starting``, ``stop`` or ``stopping``: what it took, and what came of it."""
+"""One ``start``, ``starting``, ``stop`` or ``stopping``: what it took and what came of it; and which was the latest."""
 
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, MutableMapping
 from typing import TypeVar
 
 import attrs
@@ -12,7 +13,7 @@ import attrs
 from aiorekostream.fleet.outcomes import Outcome
 from aiorekostream.fleet.tickets import Ticket
 
-__all__ = ["Run"]
+__all__ = ["Run", "Runs"]
 
 _T = TypeVar("_T")
 
@@ -39,13 +40,10 @@ class Run:
     async def as_room_allows(self, items: Iterable[_T] | AsyncIterable[_T]) -> AsyncIterator[_T]:
         """The items, each read when there is room for it."""
         if isinstance(items, AsyncIterable):
-            iterator = aiter(items)
-            await self._room()
-            async for item in iterator:
+            async for item in items:
                 yield item
                 await self._room()
         else:
-            await self._room()
             for item in items:
                 yield item
                 await self._room()
@@ -88,3 +86,29 @@ class Run:
         # Whoever waits looks for itself whether the news concern it.
         self._news.clear()
         await self._news.wait()
+
+
+@attrs.define(eq=False)
+class Runs:
+    """The latest run, of each task and of all."""
+
+    _latest: Run | None = attrs.field(default=None, init=False)
+    _by_task: MutableMapping[asyncio.Task[object], Run] = attrs.field(
+        factory=weakref.WeakKeyDictionary[asyncio.Task[object], Run], init=False
+    )
+
+    def new(self, capacity: int, *, hands_on: bool) -> Run:
+        """Begin one, for the task that runs."""
+        self._latest = run = Run(capacity, hands_on)
+        if (task := asyncio.current_task()) is not None:
+            self._by_task[task] = run
+        return run
+
+    @property
+    def latest(self) -> Run | None:
+        """That of the task that runs, or of all if it has made none."""
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:  # no event loop runs
+            task = None
+        return self._latest if task is None else self._by_task.get(task, self._latest)

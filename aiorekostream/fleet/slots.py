@@ -35,12 +35,16 @@ class Hold:
         since: when it began; infinity while its start is on the way.
         expected: when it should end by itself; infinity if it does not.
         session: the session, where the fleet started it.
+        latest: when it cannot last any longer; infinity if it may last for ever.
+        before: what the processor had when its start was about to begin, which it has still if nothing comes of that.
     """
 
     kind: ProcessorKind | None
     since: float = math.inf
     expected: float = math.inf
     session: StartedSession | None = None
+    latest: float = math.inf
+    before: Hold | None = None
 
 
 @attrs.define
@@ -99,7 +103,15 @@ class Slots:
 
     def reserve(self, name: str, kind: ProcessorKind) -> None:
         """Take a slot for a processor that is about to be started; it keeps one that it has."""
-        self._put(name, Hold(kind), latest=math.inf)
+        self._put(name, Hold(kind, before=self.held(name)))
+
+    def unreserve(self, name: str) -> None:
+        """A start was not carried out: its processor has what it had before."""
+        hold = self.held(name)
+        if hold is not None and hold.before is not None:
+            self._put(name, hold.before)
+        else:
+            self.release(name)
 
     def begun(
         self,
@@ -121,7 +133,7 @@ class Slots:
             latest: when it cannot last any longer; infinity if it may last for ever.
             session: the session, if it is the fleet's own.
         """
-        self._put(name, Hold(kind, now, expected, session), latest=latest)
+        self._put(name, Hold(kind, now, expected, session, latest))
 
     def ending(self, name: str, now: float) -> None:
         """A processor was told to stop. UNCERTAIN whether one that is STOPPING counts: its slot is kept until it ended.
@@ -130,7 +142,8 @@ class Slots:
         """
         hold = self.held(name) or Hold(None, since=now)
         if hold.since <= now:
-            self._put(name, attrs.evolve(hold, expected=now, session=None), latest=now + MARGIN)
+            latest = min(hold.latest, now + MARGIN)
+            self._put(name, attrs.evolve(hold, expected=now, session=None, latest=latest))
 
     def release(self, name: str) -> None:
         """A processor has no session."""
@@ -165,7 +178,7 @@ class Slots:
         """The sessions that began before a moment, by the names of their processors."""
         return {name: hold for holds in self._holds.values() for name, hold in holds.items() if hold.since < moment}
 
-    def _put(self, name: str, hold: Hold, *, latest: float) -> None:
+    def _put(self, name: str, hold: Hold) -> None:
         self.release(name)
         self._holds[hold.kind][name] = hold
-        self._ends.put(name, latest)
+        self._ends.put(name, hold.latest)

@@ -39,7 +39,7 @@ class Ticket:
         deadline: when it is no longer worth sending.
         urgent: whether it goes before those that are not.
         taken: when the fleet took it.
-        called: when its latest call was begun.
+        since: when its first call was begun: its place before the gate, however often it is called again.
         stage: where it is.
         number: its place in the order of arrival.
         tries: how many calls were made for it.
@@ -54,7 +54,7 @@ class Ticket:
     deadline: float = attrs.field(default=math.inf, kw_only=True)
     urgent: bool = attrs.field(default=False, kw_only=True)
     taken: float = attrs.field(default=0.0, init=False)
-    called: float = attrs.field(default=0.0, init=False)
+    since: float | None = attrs.field(default=None, init=False)
     stage: Stage = attrs.field(default=Stage.QUEUED, init=False)
     number: int = attrs.field(default=0, init=False)
     tries: int = attrs.field(default=0, init=False)

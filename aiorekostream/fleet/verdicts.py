@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Again", "NoSlot", "Verdict", "on_start", "on_stop"]
 
 
-_OVER = frozenset({Status.STOPPED, Status.FAILED, Status.STOPPING})
+_OVER = frozenset({Status.STOPPED, Status.FAILED, Status.STOPPING, Status.UPDATING})
 
 
 @attrs.frozen

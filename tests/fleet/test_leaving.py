@@ -8,14 +8,17 @@ import gc
 import itertools
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 
+import aiorekostream as rks
+from aiorekostream import errors
 from aiorekostream.errors import WithdrawnError
 from aiorekostream.fleet import Failed, Fleet, Started, Unknown
-from tests.fleet.service import START, Service, label, labels, names, run, stream
+from tests.fleet.service import START, STOP, Service, faces, label, labels, names, run, stream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from aiorekostream.domain.requests import LabelDetectionStart
     from aiorekostream.fleet import StartOutcome, StartReport
@@ -295,3 +298,207 @@ def test_stops_can_be_left_like_starts() -> None:
 
     seen, rest = run(main())
     assert (seen, rest) == (5, 25)
+
+
+def test_a_stop_that_is_broken_off_says_that_it_was_a_stop() -> None:
+    service = Service()
+    service.create("camera-0")
+
+    async def main() -> object:
+        fleet = Fleet(service.client())
+        await fleet.start(labels(1, 60))
+        service.latency = 30
+        stopping = asyncio.create_task(fleet.stop(["camera-0"]))
+        for _ in range(2):
+            await asyncio.sleep(1)
+            stopping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await stopping
+        return fleet.stop_report.outcomes[0]
+
+    outcome = run(main())
+    assert isinstance(outcome, Unknown)
+    assert isinstance(outcome.error, errors.UnknownOutcomeError)
+    assert outcome.error.operation == STOP
+
+
+def test_when_every_task_is_cancelled_what_was_not_sent_is_withdrawn() -> None:
+    service = Service(latency=30)
+    service.create(*names(60))
+
+    async def main() -> StartReport:
+        fleet = Fleet(service.client())
+        starting = asyncio.create_task(fleet.start(labels(60, 30)))
+        await asyncio.sleep(0.5)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+        return fleet.report
+
+    report = run(main())
+    sent = {name for operation, name, _ in service.calls if operation == START}
+    assert {it.name for it in report.unknown} == sent
+    assert len(report) == 60
+    assert all(isinstance(it, Failed) and isinstance(it.error, WithdrawnError) for it in report.failed)
+
+
+def test_a_start_that_was_cancelled_and_then_throttled_is_not_sent_again() -> None:
+    service = Service(latency=0)
+    service.create("camera-0")
+
+    async def handle(operation: str, body: Mapping[str, object]) -> Mapping[str, object] | Exception:
+        service.calls.append((operation, str(body.get("Name")), service.clock.now()))
+        await asyncio.sleep(5)
+        return errors.ThrottlingError("", operation=operation, code="T", http_status=400, retry_safe=True)
+
+    client = service.client()
+    client._pipeline = attrs.evolve(client._pipeline, transport=rks.MemoryTransport(handle))
+
+    async def main() -> object:
+        fleet = Fleet(client)
+        starting = asyncio.create_task(fleet.start(labels(1)))
+        await asyncio.sleep(1)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        return fleet.report.outcomes[0]
+
+    outcome = run(main())
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, WithdrawnError)
+    assert len(service.starts()) == 1
+
+
+def test_a_start_is_cancelled_at_once_where_nothing_is_under_way() -> None:
+    service = Service()
+    service.create(*names(11, "face"), faces=True)
+
+    async def main() -> float:
+        starting = asyncio.create_task(Fleet(service.client()).start(faces(11)))
+        await asyncio.sleep(7)
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+        return service.clock.now()
+
+    assert run(main()) == 7
+
+
+def test_nothing_of_a_run_is_left_when_it_is_over() -> None:
+    service = Service()
+    service.create(*names(3))
+
+    async def main() -> Fleet:
+        fleet = Fleet(service.client())
+        await fleet.start(labels(3))
+        return fleet
+
+    desk = run(main())._starts
+    assert (desk._alarms, desk._tasks, desk._runs) == ([], {}, {})
+
+
+def test_a_report_may_be_longer_than_what_waits_at_once() -> None:
+    service = Service()
+    service.create(*names(50))
+    assert len(run(Fleet(service.client(), max_waiting=5).start(labels(50, 30))).started) == 50
+
+
+def test_an_outcome_that_is_handed_on_makes_room_at_once() -> None:
+    service = Service()
+    service.create(*names(5))
+
+    async def main() -> float:
+        async for _ in Fleet(service.client(), max_waiting=1).starting(labels(5, 60)):
+            await asyncio.sleep(0.2)  # the next one is ready by then
+        return service.clock.now()
+
+    assert run(main()) < 2
+
+
+def test_the_first_cancellation_after_requests_could_not_be_read_on_waits_for_answers_too() -> None:
+    service = Service(latency=5)
+    service.create(*names(3))
+
+    async def requests() -> AsyncIterator[LabelDetectionStart]:
+        async for request in stream(labels(3, 60)):
+            yield request
+        await asyncio.sleep(0.5)
+        raise ConnectionResetError("the queue is gone")
+
+    async def main() -> dict[str, int]:
+        fleet = Fleet(service.client())
+        starting = asyncio.create_task(fleet.start(requests()))
+        await asyncio.sleep(1)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        return fleet.report.counts
+
+    assert run(main()) == {"started": 3}
+
+
+def test_a_loop_that_is_cancelled_twice_leaves_its_report_behind() -> None:
+    service = Service(latency=30)
+    service.create(*names(20))
+
+    async def main() -> dict[str, int]:
+        fleet = Fleet(service.client())
+
+        async def watch() -> None:
+            async for _ in fleet.starting(labels(20, 30)):
+                pass
+
+        watching = asyncio.create_task(watch())
+        for moment in (1, 1):
+            await asyncio.sleep(moment)
+            watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+        return fleet.report.counts
+
+    assert run(main()) == {"unknown": 20}
+
+
+def test_each_task_has_the_report_of_its_own_run() -> None:
+    service = Service(quotas=False)
+    service.create(*names(30))
+
+    async def one(fleet: Fleet, requests: list[LabelDetectionStart]) -> dict[str, int]:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await fleet.start([*requests, *requests])  # each camera twice: the second waits for the first to end
+        return fleet.report.counts
+
+    async def main() -> list[dict[str, int]]:
+        fleet = Fleet(service.client(paced=False))
+        runs = [asyncio.create_task(one(fleet, labels(30)[first::3])) for first in range(3)]
+        return [await task for task in runs]
+
+    assert run(main()) == [{"started": 10, "failed": 10}] * 3
+
+
+def test_the_report_of_the_latest_run_is_there_when_no_loop_runs_any_more() -> None:
+    service = Service()
+    service.create(*names(2))
+    fleet = Fleet(service.client())
+    assert fleet.report.outcomes == ()
+    run(fleet.start(labels(2)))
+    assert fleet.report.counts == {"started": 2}
+
+
+def test_however_many_runs_there_are_one_watches_for_all_of_them() -> None:
+    service = Service(limits=rks.Limits(concurrent_label_detection={"us-east-1": 1000}))
+    service.create(*names(100))
+    most = 0
+
+    async def main() -> None:
+        nonlocal most
+        fleet = Fleet(service.client())
+        runs = [asyncio.create_task(fleet.start([request])) for request in labels(100)]
+        while not all(task.done() for task in runs):
+            most = max(most, len(fleet._starts._alarms))
+            await asyncio.sleep(0.1)
+
+    run(main())
+    assert most == 2

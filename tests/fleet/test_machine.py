@@ -16,7 +16,7 @@ from aiorekostream.errors import WithdrawnError
 from aiorekostream.fleet.outcomes import AlreadyRunning, Expired, Failed, Outcome, Started, Unknown
 from aiorekostream.fleet.plan import Call, Ended, Plan, Recall, Settle
 from aiorekostream.fleet.requests import WhenBusy
-from aiorekostream.fleet.slots import MARGIN, Slots
+from aiorekostream.fleet.slots import MARGIN, Hold, Slots
 from aiorekostream.fleet.tickets import Stage, Ticket
 from tests.fleet.service import label
 
@@ -46,6 +46,7 @@ class Lives(RuleBasedStateMachine):
         self.calls: list[Ticket] = []
         self.real: dict[str, tuple[ProcessorKind, float]] = {}
         self.attempted: set[Ticket] = set()
+        self.seen: dict[str, Hold] = {}
 
     # ------------------------------------------------------------------------------------------------------ the world
 
@@ -162,14 +163,30 @@ class Lives(RuleBasedStateMachine):
         if name in self.at_work():
             kind, _ = self.real[name]
             self.real[name] = kind, min(self.real[name][1], self.now + 1)
-        self.plan.told_to_stop(name, self.now)
+        self.plan.told_to_stop(name, self.now, self.plan.slots.held(name))
         self.step()
 
     @rule()
     def look_for_ends(self) -> None:
-        for name, hold in self.plan.slots.begun_before(self.now).items():
-            if name not in self.at_work():
-                self.plan.ended(name, self.now, hold)
+        self.a_look_begins()
+        self.a_look_is_answered()
+
+    @rule()
+    def a_look_begins(self) -> None:
+        begun = self.plan.slots.begun_before(self.now)
+        self.seen = {name: hold for name, hold in begun.items() if name not in self.at_work()}
+
+    @rule()
+    def a_look_is_answered(self) -> None:
+        for name, hold in self.seen.items():
+            self.plan.ended(name, hold)
+        self.plan.looked(self.now)
+        self.step()
+
+    @rule()
+    def stock_is_taken(self) -> None:
+        for name, (kind, _) in self.at_work().items():
+            self.plan.adopt(name, kind, self.now)
         self.step()
 
     @precondition(lambda self: len(self.outcomes) < len(self.tickets))
@@ -216,7 +233,8 @@ class Lives(RuleBasedStateMachine):
     def whoever_stands_behind_has_somebody_before(self) -> None:
         for name, followers in self.plan._behind.items():
             assert followers
-            assert name in self.plan._leaders or (self.plan.when_busy is WhenBusy.WAIT and name in self.plan.slots)
+            is_awaited = self.plan.when_busy is WhenBusy.WAIT and name in self.plan.slots
+            assert name in self.plan._leaders or is_awaited or name in self.plan._unseen
 
     @invariant()
     def nothing_is_remembered_of_what_is_settled(self) -> None:

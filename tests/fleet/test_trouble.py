@@ -7,11 +7,12 @@ import datetime
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 
 import aiorekostream as rks
 from aiorekostream import errors
-from aiorekostream.fleet import Failed, Fleet, StartReport, StopReport
+from aiorekostream.fleet import Expired, Failed, Fleet, Progress, Started, StartReport, StopReport, Unknown
 from tests.emulator.samples import faces as a_face_search
 from tests.emulator.samples import labels as a_label_detection
 from tests.fleet import service as virtual
@@ -21,7 +22,7 @@ from tests.simulation.service import Fate, Network, Service
 from tests.virtual_time import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
 _ENOUGH = rks.Limits(concurrent_label_detection={"us-east-1": 1000})
 
@@ -291,3 +292,100 @@ def test_a_stop_whose_answer_was_lost_and_which_is_withdrawn_is_in_doubt() -> No
     report = run(scene())
     assert report.counts == {"unknown": 1}
     assert report.unknown[0].name == "lobby"
+
+
+def test_a_start_that_is_being_settled_does_not_expire() -> None:
+    service = virtual.Service()
+    service.create("camera-0")
+    lost = [errors.ConnectionLostError("reset", operation=START)]
+
+    async def handle(operation: str, body: Mapping[str, object]) -> Mapping[str, object] | Exception:
+        if operation == "DescribeStreamProcessor":
+            await asyncio.sleep(5)
+        return await service.handle(operation, body)
+
+    service.before = lambda operation, _: lost.pop() if lost and operation == START else None
+    client = service.client()
+    client._pipeline = attrs.evolve(client._pipeline, transport=rks.MemoryTransport(handle))
+    report = virtual.run(Fleet(client, expires_after=datetime.timedelta(seconds=2)).start(labels(1, 60)))
+    assert isinstance(report.outcomes[0], Started)
+
+
+def test_a_start_whose_deadline_passed_before_it_was_throttled_is_not_sent_again() -> None:
+    service = virtual.Service(latency=0, quotas=False)
+    service.create("camera-0")
+
+    async def handle(operation: str, body: Mapping[str, object]) -> Mapping[str, object] | Exception:
+        answer = await service.handle(operation, body)
+        await asyncio.sleep(5)
+        if len(service.starts()) == 1:
+            return errors.ThrottlingError("", operation=operation, code="T", http_status=400, retry_safe=True)
+        return answer
+
+    service.before = lambda _operation, _name: errors.ThrottlingError("", operation=START, code="T", http_status=400)
+    client = service.client()
+    client._pipeline = attrs.evolve(client._pipeline, transport=rks.MemoryTransport(handle))
+    report = virtual.run(Fleet(client, expires_after=datetime.timedelta(seconds=3)).start(labels(1)))
+    assert isinstance(report.outcomes[0], Expired)
+    assert report.outcomes[0].waited == 5
+    assert len(service.starts()) == 1
+
+
+def test_what_is_no_request_is_told_like_any_other() -> None:
+    service = virtual.Service()
+    told: list[Progress] = []
+    no_requests: list[Any] = [{"Name": "camera-0"}]
+    virtual.run(Fleet(service.client(), on_progress=told.append).start(no_requests))
+    assert [(it.step, type(it.outcome)) for it in told] == [("settled", Failed)]
+
+
+def test_a_bug_after_a_start_was_sent_leaves_it_unknown() -> None:
+    service = virtual.Service()
+    service.create("camera-0")
+
+    async def handle(operation: str, body: Mapping[str, object]) -> Mapping[str, object] | Exception:
+        answer = await service.handle(operation, body)
+        if operation == START:
+            raise ZeroDivisionError
+        return answer
+
+    async def main() -> tuple[object, int]:
+        fleet = Fleet(rks.Client(transport=rks.MemoryTransport(handle)))
+        return (await fleet.start(labels(1, 60))).outcomes[0], fleet.running
+
+    outcome, running = virtual.run(main())
+    assert isinstance(outcome, Unknown)
+    assert running == 1
+
+
+def test_twenty_stops_at_a_tenth_of_the_believed_speed_lose_nobody() -> None:
+    slow = rks.Limits(quotas={STOP: rks.Quota(0.1, 1, "")})
+    service = virtual.Service(limits=slow)
+    service.create(*names(20))
+
+    async def main() -> dict[str, int]:
+        client = service.client(limits=rks.DEFAULT_LIMITS, total=20)
+        await asyncio.gather(*(client.start_stream_processor(it) for it in labels(20, 120)))
+        return (await Fleet(client).stop(names(20))).counts
+
+    counts = virtual.run(main())
+    assert set(counts) <= {"stopped", "already stopped"}
+
+
+def test_runs_that_share_a_fleet_outlive_an_ends_that_is_cancelled() -> None:
+    service = virtual.Service(quotas=False)
+    service.create(*names(2, "face"), faces=True)
+    one_at_a_time = rks.Limits(concurrent_face_search={"us-east-1": 1})
+    asked = 0
+
+    class Cancelled:
+        async def ended(self, names: Collection[str]) -> Collection[str]:
+            nonlocal asked
+            asked += 1
+            if asked == 1:
+                raise asyncio.CancelledError
+            return names
+
+    report = virtual.run(Fleet(service.client(limits=one_at_a_time), ends=Cancelled()).start(faces(2)))
+    assert asked == 2
+    assert len(report.outcomes) == 2

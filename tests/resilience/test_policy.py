@@ -27,3 +27,7 @@ def test_a_policy_that_makes_no_sense_is_refused(arguments: dict[str, float], pa
 def test_a_policy_is_a_value() -> None:
     assert RetryPolicy(max_attempts=3) == RetryPolicy(max_attempts=3)
     assert hash(RetryPolicy()) == hash(RetryPolicy())
+
+
+def test_all_waits_may_be_of_one_length() -> None:
+    assert RetryPolicy(base_delay=8, max_delay=8).delay(5, 1.0) == 8
