@@ -7,41 +7,17 @@ import contextlib
 import contextvars
 import math
 from collections.abc import Callable, Generator, Iterator, Mapping
-from typing import Generic, TypeVar, cast
+from typing import TypeVar, cast
 
 import attrs
 
 from aiorekostream.errors import Fault, InvalidRequestError
+from aiorekostream.frozen import FrozenMapping
 
 __all__ = ["DEFAULT_LIMITS", "Limits", "Quota", "Scope", "limits_in_force", "using_limits"]
 
 
 _ValueT = TypeVar("_ValueT")
-_ValueT_co = TypeVar("_ValueT_co", covariant=True)
-
-
-class _Table(Mapping[str, _ValueT_co], Generic[_ValueT_co]):
-    """A mapping that never changes, and can be hashed and pickled."""
-
-    __slots__ = ("_items",)
-
-    def __init__(self, items: Mapping[str, _ValueT_co]) -> None:
-        self._items = dict(items)
-
-    def __getitem__(self, key: str) -> _ValueT_co:
-        return self._items[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._items)
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __hash__(self) -> int:
-        return hash(frozenset(self._items.items()))
-
-    def __repr__(self) -> str:
-        return repr(self._items)
 
 
 def _is_number(value: object, least: float) -> bool:
@@ -102,7 +78,7 @@ def _quota(rate: float, code: str) -> Quota:
 
 
 # https://docs.aws.amazon.com/general/latest/gr/rekognition.html, and the Service Quotas default list for the codes.
-_QUOTAS = _Table(
+_QUOTAS = FrozenMapping(
     {
         "CreateStreamProcessor": _quota(20, "L-D6034D02"),
         "DeleteStreamProcessor": _quota(20, "L-66AB9558"),
@@ -118,14 +94,18 @@ _QUOTAS = _Table(
 )
 
 # The Regions that offer each kind, and how many sessions may be under way at once (the same page).
-_FACE_SEARCH = _Table(dict.fromkeys(("ap-northeast-1", "eu-central-1", "eu-west-1", "us-east-1", "us-west-2"), 10))
-_LABEL_DETECTION = _Table({"ap-south-1": 40, "eu-west-1": 40, "us-east-1": 200, "us-east-2": 40, "us-west-2": 200})
+_FACE_SEARCH = FrozenMapping(
+    dict.fromkeys(("ap-northeast-1", "eu-central-1", "eu-west-1", "us-east-1", "us-west-2"), 10)
+)
+_LABEL_DETECTION = FrozenMapping(
+    {"ap-south-1": 40, "eu-west-1": 40, "us-east-1": 200, "us-east-2": 40, "us-west-2": 200}
+)
 
 
-def _over(base: _Table[_ValueT], given: Mapping[str, _ValueT | None]) -> Mapping[str, _ValueT]:
+def _over(base: FrozenMapping[_ValueT], given: Mapping[str, _ValueT | None]) -> Mapping[str, _ValueT]:
     """An account's own entries, laid over AWS's; ``None`` takes one away."""
-    if isinstance(given, Mapping) and not isinstance(given, _Table):
-        given = _Table({key: value for key, value in {**base, **given}.items() if value is not None})
+    if isinstance(given, Mapping) and not isinstance(given, FrozenMapping):
+        given = FrozenMapping({key: value for key, value in {**base, **given}.items() if value is not None})
     return cast("Mapping[str, _ValueT]", given)  # what is no mapping at all is refused later
 
 
@@ -199,10 +179,10 @@ def _wrong(
     allowed: str,
     known: Mapping[str, object] | None = None,
 ) -> Iterator[Fault]:
-    if not isinstance(table, _Table):
+    if not isinstance(table, FrozenMapping):
         yield Fault((field,), table, "a mapping")
         return
-    for key, value in cast("_Table[object]", table).items():
+    for key, value in cast("FrozenMapping[object]", table).items():
         if known is not None and key not in known:
             yield Fault((field, key), value, f"given for one of {', '.join(known)}")
         elif not isinstance(key, str):

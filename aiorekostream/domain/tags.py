@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from aiorekostream.domain.rules import as_mapping, as_step, as_tuple, each, refuse
 from aiorekostream.errors import Fault, InvalidRequestError
+from aiorekostream.frozen import FrozenMapping
 from aiorekostream.limits import limits_in_force
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["Tags", "tag_keys", "tags"]
 
@@ -17,7 +21,7 @@ _SIGNS = frozenset("_.:/=+-@")
 _ALLOWED = "letters, digits, spaces and '_', '.', ':', '/', '=', '+', '-', '@'"
 
 
-class Tags(Mapping[str, str]):
+class Tags(FrozenMapping[str]):
     """Tags of a processor: reads like a dict, never changes, and can be hashed.
 
     They are any tags, since a processor may carry tags of AWS's own. Those that a request sends have rules: at most
@@ -25,28 +29,13 @@ class Tags(Mapping[str, str]):
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_TagResource.html.
     """
 
-    __slots__ = ("_items",)
-    _items: dict[str, str]
+    __slots__ = ()
 
     def __init__(self, items: Mapping[str, str] | None = None) -> None:
-        self._items = {}
-        if items is not None:
-            given = as_mapping(items, "a mapping of tag keys to tag values")
-            names = each(((as_step(key), key) for key in given), _text)
-            texts = each(((as_step(key), text) for key, text in given.items()), _text)
-            self._items = dict(zip(names, texts, strict=True))
-
-    def __getitem__(self, key: str) -> str:
-        return self._items[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._items)
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __hash__(self) -> int:
-        return hash(frozenset(self._items.items()))
+        given = as_mapping({} if items is None else items, "a mapping of tag keys to tag values")
+        names = each(((as_step(key), key) for key in given), _text)
+        texts = each(((as_step(key), text) for key, text in given.items()), _text)
+        super().__init__(dict(zip(names, texts, strict=True)))
 
     def __repr__(self) -> str:
         return f"Tags({self._items!r})"
