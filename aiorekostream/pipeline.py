@@ -239,15 +239,19 @@ class _Call(Generic[_RequestT, _ReplyT]):
     def _worth(self, error: BaseException) -> bool:
         if not worth_another_attempt(error):
             return False
-        if _costs_nothing(error) or self.pipeline.retry_quota.suffices:
+        if self._costs_nothing(error) or self.pipeline.retry_quota.suffices:
             return True
         _log.debug("no retries are left after %s", error)
         return False
 
     def _again(self, error: BaseException) -> None:
-        if not _costs_nothing(error):
+        if not self._costs_nothing(error):
             self.retries_paid += self.pipeline.retry_quota.pay()
         self.notify(CallEvent.RETRIED)
+
+    def _costs_nothing(self, error: BaseException) -> bool:
+        """Whether a retry cannot add to the load of a service that is down: a pacer sees to it, or nothing was sent."""
+        return self.paced or is_throttling(error) or isinstance(error, ConnectError)
 
     def _delay(self, error: BaseException, attempt: int) -> float:
         asked = error.retry_after if isinstance(error, ServiceError) else 0.0
@@ -273,8 +277,3 @@ class _Call(Generic[_RequestT, _ReplyT]):
             attempts=self.attempts,
             retry_safe=self.operation.repeatable or not self.under_way,
         )
-
-
-def _costs_nothing(error: BaseException) -> bool:
-    """Whether a retry is no further load on a service that is down: the pacer sees to it, or there was no request."""
-    return is_throttling(error) or isinstance(error, ConnectError)

@@ -114,6 +114,26 @@ def test_a_dead_service_is_not_hammered_and_is_found_again() -> None:
     assert again == 12  # there is enough for retries again
 
 
+def test_retries_of_paced_calls_cost_nothing_since_they_come_no_faster_for_them() -> None:
+    moments: list[float] = []
+
+    def broken(_operation: str, _body: Mapping[str, object]) -> Exception:
+        moments.append(asyncio.get_running_loop().time())
+        return _broken()
+
+    client, _ = _client(broken)
+
+    async def scene() -> int:
+        calls = (outcome_of(client.describe_stream_processor("door")) for _ in range(100))
+        answers = await asyncio.gather(*calls)
+        assert {answer.attempts for answer in answers if isinstance(answer, rks.InternalServerError)} == {12}
+        return client.pipeline.retry_quota.left
+
+    assert run(scene()) == 500
+    assert len(moments) == 1200
+    assert max(sum(at <= other < at + 1 for other in moments) for at in moments) <= 20 + 20
+
+
 def test_throttling_costs_no_retries() -> None:
     service = Service(quotas={_START: rks.Quota(1, 1, "")})
 

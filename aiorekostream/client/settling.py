@@ -292,12 +292,12 @@ class _Settling(Generic[_RequestT, _ReplyT]):
         if (
             self.attempts >= self.pipeline.retry.max_attempts
             or delay >= self._left
-            or not self.pipeline.retry_quota.pay()
+            or not (self.pipeline.pacing is not None or self.pipeline.retry_quota.pay())
         ):
             doubt.retry_safe = True
             doubt.hint = "DescribeStreamProcessor shows that it was not carried out"
             raise doubt
-        self._paid += 1
+        self._paid += self.pipeline.pacing is None
         self._told(CallEvent.RETRIED)
         await self.pipeline.clock.sleep(delay)
 

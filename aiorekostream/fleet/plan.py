@@ -108,14 +108,11 @@ class Plan:
         ticket.taken, ticket.number = now, next(self._numbers)
         self._unsettled += 1
         self._deadlines.put(ticket, ticket.deadline)
-        leader, hold = self._leaders.get(ticket.name), self.slots.held(ticket.name)
-        if leader is None and not self._is_busy(hold, now):
-            self._queue(ticket)
-        elif leader is None and hold is not None and self.when_busy is not WhenBusy.WAIT and self._is_old(hold, now):
+        if self._may_have_ended(ticket.name, now):
             self._unseen.add(ticket.name)
             self._stand_behind(ticket)
         else:
-            self._meet(ticket, hold if leader is None else None)
+            self._place(ticket, now)
 
     def sent(self, ticket: Ticket) -> None:
         """An attempt goes out: from now on it may be carried out."""
@@ -195,9 +192,8 @@ class Plan:
         """It was looked for ended sessions: those that were not told have not ended, as far as anybody knows."""
         self._looked_at = now
         for name in self._unseen:
-            leader = self._leaders.get(name)
             for ticket in list(self._behind.pop(name, ())):
-                self._meet(ticket, self.slots.held(name) if leader is None else None)
+                self._place(ticket, now)
         self._unseen.clear()
 
     # -------------------------------------------------------------------------------------------------------- decisions
@@ -243,15 +239,21 @@ class Plan:
         # Whoever waits wants to be sure; for the others a session that should be over is: the service knows better.
         return hold is not None and (self.when_busy is WhenBusy.WAIT or now < hold.expected)
 
-    def _is_old(self, hold: Hold, now: float) -> bool:
-        """Whether the session may have ended in the meantime: nobody has looked for that lately."""
+    def _may_have_ended(self, name: str, now: float) -> bool:
+        """Whether a session is to be joined, or refused for, after which nobody has looked lately."""
+        hold = self.slots.held(name)
+        if hold is None or self.when_busy is WhenBusy.WAIT or name in self._leaders or not self._is_busy(hold, now):
+            return False
         return max(hold.since, self._looked_at) < now - self.memory
 
-    def _meet(self, ticket: Ticket, hold: Hold | None) -> None:
-        """What becomes of a request for a processor that has this session, or whose start is on its way."""
-        if self.when_busy is WhenBusy.REFUSE:
+    def _place(self, ticket: Ticket, now: float) -> None:
+        """What becomes of a request, by what its processor has and what is asked of it already."""
+        leader, hold = self._leaders.get(ticket.name), self.slots.held(ticket.name)
+        if leader is None and not self._is_busy(hold, now):
+            self._queue(ticket)
+        elif self.when_busy is WhenBusy.REFUSE:
             self._settle(ticket, failed(ticket.request, ProcessorBusyError(name=ticket.name)))
-        elif hold is not None and hold.session is not None and self.when_busy is WhenBusy.JOIN:
+        elif leader is None and hold is not None and hold.session is not None and self.when_busy is WhenBusy.JOIN:
             self._settle(ticket, Started(_start(ticket), hold.session))
         else:
             self._stand_behind(ticket)

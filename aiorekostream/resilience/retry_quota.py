@@ -1,8 +1,9 @@
 """How many retries a client may still make: a purse that failures empty and successes fill.
 
 When a service is down, every call fails, and retrying all of them only adds to the load. Each retry after a failure
-has a price; the success of the retry gives it back, and every call that succeeds at once adds a little. Refusals of too
-fast calls cost nothing: the pacer sees to them. The numbers are botocore's.
+has a price; the success of the retry gives it back, and every call that succeeds at once adds a little. Calls that a
+pacer lets through cost nothing: retries make them no more frequent. Nor do refusals of too fast calls, and those that
+found no connection. The numbers are botocore's.
 """
 
 import attrs

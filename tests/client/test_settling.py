@@ -414,13 +414,13 @@ def test_a_request_that_is_still_under_way_at_the_end_of_its_time_is_unknown() -
     assert seconds <= 20
 
 
-def test_calls_that_are_made_again_after_settling_draw_on_the_retry_quota() -> None:
+def test_calls_that_are_made_again_after_settling_draw_on_the_retry_quota_if_nobody_paces_them() -> None:
     service = Service(fates=_always(Fate.LOST_BEFORE))
 
     async def scene() -> int:
         names = [f"door-{number}" for number in range(60)]
         service.furnish(*map(labels, names))
-        client = make_client(service)
+        client = make_client(service, pacing=None)
         await asyncio.gather(*(outcome_of(client.start_stream_processor(label_start(name))) for name in names))
         return client.pipeline.retry_quota.left
 

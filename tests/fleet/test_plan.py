@@ -264,6 +264,16 @@ def test_an_old_session_that_goes_on_is_joined_or_refused_for_once_that_was_seen
         assert type(only_outcome(taken(plan, third, now=62))) is outcome  # it was looked just now
 
 
+def test_a_session_that_is_told_to_stop_while_it_is_looked_for_is_not_waited_for_in_vain() -> None:
+    plan, first, second = Plan(Slots(), 5, WhenBusy.JOIN, memory=5), face("x"), face("x")
+    taken(plan, first)
+    finished(plan, first, 0)
+    taken(plan, second, now=60)
+    plan.told_to_stop("x", 60, plan.slots.held("x"))
+    plan.looked(61)
+    assert called(plan.step(61)) == "x"
+
+
 def test_who_is_behind_one_that_started_anew_after_a_look_is_refused() -> None:
     plan, first, second, third = Plan(Slots(), 5, WhenBusy.REFUSE, memory=5), face("x"), face("x"), face("x")
     taken(plan, first)

@@ -98,9 +98,10 @@ def test_who_rests_may_expire_or_be_withdrawn() -> None:
     assert [type(failed.error) for failed in withdrawn.failed] == [errors.WithdrawnError]
 
 
-def test_connections_that_are_refused_for_eight_seconds_lose_nobody() -> None:
+@pytest.mark.parametrize("harm", [Fate.UNREACHED, Fate.BROKEN, Fate.LOST_BEFORE, Fate.HANGS])
+def test_eight_seconds_without_the_service_lose_nobody(harm: Fate) -> None:
     def fate(_operation: str, _members: Mapping[str, object]) -> Fate:
-        return Fate.UNREACHED if 2 <= service.now < 10 else Fate.FINE
+        return harm if 2 <= service.now < 10 else Fate.FINE
 
     service = Service(limits=_ENOUGH, fates=fate)
 
