@@ -95,6 +95,22 @@ class Pipeline:
     clock: Clock = attrs.field(factory=SystemClock)
     chance: Callable[[], float] = random.random
 
+    async def open(self) -> None:
+        """Open the transport, so that its Region and its account are known; again and again while that may help.
+
+        Raises:
+            ConfigurationError: no Region, no credentials, or the client is closed.
+            ConnectError: the credentials could not be fetched, as often as it was tried.
+        """
+        await self.retry.run(
+            self.transport.open,
+            worth=worth_another_attempt,
+            delay=lambda _, attempt: self.retry.delay(attempt, self.chance()),
+            again=lambda _: None,
+            clock=self.clock,
+            deadline=self.clock.now() + self.total_timeout,
+        )
+
     async def call(
         self,
         operation: Operation[_RequestT, _ReplyT],

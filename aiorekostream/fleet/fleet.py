@@ -153,6 +153,7 @@ class Fleet:
         Raises:
             InvalidRequestError: it is one, and not many; nothing was sent.
             ConfigurationError: no Region, no credentials, or the client is closed; nothing was sent.
+            ConnectError: the credentials could not be fetched; nothing was sent.
         """
         run = self._start_runs.new(self._settings.max_waiting, hands_on=False)
         await self._drive_starts(run, requests)
@@ -171,6 +172,7 @@ class Fleet:
         Raises:
             InvalidRequestError: it is one, and not many; nothing was sent.
             ConfigurationError: no Region, no credentials, or the client is closed; nothing was sent.
+            ConnectError: the credentials could not be fetched; nothing was sent.
         """
         run = self._start_runs.new(self._settings.max_waiting, hands_on=True)
         async with contextlib.aclosing(_handed_on(run, self._drive_starts(run, requests))) as outcomes:
@@ -197,6 +199,7 @@ class Fleet:
         Raises:
             InvalidRequestError: it is one, and not many; nothing was sent.
             ConfigurationError: no Region, no credentials, or the client is closed; nothing was sent.
+            ConnectError: the credentials could not be fetched; nothing was sent.
         """
         run = self._stop_runs.new(self._settings.max_waiting, hands_on=False)
         await self._drive_stops(run, names)
@@ -241,13 +244,13 @@ class Fleet:
 
     async def _drive_starts(self, run: Run, requests: _Requests) -> None:
         _must_be_many(requests, "a collection of starts, or an iterator or async iterator of them")
-        await self._client.pipeline.transport.open()  # the Region is known from now on
+        await self._client.pipeline.open()  # the Region is known from now on
         self._starts.plan.slots.limits = _concurrency(self._client.pipeline)
         await self._starts.drive(run, requests, self._ticket)
 
     async def _drive_stops(self, run: Run, names: Iterable[str] | AsyncIterable[str]) -> None:
         _must_be_many(names, "a collection of names, or an iterator or async iterator of them")
-        await self._client.pipeline.transport.open()
+        await self._client.pipeline.open()
         await self._stops.drive(run, names, _stop)
 
     def _ticket(self, wanted: StartRequest | FleetRequest) -> Ticket | Outcome:

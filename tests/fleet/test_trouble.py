@@ -113,6 +113,31 @@ def test_eight_seconds_without_the_service_lose_nobody(harm: Fate) -> None:
     assert run(scene()).counts == {"started": 200}
 
 
+@attrs.define
+class _OpensLate(rks.MemoryTransport):
+    """Its credentials cannot be fetched at first."""
+
+    failures: int = attrs.field(default=0, kw_only=True)
+
+    async def open(self) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise errors.ConnectError("the credentials could not be fetched", operation="opening", retry_safe=True)
+
+
+@pytest.mark.parametrize(("failures", "is_open"), [(3, True), (100, False)])
+def test_a_fleet_whose_credentials_cannot_be_fetched_for_a_moment_waits_for_them(
+    failures: int, *, is_open: bool
+) -> None:
+    client = rks.Client(transport=_OpensLate(lambda _operation, _body: {"SessionId": "s"}, failures=failures))
+    starting = Fleet(client).start(labels(3))
+    if is_open:
+        assert run(starting).counts == {"started": 3}
+    else:
+        with pytest.raises(errors.ConnectError, match="credentials"):
+            run(starting)
+
+
 # ------------------------------------------------------------------------------------------------------------- in doubt
 
 
