@@ -15,7 +15,6 @@ from aiorekostream.domain.status import Status
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping
 
     from aiorekostream.domain.processors import Processor
     from aiorekostream.domain.replies import StreamProcessor
@@ -43,12 +42,6 @@ class Age(enum.StrEnum):
     AFTER = "after"
 
 
-_STARTED: Mapping[tuple[Status, Age | None], Verdict] = {
-    (Status.STARTING, Age.ABOUT): Verdict.OURS,
-    (Status.STOPPED, Age.ABOUT): Verdict.NOT_DONE,
-}
-
-
 def age(moment: datetime.datetime | None, *, since: datetime.datetime, until: datetime.datetime) -> Age | None:
     """Whether a moment lies before or after the time of the sending, by the service's clock; ``None`` for no moment."""
     if moment is None:
@@ -56,7 +49,7 @@ def age(moment: datetime.datetime | None, *, since: datetime.datetime, until: da
     return Age.BEFORE if moment < since else Age.AFTER if moment > until else Age.ABOUT
 
 
-def on_start(status: Status, changed: Age | None, *, in_time: bool) -> Verdict:
+def on_start(status: Status, changed: Age | None, *, in_time: bool, may_be_over: bool) -> Verdict:
     """After a StartStreamProcessor.
 
     Args:
@@ -64,13 +57,15 @@ def on_start(status: Status, changed: Age | None, *, in_time: bool) -> Verdict:
         changed: when that last changed.
         in_time: whether that is just the change that a session of ours would have made by itself, and when: a face
             search has come to run, or a label detection to its end.
+        may_be_over: whether a session of ours may have begun and ended by then. One that finds no video is over in a
+            moment, and what it leaves looks like the end of an older one.
     """
     if changed is Age.BEFORE:
         return Verdict.NOT_DONE if status in _IDLE else Verdict.OTHERS
-    if in_time:
-        # What ended about then may be an older session as well as ours, if that was so short.
-        return Verdict.UNKNOWN if status is Status.STOPPED and changed is Age.ABOUT else Verdict.OURS
-    return _STARTED.get((status, changed), Verdict.UNKNOWN)
+    if status is Status.STOPPED and changed is Age.ABOUT:
+        return Verdict.UNKNOWN if may_be_over else Verdict.NOT_DONE
+    is_started = status is Status.STARTING and changed is Age.ABOUT
+    return Verdict.OURS if in_time or is_started else Verdict.UNKNOWN
 
 
 def on_stop(status: Status, changed: Age | None) -> Verdict:

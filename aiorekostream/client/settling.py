@@ -51,10 +51,27 @@ _OVERSHOOT = datetime.timedelta(seconds=10)
 _COMES_TO_RUN = datetime.timedelta(seconds=10)
 # The service tells the time to the second.
 _SECOND = datetime.timedelta(seconds=1)
+# What was sent less long ago, in seconds, has not begun a session that is over.
+_SHORTEST_SESSION = 1.0
 
 # The part of a call's time that is kept for settling it, in seconds at the most.
 _RESERVE_SHARE = 0.25
 _RESERVE = 10.0
+
+
+@attrs.frozen
+class _Sending:
+    """When an attempt was sent whose answer was lost.
+
+    Attributes:
+        since: the earliest that it may have been, by the service's clock.
+        until: the latest.
+        ago: how long before the look, in seconds.
+    """
+
+    since: datetime.datetime
+    until: datetime.datetime
+    ago: float
 
 
 @attrs.frozen
@@ -63,23 +80,30 @@ class _Evidence:
 
     Attributes:
         processor: the processor, if there is one.
-        sent: when those attempts were sent whose answers were lost, by the service's clock: not before, and not after.
+        sent: those attempts whose answers were lost.
     """
 
     processor: StreamProcessor | None
-    sent: Sequence[tuple[datetime.datetime, datetime.datetime]] = ()
+    sent: Sequence[_Sending] = ()
 
     def age(self, moment: datetime.datetime | None) -> Age | None:
         """When something happened, against those sendings."""
-        ages = {age(moment, since=since + _SOONEST, until=until + _LATEST) for since, until in self.sent}
+        ages = {age(moment, since=each.since + _SOONEST, until=each.until + _LATEST) for each in self.sent}
         return next((found for found in (Age.ABOUT, Age.AFTER, Age.BEFORE) if found in ages), None)
 
     def has_changed_within(self, least: datetime.timedelta, most: datetime.timedelta) -> bool:
         """Whether its last change came so long after one of those sendings."""
         changed = self.processor.last_update_timestamp if self.processor else None
         return changed is not None and any(
-            since + _SOONEST + least <= changed <= until + _LATEST + most for since, until in self.sent
+            each.since + _SOONEST + least <= changed <= each.until + _LATEST + most for each in self.sent
         )
+
+    def may_show_an_end(self) -> bool:
+        """Whether its last change may be the end of a session that one of those sendings began."""
+        changed = self.processor.last_update_timestamp if self.processor else None
+        if self.processor is None or changed is None or changed == self.processor.creation_timestamp:
+            return False
+        return any(each.since <= changed and each.ago >= _SHORTEST_SESSION for each in self.sent)
 
     def __str__(self) -> str:
         if self.processor is None:
@@ -108,13 +132,15 @@ async def start(
         found = evidence.processor
         if found is None:
             return Verdict.UNKNOWN
-        in_time = False
+        in_time = may_be_over = False
         if isinstance(request, LabelDetectionStart) and found.status is Status.STOPPED:
             length = datetime.timedelta(seconds=request.stop_selector.max_duration_in_seconds)
             in_time = evidence.has_changed_within(length, length + _OVERSHOOT)
+            may_be_over = evidence.may_show_an_end()
         elif isinstance(request, FaceSearchStart) and found.status is Status.RUNNING:
             in_time = evidence.has_changed_within(datetime.timedelta(), _COMES_TO_RUN)
-        return on_start(found.status, evidence.age(found.last_update_timestamp), in_time=in_time)
+        changed = evidence.age(found.last_update_timestamp)
+        return on_start(found.status, changed, in_time=in_time, may_be_over=may_be_over)
 
     recovered = StartedSession(recovered=True)
     return await _Settling(
@@ -273,12 +299,11 @@ class _Settling(Generic[_RequestT, _ReplyT]):
                 date = reply.date or self.pipeline.clock.wall()
                 return _Evidence(found, [self._by_its_clock(moment, date, asked) for moment in self._doubted])
 
-    def _by_its_clock(
-        self, moment: float, date: datetime.datetime, asked: float
-    ) -> tuple[datetime.datetime, datetime.datetime]:
-        """The earliest and the latest that a moment may have been for the service, which said the date after asked."""
+    def _by_its_clock(self, moment: float, date: datetime.datetime, asked: float) -> _Sending:
+        """When a sending was for the service, which said the date between asked and now."""
         earliest = date - datetime.timedelta(seconds=self.now - moment)
-        return earliest, date + _SECOND - datetime.timedelta(seconds=asked - moment)
+        latest = date + _SECOND - datetime.timedelta(seconds=asked - moment)
+        return _Sending(earliest, latest, asked - moment)
 
     async def _wait_for_another(self, doubt: CallError) -> None:
         """Wait before the call is made again, which was not carried out; or end it, if there is no more to hope for."""

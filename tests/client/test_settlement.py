@@ -34,7 +34,6 @@ _STARTS: Mapping[tuple[Status, Age | None, bool], Verdict] = {
     (Status.UPDATING, Age.BEFORE, False): Verdict.OTHERS,
     (Status("DREAMING"), Age.BEFORE, False): Verdict.OTHERS,
     (Status.STARTING, Age.ABOUT, False): Verdict.OURS,
-    (Status.STOPPED, Age.ABOUT, False): Verdict.NOT_DONE,
     # Just the change that a session of ours would have made by itself.
     (Status.RUNNING, Age.ABOUT, True): Verdict.OURS,
     (Status.RUNNING, Age.AFTER, True): Verdict.OURS,
@@ -44,20 +43,35 @@ _STARTS: Mapping[tuple[Status, Age | None, bool], Verdict] = {
 
 @pytest.mark.parametrize(("status", "changed"), [*itertools.product(_STATUSES, _AGES)])
 def test_a_start_is_judged_by_the_status_and_when_it_changed(status: Status, changed: Age | None) -> None:
-    assert on_start(status, changed, in_time=False) is _STARTS.get((status, changed, False), Verdict.UNKNOWN)
+    verdict = on_start(status, changed, in_time=False, may_be_over=True)
+    assert verdict is _STARTS.get((status, changed, False), Verdict.UNKNOWN)
 
 
 @pytest.mark.parametrize(
     ("status", "changed"), [*itertools.product((Status.RUNNING, Status.STOPPED), (Age.ABOUT, Age.AFTER))]
 )
 def test_a_change_that_our_session_would_have_made_speaks_for_it(status: Status, changed: Age) -> None:
-    assert on_start(status, changed, in_time=True) is _STARTS.get((status, changed, True), Verdict.UNKNOWN)
+    verdict = on_start(status, changed, in_time=True, may_be_over=True)
+    assert verdict is _STARTS.get((status, changed, True), Verdict.UNKNOWN)
+
+
+@pytest.mark.parametrize(("status", "changed", "in_time"), [*itertools.product(_STATUSES, _AGES, (False, True))])
+def test_what_stopped_about_then_was_not_started_where_no_session_can_be_over_yet(
+    status: Status,
+    changed: Age | None,
+    in_time: bool,  # noqa: FBT001
+) -> None:
+    verdict = on_start(status, changed, in_time=in_time, may_be_over=False)
+    if (status, changed) == (Status.STOPPED, Age.ABOUT):
+        assert verdict is Verdict.NOT_DONE
+    else:
+        assert verdict is on_start(status, changed, in_time=in_time, may_be_over=True)
 
 
 @given(st.sampled_from(_STATUSES), st.booleans())
 def test_no_start_is_claimed_that_changed_nothing_since_it_was_sent(status: Status, in_time: bool) -> None:  # noqa: FBT001
-    assert on_start(status, Age.BEFORE, in_time=in_time) is not Verdict.OURS
-    assert on_start(status, None, in_time=False) is Verdict.UNKNOWN
+    assert on_start(status, Age.BEFORE, in_time=in_time, may_be_over=True) is not Verdict.OURS
+    assert on_start(status, None, in_time=False, may_be_over=True) is Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize(

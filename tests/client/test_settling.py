@@ -138,6 +138,73 @@ def test_a_start_right_after_somebody_s_stop_is_not_mistaken_for_a_session_that_
     assert len(service.done(_START, "door")) == 1
 
 
+@pytest.mark.parametrize("media", [1.0, 2.0, 3.5])
+@pytest.mark.parametrize("fate", _DONE)
+def test_a_session_that_found_no_more_video_is_not_begun_a_second_time(fate: Fate, media: float) -> None:
+    service = Service(fates=_fated(fate), timings=_timings(media=media), network=Network(latency=1))
+    _settled(service, _start_door)
+    assert len(service.done(_START, "door")) == 1
+
+
+def test_the_first_of_two_lost_starts_that_was_late_and_is_over_is_not_made_a_third_time() -> None:
+    network = Network(lateness=0.2)
+    service = Service(fates=_fated(Fate.LATE, Fate.LOST_BEFORE), timings=_timings(media=2.5), network=network)
+    service.chance = lambda: 0.99
+    patient = rks.RetryPolicy(base_delay=2.8, max_delay=2.8)
+    answer, _ = _settled(
+        service, lambda client: client.with_options(retry=patient).start_stream_processor(label_start("door", 60))
+    )
+    assert isinstance(answer, rks.UnknownOutcomeError)
+    assert len(service.done(_START, "door")) == 1
+
+
+@pytest.mark.parametrize("fate", _NOT_DONE)
+def test_a_camera_whose_last_session_ended_a_second_before_is_started_again(fate: Fate) -> None:
+    service = Service(fates=_fated(fate))
+
+    def before() -> None:
+        service.somebody(_START, session("door", seconds=10), after=88.9)
+
+    answer, _ = _settled(service, _start_door, before=before)
+    assert isinstance(answer, rks.StartedSession)
+    assert len(service.done(_START, "door")) == 1
+
+
+@pytest.mark.parametrize("fate", [Fate.LOST_BEFORE, Fate.BROKEN])
+def test_a_loss_that_shows_at_once_leaves_no_time_for_a_session_to_be_over(fate: Fate) -> None:
+    service = Service(fates=_fated(fate))
+
+    def before() -> None:
+        service.somebody(_START, session("door", seconds=10), after=89.99)
+
+    answer, _ = _settled(service, _start_door, before=before)
+    assert isinstance(answer, rks.StartedSession)
+    assert len(service.done(_START, "door")) == 1
+
+
+def test_a_processor_that_nothing_has_changed_since_it_was_created_has_had_no_session() -> None:
+    service = Service(fates=_fated(Fate.HANGS))
+
+    def before() -> None:
+        service.somebody(_CREATE, labels("gate"), after=99.99)
+
+    answer, _ = _settled(service, lambda client: client.start_stream_processor(label_start("gate")), before=before)
+    assert isinstance(answer, rks.StartedSession)
+    assert len(service.done(_START, "gate")) == 1
+
+
+def test_a_face_search_that_is_stopped_was_not_begun_since_it_does_not_end_by_itself() -> None:
+    service = Service(fates=_fated(Fate.HANGS))
+
+    def before() -> None:
+        service.somebody(_START, {"Name": "lobby"}, after=50)
+        service.somebody(_STOP, {"Name": "lobby"}, after=99.01)
+
+    answer, _ = _settled(service, _start_lobby, before=before)
+    assert isinstance(answer, rks.StartedSession)
+    assert len(service.done(_START, "lobby")) == 1
+
+
 def test_somebody_else_s_session_that_ended_while_the_answer_was_awaited_is_not_claimed() -> None:
     service = Service(fates=_fated(Fate.HANGS))
 
