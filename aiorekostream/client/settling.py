@@ -54,6 +54,11 @@ _SECOND = datetime.timedelta(seconds=1)
 # What was sent less long ago, in seconds, has not begun a session that is over.
 _SHORTEST_SESSION = 1.0
 
+# What was done may take a while to be shown: the seconds between one look and the next.
+_SHOWS = (1.0, 2.0, 2.0)
+# The least rest between two questions that the pacer does not let through, in seconds.
+_LEAST_REST = 0.1
+
 # The part of a call's time that is kept for settling it, in seconds at the most.
 _RESERVE_SHARE = 0.25
 _RESERVE = 10.0
@@ -218,8 +223,7 @@ class _Settling(Generic[_RequestT, _ReplyT]):
                 if not self._leaves_doubt(error):
                     raise
                 doubt = error
-            evidence = await self._seen(doubt)
-            verdict = self.judge(evidence)
+            evidence, verdict = await self._judged(doubt)
             if verdict is Verdict.OURS:
                 return self.recovered(evidence)
             if verdict is Verdict.OTHERS:
@@ -271,6 +275,21 @@ class _Settling(Generic[_RequestT, _ReplyT]):
             return True
         return bool(self._doubted) and isinstance(error, ResourceInUseError)
 
+    async def _judged(self, doubt: CallError) -> tuple[_Evidence, Verdict]:
+        """What became of the call; a look that does not explain why the service finds it in use is repeated.
+
+        Describe may show for a while what was before.
+        """
+        evidence = await self._seen(doubt)
+        for pause in _SHOWS:
+            verdict = self.judge(evidence)
+            is_explained = verdict in {Verdict.OURS, Verdict.OTHERS} or not isinstance(doubt, ResourceInUseError)
+            if is_explained or self.now + pause >= self._end:
+                return evidence, verdict
+            await self.pipeline.clock.sleep(pause)
+            evidence = await self._seen(doubt)
+        return evidence, self.judge(evidence)
+
     async def _seen(self, doubt: CallError) -> _Evidence:
         self._told(CallEvent.SETTLING)
         asked = self.now
@@ -280,19 +299,21 @@ class _Settling(Generic[_RequestT, _ReplyT]):
             if event is CallEvent.SENT:
                 asked = self.now
 
+        pipeline = attrs.evolve(self.pipeline, urgent=True)
         while True:
             try:
-                reply = await self._within(self._end - self.now, urgent=True).exchange(
-                    DESCRIBE, DescribeRequest(self.name), notify=told
+                reply = await pipeline.exchange(
+                    DESCRIBE, DescribeRequest(self.name), notify=told, within=max(self._end - self.now, 0.0)
                 )
                 found = decode(reply.body, StreamProcessor, operation=DESCRIBE.name, request_id=reply.request_id)
             except ResourceNotFoundError:
                 return _Evidence(None)
             except NotAdmittedError as error:
                 # Only the call itself was not to wait. That it was sent cannot be undone.
-                if self.now + error.retry_after >= self._end:
+                rest = max(error.retry_after, _LEAST_REST)
+                if self.now + rest >= self._end:
                     raise self._unknown(doubt, "there was no time to ask what became of it") from doubt
-                await self.pipeline.clock.sleep(error.retry_after)
+                await self.pipeline.clock.sleep(rest)
             except RekostreamError as error:
                 raise self._unknown(doubt, f"DescribeStreamProcessor did not tell either: {error}") from error
             else:
@@ -331,10 +352,6 @@ class _Settling(Generic[_RequestT, _ReplyT]):
             self._sent = self.now
         if self.notify is not None:
             self.notify(event)
-
-    def _within(self, seconds: float, *, urgent: bool = False) -> Pipeline:
-        pipeline = self.pipeline
-        return attrs.evolve(pipeline, total_timeout=max(seconds, 0.0), urgent=urgent or pipeline.urgent)
 
     def _unknown(self, doubt: CallError, seen: str) -> UnknownOutcomeError:
         message = f"the answer was lost ({doubt}), and {seen}"

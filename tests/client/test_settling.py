@@ -299,6 +299,49 @@ def test_a_request_that_is_carried_out_very_late_is_refused_by_the_session_that_
     assert [deed.code for deed in service.deeds] == ["", "ResourceInUseException"]
 
 
+@pytest.mark.parametrize("stale", [0.5, 3.0, 5.0])
+@pytest.mark.parametrize("changed", [-50.0, -0.5, 0.0])
+def test_a_start_that_describe_does_not_show_at_once_is_recovered(stale: float, changed: float) -> None:
+    """The second start is refused, and so Describe is not believed that shows the processor at rest."""
+
+    def handler(operation: str, _body: Mapping[str, object]) -> rks.Reply | Exception:
+        now = asyncio.get_running_loop().time()
+        if operation == _START:
+            return _in_use(_START) if now else _lost(_START)
+        return _shown("STOPPED", changed=changed) if now < stale else _shown("STARTING", changed=0)
+
+    transport = rks.MemoryTransport(handler)
+    answer = run(outcome_of(_start_door(rks.Client(transport=transport))))
+    assert answer == rks.StartedSession(recovered=True)
+    assert len(transport.calls) <= 7
+
+
+def test_a_start_that_is_refused_whatever_describe_shows_is_in_use_in_the_end() -> None:
+    def handler(operation: str, _body: Mapping[str, object]) -> rks.Reply | Exception:
+        if operation == _START:
+            return _in_use(_START) if asyncio.get_running_loop().time() else _lost(_START)
+        return _shown("STOPPED", changed=-50)
+
+    transport = rks.MemoryTransport(handler)
+    answer = run(outcome_of(_start_door(rks.Client(transport=transport))))
+    assert isinstance(answer, rks.ResourceInUseError)
+    assert [operation for operation, _ in transport.calls] == [_START, _DESCRIBE, _START, *[_DESCRIBE] * 4]
+
+
+def test_looking_again_ends_with_the_time_of_the_call() -> None:
+    def handler(operation: str, _body: Mapping[str, object]) -> rks.Reply | Exception:
+        if operation == _START:
+            return _in_use(_START) if asyncio.get_running_loop().time() else _lost(_START)
+        return _shown("STOPPED", changed=-50)
+
+    async def scene() -> float:
+        client = rks.Client(transport=rks.MemoryTransport(handler), timeout=rks.Timeout(total=3))
+        assert isinstance(await outcome_of(_start_door(client)), rks.ResourceInUseError)
+        return asyncio.get_running_loop().time()
+
+    assert run(scene()) < 3
+
+
 @pytest.mark.parametrize("harm", [Fate.LOST_BEFORE, Fate.BROKEN, Fate.HANGS, Fate.UNREACHED])
 @pytest.mark.parametrize("fate", _LOSSES)
 def test_what_describe_does_not_tell_is_unknown(fate: Fate, harm: Fate) -> None:
@@ -360,7 +403,7 @@ def test_a_session_that_began_after_a_lost_stop_is_not_stopped() -> None:
     assert len(service.done(_STOP, "lobby")) == 1
 
 
-def test_a_stop_that_is_refused_although_the_processor_works_is_refused_at_once() -> None:
+def test_a_stop_that_is_refused_although_the_processor_works_is_not_made_again_and_again() -> None:
     """UNCERTAIN whether AWS lets a label detection be stopped; if it does not, asking again and again does not help."""
 
     def handler(operation: str, _body: Mapping[str, object]) -> Mapping[str, object] | Exception:
@@ -372,7 +415,8 @@ def test_a_stop_that_is_refused_although_the_processor_works_is_refused_at_once(
     transport = rks.MemoryTransport(handler)
     answer = run(outcome_of(rks.Client(transport=transport).stop_stream_processor("door")))
     assert isinstance(answer, rks.ResourceInUseError)
-    assert [operation for operation, _ in transport.calls] == [_STOP, _DESCRIBE, _STOP, _DESCRIBE]
+    # It is looked at again and again, for Describe may show for a while what was before.
+    assert [operation for operation, _ in transport.calls] == [_STOP, _DESCRIBE, _STOP, *[_DESCRIBE] * 4]
 
 
 def _hall() -> rks.FaceSearchProcessor:
@@ -527,6 +571,19 @@ def test_a_client_that_does_not_wait_for_its_turn_still_asks_what_became_of_a_ca
     assert answer == rks.StartedSession(recovered=True)
 
 
+def test_a_pacer_that_says_at_once_and_never_lets_through_is_not_asked_without_rest() -> None:
+    def handler(operation: str, _body: Mapping[str, object]) -> rks.Reply | Exception:
+        if operation == _START:
+            return _lost(_START)
+        return rks.NotAdmittedError("not now", operation=_DESCRIBE, retry_after=0)
+
+    transport = rks.MemoryTransport(handler)
+    client = rks.Client(transport=transport, timeout=rks.Timeout(total=10))
+    answer = run(outcome_of(_start_door(client)))
+    assert isinstance(answer, rks.UnknownOutcomeError)
+    assert len(transport.calls) <= 102
+
+
 def test_what_became_of_a_call_is_asked_before_whatever_else_waits_to_be_described() -> None:
     quotas = {_START: rks.Quota(10, 10, ""), _DESCRIBE: rks.Quota(1, 1, "")}
     service = Service(quotas=quotas, fates=_fated(Fate.LOST_AFTER))
@@ -586,6 +643,16 @@ def test_attempts_count_every_request_of_the_call() -> None:
 
 def _timings(**changes: float) -> Timings:
     return Timings(**changes)
+
+
+def _at(second: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(EPOCH + second, datetime.UTC)
+
+
+def _shown(status: str, *, changed: float) -> rks.Reply:
+    """What Describe shows of a door, at this moment by its own clock."""
+    found = {"Name": "door", "StreamProcessorArn": "arn", "Status": status, "LastUpdateTimestamp": _at(changed)}
+    return rks.Reply(found, date=_at(int(asyncio.get_running_loop().time())))
 
 
 def _lost(operation: str) -> rks.ConnectionLostError:
