@@ -68,10 +68,18 @@ def on_start(status: Status, changed: Age | None, *, in_time: bool, may_be_over:
     return Verdict.OURS if in_time or is_started else Verdict.UNKNOWN
 
 
-def on_stop(status: Status, changed: Age | None) -> Verdict:
-    """After a StopStreamProcessor: what counts is that the session ends which there was."""
+def on_stop(status: Status, changed: Age | None, *, came_to_run: bool) -> Verdict:
+    """After a StopStreamProcessor: what counts is that the session ends which there was.
+
+    Args:
+        status: the processor's status.
+        changed: when that last changed.
+        came_to_run: whether a face search that was STARTING at the sending would have come to run when it last changed.
+    """
     if status is Status.STARTING and changed is Age.AFTER:
         return Verdict.OURS  # this is another session, which nobody asked to stop
+    if status is Status.RUNNING and changed is Age.AFTER and not came_to_run:
+        return Verdict.UNKNOWN  # perhaps another session, and perhaps one that was slow to start
     if status in _BUSY:
         return Verdict.NOT_DONE
     return Verdict.OURS if status.is_known and status is not Status.UPDATING else Verdict.UNKNOWN

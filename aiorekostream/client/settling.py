@@ -136,14 +136,15 @@ async def start(
     def judge(evidence: _Evidence) -> Verdict:
         found = evidence.processor
         if found is None:
-            return Verdict.UNKNOWN
+            return Verdict.NOT_DONE  # to start it again does no harm, and says what is the matter
         in_time = may_be_over = False
         if isinstance(request, LabelDetectionStart) and found.status is Status.STOPPED:
             length = datetime.timedelta(seconds=request.stop_selector.max_duration_in_seconds)
             in_time = evidence.has_changed_within(length, length + _OVERSHOOT)
             may_be_over = evidence.may_show_an_end()
         elif isinstance(request, FaceSearchStart) and found.status is Status.RUNNING:
-            in_time = evidence.has_changed_within(datetime.timedelta(), _COMES_TO_RUN)
+            # What ran before the sending is somebody else's, and the time is told to the second.
+            in_time = evidence.has_changed_within(_SECOND - _SOONEST, _COMES_TO_RUN)
         changed = evidence.age(found.last_update_timestamp)
         return on_start(found.status, changed, in_time=in_time, may_be_over=may_be_over)
 
@@ -164,7 +165,11 @@ async def stop(
 
     def judge(evidence: _Evidence) -> Verdict:
         found = evidence.processor
-        return Verdict.UNKNOWN if found is None else on_stop(found.status, evidence.age(found.last_update_timestamp))
+        if found is None:
+            return Verdict.NOT_DONE  # as for a start
+        changed = evidence.age(found.last_update_timestamp)
+        came_to_run = evidence.has_changed_within(datetime.timedelta(), _COMES_TO_RUN)
+        return on_stop(found.status, changed, came_to_run=came_to_run)
 
     await _Settling(pipeline, STOP, request, request.name, judge, lambda _: None, notify, since=since).made()
 

@@ -87,15 +87,20 @@ def test_no_start_is_claimed_that_changed_nothing_since_it_was_sent(status: Stat
     ],
 )
 def test_a_stop_was_carried_out_where_nothing_works_any_more(status: Status, verdict: Verdict) -> None:
-    assert {on_stop(status, changed) for changed in (Age.BEFORE, Age.ABOUT, None)} == {verdict}
+    ages, may_have = (Age.BEFORE, Age.ABOUT, None), (False, True)
+    assert {on_stop(status, age, came_to_run=run) for age, run in itertools.product(ages, may_have)} == {verdict}
 
 
 def test_a_session_that_began_after_the_stop_was_sent_is_not_stopped_as_well() -> None:
-    assert on_stop(Status.STARTING, Age.AFTER) is Verdict.OURS
+    assert on_stop(Status.STARTING, Age.AFTER, came_to_run=False) is Verdict.OURS
 
 
 def test_a_face_search_that_came_to_run_after_the_stop_was_sent_is_still_to_be_stopped() -> None:
-    assert on_stop(Status.RUNNING, Age.AFTER) is Verdict.NOT_DONE
+    assert on_stop(Status.RUNNING, Age.AFTER, came_to_run=True) is Verdict.NOT_DONE
+
+
+def test_a_face_search_that_came_to_run_much_later_may_be_another_one() -> None:
+    assert on_stop(Status.RUNNING, Age.AFTER, came_to_run=False) is Verdict.UNKNOWN
 
 
 def _found(*, video: str = "lobby", settings: Settings | None = None) -> StreamProcessor:

@@ -258,6 +258,15 @@ def test_a_start_that_somebody_else_made_while_ours_was_throttled_is_not_claimed
     assert isinstance(answer, rks.ResourceInUseError)
 
 
+@pytest.mark.parametrize("skew", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("begun", [97.1, 97.5, 97.9])
+@pytest.mark.parametrize("fate", _LOSSES)
+def test_a_face_search_that_ran_before_the_start_was_sent_is_not_claimed(fate: Fate, begun: float, skew: float) -> None:
+    service = Service(fates=_fated(fate), skew=skew)
+    answer, _ = _settled(service, _start_lobby, before=lambda: service.somebody(_START, {"Name": "lobby"}, after=begun))
+    assert isinstance(answer, rks.ResourceInUseError | rks.UnknownOutcomeError)
+
+
 def test_a_face_search_that_came_to_run_meanwhile_is_recovered() -> None:
     service = Service(fates=_fated(Fate.HANGS_AFTER), timings=_timings(starting=8))
     answer, _ = _settled(service, _start_lobby)
@@ -401,6 +410,47 @@ def test_a_session_that_began_after_a_lost_stop_is_not_stopped() -> None:
     answer, _ = _settled(service, _stop_lobby, before=before)
     assert answer is None
     assert len(service.done(_STOP, "lobby")) == 1
+
+
+@pytest.mark.parametrize("fate", [Fate.HANGS, Fate.HANGS_AFTER])
+def test_a_face_search_that_somebody_began_after_a_lost_stop_is_not_stopped(fate: Fate) -> None:
+    service = Service(fates=_fated(fate))
+
+    def before() -> None:
+        service.somebody(_START, {"Name": "lobby"})
+        service.somebody(_STOP, {"Name": "lobby"}, after=112)
+        service.somebody(_START, {"Name": "lobby"}, after=115)
+
+    answer, _ = _settled(service, _stop_lobby, before=before)
+    assert isinstance(answer, rks.UnknownOutcomeError)
+    assert "it is RUNNING, last changed at" in str(answer)
+    assert service.sent[_STOP] == 1
+
+
+def test_a_face_search_that_was_starting_when_its_stop_was_lost_is_stopped_once_it_runs() -> None:
+    service = Service(fates=_fated(Fate.HANGS), timings=_timings(starting=8))
+    answer, _ = _settled(service, _stop_lobby, before=lambda: service.somebody(_START, {"Name": "lobby"}, after=99))
+    assert answer is None
+    assert len(service.done(_STOP, "lobby")) == 1
+
+
+def _start_nowhere(client: rks.Client) -> Awaitable[Answer]:
+    return client.start_stream_processor(label_start("nowhere"))
+
+
+def _stop_nowhere(client: rks.Client) -> Awaitable[Answer]:
+    return client.stop_stream_processor("nowhere")
+
+
+@pytest.mark.parametrize("call", [_start_nowhere, _stop_nowhere], ids=["start", "stop"])
+@pytest.mark.parametrize("fate", _NOT_DONE)
+def test_what_does_not_exist_is_told_as_such_although_the_first_answer_was_lost(
+    fate: Fate, call: Callable[[rks.Client], Awaitable[Answer]]
+) -> None:
+    service = Service(fates=_fated(fate))
+    answer, _ = _settled(service, call)
+    assert isinstance(answer, rks.ResourceNotFoundError)
+    assert answer.attempts == 2
 
 
 def test_a_stop_that_is_refused_although_the_processor_works_is_not_made_again_and_again() -> None:
