@@ -85,7 +85,7 @@ class _Evidence:
 
     Attributes:
         processor: the processor, if there is one.
-        sent: those attempts whose answers were lost.
+        sent: those attempts whose answers were lost; none where the service did not say what time it was.
     """
 
     processor: StreamProcessor | None
@@ -322,7 +322,9 @@ class _Settling(Generic[_RequestT, _ReplyT]):
             except RekostreamError as error:
                 raise self._unknown(doubt, f"DescribeStreamProcessor did not tell either: {error}") from error
             else:
-                date = reply.date or self.pipeline.clock.wall()
+                date = reply.date
+                if date is None:  # this machine's clock may be hours off
+                    return _Evidence(found)
                 return _Evidence(found, [self._by_its_clock(moment, date, asked) for moment in self._doubted])
 
     def _by_its_clock(self, moment: float, date: datetime.datetime, asked: float) -> _Sending:

@@ -371,6 +371,20 @@ def test_the_machine_s_own_clock_has_no_say(fate: Fate, skew: float) -> None:
     assert answer.recovered is (fate in _DONE)
 
 
+@pytest.mark.parametrize("status", ["STARTING", "STOPPED", "RUNNING", "FAILED"])
+def test_where_the_service_does_not_tell_the_time_nothing_has_an_age(status: str) -> None:
+    def handler(operation: str, _body: Mapping[str, object]) -> rks.Reply | Exception:
+        if operation != _DESCRIBE:
+            return _lost(operation)
+        now = datetime.datetime.now(datetime.UTC)
+        found = {"Name": "door", "StreamProcessorArn": "arn", "Status": status, "LastUpdateTimestamp": now}
+        return rks.Reply(found)
+
+    transport = rks.MemoryTransport(handler)
+    assert isinstance(run(outcome_of(_start_door(rks.Client(transport=transport)))), rks.UnknownOutcomeError)
+    assert len(transport.calls) == 2
+
+
 @pytest.mark.parametrize("latency", [0.001, 0.2, 2.0, 4.0])
 @pytest.mark.parametrize("fate", [Fate.LOST_AFTER, Fate.LOST_BEFORE])
 def test_a_slow_network_does_not_move_the_moment_at_which_it_was_sent(fate: Fate, latency: float) -> None:

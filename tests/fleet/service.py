@@ -138,9 +138,14 @@ class Service:
         await asyncio.sleep(self.latency / 2)
         return answer if error is None else error
 
+    async def answer(self, operation: str, body: Mapping[str, object]) -> rks.Reply | Exception:
+        """What is said, and what time it is by then, as AWS tells it."""
+        said = await self.handle(operation, body)
+        return said if isinstance(said, Exception) else rks.Reply(said, date=self.clock.wall().replace(microsecond=0))
+
     def client(self, *, paced: bool = True, limits: Limits | None = None, total: float = 60) -> rks.Client:
         client = rks.Client(
-            transport=rks.MemoryTransport(self.handle, region=self.region),
+            transport=rks.MemoryTransport(self.answer, region=self.region),
             pacing=LocalPacing() if paced else None,
             limits=limits or self.limits,
             timeout=rks.Timeout(total=total),

@@ -325,10 +325,10 @@ def test_a_start_that_is_being_settled_does_not_expire() -> None:
     service.create("camera-0")
     lost = [errors.ConnectionLostError("reset", operation=START)]
 
-    async def handle(operation: str, body: Mapping[str, object]) -> Mapping[str, object] | Exception:
+    async def handle(operation: str, body: Mapping[str, object]) -> rks.Reply | Exception:
         if operation == "DescribeStreamProcessor":
             await asyncio.sleep(5)
-        return await service.handle(operation, body)
+        return await service.answer(operation, body)
 
     service.before = lambda operation, _: lost.pop() if lost and operation == START else None
     client = service.client()
