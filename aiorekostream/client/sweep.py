@@ -83,7 +83,7 @@ class Watch:
     may_list: bool = True
     _turns: Iterator[int] = attrs.field(factory=itertools.count, init=False)
     _tickets: dict[str, set[Ticket]] = attrs.field(factory=dict, init=False)
-    _closer: dict[str, None] = attrs.field(factory=dict, init=False)
+    _closer: dict[str, float] = attrs.field(factory=dict, init=False)
     _looking: set[str] = attrs.field(factory=set, init=False)
     _sweeping: int | None = attrs.field(default=None, init=False)
     _met: set[str] = attrs.field(factory=set, init=False)
@@ -118,21 +118,25 @@ class Watch:
     def looks(self, now: float) -> Looks:
         """What to look at now; it counts as under way until its result is told."""
         room = _MOST_DESCRIBED_AT_ONCE - len(self._looking)
+        due: dict[str, float] = {}
+        next_sweep = math.inf
         if self._are_few():
-            due = {name: min(ticket.due for ticket in tickets) for name, tickets in self._idle()}
-            names = [name for name, moment in due.items() if moment <= now or name in self._closer]
-            again = min((moment for moment in due.values() if moment > now), default=math.inf)
-            is_due = False
-        else:
-            names = [name for name in self._closer if name not in self._looking]
-            again = max(self._earliest, self._next_sweep) if self._sweeping is None else math.inf
-            is_due = again <= now
-        chosen, turn = tuple(names[:room]), self.turn()
+            # The share of the quota is that of those who are there now: whoever has left makes room.
+            pause = len(self._tickets) / (self.describe_rate * _SHARE)
+            for name, tickets in self._tickets.items():
+                due[name] = min(max(ticket.due, ticket.described + pause) for ticket in tickets)
+        elif self._sweeping is None:
+            next_sweep = max(self._earliest, self._next_sweep)
+        for name, moment in self._closer.items():
+            due[name] = min(due.get(name, math.inf), moment)
+        idle = {name: moment for name, moment in due.items() if name not in self._looking}
+        names = [name for name, moment in idle.items() if moment <= now]
+        again = min((moment for moment in (*idle.values(), next_sweep) if moment > now), default=math.inf)
+        chosen, turn, is_due = tuple(names[:room]), self.turn(), next_sweep <= now
         self._looking.update(chosen)
         if is_due:
             self._sweeping, self._met = turn, set()
             self._next_sweep = now + self.pages / (self.list_rate * _SHARE)
-            again = math.inf
         return Looks(turn=turn, describe=chosen, sweep=is_due, again=again)
 
     def drop_looks(self) -> None:
@@ -145,15 +149,16 @@ class Watch:
         self._looking.discard(name)
         self._closer.pop(name, None)
         endings = list(self._judged(name, turn, sight, now))
-        pause = len(self._tickets) / (self.describe_rate * _SHARE)
         for ticket in self.tickets(name):
             if ticket.turn < turn:
-                ticket.due = now + max(pause, interval(now - ticket.joined, chance))
+                ticket.due = now + interval(now - ticket.joined, chance)
         return endings
 
     def describe_lost(self, name: str, now: float) -> None:
         """Tell that a Describe had no result."""
         self._looking.discard(name)
+        if name in self._closer:
+            self._closer[name] = now + _AFTER_LOSS
         for ticket in self.tickets(name):
             ticket.due = now + _AFTER_LOSS
 
@@ -189,16 +194,13 @@ class Watch:
             len(self._tickets), pages=self.pages, describe_rate=self.describe_rate, list_rate=self.list_rate
         )
 
-    def _idle(self) -> Iterator[tuple[str, set[Ticket]]]:
-        return (item for item in self._tickets.items() if item[0] not in self._looking)
-
     def _judged(self, name: str, turn: int, sight: Sight, now: float) -> Iterator[Ending]:
         for ticket in self.tickets(name):
             if ticket.turn > turn:
                 continue
             verdict = ticket.judge(sight, now)
             if verdict is Verdict.LOOK_CLOSER:
-                self._closer[name] = None
+                self._closer[name] = now
             elif verdict is not Verdict.WAIT:
                 self.leave(ticket)
                 yield Ending(ticket, verdict, sight)
@@ -211,6 +213,6 @@ class Watch:
                 if ticket.turn < turn:
                     ticket.due = now + interval(now - ticket.joined, chance)
                 if doubts and ticket.is_doubtful(now) and ticket.name not in self._closer:
-                    self._closer[ticket.name] = None
+                    self._closer[ticket.name] = now
                     doubts -= 1
                 self._earliest = min(self._earliest, ticket.due)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import attrs
 
 from aiorekostream.client.goals import Goal, Sight, Verdict, judge
@@ -34,7 +36,7 @@ class Ticket:
         due: when it is to be looked at.
         status: what was seen last.
         starting_since: when it was first seen STARTING.
-        is_described: whether it has been described.
+        described: when it was described last; minus infinity if it never was.
         misses: looks in a row that did not find it.
     """
 
@@ -45,7 +47,7 @@ class Ticket:
     due: float
     status: Status | None = None
     starting_since: float | None = None
-    is_described: bool = False
+    described: float = -math.inf
     misses: int = 0
 
     def judge(self, sight: Sight, now: float) -> Verdict:
@@ -61,7 +63,8 @@ class Ticket:
             was_starting=self.starting_since is not None,
             is_new=now - self.joined < _GRACE,
         )
-        self.is_described |= sight.is_close
+        if sight.is_close:
+            self.described = now
         if sight.status is not None:
             self.status, self.misses = sight.status, 0
         if sight.status is Status.STARTING and self.starting_since is None:
@@ -70,8 +73,8 @@ class Ticket:
 
     def is_doubtful(self, now: float) -> bool:
         """Whether it waits for a label detection to run, perhaps."""
-        since = self.starting_since
-        return self.goal is Goal.RUNNING and not self.is_described and since is not None and now - since >= _DOUBTFUL
+        since, was_described = self.starting_since, self.described > -math.inf
+        return self.goal is Goal.RUNNING and not was_described and since is not None and now - since >= _DOUBTFUL
 
 
 @attrs.frozen

@@ -181,6 +181,18 @@ def test_describing_takes_half_of_the_quota_at_most() -> None:
     assert watch.looks(0).again == pytest.approx(2)
 
 
+def test_those_who_leave_make_room_for_those_who_stay() -> None:
+    watch = _watch([f"camera-{n}" for n in range(100)])
+    watch.may_list = False
+    (first, *others) = watch.tickets()
+    looks = watch.looks(0)
+    watch.described(first.name, looks.turn, Sight(status=_S.STARTING, kind=_FACES, is_close=True), now=0, chance=0.5)
+    for ticket in others:
+        watch.leave(ticket)
+    assert watch.looks(0.4).again == pytest.approx(0.5)
+    assert watch.looks(1).describe == (first.name,)
+
+
 def test_only_what_has_failed_is_described_among_many() -> None:
     watch = _watch("abcdef")
     looks = watch.looks(0)
@@ -224,6 +236,17 @@ def test_a_lost_look_is_repeated_after_a_rest() -> None:
     many.sweep_lost(1)
     assert many.looks(1).again == 3
     assert many.looks(3).sweep
+
+
+def test_a_closer_look_that_was_lost_is_repeated_after_a_rest() -> None:
+    watch = _watch("abcdef")
+    looks = watch.looks(0)
+    watch.listed(_listed(**dict.fromkeys("acdef", "STARTING"), b="FAILED"), looks.turn, 0)
+    watch.swept(looks.turn, 1, now=0, chance=0.5)
+    assert watch.looks(0.1).describe == ("b",)
+    watch.describe_lost("b", 0.2)
+    assert watch.looks(0.3).describe == watch.looks(2.1).describe == ()
+    assert watch.looks(2.2).describe == ("b",)
 
 
 def test_a_sweep_that_was_dropped_proves_nobody_absent() -> None:
@@ -354,7 +377,7 @@ class ChangingWorld(RuleBasedStateMachine):
         for ticket in self.watch.tickets():
             status, kind = self.world.get(ticket.name, (None, None))
             # A list does not tell the kind; among many, it is looked up for what stays STARTING instead of RUNNING.
-            is_doubtful = ticket.goal is Goal.RUNNING and status is Status.STARTING and not ticket.is_described
+            is_doubtful = ticket.goal is Goal.RUNNING and status is Status.STARTING and ticket.described == -math.inf
             kind = kind if self.watch._are_few() or is_doubtful else None
             assert ticket.judge(Sight(status=status, kind=kind, is_close=True), self.now) is Verdict.WAIT
 

@@ -6,6 +6,7 @@ import asyncio
 import datetime
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 
 from aiorekostream import errors
@@ -304,6 +305,38 @@ def test_ten_thousand_face_searches_are_watched_with_ten_pages_a_round() -> None
         assert aws.calls["Describe"] <= rounds * 20
         assert aws.throttled == 0
         assert await _nobody_is_left()
+
+    run(main())
+
+
+def test_a_closer_look_among_many_does_not_put_the_next_look_off_once_few_are_left() -> None:
+    async def main() -> None:
+        aws = VirtualAws(limits=_ROOMY, timings=Timings(starting=16))
+        names = [f"camera-{n:03}" for n in range(900)]
+        aws.faces(*names, started=True)
+        watcher = Watcher(aws.pipeline)
+        waits = [_outcome(watcher.until_running(name, timeout=15 if name > "camera-001" else 150)) for name in names]
+        (_, moment), *_ = await asyncio.gather(*waits)
+        assert moment < 23
+
+    run(main())
+
+
+@pytest.mark.parametrize("paced", [False, True])
+def test_a_closer_look_that_is_lost_again_and_again_is_not_repeated_without_rest(paced: bool) -> None:  # noqa: FBT001
+    async def main() -> None:
+        unreadable = errors.MalformedReplyError([], operation="DescribeStreamProcessor")
+        aws = VirtualAws(
+            limits=_ROOMY, meddle=lambda operation, _body: unreadable if operation.startswith("Describe") else None
+        )
+        names = [f"camera-{n}" for n in range(30)]
+        aws.deny(denied_roles=("*",))
+        aws.faces("camera-0", started=True)
+        aws.deny()
+        aws.faces(*names[1:])
+        watcher = Watcher(aws.pipeline if paced else attrs.evolve(aws.pipeline, pacing=None))
+        await asyncio.gather(*(_outcome(watcher.until_running(name, timeout=20)) for name in names))
+        assert aws.calls["Describe"] <= 20
 
     run(main())
 
