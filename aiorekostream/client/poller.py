@@ -67,11 +67,12 @@ class Poller:
         ticket = self._watch.join(name, goal, clock.now())
         ended: asyncio.Future[Sight] = asyncio.get_running_loop().create_future()
         self._waits[ticket] = ended
-        self._wake.set()
-        if self._task is None:
+        if self._task is None or self._task.done():
             self._trouble = None
             self._watch.drop_looks()
+            self._wake = asyncio.Event()  # it belongs to the event loop of the task, which may be another one now
             self._task = asyncio.create_task(self._poll(), name="aiorekostream-poller")
+        self._wake.set()
         try:
             async with clock.timeout_at(ticket.joined + seconds):
                 return await ended
@@ -105,6 +106,12 @@ class Poller:
                     if looks.sweep:
                         under_way.create_task(self._sweep(looks.turn))
                     await self._rest_until(looks.again)
+        except asyncio.CancelledError:
+            if self._task is asyncio.current_task():  # by somebody who cancels every task that there is
+                self._task = None
+                for ended in self._waits.values():
+                    ended.cancel()
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
             if self._task is asyncio.current_task():
                 self._task = None
@@ -122,10 +129,14 @@ class Poller:
         try:
             found = await self._pipeline.call(DESCRIBE, DescribeRequest(name))
             sight = Sight(status=found.status, kind=found.kind, message=found.status_message, is_close=True)
+        except asyncio.CancelledError:
+            self._watch.describe_lost(name, turn, self._pipeline.clock.now())
+            self._wake.set()
+            raise
         except ResourceNotFoundError as error:
             sight = Sight(status=None, is_close=True, refusal=error)
         except RekostreamError as error:
-            self._watch.describe_lost(name, self._pipeline.clock.now())
+            self._watch.describe_lost(name, turn, self._pipeline.clock.now())
             self._wake.set()
             if not _passes(error):
                 self._fail((ticket for ticket in self._watch.tickets(name) if ticket.turn < turn), error)
@@ -140,8 +151,12 @@ class Poller:
             async for page in StreamProcessorList(self._pipeline, ListRequest()).pages():
                 self._tell(self._watch.listed(page.stream_processors, page_turn, clock.now()))
                 pages, page_turn = pages + 1, self._watch.turn()
+        except asyncio.CancelledError:
+            self._watch.sweep_lost(turn, clock.now())
+            self._wake.set()
+            raise
         except RekostreamError as error:
-            self._watch.sweep_lost(clock.now())
+            self._watch.sweep_lost(turn, clock.now())
             self._wake.set()
             if isinstance(error, AccessDeniedError):
                 self._watch.may_list = False

@@ -84,7 +84,7 @@ class Watch:
     _turns: Iterator[int] = attrs.field(factory=itertools.count, init=False)
     _tickets: dict[str, set[Ticket]] = attrs.field(factory=dict, init=False)
     _closer: dict[str, float] = attrs.field(factory=dict, init=False)
-    _looking: set[str] = attrs.field(factory=set, init=False)
+    _looking: dict[str, int] = attrs.field(factory=dict, init=False)
     _sweeping: int | None = attrs.field(default=None, init=False)
     _met: set[str] = attrs.field(factory=set, init=False)
     _earliest: float = attrs.field(default=math.inf, init=False)
@@ -133,7 +133,7 @@ class Watch:
         names = [name for name, moment in idle.items() if moment <= now]
         again = min((moment for moment in (*idle.values(), next_sweep) if moment > now), default=math.inf)
         chosen, turn, is_due = tuple(names[:room]), self.turn(), next_sweep <= now
-        self._looking.update(chosen)
+        self._looking |= dict.fromkeys(chosen, turn)
         if is_due:
             self._sweeping, self._met = turn, set()
             self._next_sweep = now + self.pages / (self.list_rate * _SHARE)
@@ -146,7 +146,7 @@ class Watch:
 
     def described(self, name: str, turn: int, sight: Sight, *, now: float, chance: float) -> list[Ending]:
         """Tell what a Describe showed; whose wait is over?"""
-        self._looking.discard(name)
+        self._over(name, turn)
         self._closer.pop(name, None)
         endings = list(self._judged(name, turn, sight, now))
         for ticket in self.tickets(name):
@@ -154,9 +154,10 @@ class Watch:
                 ticket.due = now + interval(now - ticket.joined, chance)
         return endings
 
-    def describe_lost(self, name: str, now: float) -> None:
-        """Tell that a Describe had no result."""
-        self._looking.discard(name)
+    def describe_lost(self, name: str, turn: int, now: float) -> None:
+        """Tell that a Describe of this turn had no result."""
+        if not self._over(name, turn):
+            return
         if name in self._closer:
             self._closer[name] = now + _AFTER_LOSS
         for ticket in self.tickets(name):
@@ -184,10 +185,19 @@ class Watch:
         self._schedule(turn, now, chance)
         return endings
 
-    def sweep_lost(self, now: float) -> None:
-        """Tell that the sweep broke off."""
+    def sweep_lost(self, turn: int, now: float) -> None:
+        """Tell that the sweep of this turn broke off."""
+        if turn != self._sweeping:
+            return
         self._sweeping = None
         self._next_sweep = max(self._next_sweep, now + _AFTER_LOSS)
+
+    def _over(self, name: str, turn: int) -> bool:
+        """End a look, unless it was dropped and another one at this name may be under way."""
+        is_under_way = self._looking.get(name) == turn
+        if is_under_way:
+            del self._looking[name]
+        return is_under_way
 
     def _are_few(self) -> bool:
         return not self.may_list or are_few(

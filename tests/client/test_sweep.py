@@ -228,12 +228,10 @@ def test_one_miss_in_a_list_of_several_pages_proves_nothing_and_two_do() -> None
 
 def test_a_lost_look_is_repeated_after_a_rest() -> None:
     watch = _watch("a")
-    watch.looks(0)
-    watch.describe_lost("a", 1)
+    watch.describe_lost("a", watch.looks(0).turn, 1)
     assert watch.looks(1).again == 3
     many = _watch("abcdef")
-    many.looks(0)
-    many.sweep_lost(1)
+    many.sweep_lost(many.looks(0).turn, 1)
     assert many.looks(1).again == 3
     assert many.looks(3).sweep
 
@@ -243,8 +241,9 @@ def test_a_closer_look_that_was_lost_is_repeated_after_a_rest() -> None:
     looks = watch.looks(0)
     watch.listed(_listed(**dict.fromkeys("acdef", "STARTING"), b="FAILED"), looks.turn, 0)
     watch.swept(looks.turn, 1, now=0, chance=0.5)
-    assert watch.looks(0.1).describe == ("b",)
-    watch.describe_lost("b", 0.2)
+    closer = watch.looks(0.1)
+    assert closer.describe == ("b",)
+    watch.describe_lost("b", closer.turn, 0.2)
     assert watch.looks(0.3).describe == watch.looks(2.1).describe == ()
     assert watch.looks(2.2).describe == ("b",)
 
@@ -256,6 +255,24 @@ def test_a_sweep_that_was_dropped_proves_nobody_absent() -> None:
     watch.looks(9)
     assert watch.swept(dropped.turn, 1, now=9, chance=0.5) == []
     assert len(watch.tickets()) == 6
+
+
+def test_a_look_that_was_dropped_has_no_say_in_the_one_that_took_its_place() -> None:
+    watch = _watch("a")
+    dropped = watch.looks(0)
+    watch.drop_looks()
+    assert watch.looks(0).describe == ("a",)
+    watch.describe_lost("a", dropped.turn, 0)
+    assert watch.looks(9).describe == ()
+    sight = Sight(status=_S.STARTING, kind=_FACES, is_close=True)
+    assert watch.described("a", dropped.turn, sight, now=9, chance=0.5) == []
+    assert watch.looks(99).describe == ()
+    many = _watch("abcdef")
+    swept = many.looks(0)
+    many.drop_looks()
+    assert many.looks(9).sweep
+    many.sweep_lost(swept.turn, 9)
+    assert not many.looks(99).sweep
 
 
 # the watch in a world that changes
@@ -333,7 +350,7 @@ class ChangingWorld(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(sorted(self.describing)))
         seen = self.describing.pop(name)
         if lost:
-            self.watch.describe_lost(name, self.now)
+            self.watch.describe_lost(name, seen.looks.turn, self.now)
             return
         status, kind = seen.world.get(name, (None, None))
         sight = Sight(status=status, kind=kind, is_close=True)
@@ -348,7 +365,7 @@ class ChangingWorld(RuleBasedStateMachine):
         for page in range(pages):
             self._end(self.watch.listed(entries[page::pages], seen.looks.turn, self.now), seen)
             if lost:
-                self.watch.sweep_lost(self.now)
+                self.watch.sweep_lost(seen.looks.turn, self.now)
                 return
         self._end(self.watch.swept(seen.looks.turn, pages, now=self.now, chance=chance), seen)
 

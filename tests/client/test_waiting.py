@@ -402,6 +402,58 @@ def test_a_cancelled_wait_disturbs_no_other_and_the_last_one_takes_the_poller_al
     run(main())
 
 
+def _tasks(name: str) -> set[asyncio.Task[object]]:
+    return {task for task in asyncio.all_tasks() if task.get_name() == name}
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
+def test_somebody_who_cancels_every_task_does_not_make_later_waits_blind(many: bool) -> None:  # noqa: FBT001
+    async def main() -> None:
+        aws = VirtualAws(timings=Timings(starting=5), limits=_ROOMY)
+        names = [f"camera-{n}" for n in range(30 if many else 1)]
+        aws.faces(*names, started=True)
+        watcher = Watcher(aws.pipeline)
+        first = [asyncio.create_task(watcher.until_running(name, timeout=30)) for name in names]
+        await asyncio.sleep(1)
+        for task in _tasks("aiorekostream-poller"):
+            task.cancel()
+        await asyncio.wait(first)
+        assert all(wait.cancelled() for wait in first)
+        outcomes = await asyncio.gather(*(_outcome(watcher.until_running(name)) for name in names))
+        assert max(moment for _, moment in outcomes) < 12
+
+    run(main())
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
+def test_a_look_that_somebody_cancelled_is_made_again(many: bool) -> None:  # noqa: FBT001
+    async def main() -> None:
+        aws = VirtualAws(timings=Timings(starting=1), limits=_ROOMY)
+        names = [f"camera-{n}" for n in range(30 if many else 1)]
+        aws.faces(*names, started=True)
+        watcher = Watcher(aws.pipeline)
+        waits = [asyncio.create_task(_outcome(watcher.until_running(name, timeout=30))) for name in names]
+        await asyncio.sleep(0.01)
+        for task in asyncio.all_tasks() - {asyncio.current_task(), *waits} - _tasks("aiorekostream-poller"):
+            task.cancel()
+        assert max(moment for _, moment in await asyncio.gather(*waits)) < 5
+
+    run(main())
+
+
+def test_a_watcher_serves_one_event_loop_after_another() -> None:
+    aws = VirtualAws(timings=Timings(starting=5))
+    watcher = Watcher(attrs.evolve(aws.pipeline, pacing=None))
+
+    async def main() -> None:
+        if not aws.transport.calls:
+            aws.faces("lobby", started=True)
+        assert (await watcher.until_running("lobby")).status is Status.RUNNING
+
+    run(main())
+    run(main())
+
+
 @pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
 def test_a_look_that_was_broken_off_is_no_obstacle_to_the_next_wait(many: bool) -> None:  # noqa: FBT001
     async def main() -> None:
