@@ -113,6 +113,7 @@ class AwsTransport:
 
         Raises:
             ConfigurationError: no Region, no credentials, no such profile, or the transport is closed.
+            ConnectError: whoever gives the credentials cannot be reached, or is too busy, for a moment.
         """
         await self._opened()
 

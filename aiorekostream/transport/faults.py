@@ -4,7 +4,7 @@ Nothing else translates, and nothing here moves bytes: an ``Attempt`` says how f
 what stopped it. Three rules decide whether the service may have carried the call out:
 
 - Nothing is sent before the request is signed, so whatever stops a call earlier (credentials, Region, a hook of the
-  user's) is the caller's set-up.
+  user's) is the caller's set-up, or a passing trouble of whoever gives the credentials.
 - A request that found no connection was never sent: refused, unknown host, TLS, proxy, connect timeout, whatever else.
 - Everything later may have been carried out, unless the service itself says that it refused.
 
@@ -23,7 +23,7 @@ from botocore import exceptions as botocore
 from aiorekostream import errors
 from aiorekostream.transport.attempts import Answer, Attempt, seconds
 
-__all__ = ["configuration_error", "service_error", "translated"]
+__all__ = ["configuration_error", "service_error", "translated", "unsigned_error"]
 
 _CODES: Mapping[str, type[errors.ServiceError]] = {
     "AccessDeniedException": errors.AccessDeniedError,
@@ -72,6 +72,13 @@ _SET_UP_CAUSES = (
     FileNotFoundError,
 )
 
+# What STS says of an identity provider that it cannot reach for a moment.
+_PROVIDER_AWAY = "IDPCommunicationError"
+# botocore's name for the credentials of a machine: a renewal of theirs fails with no other cause than silence.
+_OF_A_MACHINE = "iam-role"
+
+# Errors of the operating system that are no trouble of the network.
+_FILES = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 _LOST_IN_THE_NETWORK = (
     aiohttp.ClientError,
     botocore.ConnectionError,
@@ -105,7 +112,7 @@ def translated(error: Exception, attempt: Attempt) -> errors.RekostreamError:
     if isinstance(error, botocore.ClientError):
         # While the request is signed, credentials may call STS or SSO: their refusals are none of this operation's.
         is_ours = error.operation_name == attempt.operation
-        return service_error(error.response, attempt) if is_ours else configuration_error(error)
+        return service_error(error.response, attempt) if is_ours else unsigned_error(error, attempt.operation)
     cause = _cause(error)
     if isinstance(cause, errors.RekostreamError):
         return cause
@@ -114,6 +121,14 @@ def translated(error: Exception, attempt: Attempt) -> errors.RekostreamError:
     if not attempt.signed:
         return _stopped_before_signing(error, attempt)
     return _stopped_after_signing(error, attempt)
+
+
+def unsigned_error(error: Exception, operation: str) -> errors.RekostreamError:
+    """The error of what stops a call, or the opening of a client, before anything is signed."""
+    if _will_pass(error):
+        text = f"the credentials could not be fetched: {_said(_cause(error))}"
+        return errors.ConnectError(text, operation=operation, retry_safe=True)
+    return configuration_error(error)
 
 
 def configuration_error(error: Exception) -> errors.ConfigurationError:
@@ -167,10 +182,19 @@ def _was_refused(kind: type[errors.ServiceError], code: str, status: int) -> boo
 def _stopped_before_signing(error: Exception, attempt: Attempt) -> errors.RekostreamError:
     if isinstance(error, botocore.ParamValidationError):
         return errors.InvalidRequestError([errors.Fault((), str(error), f"parameters of {attempt.operation}")])
-    if isinstance(error, _LOST_IN_THE_NETWORK) and not isinstance(_cause(error), FileNotFoundError):
-        text = f"the credentials could not be fetched: {_said(_cause(error))}"
-        return errors.ConnectError(text, operation=attempt.operation, retry_safe=True)
-    return configuration_error(error)
+    return unsigned_error(error, attempt.operation)
+
+
+def _will_pass(error: BaseException | None) -> bool:
+    """Whether it is only for a moment that no credentials come."""
+    if isinstance(error, botocore.ClientError):
+        refusal = service_error(error.response, Attempt(error.operation_name, repeatable=True))
+        is_passing = isinstance(refusal, errors.ThrottlingError | errors.InternalServerError)
+        return is_passing or refusal.http_status >= _SERVER_FAULT or refusal.code == _PROVIDER_AWAY
+    if isinstance(error, botocore.CredentialRetrievalError | botocore.MetadataRetrievalError):
+        is_of_a_machine = _mapping(error.kwargs).get("provider") == _OF_A_MACHINE
+        return is_of_a_machine or _will_pass(error.__cause__ or error.__context__)
+    return isinstance(error, _LOST_IN_THE_NETWORK) and not isinstance(_cause(error), _FILES)
 
 
 def _stopped_after_signing(error: Exception, attempt: Attempt) -> errors.RekostreamError:

@@ -21,7 +21,7 @@ from botocore.exceptions import NoCredentialsError
 from aiorekostream.transport._direct import DirectSession
 from aiorekostream.transport._jsonfile import UnhurriedJSONFileLoader
 from aiorekostream.transport.connection import Connection
-from aiorekostream.transport.faults import configuration_error
+from aiorekostream.transport.faults import configuration_error, unsigned_error
 
 if TYPE_CHECKING:
     from aiobotocore.client import AioBaseClient
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["connect"]
 
 _SERVICE = "rekognition"
+_OPENING = "opening the client"
 
 
 def _user_agent() -> str:
@@ -56,6 +57,7 @@ async def connect(settings: Settings, session: AioSession | None) -> Connection:
 
     Raises:
         ConfigurationError: no Region, no credentials, no such profile, or something else is wrong with the set-up.
+        ConnectError: whoever gives the credentials cannot be reached, or is too busy, for a moment.
     """
     config = AioConfig(
         connect_timeout=settings.timeout.connect,
@@ -76,7 +78,7 @@ async def connect(settings: Settings, session: AioSession | None) -> Connection:
             _SERVICE, region_name=settings.region, endpoint_url=settings.endpoint_url, config=config
         ).__aenter__()
     except Exception as error:
-        raise configuration_error(error) from error
+        raise unsigned_error(error, _OPENING) from error
     try:
         return Connection(client, await _account(session, client))
     except BaseException:
@@ -112,7 +114,7 @@ async def _account(session: AioSession, client: AioBaseClient) -> str:
         # Those that are renewed on their way (of a role, of SSO, of a container) show nothing before they are frozen.
         now = None if found is None else await found.get_frozen_credentials()
     except Exception as error:
-        raise configuration_error(error) from error
+        raise unsigned_error(error, _OPENING) from error
     if now is None:
         raise configuration_error(NoCredentialsError())
     return now.account_id or now.access_key

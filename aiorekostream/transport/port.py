@@ -48,6 +48,7 @@ class Transport(Protocol):
 
         Raises:
             ConfigurationError: no Region, a profile that does not exist, or the transport is closed.
+            ConnectError: whoever gives the credentials cannot be reached for a moment.
         """
         ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import itertools
 import socket
 import string
 import types
@@ -176,6 +177,72 @@ def test_a_refusal_of_the_service_that_gives_credentials_is_not_the_operations()
     fault = translated(refused, Attempt(START, repeatable=False))
     assert type(fault) is errors.ConfigurationError
     assert "AssumeRole" in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("Throttling", 400),
+        ("ThrottlingException", 400),
+        ("TooManyRequestsException", 429),
+        ("ServiceUnavailable", 503),
+        ("InternalFailure", 500),
+        ("TomorrowsException", 500),
+        ("IDPCommunicationError", 400),
+    ],
+)
+def test_a_service_that_gives_credentials_and_is_in_trouble_for_a_moment_leaves_the_call_unsent(
+    code: str, status: int
+) -> None:
+    response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    fault = translated(botocore.exceptions.ClientError(response, "AssumeRole"), Attempt(START, repeatable=False))
+    assert type(fault) is errors.ConnectError
+    assert fault.retry_safe
+    assert fault.operation == START
+    assert "AssumeRole" in str(fault)
+
+
+def _chained(*chain: Exception) -> Exception:
+    """The first of these errors, each raised while the next one was handled."""
+    for error, context in itertools.pairwise(chain):
+        error.__context__ = context
+    return chain[0]
+
+
+_SILENCE = botocore.exceptions.ConnectTimeoutError(endpoint_url="http://169.254.170.2", error=TimeoutError())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        botocore.exceptions.CredentialRetrievalError(provider="iam-role", error_msg="did not contain: access_key"),
+        _chained(botocore.exceptions.MetadataRetrievalError(error_msg="x"), _SILENCE),
+        _chained(
+            botocore.exceptions.CredentialRetrievalError(provider="container-role", error_msg="x"),
+            botocore.exceptions.MetadataRetrievalError(error_msg="x"),
+            _SILENCE,
+        ),
+    ],
+)
+def test_a_machine_that_does_not_give_its_credentials_for_a_moment_leaves_the_call_unsent(error: Exception) -> None:
+    fault = translated(error, Attempt(START, repeatable=False))
+    assert type(fault) is errors.ConnectError
+    assert "the credentials could not be fetched" in str(fault)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError("no such credential_process"),
+        PermissionError("the config file is somebody else's"),
+        botocore.exceptions.HTTPClientError(error=FileNotFoundError("no such certificate bundle")),
+        botocore.exceptions.CredentialRetrievalError(provider="custom-process", error_msg="it says no"),
+        botocore.exceptions.MetadataRetrievalError(error_msg="Received non 200 response 403"),
+        botocore.exceptions.SSOError(),
+    ],
+)
+def test_credentials_that_do_not_come_by_themselves_are_a_matter_of_configuration(error: Exception) -> None:
+    assert type(translated(error, Attempt(START, repeatable=False))) is errors.ConfigurationError
 
 
 def test_a_service_that_gives_credentials_and_cannot_be_reached_leaves_the_call_unsent() -> None:

@@ -12,6 +12,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, cast
 
+import attrs
 import pytest
 from aiobotocore.client import AioBaseClient
 from aiobotocore.config import AioConfig
@@ -19,13 +20,16 @@ from aiobotocore.session import AioSession
 from botocore import UNSIGNED
 
 from aiorekostream import errors
+from aiorekostream.client.client import Client
+from aiorekostream.resilience.paces import LocalPacing
+from aiorekostream.resilience.policy import RetryPolicy
 from aiorekostream.transport import aws, opening
 from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.timeout import Timeout
 from tests.transport.counterpart import RESET, Answer, Counterpart, Request, http, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
     from botocore.loaders import Loader
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from aiorekostream.transport.connection import Connection
     from aiorekostream.transport.settings import Settings
 
+_QUICK = RetryPolicy(base_delay=0.01, max_delay=0.01)
 _A_CALL = ("StopStreamProcessor", {"Name": "a"})
 
 
@@ -266,6 +271,98 @@ async def test_quotas_belong_to_the_account_where_credentials_tell_it_whatever_t
             async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url) as transport:
                 scopes.add(transport.scope)
     assert [scope.account for scope in scopes] == ["111122223333"]
+
+
+@attrs.define
+class _Sts:
+    """Gives the credentials of a role, five minutes long, so that they are renewed for each call; or does not."""
+
+    troubles: list[str] = attrs.field(factory=list)
+
+    async def __call__(self, _: Request) -> Answer:
+        trouble = self.troubles.pop(0) if self.troubles else ""
+        if trouble == "silence":
+            await asyncio.Event().wait()
+        status, code = {
+            "busy": (400, "Throttling"),
+            "down": (503, "ServiceUnavailable"),
+            "no": (403, "AccessDenied"),
+        }.get(trouble, (200, ""))
+        if code:
+            body = f"<ErrorResponse><Error><Code>{code}</Code><Message>Because.</Message></Error></ErrorResponse>"
+        else:
+            expiration = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=5)
+            body = (
+                "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>AKIAROLE</AccessKeyId>"
+                "<SecretAccessKey>a-secret</SecretAccessKey><SessionToken>a-token</SessionToken>"
+                f"<Expiration>{expiration:%Y-%m-%dT%H:%M:%SZ}</Expiration></Credentials></AssumeRoleResult>"
+                "</AssumeRoleResponse>"
+            )
+        return http(body.encode(), status=status, headers={"Content-Type": "text/xml"})
+
+
+@pytest.fixture
+async def sts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[_Sts]:
+    """The service that gives the credentials of the profile's role."""
+    config = tmp_path / "config"
+    config.write_text(
+        "[default]\nrole_arn = arn:aws:iam::111122223333:role/cameras\nsource_profile = base\n"
+        "[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = a-secret\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.fspath(config))
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    sts = _Sts()
+    async with serving(sts) as counterpart:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", counterpart.url)
+        yield sts
+
+
+async def test_an_opening_whose_credentials_cannot_be_fetched_for_a_moment_may_be_tried_again(
+    counterpart: Counterpart, sts: _Sts
+) -> None:
+    sts.troubles = ["busy", "down"]
+    transport = AwsTransport(region="us-east-1", endpoint_url=counterpart.url)
+    for _ in range(2):
+        with pytest.raises(errors.ConnectError, match="the credentials could not be fetched") as caught:
+            await transport.open()
+        assert caught.value.retry_safe
+    await transport.open()
+    assert transport.scope.account == "AKIAROLE"
+    await transport.aclose()
+
+
+async def test_a_role_that_may_not_be_assumed_is_a_matter_of_configuration(counterpart: Counterpart, sts: _Sts) -> None:
+    sts.troubles = ["no"]
+    with pytest.raises(errors.ConfigurationError, match="AssumeRole"):
+        await AwsTransport(region="us-east-1", endpoint_url=counterpart.url).open()
+
+
+@pytest.mark.parametrize("pacing", [None, LocalPacing()], ids=["unpaced", "paced"])
+@pytest.mark.parametrize("troubles", [["busy", "down"], ["", "busy", "down"]], ids=["at opening", "at renewal"])
+async def test_a_call_outlives_a_moment_without_credentials(
+    counterpart: Counterpart, sts: _Sts, troubles: list[str], pacing: LocalPacing | None
+) -> None:
+    sts.troubles = list(troubles)
+    client = Client(region="us-east-1", endpoint_url=counterpart.url, pacing=pacing, retry=_QUICK)
+    await client.stop_stream_processor("lobby")
+    await client.aclose()
+    assert len(counterpart.requests) == 1
+
+
+@pytest.mark.parametrize("pacing", [None, LocalPacing()], ids=["unpaced", "paced"])
+@pytest.mark.parametrize("troubles", [["silence"], ["", "silence"]], ids=["at opening", "at renewal"])
+async def test_a_call_that_waits_for_credentials_was_not_sent(
+    counterpart: Counterpart, sts: _Sts, troubles: list[str], pacing: LocalPacing | None
+) -> None:
+    sts.troubles = list(troubles)
+    client = Client(region="us-east-1", endpoint_url=counterpart.url, pacing=pacing, timeout=Timeout(total=1))
+    with pytest.raises(errors.DeadlineExceededError) as caught:
+        await client.stop_stream_processor("lobby")
+    assert caught.value.retry_safe
+    assert counterpart.requests == []
+    await client.aclose()
 
 
 async def _no_region() -> None:
