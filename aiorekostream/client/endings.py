@@ -64,7 +64,7 @@ def error_of(ending: Ending) -> RekostreamError | None:
 
 def too_late(ticket: Ticket, seconds: float) -> RekostreamError:
     """The error of a wait whose time is over."""
-    if ticket.status is Status.FAILED and ticket.goal is not Goal.DELETED:
+    if ticket.status is Status.FAILED and ticket.goal is not Goal.DELETED and not ticket.is_unsure:
         hint = "Its StatusMessage could not be read in time: describe it"
         return StreamProcessorFailedError(name=ticket.name, status_message=None, hint=hint)
     return WaitTimeoutError(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aiorekostream.client.goals import Sight, Verdict
-from aiorekostream.client.tickets import Ending, Ticket, interval
+from aiorekostream.client.tickets import Ending, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -151,7 +151,7 @@ class Watch:
         endings = list(self._judged(name, turn, sight, now))
         for ticket in self.tickets(name):
             if ticket.turn < turn:
-                ticket.due = now + interval(now - ticket.joined, chance)
+                ticket.rest(now, chance)
         return endings
 
     def describe_lost(self, name: str, turn: int, now: float) -> None:
@@ -221,7 +221,7 @@ class Watch:
         for tickets in self._tickets.values():
             for ticket in tickets:
                 if ticket.turn < turn:
-                    ticket.due = now + interval(now - ticket.joined, chance)
+                    ticket.rest(now, chance)
                 if doubts and ticket.is_doubtful(now) and ticket.name not in self._closer:
                     self._closer[ticket.name] = now
                     doubts -= 1

@@ -17,6 +17,10 @@ _SLOWEST = 5.0
 _GRACE = 5.0
 # A face search was seen to start in two seconds.
 _DOUBTFUL = 10.0
+# Describe and the list may show for a while what was before the call after which somebody waits.
+_SETTLED = 1.0
+# What a session before that one may have left.
+_LEFT = frozenset({(Goal.FINISHED, Status.STOPPED), (Goal.FINISHED, Status.FAILED), (Goal.RUNNING, Status.FAILED)})
 
 
 def interval(age: float, chance: float) -> float:
@@ -38,6 +42,7 @@ class Ticket:
         starting_since: when it was first seen STARTING.
         described: when it was described last; minus infinity if it never was.
         misses: looks in a row that did not find it.
+        is_unsure: whether what was seen last may be of the time before the wait.
     """
 
     name: str
@@ -49,6 +54,7 @@ class Ticket:
     starting_since: float | None = None
     described: float = -math.inf
     misses: int = 0
+    is_unsure: bool = False
 
     def judge(self, sight: Sight, now: float) -> Verdict:
         """What a look means for this wait; it is remembered."""
@@ -63,6 +69,9 @@ class Ticket:
             was_starting=self.starting_since is not None,
             is_new=now - self.joined < _GRACE,
         )
+        self.is_unsure = verdict is not Verdict.UNSUITED and self._may_be_old(sight, now)
+        if self.is_unsure:
+            verdict = Verdict.WAIT
         if sight.is_close:
             self.described = now
         if sight.status is not None:
@@ -70,6 +79,15 @@ class Ticket:
         if sight.status is Status.STARTING and self.starting_since is None:
             self.starting_since = now
         return verdict
+
+    def rest(self, now: float, chance: float) -> None:
+        """Put the next look off; one at what may be old waits until it cannot be."""
+        moment = now + interval(now - self.joined, chance)
+        self.due = max(moment, self.joined + _SETTLED) if self.is_unsure else moment
+
+    def _may_be_old(self, sight: Sight, now: float) -> bool:
+        was_working = self.starting_since is not None
+        return (self.goal, sight.status) in _LEFT and not was_working and now < self.joined + _SETTLED
 
     def is_doubtful(self, now: float) -> bool:
         """Whether it waits for a label detection to run, perhaps."""

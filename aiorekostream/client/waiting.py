@@ -77,8 +77,9 @@ class Watcher:
     ) -> StreamProcessorSummary:
         """Wait until the session of a label detection is over; to be called once it was started.
 
-        AWS has no status of a session. So the first look after this call that finds the processor STOPPED ends the
-        wait: a short session may be over by then. See
+        AWS has no status of a session. So a look after this call that finds the processor STOPPED ends the wait: a
+        short session may be over by then. In the first second that may be what was before the start, and is looked at
+        once more. See
         https://docs.aws.amazon.com/rekognition/latest/dg/streaming-labels-detection.html.
 
         Args:

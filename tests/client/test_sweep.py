@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from aiorekostream.client.endings import error_of
+from aiorekostream.client.endings import error_of, too_late
 from aiorekostream.client.goals import Goal, Sight, Verdict, judge
 from aiorekostream.client.remedies import remedy
 from aiorekostream.client.sweep import Looks, Watch, are_few
@@ -19,7 +19,7 @@ from aiorekostream.client.tickets import Ending, Ticket, interval
 from aiorekostream.domain.replies import StreamProcessorSummary
 from aiorekostream.domain.status import Status
 from aiorekostream.domain.words import ProcessorKind
-from aiorekostream.errors import ResourceNotFoundError
+from aiorekostream.errors import ResourceNotFoundError, WaitTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -196,13 +196,38 @@ def test_those_who_leave_make_room_for_those_who_stay() -> None:
 def test_only_what_has_failed_is_described_among_many() -> None:
     watch = _watch("abcdef")
     looks = watch.looks(0)
-    watch.listed(_listed(a="STARTING", b="FAILED", c="STOPPED"), looks.turn, 0.1)
-    closer = watch.looks(0.1)
+    watch.listed(_listed(a="STARTING", b="FAILED", c="STOPPED"), looks.turn, 1.1)
+    closer = watch.looks(1.1)
     assert closer.describe == ("b",)
     failed = Sight(status=_S.FAILED, message="Collection not found", is_close=True)
-    (ending,) = watch.described("b", closer.turn, failed, now=0.2, chance=0.5)
+    (ending,) = watch.described("b", closer.turn, failed, now=1.2, chance=0.5)
     assert ending.verdict is _V.FAILED
     assert ending.ticket.name == "b"
+
+
+@pytest.mark.parametrize(
+    ("goal", "status"), [(Goal.FINISHED, _S.STOPPED), (Goal.FINISHED, _S.FAILED), (Goal.RUNNING, _S.FAILED)]
+)
+def test_what_an_earlier_session_may_have_left_is_looked_at_again_after_a_second(goal: Goal, status: Status) -> None:
+    watch = _watch("a", goal)
+    sight = Sight(status=status, kind=_SUITED[goal], is_close=True)
+    assert watch.described("a", watch.looks(0).turn, sight, now=0.1, chance=0.5) == []
+    (ticket,) = watch.tickets()
+    assert isinstance(too_late(ticket, 0.5), WaitTimeoutError)
+    looks = watch.looks(0.2)
+    assert (looks.describe, looks.again) == ((), 1)
+    (ending,) = watch.described("a", watch.looks(1).turn, sight, now=1, chance=0.5)
+    assert ending.verdict is _TABLE[goal][status]
+
+
+def test_what_was_seen_at_work_before_has_ended_however_soon() -> None:
+    watch = _watch("a", Goal.FINISHED)
+    verdicts: list[Verdict] = []
+    for now, status in ((0.1, _S.STARTING), (0.7, _S.STOPPED)):
+        sight = Sight(status=status, kind=_LABELS, is_close=True)
+        endings = watch.described("a", watch.looks(now).turn, sight, now=now, chance=0.5)
+        verdicts += [ending.verdict for ending in endings]
+    assert verdicts == [_V.REACHED]
 
 
 def test_a_look_counts_for_those_only_who_waited_before_it_began() -> None:
@@ -239,13 +264,13 @@ def test_a_lost_look_is_repeated_after_a_rest() -> None:
 def test_a_closer_look_that_was_lost_is_repeated_after_a_rest() -> None:
     watch = _watch("abcdef")
     looks = watch.looks(0)
-    watch.listed(_listed(**dict.fromkeys("acdef", "STARTING"), b="FAILED"), looks.turn, 0)
-    watch.swept(looks.turn, 1, now=0, chance=0.5)
-    closer = watch.looks(0.1)
+    watch.listed(_listed(**dict.fromkeys("acdef", "STARTING"), b="FAILED"), looks.turn, 1)
+    watch.swept(looks.turn, 1, now=1, chance=0.5)
+    closer = watch.looks(1.1)
     assert closer.describe == ("b",)
-    watch.describe_lost("b", closer.turn, 0.2)
-    assert watch.looks(0.3).describe == watch.looks(2.1).describe == ()
-    assert watch.looks(2.2).describe == ("b",)
+    watch.describe_lost("b", closer.turn, 1.2)
+    assert watch.looks(1.3).describe == watch.looks(3.1).describe == ()
+    assert watch.looks(3.2).describe == ("b",)
 
 
 def test_a_sweep_that_was_dropped_proves_nobody_absent() -> None:

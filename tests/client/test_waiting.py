@@ -81,6 +81,61 @@ def test_a_session_that_was_over_before_the_first_look_is_over() -> None:
     run(main())
 
 
+def _showing(aws: VirtualAws, *statuses: tuple[float, str]) -> None:
+    """Have a processor in these statuses, each from its second on."""
+
+    async def handler(_operation: str, body: Mapping[str, object]) -> Mapping[str, object]:
+        await asyncio.sleep(0.06)
+        status = [status for moment, status in statuses if moment <= _now()][-1]
+        return {"Name": body["Name"], "StreamProcessorArn": "arn", "Status": status}
+
+    aws.transport.handler = handler
+
+
+def test_what_is_shown_of_the_time_before_the_start_is_not_its_end() -> None:
+    async def main() -> None:
+        aws = VirtualAws()
+        _showing(aws, (0, "STOPPED"), (0.8, "STARTING"), (10, "STOPPED"))
+        _, moment = await _outcome(Watcher(aws.pipeline).until_finished("door"))
+        assert moment >= 10
+
+    run(main())
+
+
+def test_a_failure_of_the_time_before_the_start_is_not_its_own() -> None:
+    async def main() -> None:
+        aws = VirtualAws()
+        _showing(aws, (0, "FAILED"), (0.8, "STARTING"), (3, "RUNNING"))
+        found, _ = await _outcome(Watcher(aws.pipeline).until_running("lobby"))
+        assert found == StreamProcessorSummary("lobby", Status.RUNNING)
+
+    run(main())
+
+
+def test_a_session_that_is_over_costs_a_second_look_and_a_second() -> None:
+    async def main() -> None:
+        aws = VirtualAws()
+        aws.labels("door")
+        found, moment = await _outcome(Watcher(aws.pipeline).until_finished("door"))
+        assert found == StreamProcessorSummary("door", Status.STOPPED)
+        assert aws.calls["Describe"] == 2
+        assert moment < 1.1
+
+    run(main())
+
+
+def test_thousands_of_sessions_that_are_over_cost_a_second_sweep() -> None:
+    async def main() -> None:
+        aws = VirtualAws(limits=_ROOMY)
+        names = [f"door-{n:04}" for n in range(3000)]
+        aws.labels(*names)
+        watcher = Watcher(aws.pipeline)
+        await asyncio.gather(*(watcher.until_finished(name) for name in names))
+        assert aws.calls == {"ListStreamProcessors": 6}
+
+    run(main())
+
+
 def test_a_look_that_began_before_the_wait_does_not_end_it() -> None:
     async def main() -> None:
         aws = VirtualAws(latency=2)
