@@ -28,6 +28,8 @@ class Goal(enum.StrEnum):
     """It is STOPPED, whatever it did before."""
     AT_REST = "at rest"
     """It can be started: STOPPED or FAILED."""
+    SETTLED = "at rest again"
+    """It is neither on its way to rest nor to work; or it is on its way to work again."""
     DELETED = "deleted"
     """It is no longer there."""
 
@@ -77,11 +79,14 @@ _SIGN: dict[Goal, frozenset[Status]] = {
     Goal.FINISHED: frozenset({Status.STOPPED}),
     Goal.STOPPED: frozenset({Status.STOPPED}),
     Goal.AT_REST: frozenset({Status.STOPPED, Status.FAILED}),
+    Goal.SETTLED: frozenset({Status.STOPPED, Status.FAILED, Status.RUNNING}),
     Goal.DELETED: frozenset(),
 }
 
 
-def judge(goal: Goal, sight: Sight, *, was_seen: bool, was_starting: bool, is_new: bool) -> Verdict:
+def judge(
+    goal: Goal, sight: Sight, *, was_seen: bool, was_starting: bool, is_new: bool, was_ending: bool = False
+) -> Verdict:
     """What a look that was begun after the wait means for it.
 
     A status that is not known here means nothing: the wait goes on.
@@ -92,12 +97,14 @@ def judge(goal: Goal, sight: Sight, *, was_seen: bool, was_starting: bool, is_ne
         was_seen: whether an earlier look of this wait found the processor.
         was_starting: whether an earlier look of this wait found it STARTING.
         is_new: whether the wait is so young that the processor may have been created just before it.
+        was_ending: whether the look before found its session ending.
     """
     if sight.status is None:
         return _judge_absence(goal, sight, may_come=is_new and not was_seen)
     if _is_unsuited(goal, sight):
         return Verdict.UNSUITED
-    if sight.status in _SIGN[goal]:
+    is_restarted = goal is Goal.SETTLED and was_ending and sight.status is Status.STARTING
+    if sight.status in _SIGN[goal] or is_restarted:
         return Verdict.REACHED
     if sight.status is Status.FAILED and goal is not Goal.DELETED:
         end = Verdict.FAILED

@@ -125,12 +125,13 @@ class Intent:
     ) -> StreamProcessorSummary:
         """Have a processor at rest: stop it if it is not, and wait until that is done.
 
-        Where there is nothing to stop, that is a success. See
+        Where there is nothing to stop, that is a success. A face search that may not be stopped while it is STARTING is
+        stopped once it is RUNNING, and what somebody starts again meanwhile is stopped again. See
         https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StopStreamProcessor.html.
 
         Args:
             name: the processor.
-            timeout: for how long the wait may last, in seconds; 180 if not given. Calls have the client's own timeout.
+            timeout: for how long each wait may last, in seconds; 180 if not given. Calls have the client's own timeout.
 
         Returns:
             The processor as it was seen: STOPPED, or FAILED.
@@ -140,7 +141,7 @@ class Intent:
             ResourceNotFoundError: there is no such processor.
             ResourceInUseError: it works, and yet the service does not let it be stopped.
             UnknownOutcomeError: what became of the stop could not be found out.
-            WaitTimeoutError: the time is over.
+            WaitTimeoutError: the time is over, or somebody else starts it again and again.
         """
         begun, refusal = self.pipeline.clock.now(), None
         for _ in range(_MOST_TRIES):
@@ -151,8 +152,13 @@ class Intent:
             if step is Step.ACT:
                 _, refusal = await _tried(settling.stop(self.pipeline, StopRequest(name), None))
             # UNCERTAIN: whether AWS lets a label detection be stopped. If not, it ends by itself.
-            if refusal is None or found.kind is ProcessorKind.LABEL_DETECTION:
+            if refusal is not None and found.kind is ProcessorKind.LABEL_DETECTION:
                 return await self.watcher.until_at_rest(name, timeout=timeout)
+            # UNCERTAIN too: whether it lets a face search be stopped that is STARTING.
+            if refusal is None or found.status is Status.STARTING:
+                seen = await self.watcher.until_settled(name, timeout=timeout)
+                if step_to_rest(seen.status) is Step.NONE:
+                    return seen
         raise refusal or self._never_still(name, "at rest", begun)
 
     async def created(self, processor: Processor) -> EnsuredProcessor:

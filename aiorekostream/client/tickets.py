@@ -19,8 +19,15 @@ _GRACE = 5.0
 _DOUBTFUL = 10.0
 # Describe and the list may show for a while what was before the call after which somebody waits.
 _SETTLED = 1.0
-# What a session before that one may have left.
-_LEFT = frozenset({(Goal.FINISHED, Status.STOPPED), (Goal.FINISHED, Status.FAILED), (Goal.RUNNING, Status.FAILED)})
+# What may have been before that.
+_LEFT = frozenset(
+    {
+        (Goal.FINISHED, Status.STOPPED),
+        (Goal.FINISHED, Status.FAILED),
+        (Goal.RUNNING, Status.FAILED),
+        (Goal.SETTLED, Status.RUNNING),
+    }
+)
 
 
 def interval(age: float, chance: float) -> float:
@@ -68,6 +75,7 @@ class Ticket:
             was_seen=self.status is not None,
             was_starting=self.starting_since is not None,
             is_new=now - self.joined < _GRACE,
+            was_ending=self.status is Status.STOPPING,
         )
         self.is_unsure = verdict is not Verdict.UNSUITED and self._may_be_old(sight, now)
         if self.is_unsure:

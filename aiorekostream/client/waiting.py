@@ -147,6 +147,29 @@ class Watcher:
         """
         return await self._until(Goal.AT_REST, name, _seconds(timeout, self._longest_session()))
 
+    async def until_settled(
+        self,
+        name: str,
+        *,
+        timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - the time is part of what is asked
+    ) -> StreamProcessorSummary:
+        """Wait until a processor rests or runs, or is seen to start again after it was seen to stop.
+
+        Args:
+            name: the processor.
+            timeout: for how long, in seconds; if not given, a minute more than the longest session of the limits (180).
+
+        Returns:
+            The processor as it was seen: STOPPED, FAILED, RUNNING, or STARTING after STOPPING.
+
+        Raises:
+            InvalidRequestError: an argument breaks its rule.
+            ResourceNotFoundError: there is no such processor, not even after some seconds.
+            WaitTimeoutError: the time is over.
+            ServiceError: the service refuses to be asked.
+        """
+        return await self._until(Goal.SETTLED, name, _seconds(timeout, self._longest_session()))
+
     async def until_deleted(
         self,
         name: str,

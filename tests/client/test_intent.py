@@ -22,7 +22,7 @@ from aiorekostream.domain.status import Status
 from aiorekostream.emulator.timings import Timings
 from aiorekostream.operations import UPDATE
 from tests.client.virtual_aws import VirtualAws
-from tests.emulator.samples import faces, labels
+from tests.emulator.samples import faces, labels, session
 from tests.virtual_time import run
 
 if TYPE_CHECKING:
@@ -179,6 +179,75 @@ def test_a_label_detection_that_may_not_be_stopped_is_waited_for() -> None:
         assert _now() >= 110
 
     run(main())
+
+
+def test_a_face_search_that_may_be_stopped_only_once_it_runs_is_stopped_then() -> None:
+    async def main() -> None:
+        aws = VirtualAws(
+            timings=Timings(starting=20),
+            meddle=lambda name, _body: _in_use(name) if name.startswith("Stop") and _now() < 20 else None,
+        )
+        aws.faces("camera", started=True)
+        assert (await _intent(aws).stopped("camera")).status is Status.STOPPED
+        assert aws.calls["Stop"] == 2
+        assert 21 < _now() < 32
+
+    run(main())
+
+
+def test_one_that_fails_while_it_may_not_be_stopped_is_at_rest() -> None:
+    async def main() -> None:
+        aws = VirtualAws(
+            timings=Timings(starting=20), meddle=lambda name, _body: _in_use(name) if name.startswith("Stop") else None
+        )
+        aws.faces("camera", started=True)
+        aws.fail("camera", "Collection not found", after=10)
+        assert (await _intent(aws).stopped("camera")).status is Status.FAILED
+        assert aws.calls["Stop"] == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize("starting", [2, 30])
+@pytest.mark.parametrize("labels_", [False, True], ids=["faces", "labels"])
+def test_what_somebody_starts_again_while_it_ends_is_stopped_again(starting: float, labels_: bool) -> None:  # noqa: FBT001
+    async def main() -> None:
+        aws = VirtualAws(timings=Timings(starting=starting))
+        if labels_:
+            aws.labels("camera", seconds=120)
+        else:
+            aws.faces("camera", started=True)
+        request = session("camera", seconds=120) if labels_ else {"Name": "camera"}
+        # As soon as it is STOPPED, between two looks.
+        asyncio.get_running_loop().call_later(1.2, lambda: aws.do("StartStreamProcessor", **request))
+        assert (await _intent(aws).stopped("camera")).status is Status.STOPPED
+        assert aws.calls["Stop"] == 2
+        assert _now() < 10
+
+    run(main())
+
+
+def test_an_old_look_at_what_is_being_stopped_does_not_have_it_stopped_twice() -> None:
+    async def main() -> None:
+        aws = VirtualAws()
+        _showing(aws, (0, "RUNNING"), (0.8, "STOPPING"), (3, "STOPPED"))
+        assert (await _intent(aws).stopped("camera")).status is Status.STOPPED
+        assert aws.calls["Stop"] == 1
+
+    run(main())
+
+
+def _showing(aws: VirtualAws, *statuses: tuple[float, str]) -> None:
+    """Have the camera in these statuses, each from its second on; calls that change it succeed and do nothing."""
+
+    async def handler(operation: str, body: Mapping[str, object]) -> Mapping[str, object]:
+        await asyncio.sleep(0.06)
+        if not operation.startswith("Describe"):
+            return {}
+        status = [status for moment, status in statuses if moment <= _now()][-1]
+        return {"Name": body["Name"], "StreamProcessorArn": "arn", "Status": status}
+
+    aws.transport.handler = handler
 
 
 def test_somebody_who_changes_it_again_and_again_is_not_outwaited_for_ever() -> None:

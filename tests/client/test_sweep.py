@@ -33,6 +33,7 @@ _TABLE: dict[Goal, dict[Status | None, Verdict]] = {
     Goal.FINISHED: {_S.STOPPED: _V.REACHED, _S.RUNNING: _V.UNSUITED, _S.FAILED: _V.FAILED, None: _V.MISSING},
     Goal.STOPPED: {_S.STOPPED: _V.REACHED, _S.FAILED: _V.FAILED, None: _V.MISSING},
     Goal.AT_REST: {_S.STOPPED: _V.REACHED, _S.FAILED: _V.REACHED, None: _V.MISSING},
+    Goal.SETTLED: {_S.STOPPED: _V.REACHED, _S.FAILED: _V.REACHED, _S.RUNNING: _V.REACHED, None: _V.MISSING},
     Goal.DELETED: {None: _V.REACHED},
 }
 _SUITED = {Goal.RUNNING: _FACES, Goal.FINISHED: _LABELS}
@@ -72,6 +73,17 @@ def test_what_was_starting_and_is_stopped_has_ended_and_what_was_not_may_start_y
     assert _judge(Goal.RUNNING, close, seen=True) is _V.WAIT
     assert _judge(Goal.RUNNING, close, seen=True, starting=True) is _V.ENDED
     assert _judge(Goal.RUNNING, far, seen=True, starting=True) is _V.LOOK_CLOSER
+
+
+@pytest.mark.parametrize("goal", Goal)
+@pytest.mark.parametrize("status", _ANY_STATUS)
+def test_only_what_starts_again_after_it_was_stopping_has_settled_all_the_same(
+    goal: Goal, status: Status | None
+) -> None:
+    sight = Sight(status=status, kind=_SUITED.get(goal), is_close=True)
+    verdict = judge(goal, sight, was_seen=True, was_starting=False, is_new=False, was_ending=True)
+    is_restart = (goal, status) == (Goal.SETTLED, _S.STARTING)
+    assert verdict is (_V.REACHED if is_restart else _TABLE[goal].get(status, _V.WAIT))
 
 
 def test_absence_is_forgiven_to_what_is_new_and_was_not_seen_yet() -> None:
