@@ -190,7 +190,11 @@ class Intent:
                     return EnsuredProcessor(processor=processor, stream_processor_arn=arn, created=True)
             else:
                 arn = found.stream_processor_arn
-                tags = (await self.pipeline.call(LIST_TAGS, ListTagsRequest(arn))).tags
+                try:
+                    tags = (await self.pipeline.call(LIST_TAGS, ListTagsRequest(arn))).tags
+                except ResourceNotFoundError as error:  # somebody has deleted it in between
+                    refusal = error
+                    continue
                 differences = drift(processor, found, tags)
                 return EnsuredProcessor(processor=processor, stream_processor_arn=arn, created=False, drift=differences)
         raise refusal or self._never_still(processor.name, "there", begun)

@@ -397,6 +397,23 @@ def test_a_creation_that_somebody_else_was_quicker_with_is_compared_with_theirs(
     run(main())
 
 
+def test_what_is_deleted_while_it_is_compared_is_created_anew() -> None:
+    async def main() -> None:
+        aws = VirtualAws(timings=Timings(deleting=0))
+        await _intent(aws).created(_DOOR)
+
+        def meddle(operation: str, _body: Mapping[str, object]) -> None:
+            if operation == "ListTagsForResource" and aws.calls["Create"] == 1:
+                aws.delete("door")
+
+        aws.meddle = meddle
+        report = await _intent(aws).created(_DOOR)
+        assert report.created
+        assert aws.calls["Create"] == 2
+
+    run(main())
+
+
 def test_a_stream_that_belongs_to_another_processor_is_refused_in_the_end() -> None:
     async def main() -> None:
         aws = VirtualAws()
