@@ -40,16 +40,17 @@ class StreamProcessorList:
 
         Raises:
             InvalidPaginationTokenError: the token is wrong or too old.
-            MalformedReplyError: a page names itself as the next one.
+            MalformedReplyError: a page names itself, or one that was read before, as the next one.
             ServiceError: the service refused for another reason.
         """
-        request = self._first
+        request, seen = self._first, {self._first.next_token}
         while True:
             page = await self._pipeline.call(LIST, request)
             yield page
             if not page.next_token:
                 return
-            if page.next_token == request.next_token:
-                fault = Fault(("NextToken",), page.next_token, "another token than the one that asked for this page")
+            if page.next_token in seen:
+                fault = Fault(("NextToken",), page.next_token, "another token than those of the pages before")
                 raise MalformedReplyError([fault], operation=LIST.name, retry_safe=True)
+            seen.add(page.next_token)
             request = attrs.evolve(request, next_token=page.next_token)

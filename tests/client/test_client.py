@@ -208,6 +208,17 @@ async def test_pages_that_lead_back_to_themselves_end_in_an_error() -> None:
     assert len(transport.calls) == 2
 
 
+async def test_pages_that_lead_round_in_a_circle_end_in_an_error() -> None:
+    onward = {None: "a", "a": "b", "b": "c", "c": "a"}
+    transport = rks.MemoryTransport(
+        lambda _operation, body: {"NextToken": onward[cast("str | None", body.get("NextToken"))]}
+    )
+    with pytest.raises(rks.MalformedReplyError, match="NextToken"):
+        async for _ in rks.Client(transport=transport).list_stream_processors():
+            pass
+    assert len(transport.calls) == 4
+
+
 @pytest.mark.parametrize("max_results", [0, -1, True, "7"])
 def test_a_page_size_that_makes_no_sense_is_refused_at_once(max_results: int) -> None:
     client, _ = _client()
