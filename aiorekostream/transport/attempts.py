@@ -41,7 +41,7 @@ class Answer:
 def _date(text: str | None) -> datetime.datetime | None:
     try:
         moment = email.utils.parsedate_to_datetime(text or "")
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment if moment.utcoffset() is not None else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import inspect
 import itertools
 import socket
@@ -326,6 +327,26 @@ def test_every_error_that_the_model_knows_has_a_class_of_its_own(model: ServiceM
         assert type(fault) is not errors.ServiceError
         documented = cast("str", type(fault).__doc__)
         assert f"``{shape.name}``" in documented
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "today",
+        "Mon, 01 Jan 2024 00:00:00 -0000",  # without a zone
+        "Mon, 01 Jan 2024 00:00:00 +99999999999999",
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+    ],
+)
+def test_what_is_no_date_tells_no_time(text: str | None) -> None:
+    assert Answer.read(200, {} if text is None else {"date": text}).date is None
+
+
+def test_a_date_is_read_with_its_zone() -> None:
+    found = Answer.read(200, {"date": "Mon, 01 Jan 2024 00:00:00 GMT"}).date
+    assert found == datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
 
 
 def test_a_set_up_fault_without_known_help_says_what_botocore_said() -> None:
