@@ -26,6 +26,7 @@ __all__ = ["error_of", "too_late"]
 _LABELS = "https://docs.aws.amazon.com/rekognition/latest/dg/streaming-labels-detection.html"
 _TROUBLE = "https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video-troubleshooting.html"
 _STUCK = 120.0
+_UNDESCRIBED = "Its StatusMessage says why; to read it needs leave for rekognition:DescribeStreamProcessor"
 
 _SUITED = {
     Goal.RUNNING: (
@@ -44,9 +45,10 @@ def error_of(ending: Ending) -> RekostreamError | None:
     ticket, sight = ending.ticket, ending.sight
     match ending.verdict:
         case Verdict.FAILED:
-            return StreamProcessorFailedError(
-                name=ticket.name, status_message=sight.message, hint=remedy(sight.message)
-            )
+            hint = remedy(sight.message) if sight.denial is None else _UNDESCRIBED
+            failure = StreamProcessorFailedError(name=ticket.name, status_message=sight.message, hint=hint)
+            failure.__cause__ = sight.denial
+            return failure
         case Verdict.ENDED:
             return StreamProcessorFailedError(
                 name=ticket.name,

@@ -12,7 +12,7 @@ import attrs
 
 from aiorekostream.domain.status import Status
 from aiorekostream.domain.words import ProcessorKind
-from aiorekostream.errors import ResourceNotFoundError
+from aiorekostream.errors import AccessDeniedError, ResourceNotFoundError
 
 __all__ = ["Goal", "Sight", "Verdict", "judge"]
 
@@ -64,6 +64,7 @@ class Sight:
         is_close: whether it was described, rather than listed.
         is_sure: whether it is certain that there is none, where none was found.
         refusal: how the service said that there is none.
+        denial: how the service refused to describe it, where the list must do instead.
     """
 
     status: Status | None
@@ -72,6 +73,7 @@ class Sight:
     is_close: bool = False
     is_sure: bool = True
     refusal: ResourceNotFoundError | None = None
+    denial: AccessDeniedError | None = None
 
 
 _SIGN: dict[Goal, frozenset[Status]] = {

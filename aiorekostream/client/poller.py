@@ -136,10 +136,12 @@ class Poller:
         except ResourceNotFoundError as error:
             sight = Sight(status=None, is_close=True, refusal=error)
         except RekostreamError as error:
-            self._watch.describe_lost(name, turn, self._pipeline.clock.now())
+            now = self._pipeline.clock.now()
+            if not isinstance(error, AccessDeniedError) or not self._watch.describe_denied(name, turn, error, now):
+                self._watch.describe_lost(name, turn, now)
+                if not _passes(error):
+                    self._fail((ticket for ticket in self._watch.tickets(name) if ticket.turn < turn), error)
             self._wake.set()
-            if not _passes(error):
-                self._fail((ticket for ticket in self._watch.tickets(name) if ticket.turn < turn), error)
             self._trouble = error
             return
         now, chance = self._pipeline.clock.now(), self._pipeline.chance()

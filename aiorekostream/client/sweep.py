@@ -19,6 +19,7 @@ import attrs
 
 from aiorekostream.client.goals import Sight, Verdict
 from aiorekostream.client.tickets import Ending, Ticket
+from aiorekostream.errors import AccessDeniedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,6 +85,8 @@ class Watch:
     _turns: Iterator[int] = attrs.field(factory=itertools.count, init=False)
     _tickets: dict[str, set[Ticket]] = attrs.field(factory=dict, init=False)
     _closer: dict[str, float] = attrs.field(factory=dict, init=False)
+    _denied: dict[str, AccessDeniedError] = attrs.field(factory=dict, init=False)
+    _has_listed: bool = attrs.field(default=False, init=False)
     _looking: dict[str, int] = attrs.field(factory=dict, init=False)
     _sweeping: int | None = attrs.field(default=None, init=False)
     _met: set[str] = attrs.field(factory=set, init=False)
@@ -119,14 +122,16 @@ class Watch:
         """What to look at now; it counts as under way until its result is told."""
         room = _MOST_DESCRIBED_AT_ONCE - len(self._looking)
         due: dict[str, float] = {}
-        next_sweep = math.inf
+        earliest = self._earliest
         if self._are_few():
             # The share of the quota is that of those who are there now: whoever has left makes room.
             pause = len(self._tickets) / (self.describe_rate * _SHARE)
             for name, tickets in self._tickets.items():
                 due[name] = min(max(ticket.due, ticket.described + pause) for ticket in tickets)
-        elif self._sweeping is None:
-            next_sweep = max(self._earliest, self._next_sweep)
+            # What may not be described is looked for in the list all the same.
+            denied = self._denied.keys() & due.keys() if self.may_list else set[str]()
+            earliest = min((due.pop(name) for name in denied), default=math.inf)
+        next_sweep = max(earliest, self._next_sweep) if self._sweeping is None else math.inf
         for name, moment in self._closer.items():
             due[name] = min(due.get(name, math.inf), moment)
         idle = {name: moment for name, moment in due.items() if name not in self._looking}
@@ -142,6 +147,7 @@ class Watch:
     def drop_looks(self) -> None:
         """Tell that whatever is under way will have no result."""
         self._looking.clear()
+        self._denied.clear()
         self._sweeping = None
 
     def described(self, name: str, turn: int, sight: Sight, *, now: float, chance: float) -> list[Ending]:
@@ -163,8 +169,25 @@ class Watch:
         for ticket in self.tickets(name):
             ticket.due = now + _AFTER_LOSS
 
+    def describe_denied(self, name: str, turn: int, denial: AccessDeniedError, now: float) -> bool:
+        """Tell that the service refuses to describe a processor.
+
+        Returns:
+            Whether the list will do; it is known to where it has been read.
+        """
+        will_do = self.may_list and self._has_listed
+        if will_do:
+            self._over(name, turn)
+            self._closer.pop(name, None)
+            self._denied[name] = denial
+            self._earliest = now
+            for ticket in self.tickets(name):
+                ticket.due = now
+        return will_do
+
     def listed(self, entries: Iterable[StreamProcessorSummary], turn: int, now: float) -> list[Ending]:
         """Tell what a page of the sweep showed, which was asked for at this turn; whose wait is over?"""
+        self._has_listed = True
         endings: list[Ending] = []
         for entry in entries:
             if entry.name in self._tickets:
@@ -205,6 +228,8 @@ class Watch:
         )
 
     def _judged(self, name: str, turn: int, sight: Sight, now: float) -> Iterator[Ending]:
+        if not sight.is_close and name in self._denied:
+            sight = attrs.evolve(sight, is_close=True, denial=self._denied[name])
         for ticket in self.tickets(name):
             if ticket.turn > turn:
                 continue

@@ -595,6 +595,37 @@ def test_what_may_not_be_described_ends_the_waits_for_it_and_no_others() -> None
     run(main())
 
 
+def test_where_describing_is_not_allowed_the_list_answers_what_it_can() -> None:
+    async def main() -> None:
+        denied = _refused("AccessDeniedException", errors.AccessDeniedError)
+        aws = VirtualAws(
+            timings=Timings(starting=16),
+            limits=_ROOMY,
+            meddle=lambda operation, _body: denied if operation.startswith("Describe") else None,
+        )
+        names = [f"camera-{n:02}" for n in range(30)]
+        aws.deny(denied_roles=("*",))
+        aws.faces(names[0], started=True)
+        aws.deny()
+        aws.faces(*names[1:25], started=True)
+        await asyncio.sleep(10)
+        aws.faces(*names[25:28], started=True)  # the last ones are few
+        aws.faces(*names[28:])
+        watcher = Watcher(aws.pipeline)
+        (failure, _), *others = await asyncio.gather(
+            *(_outcome(watcher.until_running(name, timeout=30)) for name in names[:28])
+        )
+        assert isinstance(failure, errors.StreamProcessorFailedError)
+        assert failure.status_message is None
+        assert failure.__cause__ is denied
+        assert "rekognition:DescribeStreamProcessor" in str(failure)
+        assert {getattr(found, "status", found) for found, _ in others} == {Status.RUNNING}
+        assert max(moment for _, moment in others) < 32
+        assert aws.calls["Describe"] <= 30
+
+    run(main())
+
+
 def test_what_nobody_can_survive_reaches_everybody_who_waits() -> None:
     async def main() -> None:
         aws = VirtualAws(timings=Timings(starting=50))
