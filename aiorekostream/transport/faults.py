@@ -13,7 +13,6 @@ Errors are told apart by their code and never by their HTTP status: Rekognition 
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 from typing import cast
 
@@ -56,14 +55,6 @@ _ABORTED = "RequestAbortedException"
 _SERVER_FAULT = 500
 _NOT_A_SUCCESS = 300
 
-_NEVER_CONNECTED = (botocore.ConnectTimeoutError, botocore.ProxyConnectionError, botocore.SSLError)
-_NEVER_CONNECTED_CAUSES = (
-    aiohttp.ClientConnectorError,  # refused, unknown host, TLS, proxy
-    aiohttp.ClientHttpProxyError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.ServerFingerprintMismatch,
-    socket.gaierror,
-)
 # These stop the HTTP client itself before it connects: a bad address, proxy setting or certificate bundle.
 _SET_UP_CAUSES = (
     aiohttp.InvalidURL,
@@ -116,11 +107,11 @@ def translated(error: Exception, attempt: Attempt) -> errors.RekostreamError:
     cause = _cause(error)
     if isinstance(cause, errors.RekostreamError):
         return cause
-    if isinstance(error, _NEVER_CONNECTED) or isinstance(cause, _NEVER_CONNECTED_CAUSES):
-        return errors.ConnectError(_said(cause), operation=attempt.operation, retry_safe=True)
     if not attempt.signed:
         return _stopped_before_signing(error, attempt)
-    return _stopped_after_signing(error, attempt)
+    if not attempt.sent:
+        return _stopped_before_sending(cause, attempt)
+    return _stopped_after_sending(error, attempt)
 
 
 def unsigned_error(error: Exception, operation: str) -> errors.RekostreamError:
@@ -197,12 +188,14 @@ def _will_pass(error: BaseException | None) -> bool:
     return isinstance(error, _LOST_IN_THE_NETWORK) and not isinstance(_cause(error), _FILES)
 
 
-def _stopped_after_signing(error: Exception, attempt: Attempt) -> errors.RekostreamError:
-    cause, answer = _cause(error), attempt.answer
-    if isinstance(cause, _SET_UP_CAUSES) and not isinstance(cause, aiohttp.RedirectClientError):
+def _stopped_before_sending(cause: Exception, attempt: Attempt) -> errors.RekostreamError:
+    if isinstance(cause, _SET_UP_CAUSES):
         return configuration_error(cause)
-    if not attempt.sent:
-        return errors.ConnectError(_said(cause), operation=attempt.operation, retry_safe=True)
+    return errors.ConnectError(_said(cause), operation=attempt.operation, retry_safe=True)
+
+
+def _stopped_after_sending(error: Exception, attempt: Attempt) -> errors.RekostreamError:
+    cause, answer = _cause(error), attempt.answer
     if answer is None or isinstance(error, _LOST_IN_THE_NETWORK):
         return errors.ConnectionLostError(_said(cause), operation=attempt.operation, retry_safe=attempt.repeatable)
     if answer.status >= _NOT_A_SUCCESS:

@@ -105,15 +105,16 @@ def test_nothing_foreign_comes_through(foreign: Exception, stage: Attempt) -> No
         fault = translated(error, stage)
         assert isinstance(fault, errors.RekostreamError)
         assert str(fault)
-        if stage.answer is not None and not isinstance(fault, errors.ServiceError | errors.ConnectError):
+        if stage.sent and not isinstance(fault, errors.ServiceError):
             assert not fault.retry_safe
+            assert isinstance(fault, errors.ConnectionLostError | errors.MalformedReplyError)
 
 
 @pytest.mark.parametrize("foreign", _FOREIGN, ids=lambda error: f"{type(error).__module__}.{type(error).__name__}")
-def test_only_what_never_connected_and_what_was_refused_may_be_sent_again(foreign: Exception) -> None:
-    fault = translated(foreign, STAGES["after it was sent"])
-    if fault.retry_safe:
-        assert isinstance(fault, errors.ConnectError | errors.ThrottlingError)
+def test_of_what_was_sent_only_what_was_refused_may_be_sent_again(foreign: Exception) -> None:
+    for error in _wrapped(foreign):
+        fault = translated(error, STAGES["after it was sent"])
+        assert fault.retry_safe is isinstance(fault, errors.ThrottlingError)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_only_what_never_connected_and_what_was_refused_may_be_sent_again(foreig
     ],
 )
 def test_what_never_connected_is_safe_to_send_again(error: Exception) -> None:
-    fault = translated(error, Attempt(START, repeatable=False, signed=True, sent=True))
+    fault = translated(error, STAGES["before there was a connection"])
     assert type(fault) is errors.ConnectError
     assert fault.retry_safe
 
@@ -170,7 +171,7 @@ def test_whatever_goes_wrong_before_there_is_a_connection_nothing_was_sent(forei
 )
 def test_an_http_client_that_is_set_up_wrongly_is_a_matter_of_configuration(error: Exception) -> None:
     wrapped = botocore.exceptions.HTTPClientError(error=error)
-    assert type(translated(wrapped, STAGES["after it was sent"])) is errors.ConfigurationError
+    assert type(translated(wrapped, STAGES["before there was a connection"])) is errors.ConfigurationError
 
 
 def test_a_refusal_of_the_service_that_gives_credentials_is_not_the_operations() -> None:
