@@ -74,13 +74,13 @@ class EnsuredProcessor:
         if not fields or not isinstance(wanted, LabelDetectionProcessor):
             return None
         confidence = RESET if wanted.min_confidence is None else wanted.min_confidence
-        opt_in = KEEP if wanted.data_sharing_opt_in is None else wanted.data_sharing_opt_in
+        opt_in = wanted.data_sharing_opt_in if "data_sharing_opt_in" in fields else None
         return LabelDetectionUpdate(
             name=wanted.name,
             labels=wanted.labels if "labels" in fields else KEEP,
             min_confidence=confidence if "min_confidence" in fields else KEEP,
             regions_of_interest=(wanted.regions_of_interest or RESET) if "regions_of_interest" in fields else KEEP,
-            data_sharing_opt_in=opt_in if "data_sharing_opt_in" in fields else KEEP,
+            data_sharing_opt_in=KEEP if opt_in is None else opt_in,
         )
 
 
