@@ -253,3 +253,13 @@ def test_there_is_no_update_where_none_would_help() -> None:
     assert _report().update() is None
     assert _report("role_arn", "tags").update() is None
     assert _report("collection_id", processor=_LOBBY).update() is None
+
+
+@pytest.mark.parametrize(
+    "points", [[(0, 0), (1, 0), (0.3, 0.3), (0.1, 0.2)], [(0, 0), (1, 0), (0.3, 0.4)], [(0, 0), (1, 0), (0.4, 0.3)]]
+)
+def test_a_polygon_with_another_point_is_another_region(points: list[tuple[float, float]]) -> None:
+    box, _ = _DOOR.regions_of_interest
+    wanted = attrs.evolve(_DOOR, regions_of_interest=[box, Polygon([Point(x, y) for x, y in points])])
+    (difference,) = drift(wanted, _described(_DOOR), _DOOR.tags)
+    assert difference.field == "regions_of_interest"

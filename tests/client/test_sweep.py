@@ -86,6 +86,10 @@ def test_only_what_starts_again_after_it_was_stopping_has_settled_all_the_same(
     assert verdict is (_V.REACHED if is_restart else _TABLE[goal].get(status, _V.WAIT))
 
 
+def test_one_that_is_to_be_deleted_may_stop_first() -> None:
+    assert _judge(Goal.DELETED, Sight(status=_S.STOPPED, is_close=True), seen=True, starting=True) is _V.WAIT
+
+
 def test_absence_is_forgiven_to_what_is_new_and_was_not_seen_yet() -> None:
     absent = Sight(status=None, is_close=True)
     assert _judge(Goal.RUNNING, absent, new=True) is _V.WAIT
@@ -310,6 +314,84 @@ def test_a_look_that_was_dropped_has_no_say_in_the_one_that_took_its_place() -> 
     assert many.looks(9).sweep
     many.sweep_lost(swept.turn, 9)
     assert not many.looks(99).sweep
+
+
+def test_no_more_than_twenty_are_described_at_once_and_the_next_when_one_is_done() -> None:
+    watch = _watch([f"camera-{n:02}" for n in range(30)], pages=10)
+    looks = watch.looks(0)
+    assert len(looks.describe) == 20
+    assert looks.again == math.inf  # what comes next is told by an answer
+    watch.described("camera-00", looks.turn, Sight(status=_S.STARTING, kind=_FACES, is_close=True), now=0, chance=0.5)
+    assert watch.looks(0).describe == ("camera-20",)
+
+
+def test_nobody_is_described_whom_nobody_waits_for_any_more() -> None:
+    watch = _watch("abcdef")
+    looks = watch.looks(1)
+    watch.listed(_listed(a="STARTING", b="FAILED"), looks.turn, 1.1)
+    for ticket in watch.tickets("b"):
+        watch.leave(ticket)
+    watch.join("b", Goal.RUNNING, 1.1)
+    assert watch.looks(1.1).describe == ()
+
+
+def test_what_has_failed_is_described_at_once_although_few_are_left() -> None:
+    watch = _watch("abcdef")
+    looks = watch.looks(1)
+    watch.listed(_listed(**dict.fromkeys("acdef", "STARTING"), b="FAILED"), looks.turn, 1.1)
+    watch.swept(looks.turn, 1, now=1.2, chance=0.5)
+    for ticket in watch.tickets():
+        if ticket.name not in "ab":
+            watch.leave(ticket)
+    assert watch.looks(1.3).describe == ("b",)
+
+
+def test_a_sweep_that_broke_off_is_not_repeated_before_its_turn() -> None:
+    watch = _watch([f"camera-{n}" for n in range(100)], pages=10)
+    watch.sweep_lost(watch.looks(0).turn, 0.5)
+    assert watch.looks(1).again == pytest.approx(4)
+
+
+def test_whoever_joins_during_a_sweep_is_looked_for_with_the_next_one() -> None:
+    watch = _watch("abcdef")
+    looks = watch.looks(0)
+    watch.join("g", Goal.RUNNING, 0.1)
+    watch.listed(_listed(**dict.fromkeys("abcdef", "STARTING")), looks.turn, 0.2)
+    watch.swept(looks.turn, 1, now=0.2, chance=0.5)
+    assert watch.looks(0.3).again == pytest.approx(0.4)  # as soon as the share of the quota allows
+
+
+def test_many_who_wait_for_one_in_doubt_do_not_take_the_others_turn() -> None:
+    watch = _watch("abcdefaa")
+    for now in (0, 11):
+        looks = watch.looks(now)
+        watch.listed(_listed(**dict.fromkeys("abcdef", "STARTING")), looks.turn, now)
+        watch.swept(looks.turn, 1, now=now, chance=0.5)
+    assert watch.looks(11).describe == ("a", "b")
+
+
+def test_two_misses_prove_something_only_if_nothing_was_seen_in_between() -> None:
+    names = "abcdefghi"
+    watch = _watch(names, Goal.DELETED, pages=2)
+    for now, seen in enumerate((names[1:], names, names[1:])):
+        looks = watch.looks(now * 10)
+        watch.listed(_listed(**dict.fromkeys(seen, "STOPPED")), looks.turn, now * 10)
+        assert watch.swept(looks.turn, 2, now=now * 10, chance=0.5) == []
+
+
+def test_a_face_search_that_starts_slowly_is_described_once() -> None:
+    watch = _watch("abcdef")
+    described: list[str] = []
+    for now in (0, 11, 22, 33, 44):
+        looks = watch.looks(now)
+        watch.listed(_listed(**dict.fromkeys("abcdef", "STARTING")), looks.turn, now)
+        watch.swept(looks.turn, 1, now=now, chance=0.5)
+        closer = watch.looks(now)
+        described += closer.describe
+        for name in closer.describe:
+            sight = Sight(status=_S.STARTING, kind=_FACES, is_close=True)
+            assert watch.described(name, closer.turn, sight, now=now, chance=0.5) == []
+    assert described == list("abcdef")
 
 
 # the watch in a world that changes

@@ -309,6 +309,31 @@ def test_the_code_decides_which_error_it_is_and_whether_the_work_may_have_been_d
     assert service_error(_response(code, status=status), Attempt("TagResource", repeatable=True)).retry_safe
 
 
+def test_the_code_of_the_body_goes_before_that_of_the_header() -> None:
+    response = _response("ThrottlingException", **{"x-amzn-errortype": "ResourceInUseException"})
+    assert service_error(response, _ONCE).code == "ThrottlingException"
+
+
+def test_the_rest_that_the_service_asks_for_is_told() -> None:
+    assert service_error(_response("ThrottlingException", **{"retry-after": "7"}), _ONCE).retry_after == 7
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("RequestLimitExceeded", errors.ThrottlingError),
+        ("ThrottledException", errors.ThrottlingError),
+        ("TooManyRequestsException", errors.ThrottlingError),
+        ("AccessDenied", errors.AccessDeniedError),
+        ("InternalError", errors.InternalServerError),
+        ("InternalServerException", errors.InternalServerError),
+        ("ServiceUnavailableException", errors.InternalServerError),
+    ],
+)
+def test_the_words_of_the_front_doors_mean_the_same(code: str, kind: type[errors.ServiceError]) -> None:
+    assert type(service_error(_response(code), _ONCE)) is kind
+
+
 def test_an_error_response_of_an_unexpected_shape_is_still_a_service_error() -> None:
     fault = service_error({"Error": "?", "ResponseMetadata": None}, _ONCE)
     assert (type(fault), fault.code, fault.message, fault.request_id) == (errors.ServiceError, "", "", None)

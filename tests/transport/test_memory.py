@@ -52,3 +52,7 @@ async def test_closed_it_takes_no_calls() -> None:
     await transport.aclose()
     with pytest.raises(ConfigurationError):
         await transport.send("X", {})
+
+
+def test_a_transport_shares_its_quotas_with_no_other_not_even_with_one_that_is_gone() -> None:
+    assert len({MemoryTransport(lambda _operation, _body: {}).scope for _ in range(100)}) == 100
