@@ -260,8 +260,9 @@ def test_somebody_who_changes_it_again_and_again_is_not_outwaited_for_ever() -> 
 
         aws.meddle = meddle
         aws.labels("camera")
-        with pytest.raises(errors.WaitTimeoutError, match="Somebody else changes it again and again"):
+        with pytest.raises(errors.WaitTimeoutError, match="Somebody else changes it again and again") as caught:
             await _intent(aws).running(_LABELS)
+        assert caught.value.seconds == pytest.approx(_now())
         assert aws.calls["Start"] == 0
 
     run(main())
@@ -286,6 +287,92 @@ def test_a_start_of_the_other_kind_is_refused_before_it_is_sent(request_: StartR
         with pytest.raises(errors.InvalidRequestError, match="a start of the processor's own kind"):
             await _intent(aws).running(request_)
         assert aws.calls["Start"] == 0
+
+    run(main())
+
+
+def test_what_fails_while_it_ends_is_started_all_the_same() -> None:
+    async def main() -> None:
+        aws = VirtualAws()
+        _showing(aws, (0, "STOPPING"), (2, "FAILED"))
+        found = await _intent(aws).running(_LABELS)
+        assert found.session is not None
+        assert aws.calls["Start"] == 1
+
+    run(main())
+
+
+def test_one_that_runs_is_looked_at_once() -> None:
+    async def main() -> None:
+        aws = VirtualAws()
+        aws.faces("camera", started=True)
+        await asyncio.sleep(5)
+        assert await _intent(aws).running(_FACES) == EnsuredRunning(name="camera", status=Status.RUNNING)
+        assert aws.calls == {"Describe": 1}
+        assert _now() < 5.1
+
+    run(main())
+
+
+def test_what_somebody_else_was_quicker_to_stop_is_waited_for_as_long_as_it_takes() -> None:
+    async def main() -> None:
+        aws = VirtualAws(timings=Timings(stopping=30))
+
+        def meddle(operation: str, _body: Mapping[str, object]) -> None:
+            if operation == "StopStreamProcessor":
+                aws.stop("camera")
+
+        aws.meddle = meddle
+        aws.faces("camera", started=True)
+        assert (await _intent(aws).stopped("camera")).status is Status.STOPPED
+        assert aws.calls["Stop"] == 1
+
+    run(main())
+
+
+def test_a_refused_start_is_tried_again_after_a_rest() -> None:
+    async def main() -> None:
+        aws = VirtualAws(meddle=lambda name, _body: _in_use(name) if name.startswith("Start") else None)
+        aws.faces("camera")
+        with pytest.raises(errors.ResourceInUseError):
+            await _intent(aws).running(_FACES)
+        assert _now() > 7 * 0.75
+
+    run(main())
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_start_of_which_nothing_could_be_found_out_is_looked_after(done: bool) -> None:  # noqa: FBT001
+    async def main() -> None:
+        starts = 0
+
+        def meddle(operation: str, body: Mapping[str, object]) -> Exception | None:
+            nonlocal starts
+            if operation.startswith("Start"):
+                starts += 1
+                if starts == 1:
+                    if done:
+                        aws.do("StartStreamProcessor", **body)
+                    return errors.ConnectionLostError("reset", operation=operation)
+            if operation.startswith("Describe") and starts == 1 and aws.calls["Describe"] == 2:
+                return errors.AccessDeniedError("", operation=operation, code="AccessDeniedException", http_status=400)
+            return None
+
+        aws = VirtualAws(meddle=meddle)
+        aws.faces("camera")
+        found = await _intent(aws).running(_FACES)
+        assert found.status is Status.RUNNING
+        assert starts == (1 if done else 2)
+        assert (found.session is None) is done
+
+    run(main())
+
+
+def test_a_kind_of_tomorrow_fits_any_start() -> None:
+    async def main() -> None:
+        aws = VirtualAws()
+        _showing(aws, (0, "STOPPED"), (1, "STARTING"))
+        assert (await _intent(aws).running(_LABELS)).session is not None
 
     run(main())
 

@@ -19,6 +19,8 @@ from tests.virtual_time import run
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from aiorekostream.transport.memory import Handler
+
 _START, _STOP = "StartStreamProcessor", "StopStreamProcessor"
 _CREATE, _DELETE, _DESCRIBE = "CreateStreamProcessor", "DeleteStreamProcessor", "DescribeStreamProcessor"
 _DONE = [Fate.LOST_AFTER, Fate.BROKEN_AFTER, Fate.HANGS_AFTER]
@@ -280,6 +282,41 @@ def test_a_short_session_that_is_over_before_anybody_looks_is_recovered_by_its_l
     assert len(service.done(_START, "door")) == 1
 
 
+def test_a_session_that_ran_over_to_the_end_of_a_fragment_is_recovered_by_its_length() -> None:
+    service = Service(fates=_fated(Fate.HANGS_AFTER), timings=_timings(overshoot=7))
+    answer, _ = _settled(service, lambda client: client.start_stream_processor(label_start("door", 10)))
+    assert answer == rks.StartedSession(recovered=True)
+
+
+def test_a_face_search_that_came_to_run_much_later_is_not_claimed() -> None:
+    service = Service(fates=_fated(Fate.HANGS_AFTER), timings=_timings(starting=20))
+    answer, _ = _settled(service, _start_lobby)
+    assert isinstance(answer, rks.UnknownOutcomeError)
+
+
+def test_a_session_that_failed_when_it_would_have_ended_is_not_told_as_started() -> None:
+    service = Service(fates=_fated(Fate.HANGS_AFTER))
+    answer, _ = _settled(
+        service,
+        lambda client: client.start_stream_processor(label_start("door", 10)),
+        before=lambda: service.doom("door", after=9.8),
+    )
+    assert isinstance(answer, rks.UnknownOutcomeError)
+    assert "it is FAILED" in str(answer)
+
+
+def test_what_changed_between_two_lost_starts_is_not_claimed_for_anybody() -> None:
+    service = Service(fates=_fated(Fate.LOST_BEFORE, Fate.LOST_BEFORE))
+    service.chance = lambda: 0.99
+    patient = rks.RetryPolicy(base_delay=20, max_delay=20)
+    answer, _ = _settled(
+        service,
+        lambda client: _start_door(client.with_options(retry=patient)),
+        before=lambda: service.somebody(_START, session("door", seconds=120), after=110),
+    )
+    assert isinstance(answer, rks.UnknownOutcomeError)
+
+
 def test_a_session_that_ended_before_its_time_cannot_be_told_from_somebody_else_s() -> None:
     service = Service(fates=_fated(Fate.HANGS_AFTER), timings=_timings(media=12))
     answer, _ = _settled(service, _start_door)
@@ -513,6 +550,18 @@ def test_a_create_whose_name_was_taken_before_is_in_use(fate: Fate) -> None:
 
 
 @pytest.mark.parametrize("fate", _LOSSES)
+def test_a_processor_that_was_created_before_and_changed_just_now_is_somebody_else_s(fate: Fate) -> None:
+    service = Service(fates=_fated(fate))
+
+    def before() -> None:
+        service.furnish(faces("hall"))
+        service.somebody(_START, {"Name": "hall"}, after=100)
+
+    answer, _ = _settled(service, lambda client: client.create_stream_processor(_hall()), before=before)
+    assert isinstance(answer, rks.ResourceInUseError)
+
+
+@pytest.mark.parametrize("fate", _LOSSES)
 def test_a_create_whose_stream_is_taken_is_in_use_and_not_tried_again_and_again(fate: Fate) -> None:
     service = Service(fates=_fated(fate))
     taken = {"KinesisVideoStream": {"Arn": video("hall")}}
@@ -536,6 +585,11 @@ def test_a_delete_whose_answer_was_lost_deletes_once(fate: Fate, deleting: float
     answer, _ = _settled(service, _delete_door)
     assert answer is None
     assert len(service.done(_DELETE, "door")) == 1
+
+
+def test_what_was_never_there_is_not_deleted() -> None:
+    answer, _ = _settled(Service(), lambda client: client.delete_stream_processor("nowhere"))
+    assert isinstance(answer, rks.ResourceNotFoundError)
 
 
 def test_a_processor_that_was_created_anew_after_a_lost_delete_is_left_alone() -> None:
@@ -689,6 +743,112 @@ def test_a_question_that_takes_long_to_arrive_does_not_make_the_start_look_older
 
     client = rks.Client(transport=rks.MemoryTransport(handler))
     assert run(client.start_stream_processor(label_start("door"))) == rks.StartedSession(recovered=True)
+
+
+def _door_of(handler: Handler, *, after: float = 0.0) -> Answer:
+    """What a start of the door at this second comes to, over what the handler answers."""
+
+    async def scene() -> Answer:
+        await asyncio.sleep(after)
+        return await outcome_of(_start_door(rks.Client(transport=rks.MemoryTransport(handler))))
+
+    return run(scene())
+
+
+def test_a_start_that_took_some_seconds_to_be_carried_out_is_ours() -> None:
+    def handler(operation: str, _body: Mapping[str, object]) -> rks.Reply | Exception:
+        return _lost(operation) if operation == _START else _shown("STARTING", changed=2.9)
+
+    assert _door_of(handler) == rks.StartedSession(recovered=True)
+
+
+def test_the_service_s_date_may_be_a_second_old_when_it_is_told() -> None:
+    async def handler(operation: str, _body: Mapping[str, object]) -> rks.Reply | Exception:
+        if operation == _START:
+            await asyncio.sleep(3.04)
+            return _lost(operation)
+        # Sent at 0.95, changed at 3.5, asked at 3.99: a date of 3.
+        return _shown("STARTING", changed=3.5)
+
+    assert _door_of(handler, after=0.95) == rks.StartedSession(recovered=True)
+
+
+def test_an_answer_that_takes_long_to_come_back_does_not_make_the_start_look_older() -> None:
+    async def handler(operation: str, _body: Mapping[str, object]) -> rks.Reply | Exception:
+        if operation == _START:
+            return _lost(operation)
+        shown = _shown("STARTING", changed=0)
+        await asyncio.sleep(8)
+        return shown
+
+    assert _door_of(handler) == rks.StartedSession(recovered=True)
+
+
+def test_a_question_that_is_asked_again_counts_from_its_last_asking() -> None:
+    questions = 0
+
+    async def handler(operation: str, _body: Mapping[str, object]) -> rks.Reply | Exception:
+        nonlocal questions
+        if operation == _START:
+            return _lost(operation)
+        questions += 1
+        if questions == 1:
+            await asyncio.sleep(10)
+            return rks.ConnectionLostError("reset", operation=operation, retry_safe=True)
+        return _shown("STARTING", changed=8)  # somebody else's
+
+    assert isinstance(_door_of(handler), rks.UnknownOutcomeError)
+
+
+def test_a_part_of_the_time_is_kept_for_settling() -> None:
+    for total, left in ((60, "50"), (20, "15")):
+        service = Service(fates=_always(Fate.HANGS), network=Network(read_timeout=1000))
+        answer, _ = _settled(service, _start_door, total=total)
+        assert f"no answer came within {left} s" in str(answer)
+
+
+def test_a_deadline_is_told_from_the_beginning_of_the_call() -> None:
+    service = Service(quotas={_START: rks.Quota(0.05, 1, "")}, fates=_fated(Fate.LOST_BEFORE))
+    answer, seconds = _settled(service, _start_door, total=16)
+    assert isinstance(answer, rks.DeadlineExceededError)
+    assert answer.deadline == pytest.approx(seconds, abs=0.01)
+    assert answer.attempts == 1
+
+
+def test_a_call_that_was_settled_and_succeeds_gives_back_what_it_paid() -> None:
+    service = Service(fates=_fated(Fate.LOST_BEFORE))
+    clients: list[rks.Client] = []
+
+    async def call(client: rks.Client) -> Answer:
+        clients.append(client)
+        return await _start_door(client)
+
+    _settled(service, call)
+    assert clients[0].pipeline.retry_quota.left == 500
+
+
+def test_who_does_not_wait_for_a_turn_is_told_when_there_is_no_time_to_ask() -> None:
+    quotas = {_START: rks.Quota(10, 10, ""), _DESCRIBE: rks.Quota(0.01, 1, "")}
+    service = Service(quotas=quotas, fates=_fated(Fate.LOST_AFTER))
+
+    async def call(client: rks.Client) -> Answer:
+        impatient = client.with_options(pacing=rks.LocalPacing(wait=False))
+        await impatient.describe_stream_processor("door")
+        return await _start_door(impatient)
+
+    answer, seconds = _settled(service, call, total=10)
+    assert isinstance(answer, rks.UnknownOutcomeError)
+    assert "there was no time to ask" in str(answer)
+    assert seconds <= 10
+
+
+def test_a_call_that_was_settled_waits_before_it_is_made_again() -> None:
+    service = Service(fates=_fated(Fate.LOST_BEFORE))
+    service.chance = lambda: 0.99
+    patient = rks.RetryPolicy(base_delay=5, max_delay=5)
+    _settled(service, lambda client: _start_door(client.with_options(retry=patient)))
+    first, second = service.sendings["door"]
+    assert second - first >= 4.9
 
 
 def test_the_caller_is_told_that_a_call_is_being_settled() -> None:
