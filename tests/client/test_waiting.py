@@ -330,6 +330,19 @@ def test_every_kind_of_wait_has_a_time_of_its_own(wait: str, seconds: float) -> 
     run(main())
 
 
+def test_a_wait_of_no_time_may_begin_a_look_and_waits_for_no_answer() -> None:
+    async def main() -> None:
+        aws = VirtualAws()
+        aws.faces("lobby")
+        error, moment = await _outcome(Watcher(aws.pipeline).until_stopped("lobby", timeout=0))
+        assert isinstance(error, errors.WaitTimeoutError)
+        assert moment == 0
+        assert aws.calls["Describe"] <= 1
+        assert await _nobody_is_left()
+
+    run(main())
+
+
 @pytest.mark.parametrize("timeout", [-1, True, "1", float("nan"), datetime.timedelta(seconds=-1)])
 def test_a_timeout_is_a_number_of_seconds_or_a_timedelta(timeout: float) -> None:
     watcher = Watcher(VirtualAws().pipeline)
