@@ -71,7 +71,7 @@ class _Sending:
     Attributes:
         since: the earliest that it may have been, by the service's clock.
         until: the latest.
-        ago: how long before the look, in seconds.
+        ago: the most seconds that may have passed from then to the look.
     """
 
     since: datetime.datetime
@@ -331,7 +331,7 @@ class _Settling(Generic[_RequestT, _ReplyT]):
         """When a sending was for the service, which said the date between asked and now."""
         earliest = date - datetime.timedelta(seconds=self.now - moment)
         latest = date + _SECOND - datetime.timedelta(seconds=asked - moment)
-        return _Sending(earliest, latest, asked - moment)
+        return _Sending(earliest, latest, self.now - moment)
 
     async def _wait_for_another(self, doubt: CallError) -> None:
         """Wait before the call is made again, which was not carried out; or end it, if there is no more to hope for."""

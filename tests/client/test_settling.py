@@ -184,6 +184,16 @@ def test_a_loss_that_shows_at_once_leaves_no_time_for_a_session_to_be_over(fate:
     assert len(service.done(_START, "door")) == 1
 
 
+def test_a_question_that_takes_long_to_arrive_leaves_time_for_a_session_to_be_over() -> None:
+    async def handler(operation: str, _body: Mapping[str, object]) -> rks.Reply | Exception:
+        if operation == _START:
+            return _lost(operation)
+        await asyncio.sleep(4)
+        return _shown("STOPPED", changed=2)
+
+    assert isinstance(_door_of(handler), rks.UnknownOutcomeError)
+
+
 def test_a_processor_that_nothing_has_changed_since_it_was_created_has_had_no_session() -> None:
     service = Service(fates=_fated(Fate.HANGS))
 
