@@ -2,8 +2,8 @@
 
 AWS knows no token by which a call could be recognised, so the evidence is the processor's status and the time of its
 last change. The service tells time to the second, and its servers need not agree: a change within a few seconds of the
-sending is ``ABOUT`` then, neither before nor after. What happened about then is taken for the call's own doing; what
-happened later may be it or somebody else's, and is not claimed.
+sending is ``ABOUT`` then, neither before nor after. What began about then is taken for the call's own doing; what
+began later may be it or somebody else's, and is not claimed. What times there are is reckoned in ``evidence.py``.
 """
 
 from __future__ import annotations

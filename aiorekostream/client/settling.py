@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 import attrs
 
-from aiorekostream.client.settlement import Age, Verdict, age, on_create, on_delete, on_start, on_stop
+from aiorekostream.client.evidence import Evidence, Sending
+from aiorekostream.client.settlement import Verdict, on_create, on_delete, on_start, on_stop
 from aiorekostream.codec import decode
 from aiorekostream.domain.replies import CreatedStreamProcessor, StartedSession, StreamProcessor
 from aiorekostream.domain.requests import (
@@ -41,19 +42,6 @@ __all__ = ["create", "delete", "start", "stop"]
 _RequestT = TypeVar("_RequestT")
 _ReplyT = TypeVar("_ReplyT")
 
-# What a call does, it does within a few seconds; and the clocks of the service's servers may differ.
-_SOONEST = datetime.timedelta(seconds=-1)
-_LATEST = datetime.timedelta(seconds=3)
-# AWS looks at the length of a session only at the end of a fragment, and those last 2 to 10 seconds as a rule. See
-# https://docs.aws.amazon.com/rekognition/latest/dg/setting-up-your-amazon-rekognition-streaming-video-resources.html.
-_OVERSHOOT = datetime.timedelta(seconds=10)
-# A face search was seen to come to run after 2 seconds.
-_COMES_TO_RUN = datetime.timedelta(seconds=10)
-# The service tells the time to the second.
-_SECOND = datetime.timedelta(seconds=1)
-# What was sent less long ago, in seconds, has not begun a session that is over.
-_SHORTEST_SESSION = 1.0
-
 # What was done may take a while to be shown: the seconds between one look and the next.
 _SHOWS = (1.0, 2.0, 2.0)
 # The least rest between two questions that the pacer does not let through, in seconds.
@@ -62,59 +50,6 @@ _LEAST_REST = 0.1
 # The part of a call's time that is kept for settling it, in seconds at the most.
 _RESERVE_SHARE = 0.25
 _RESERVE = 10.0
-
-
-@attrs.frozen
-class _Sending:
-    """When an attempt was sent whose answer was lost.
-
-    Attributes:
-        since: the earliest that it may have been, by the service's clock.
-        until: the latest.
-        ago: the most seconds that may have passed from then to the look.
-    """
-
-    since: datetime.datetime
-    until: datetime.datetime
-    ago: float
-
-
-@attrs.frozen
-class _Evidence:
-    """What was seen after the answer was lost.
-
-    Attributes:
-        processor: the processor, if there is one.
-        sent: those attempts whose answers were lost; none where the service did not say what time it was.
-    """
-
-    processor: StreamProcessor | None
-    sent: Sequence[_Sending] = ()
-
-    def age(self, moment: datetime.datetime | None) -> Age | None:
-        """When something happened, against those sendings."""
-        ages = {age(moment, since=each.since + _SOONEST, until=each.until + _LATEST) for each in self.sent}
-        return next((found for found in (Age.ABOUT, Age.AFTER, Age.BEFORE) if found in ages), None)
-
-    def has_changed_within(self, least: datetime.timedelta, most: datetime.timedelta) -> bool:
-        """Whether its last change came so long after one of those sendings."""
-        changed = self.processor.last_update_timestamp if self.processor else None
-        return changed is not None and any(
-            each.since + _SOONEST + least <= changed <= each.until + _LATEST + most for each in self.sent
-        )
-
-    def may_show_an_end(self) -> bool:
-        """Whether its last change may be the end of a session that one of those sendings began."""
-        changed = self.processor.last_update_timestamp if self.processor else None
-        if self.processor is None or changed is None or changed == self.processor.creation_timestamp:
-            return False
-        return any(each.since <= changed and each.ago >= _SHORTEST_SESSION for each in self.sent)
-
-    def __str__(self) -> str:
-        if self.processor is None:
-            return "there is no such processor"
-        changed = self.processor.last_update_timestamp
-        return f"it is {self.processor.status}" + (f", last changed at {changed.isoformat()}" if changed else "")
 
 
 async def start(
@@ -133,20 +68,17 @@ async def start(
         since: the moment whose place in the queue it has, on the clock; now if not given.
     """
 
-    def judge(evidence: _Evidence) -> Verdict:
+    def judge(evidence: Evidence) -> Verdict:
         found = evidence.processor
         if found is None:
             return Verdict.NOT_DONE  # to start it again does no harm, and says what is the matter
         in_time = may_be_over = False
         if isinstance(request, LabelDetectionStart) and found.status is Status.STOPPED:
             length = datetime.timedelta(seconds=request.stop_selector.max_duration_in_seconds)
-            in_time = evidence.has_changed_within(length, length + _OVERSHOOT)
-            may_be_over = evidence.may_show_an_end()
+            in_time, may_be_over = evidence.has_lasted(length), evidence.may_show_an_end()
         elif isinstance(request, FaceSearchStart) and found.status is Status.RUNNING:
-            # What ran before the sending is somebody else's, and the time is told to the second.
-            in_time = evidence.has_changed_within(_SECOND - _SOONEST, _COMES_TO_RUN)
-        changed = evidence.age(found.last_update_timestamp)
-        return on_start(found.status, changed, in_time=in_time, may_be_over=may_be_over)
+            in_time = evidence.has_come_to_run()
+        return on_start(found.status, evidence.changed, in_time=in_time, may_be_over=may_be_over)
 
     recovered = StartedSession(recovered=True)
     return await _Settling(
@@ -163,13 +95,11 @@ async def stop(
 ) -> None:
     """Stop a processor; a stop whose answer was lost was carried out if the processor is ending. See ``start``."""
 
-    def judge(evidence: _Evidence) -> Verdict:
+    def judge(evidence: Evidence) -> Verdict:
         found = evidence.processor
         if found is None:
             return Verdict.NOT_DONE  # as for a start
-        changed = evidence.age(found.last_update_timestamp)
-        came_to_run = evidence.has_changed_within(datetime.timedelta(), _COMES_TO_RUN)
-        return on_stop(found.status, changed, came_to_run=came_to_run)
+        return on_stop(found.status, evidence.changed, came_to_run=evidence.has_gone_on_to_run())
 
     await _Settling(pipeline, STOP, request, request.name, judge, lambda _: None, notify, since=since).made()
 
@@ -177,12 +107,10 @@ async def stop(
 async def create(pipeline: Pipeline, request: Processor) -> CreatedStreamProcessor:
     """Create a processor; a create whose answer was lost is found again by name, stream and time."""
 
-    def judge(evidence: _Evidence) -> Verdict:
-        found = evidence.processor
-        created = None if found is None else evidence.age(found.creation_timestamp)
-        return on_create(found, request, created)
+    def judge(evidence: Evidence) -> Verdict:
+        return on_create(evidence.processor, request, evidence.created)
 
-    def reply(evidence: _Evidence) -> CreatedStreamProcessor:
+    def reply(evidence: Evidence) -> CreatedStreamProcessor:
         return CreatedStreamProcessor(evidence.processor.stream_processor_arn if evidence.processor else "")
 
     return await _Settling(pipeline, CREATE, request, request.name, judge, reply, None).made()
@@ -191,9 +119,8 @@ async def create(pipeline: Pipeline, request: Processor) -> CreatedStreamProcess
 async def delete(pipeline: Pipeline, request: DeleteRequest) -> None:
     """Delete a processor; a delete whose answer was lost was carried out if the processor is gone."""
 
-    def judge(evidence: _Evidence) -> Verdict:
-        found = evidence.processor
-        return on_delete(found, None if found is None else evidence.age(found.creation_timestamp))
+    def judge(evidence: Evidence) -> Verdict:
+        return on_delete(evidence.processor, evidence.created)
 
     await _Settling(pipeline, DELETE, request, request.name, judge, lambda _: None, None).made()
 
@@ -206,8 +133,8 @@ class _Settling(Generic[_RequestT, _ReplyT]):
     operation: Operation[_RequestT, _ReplyT]
     request: _RequestT
     name: str
-    judge: Callable[[_Evidence], Verdict]
-    recovered: Callable[[_Evidence], _ReplyT]
+    judge: Callable[[Evidence], Verdict]
+    recovered: Callable[[Evidence], _ReplyT]
     notify: Callable[[CallEvent], None] | None
     since: float | None = attrs.field(default=None, kw_only=True)
     begun: float = attrs.field(init=False)
@@ -224,7 +151,7 @@ class _Settling(Generic[_RequestT, _ReplyT]):
                 return await self._called()
             except CallError as error:
                 if self._is_gone(error):
-                    return self.recovered(_Evidence(None))
+                    return self.recovered(Evidence(None))
                 if not self._leaves_doubt(error):
                     raise
                 doubt = error
@@ -280,7 +207,7 @@ class _Settling(Generic[_RequestT, _ReplyT]):
             return True
         return bool(self._doubted) and isinstance(error, ResourceInUseError)
 
-    async def _judged(self, doubt: CallError) -> tuple[_Evidence, Verdict]:
+    async def _judged(self, doubt: CallError) -> tuple[Evidence, Verdict]:
         """What became of the call; a look that does not explain why the service finds it in use is repeated.
 
         Describe may show for a while what was before.
@@ -295,7 +222,7 @@ class _Settling(Generic[_RequestT, _ReplyT]):
             evidence = await self._seen(doubt)
         return evidence, self.judge(evidence)
 
-    async def _seen(self, doubt: CallError) -> _Evidence:
+    async def _seen(self, doubt: CallError) -> Evidence:
         self._told(CallEvent.SETTLING)
         asked = self.now
 
@@ -312,7 +239,7 @@ class _Settling(Generic[_RequestT, _ReplyT]):
                 )
                 found = decode(reply.body, StreamProcessor, operation=DESCRIBE.name, request_id=reply.request_id)
             except ResourceNotFoundError:
-                return _Evidence(None)
+                return Evidence(None)
             except NotAdmittedError as error:
                 # Only the call itself was not to wait. That it was sent cannot be undone.
                 rest = max(error.retry_after, _LEAST_REST)
@@ -324,14 +251,10 @@ class _Settling(Generic[_RequestT, _ReplyT]):
             else:
                 date = reply.date
                 if date is None:  # this machine's clock may be hours off
-                    return _Evidence(found)
-                return _Evidence(found, [self._by_its_clock(moment, date, asked) for moment in self._doubted])
-
-    def _by_its_clock(self, moment: float, date: datetime.datetime, asked: float) -> _Sending:
-        """When a sending was for the service, which said the date between asked and now."""
-        earliest = date - datetime.timedelta(seconds=self.now - moment)
-        latest = date + _SECOND - datetime.timedelta(seconds=asked - moment)
-        return _Sending(earliest, latest, self.now - moment)
+                    return Evidence(found)
+                now = self.now
+                sent = [Sending.before(date, least=asked - each, most=now - each) for each in self._doubted]
+                return Evidence(found, sent)
 
     async def _wait_for_another(self, doubt: CallError) -> None:
         """Wait before the call is made again, which was not carried out; or end it, if there is no more to hope for."""
@@ -364,7 +287,7 @@ class _Settling(Generic[_RequestT, _ReplyT]):
         message = f"the answer was lost ({doubt}), and {seen}"
         return UnknownOutcomeError(message, operation=self.operation.name, attempts=self.attempts)
 
-    def _in_use(self, doubt: CallError, evidence: _Evidence) -> NoReturn:
+    def _in_use(self, doubt: CallError, evidence: Evidence) -> NoReturn:
         raise ResourceInUseError(
             f"the answer was lost, and {self.name} is somebody else's doing: {evidence}",
             operation=self.operation.name,
