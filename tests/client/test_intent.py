@@ -195,6 +195,31 @@ def test_a_face_search_that_may_be_stopped_only_once_it_runs_is_stopped_then() -
     run(main())
 
 
+def test_a_stop_that_is_never_allowed_ends_with_the_service_s_own_refusal() -> None:
+    async def main() -> None:
+        aws = VirtualAws(meddle=lambda name, _body: _in_use(name) if name.startswith("Stop") else None)
+        aws.faces("camera", started=True)
+        await asyncio.sleep(3)
+        with pytest.raises(errors.ResourceInUseError):
+            await _intent(aws).stopped("camera")
+        assert aws.calls["Stop"] == 8
+        assert 3 + 7 * 0.75 < _now() < 15
+
+    run(main())
+
+
+def test_somebody_who_starts_it_again_and_again_is_not_outwaited_for_ever() -> None:
+    async def main() -> None:
+        aws = VirtualAws()
+        _showing(aws, (0, "RUNNING"))
+        with pytest.raises(errors.WaitTimeoutError, match="Somebody else changes it again and again"):
+            await _intent(aws).stopped("camera")
+        assert aws.calls["Stop"] == 8
+        assert _now() < 20
+
+    run(main())
+
+
 def test_one_that_fails_while_it_may_not_be_stopped_is_at_rest() -> None:
     async def main() -> None:
         aws = VirtualAws(
