@@ -131,7 +131,7 @@ class Client:
         self._watcher = Watcher(self._pipeline)
 
     async def __aenter__(self) -> Self:
-        await self._pipeline.transport.open()
+        await self._pipeline.open()
         return self
 
     async def __aexit__(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 import aiorekostream as rks
+from tests.fleet.service import OpensLate
+from tests.virtual_time import run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -302,3 +304,11 @@ def test_a_client_shows_where_it_sends_and_no_credentials() -> None:
     client = rks.Client(region="us-east-1", endpoint_url="http://127.0.0.1:1")
     assert "us-east-1" in repr(client)
     assert "an-example-and-no-secret" not in repr(client)
+
+
+def test_a_client_whose_credentials_cannot_be_fetched_for_a_moment_opens_all_the_same() -> None:
+    async def scene() -> int:
+        async with rks.Client(transport=(transport := OpensLate(lambda _operation, _body: {}, failures=3))):
+            return transport.failures
+
+    assert run(scene()) == 0

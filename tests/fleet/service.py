@@ -161,6 +161,18 @@ class Service:
         return sum(operation == asked for asked, _, _ in self.calls)
 
 
+@attrs.define
+class OpensLate(rks.MemoryTransport):
+    """Its credentials cannot be fetched so many times."""
+
+    failures: int = attrs.field(default=0, kw_only=True)
+
+    async def open(self) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise errors.ConnectError("the credentials could not be fetched", operation="opening", retry_safe=True)
+
+
 START, STOP, LIST = "StartStreamProcessor", "StopStreamProcessor", "ListStreamProcessors"
 DESCRIBE = "DescribeStreamProcessor"
 

@@ -16,7 +16,7 @@ from aiorekostream.fleet import Expired, Failed, Fleet, Progress, Started, Start
 from tests.emulator.samples import faces as a_face_search
 from tests.emulator.samples import labels as a_label_detection
 from tests.fleet import service as virtual
-from tests.fleet.service import START, STOP, faces, label, labels, names
+from tests.fleet.service import START, STOP, OpensLate, faces, label, labels, names
 from tests.simulation.scenes import label_start, make_client
 from tests.simulation.service import Fate, Network, Service
 from tests.virtual_time import run
@@ -113,23 +113,11 @@ def test_eight_seconds_without_the_service_lose_nobody(harm: Fate) -> None:
     assert run(scene()).counts == {"started": 200}
 
 
-@attrs.define
-class _OpensLate(rks.MemoryTransport):
-    """Its credentials cannot be fetched at first."""
-
-    failures: int = attrs.field(default=0, kw_only=True)
-
-    async def open(self) -> None:
-        if self.failures:
-            self.failures -= 1
-            raise errors.ConnectError("the credentials could not be fetched", operation="opening", retry_safe=True)
-
-
 @pytest.mark.parametrize(("failures", "is_open"), [(3, True), (100, False)])
 def test_a_fleet_whose_credentials_cannot_be_fetched_for_a_moment_waits_for_them(
     failures: int, *, is_open: bool
 ) -> None:
-    client = rks.Client(transport=_OpensLate(lambda _operation, _body: {"SessionId": "s"}, failures=failures))
+    client = rks.Client(transport=OpensLate(lambda _operation, _body: {"SessionId": "s"}, failures=failures))
     starting = Fleet(client).start(labels(3))
     if is_open:
         assert run(starting).counts == {"started": 3}
