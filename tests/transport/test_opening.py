@@ -351,6 +351,15 @@ async def test_a_call_outlives_a_moment_without_credentials(
     assert len(counterpart.requests) == 1
 
 
+async def test_a_client_that_is_entered_outlives_a_moment_without_credentials(
+    counterpart: Counterpart, sts: _Sts
+) -> None:
+    sts.troubles = ["busy", "down"]
+    async with Client(region="us-east-1", endpoint_url=counterpart.url, retry=_QUICK) as client:
+        await client.stop_stream_processor("lobby")
+    assert len(counterpart.requests) == 1
+
+
 @pytest.mark.parametrize("pacing", [None, LocalPacing()], ids=["unpaced", "paced"])
 @pytest.mark.parametrize("troubles", [["silence"], ["", "silence"]], ids=["at opening", "at renewal"])
 async def test_a_call_that_waits_for_credentials_was_not_sent(
