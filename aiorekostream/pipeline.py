@@ -40,6 +40,8 @@ __all__ = ["CallEvent", "Pipeline"]
 # The part of a call's time that is kept for the answer to its last attempt, in seconds at the most: if its turn comes
 # later, it is not sent, since it would be broken off under way.
 _ANSWER_SHARE = 0.1
+# Event loops may wake a little before the time: so many seconds early, a timeout is still the deadline's own.
+_EARLY = 0.05
 _ANSWER = 2.0
 
 _RequestT = TypeVar("_RequestT")
@@ -188,7 +190,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
                     deadline=deadline,
                 )
         except TimeoutError as error:
-            if pipeline.clock.now() < deadline:
+            if pipeline.clock.now() < deadline - _EARLY:
                 raise  # somebody else's, such as a pacing's own
             raise self._too_late(self.total_timeout) from error
         except CallError as error:
@@ -248,7 +250,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
             async with pipeline.clock.timeout_at(self.begun + seconds):
                 return await pipeline.pacing.admit(call)
         except TimeoutError as error:
-            if pipeline.clock.now() < self.begun + seconds:
+            if pipeline.clock.now() < self.begun + seconds - _EARLY:
                 raise  # the pacing's own
             raise self._too_late(seconds) from error
 

@@ -9,6 +9,7 @@ import attrs
 import pytest
 
 import aiorekostream as rks
+from aiorekostream.clock import SystemClock
 from aiorekostream.domain.requests import DescribeRequest
 from aiorekostream.operations import DESCRIBE
 from aiorekostream.pipeline import CallEvent
@@ -19,6 +20,7 @@ from tests.virtual_time import run
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
 
 _START, _DESCRIBE = "StartStreamProcessor", "DescribeStreamProcessor"
 
@@ -306,3 +308,37 @@ def test_a_throttled_call_of_an_operation_without_a_quota_backs_off() -> None:
 
     run(main())
     assert moments[1] == 0.5
+
+
+class _EarlyClock(SystemClock):
+    """Wakes a little before the time, as the timers of some event loops do."""
+
+    def timeout_at(self, moment: float) -> AbstractAsyncContextManager[object]:
+        return asyncio.timeout_at(moment - 0.02)
+
+
+@pytest.mark.parametrize("waits_for", ["no answer came", "its turn did not come"])
+def test_a_timer_that_fires_a_little_early_is_the_deadline_all_the_same(waits_for: str) -> None:
+    async def hang(_operation: str, _body: Mapping[str, object]) -> Mapping[str, object]:
+        await asyncio.sleep(1000)
+        return {}
+
+    client, _ = _client(hang, quotas={_DESCRIBE: rks.Quota(0.01, 1, "")}, total=10)
+    client._pipeline = attrs.evolve(client.pipeline, clock=_EarlyClock())
+
+    async def scene() -> list[Answer]:
+        return await asyncio.gather(*(outcome_of(client.describe_stream_processor("door")) for _ in range(2)))
+
+    answers = run(scene())
+    assert all(isinstance(answer, rks.DeadlineExceededError) for answer in answers)
+    assert any(waits_for in str(answer) for answer in answers)
+
+
+def test_a_timeout_that_is_a_transport_s_own_is_not_taken_for_the_deadline() -> None:
+    def out_of_time(_operation: str, _body: Mapping[str, object]) -> Exception:
+        return TimeoutError("of the transport")
+
+    client, _ = _client(out_of_time)
+    with pytest.raises(TimeoutError, match="of the transport") as caught:
+        run(client.describe_stream_processor("door"))
+    assert not isinstance(caught.value, rks.RekostreamError)

@@ -327,13 +327,16 @@ async def _handed_on(run: Run, driving: Coroutine[object, object, None]) -> Asyn
             yield run.hand_on()
         await driver
     finally:
+        interruption = None
         driver.cancel()
-        try:
-            await asyncio.wait([driver])
-        except asyncio.CancelledError:
-            driver.cancel()
-            await asyncio.wait([driver])  # it breaks off what is under way, and waits for nothing
-            raise
+        while not driver.done():
+            try:
+                await asyncio.wait([driver])
+            except asyncio.CancelledError as error:
+                driver.cancel()  # it breaks off what is under way, and waits for nothing
+                interruption = error
+        if interruption is not None:
+            raise interruption
         if not driver.cancelled():
             driver.exception()  # it was raised above, or nobody is there to hear of it
 

@@ -94,6 +94,7 @@ class Plan:
     _behind: dict[str, _Followers] = attrs.field(factory=dict, init=False)
     _unseen: set[str] = attrs.field(factory=set, init=False)
     _looked_at: float = attrs.field(default=-math.inf, init=False)
+    _since: float = attrs.field(default=-math.inf, init=False)
     _lanes: dict[tuple[bool, ProcessorKind | None], Agenda[Ticket]] = attrs.field(factory=dict, init=False)
     _deadlines: Agenda[Ticket] = attrs.field(factory=Agenda[Ticket], init=False)
     _recalls: Agenda[Ticket] = attrs.field(factory=Agenda[Ticket], init=False)
@@ -130,7 +131,7 @@ class Plan:
         self._recalls.strike(ticket)
         if ticket.stage is Stage.SENT:
             ticket.stage = Stage.CALLED
-            self._deadlines.put(ticket, now if ticket.withdrawn else ticket.deadline)
+            self._deadlines.put(ticket, now if ticket.is_over else ticket.deadline)
 
     def finished(self, ticket: Ticket, outcome: Outcome, now: float) -> None:
         """The call has come to its end."""
@@ -154,7 +155,7 @@ class Plan:
             self._rests.put(ticket, now + rest)
         else:
             self._queue(ticket)
-        self._deadlines.put(ticket, now if ticket.withdrawn else ticket.deadline)
+        self._deadlines.put(ticket, now if ticket.is_over else ticket.deadline)
 
     def no_slot(self, ticket: Ticket, now: float) -> None:
         """The service refused the start because too many sessions are under way: it waits for one to end."""
@@ -175,6 +176,11 @@ class Plan:
         """A processor was told to stop, while it had this session or none that was known."""
         if self.slots.held(name) is hold:
             self.slots.ending(name, now)
+        leader = self._leaders.get(name)
+        if leader is not None and (leader.stage is Stage.SENT or leader.doubted):
+            leader.stopped = True  # it may be what was stopped: then it must not be sent again
+            if leader.is_over and leader.stage is not Stage.SENT:
+                self._deadlines.put(leader, now)
 
     def adopt(self, name: str, kind: ProcessorKind, now: float) -> None:
         """A processor was found at work."""
@@ -283,7 +289,9 @@ class Plan:
         if ticket.kind is not None:
             self.slots.reserve(ticket.name, ticket.kind)
         ticket.stage = Stage.CALLED
-        ticket.since = now if ticket.since is None else ticket.since
+        if ticket.since is None:
+            # Each has a moment of its own: those of one step keep their order, however often they are made again.
+            self._since = ticket.since = max(now, math.nextafter(self._since, math.inf))
         ticket.tries += 1
         self._recalls.put(ticket, now + self.patience)
         self.in_flight += 1
@@ -363,7 +371,7 @@ class Plan:
 
 def _called_off(ticket: Ticket, now: float) -> Outcome:
     if ticket.doubted:
-        why = "it was withdrawn" if ticket.withdrawn else "its deadline passed"
+        why = "it was withdrawn" if ticket.withdrawn else "it was stopped" if ticket.stopped else "its deadline passed"
         message = f"an answer was lost; nothing was carried out as far as was seen, and {why} before it was sent again"
         return lost(ticket.request, message)
     if ticket.withdrawn:

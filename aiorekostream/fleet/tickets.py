@@ -44,6 +44,7 @@ class Ticket:
         number: its place in the order of arrival.
         tries: how many calls were made for it.
         withdrawn: whether it is no longer wanted.
+        stopped: whether its processor was told to stop while it was under way, or in doubt.
         doubted: whether the answer to an attempt was lost, so that it may be carried out whatever is seen later.
     """
 
@@ -59,7 +60,13 @@ class Ticket:
     number: int = attrs.field(default=0, init=False)
     tries: int = attrs.field(default=0, init=False)
     withdrawn: bool = attrs.field(default=False, init=False)
+    stopped: bool = attrs.field(default=False, init=False)
     doubted: bool = attrs.field(default=False, init=False)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is not to be sent again: nobody wants it any more, or it may be what was stopped."""
+        return self.withdrawn or (self.stopped and self.doubted)
 
     @property
     def may_repeat(self) -> bool:

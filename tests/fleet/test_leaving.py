@@ -438,6 +438,33 @@ def test_the_first_cancellation_after_requests_could_not_be_read_on_waits_for_an
     assert run(main()) == {"started": 3}
 
 
+@pytest.mark.parametrize("times", [3, 4])
+def test_a_loop_that_is_cancelled_again_and_again_leaves_its_report_behind(times: int) -> None:
+    service = Service(latency=1)
+    service.create(*names(3))
+
+    async def main() -> dict[str, int]:
+        fleet = Fleet(service.client())
+
+        async def watch() -> dict[str, int]:
+            try:
+                async with contextlib.aclosing(fleet.starting(labels(3))) as outcomes:
+                    async for _ in outcomes:
+                        pass
+            except asyncio.CancelledError:
+                return fleet.report.counts
+            return {}
+
+        watching = asyncio.create_task(watch())
+        await asyncio.sleep(0.5)
+        for _ in range(times):
+            watching.cancel()
+            await asyncio.sleep(0)
+        return await watching
+
+    assert run(main()) == {"unknown": 3}
+
+
 def test_a_loop_that_is_cancelled_twice_leaves_its_report_behind() -> None:
     service = Service(latency=30)
     service.create(*names(20))

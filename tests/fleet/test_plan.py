@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from aiorekostream.domain.replies import StartedSession
 from aiorekostream.domain.requests import FaceSearchStart, StartRequest
 from aiorekostream.domain.words import ProcessorKind
@@ -316,3 +318,27 @@ def test_what_is_in_doubt_and_was_refused_a_slot_ends_in_doubt() -> None:
     plan.doubted(it)
     plan.no_slot(it, 1)
     assert isinstance(only_outcome(plan.step(50)), Unknown)
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_what_is_in_doubt_and_was_told_to_stop_is_not_sent_again(*, waits: bool) -> None:
+    plan, it = Plan(Slots(), 5), face("x")
+    taken(plan, it)
+    plan.doubted(it)
+    if waits:
+        plan.held_back(it, 1)
+    plan.told_to_stop("x", 2, plan.slots.held("x"))
+    if not waits:
+        plan.held_back(it, 2)
+    outcome = only_outcome(plan.step(2))
+    assert isinstance(outcome, Unknown)
+    assert "it was stopped" in str(outcome.error)
+
+
+def test_a_stop_leaves_a_start_alone_that_was_certainly_not_carried_out_before_it() -> None:
+    plan, it = Plan(Slots(), 5), face("x")
+    taken(plan, it)
+    plan.sent(it)
+    plan.told_to_stop("x", 1, plan.slots.held("x"))
+    plan.held_back(it, 2)  # it was throttled
+    assert plan.step(2) == []

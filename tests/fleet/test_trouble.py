@@ -403,3 +403,41 @@ def test_runs_that_share_a_fleet_outlive_an_ends_that_is_cancelled() -> None:
     report = virtual.run(Fleet(service.client(limits=one_at_a_time), ends=Cancelled()).start(faces(2)))
     assert asked == 2
     assert len(report.outcomes) == 2
+
+
+@pytest.mark.parametrize("read_timeout", [3.0, 0.5])
+def test_what_the_fleet_has_stopped_is_not_started_again_by_a_start_that_is_in_doubt(read_timeout: float) -> None:
+    """The stop comes while the start has no answer yet, or while it waits to be sent again."""
+    service = Service(fates=_once(Fate.HANGS_AFTER), network=Network(read_timeout=read_timeout))
+
+    async def scene() -> tuple[StopReport, StartReport, bool]:
+        service.furnish(a_face_search("door"))
+        fleet = Fleet(make_client(service, total=60))
+        starting = asyncio.create_task(fleet.start([rks.FaceSearchStart("door")]))
+        await asyncio.sleep(0.4)
+        stopped = await fleet.stop(["door"])
+        started = await starting
+        await asyncio.sleep(600)
+        return stopped, started, service.at_work("door")
+
+    stopped, started, is_at_work = run(scene())
+    assert stopped.counts == {"stopped": 1}
+    assert started.counts in ({"unknown": 1}, {"started": 1})
+    assert not is_at_work
+    assert len(service.done(START, "door")) == 1
+
+
+def test_a_start_that_was_throttled_keeps_its_place_among_those_of_the_same_moment() -> None:
+    """The first calls wait for connections, and one of them comes too early for the service."""
+    network = Network(jitter=0, connecting=0.1)
+    service = Service(quotas={START: rks.Quota(1, 1, "")}, network=network, limits=_ENOUGH)
+
+    async def scene() -> None:
+        doors = [f"door-{number}" for number in range(6)]
+        service.furnish(*map(a_label_detection, doors))
+        await Fleet(make_client(service)).start(map(label_start, doors))
+
+    run(scene())
+    assert {deed.code for deed in service.deeds} > {""}, "none was throttled"
+    done = [deed.name for deed in service.deeds if deed.done]
+    assert done.index("door-1") <= 2
