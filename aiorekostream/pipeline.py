@@ -40,9 +40,9 @@ __all__ = ["CallEvent", "Pipeline"]
 # The part of a call's time that is kept for the answer to its last attempt, in seconds at the most: if its turn comes
 # later, it is not sent, since it would be broken off under way.
 _ANSWER_SHARE = 0.1
+_ANSWER = 2.0
 # Event loops may wake a little before the time: so many seconds early, a timeout is still the deadline's own.
 _EARLY = 0.05
-_ANSWER = 2.0
 
 _RequestT = TypeVar("_RequestT")
 _ReplyT = TypeVar("_ReplyT")
@@ -245,14 +245,11 @@ class _Call(Generic[_RequestT, _ReplyT]):
             urgent=pipeline.urgent,
             clock=pipeline.clock,
         )
-        seconds = self.total_timeout - min(_ANSWER, self.total_timeout * _ANSWER_SHARE)
-        try:
-            async with pipeline.clock.timeout_at(self.begun + seconds):
-                return await pipeline.pacing.admit(call)
-        except TimeoutError as error:
-            if pipeline.clock.now() < self.begun + seconds - _EARLY:
-                raise  # the pacing's own
-            raise self._too_late(seconds) from error
+        admission = await pipeline.pacing.admit(call)
+        waited = pipeline.clock.now() - self.begun
+        if waited > self.total_timeout - min(_ANSWER, self.total_timeout * _ANSWER_SHARE):
+            raise self._too_late(waited)
+        return admission
 
     def _worth(self, error: BaseException) -> bool:
         if not worth_another_attempt(error):
