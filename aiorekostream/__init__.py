@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aiorekostream.client import Client, Drift, EnsuredProcessor, EnsuredRunning, StreamProcessorList
     from aiorekostream.codec import parse_processor, parse_start
+    from aiorekostream.domain.enums import Label, ProcessorKind
     from aiorekostream.domain.geometry import BoundingBox, Point, Polygon, RegionOfInterest
     from aiorekostream.domain.names import (
         Arn,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StartSelector, StopSelector
     from aiorekostream.domain.status import Status
     from aiorekostream.domain.tags import Tags
-    from aiorekostream.domain.words import Label, ProcessorKind
     from aiorekostream.errors import (
         AccessDeniedError,
         CallError,
@@ -51,18 +51,18 @@ if TYPE_CHECKING:
         ConnectError,
         ConnectionLostError,
         DeadlineExceededError,
-        Fault,
         InternalServerError,
         InvalidPaginationTokenError,
         InvalidParameterError,
         InvalidRequestError,
         LimitExceededError,
-        MalformedReplyError,
-        NotAdmittedError,
+        MalformedResponseError,
         NotSentError,
         ProcessorBusyError,
         ProvisionedThroughputExceededError,
+        RateLimitedError,
         RekostreamError,
+        RequestCancelledError,
         ResourceInUseError,
         ResourceNotFoundError,
         ServiceError,
@@ -71,8 +71,8 @@ if TYPE_CHECKING:
         ThrottlingError,
         TransportError,
         UnknownOutcomeError,
+        ValidationIssue,
         WaitTimeoutError,
-        WithdrawnError,
     )
     from aiorekostream.fleet import (
         AlreadyRunning,
@@ -97,10 +97,10 @@ if TYPE_CHECKING:
     from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota, Scope, using_limits
     from aiorekostream.pipeline import CallEvent
     from aiorekostream.resilience.paces import Admission, LocalPacing, PacedCall, Pacing
-    from aiorekostream.resilience.policy import RetryPolicy
-    from aiorekostream.transport.granted import read_limits
+    from aiorekostream.retry.policy import RetryPolicy
     from aiorekostream.transport.memory import MemoryTransport
     from aiorekostream.transport.port import Reply, Transport
+    from aiorekostream.transport.service_quotas import read_limits
     from aiorekostream.transport.timeout import Timeout
 
 __version__ = "0.1.0"
@@ -133,7 +133,6 @@ __all__ = [
     "FaceSearchSettings",
     "FaceSearchStart",
     "Failed",
-    "Fault",
     "Fleet",
     "FleetReport",
     "FleetRequest",
@@ -151,9 +150,8 @@ __all__ = [
     "LimitExceededError",
     "Limits",
     "LocalPacing",
-    "MalformedReplyError",
+    "MalformedResponseError",
     "MemoryTransport",
-    "NotAdmittedError",
     "NotSentError",
     "PacedCall",
     "Pacing",
@@ -166,9 +164,11 @@ __all__ = [
     "Progress",
     "ProvisionedThroughputExceededError",
     "Quota",
+    "RateLimitedError",
     "RegionOfInterest",
     "RekostreamError",
     "Reply",
+    "RequestCancelledError",
     "ResourceInUseError",
     "ResourceNotFoundError",
     "RetryPolicy",
@@ -204,9 +204,9 @@ __all__ = [
     "TransportError",
     "Unknown",
     "UnknownOutcomeError",
+    "ValidationIssue",
     "WaitTimeoutError",
     "WhenBusy",
-    "WithdrawnError",
     "parse_processor",
     "parse_start",
     "read_limits",
@@ -217,7 +217,7 @@ __all__ = [
 _ROOMS = (
     "errors",
     "limits",
-    "domain.words",
+    "domain.enums",
     "domain.status",
     "domain.names",
     "domain.tags",
@@ -227,12 +227,12 @@ _ROOMS = (
     "domain.requests",
     "domain.replies",
     "codec",
-    "resilience.policy",
+    "retry.policy",
     "resilience.paces",
     "transport.port",
     "transport.timeout",
     "transport.memory",
-    "transport.granted",
+    "transport.service_quotas",
     "pipeline",
     "client",
     "fleet",

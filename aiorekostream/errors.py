@@ -8,12 +8,12 @@
     ├── StreamProcessorFailedError      a processor that was waited for has FAILED
     ├── NotSentError                    a request of a fleet that was not sent
     │   ├── ProcessorBusyError          the fleet has this processor under way already
-    │   └── WithdrawnError              the fleet was left before its turn came
+    │   └── RequestCancelledError              the fleet was left before its turn came
     ├── WaitTimeoutError                what was waited for did not come in time  (also a TimeoutError)
     └── CallError                       a call was tried and did not succeed
-        ├── NotAdmittedError            the pacer would have had to wait, and was told not to; nothing was sent
+        ├── RateLimitedError            the pacer would have had to wait, and was told not to; nothing was sent
         ├── UnknownOutcomeError         the answer was lost, and what became of the call could not be found out
-        ├── MalformedReplyError         theirs: the service answered something that cannot be read
+        ├── MalformedResponseError         theirs: the service answered something that cannot be read
         ├── TransportError              nobody's: the request or its answer was lost on the way
         │   ├── ConnectError            never sent, so it is safe to send again
         │   └── ConnectionLostError     may have been carried out
@@ -51,18 +51,18 @@ __all__ = [
     "ConnectError",
     "ConnectionLostError",
     "DeadlineExceededError",
-    "Fault",
     "InternalServerError",
     "InvalidPaginationTokenError",
     "InvalidParameterError",
     "InvalidRequestError",
     "LimitExceededError",
-    "MalformedReplyError",
-    "NotAdmittedError",
+    "MalformedResponseError",
     "NotSentError",
     "ProcessorBusyError",
     "ProvisionedThroughputExceededError",
+    "RateLimitedError",
     "RekostreamError",
+    "RequestCancelledError",
     "ResourceInUseError",
     "ResourceNotFoundError",
     "ServiceError",
@@ -71,8 +71,8 @@ __all__ = [
     "ThrottlingError",
     "TransportError",
     "UnknownOutcomeError",
+    "ValidationIssue",
     "WaitTimeoutError",
-    "WithdrawnError",
 ]
 
 _SHOWN = 80
@@ -81,39 +81,39 @@ _SHOWN = 80
 def _shortened(value: object) -> str:
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001 - whatever was given, a fault can be told (int has a limit of digits, too)
+    except Exception:  # noqa: BLE001 - whatever was given, a issue can be told (int has a limit of digits, too)
         text = f"<{type(value).__name__}>"
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
 @attrs.frozen
-class Fault:
-    """One thing that is wrong with an input or a reply: where, what was found, and what is allowed.
+class ValidationIssue:
+    """One thing that is wrong with an input or a response: where it is, what was found, and what is allowed.
 
     Attributes:
-        where: the way to the value: names, and positions in lists.
+        steps: the way to the value, field names and positions in lists; the constructor calls it ``path``.
         value: what was found there.
-        allowed: what would have been right, as a phrase that completes "must be ...".
+        expected: what is allowed, as a phrase that completes "must be ...".
     """
 
-    where: tuple[str | int, ...]
+    steps: tuple[str | int, ...] = attrs.field(alias="path")
     value: object
-    allowed: str
+    expected: str
 
     @property
     def path(self) -> str:
         """The way to the value as text, such as ``RegionsOfInterest[0].BoundingBox.Left``."""
         text = ""
-        for step in self.where:
+        for step in self.steps:
             text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
         return text
 
-    def under(self, *steps: str | int) -> Fault:
-        """The same fault, seen from further out."""
-        return attrs.evolve(self, where=(*steps, *self.where))
+    def under(self, *steps: str | int) -> ValidationIssue:
+        """The same issue with these steps before its own."""
+        return attrs.evolve(self, path=(*steps, *self.steps))
 
     def __str__(self) -> str:
-        return f"{self.path or 'value'}: must be {self.allowed}; got {_shortened(self.value)}"
+        return f"{self.path or 'value'}: must be {self.expected}; got {_shortened(self.value)}"
 
 
 class RekostreamError(Exception):
@@ -133,17 +133,17 @@ class InvalidRequestError(RekostreamError, ValueError):
     """The input breaks a rule, so nothing was sent. The caller's to mend.
 
     Attributes:
-        faults: every fault of the input at once, each with its path, its value and what is allowed.
+        issues: every issue of the input at once, each with its path, its value and what is allowed.
     """
 
-    faults: tuple[Fault, ...]
+    issues: tuple[ValidationIssue, ...]
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(faults)
-        super().__init__(self.faults)
+    def __init__(self, issues: Iterable[ValidationIssue]) -> None:
+        self.issues = tuple(issues)
+        super().__init__(self.issues)
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self.faults))
+        return "\n".join(map(str, self.issues))
 
 
 class ConfigurationError(RekostreamError):
@@ -253,7 +253,7 @@ class ProcessorBusyError(NotSentError):
         return f"{self.name} is busy: this fleet is starting it, or has a session of it under way"
 
 
-class WithdrawnError(NotSentError):
+class RequestCancelledError(NotSentError):
     """A fleet was left (cancelled, or out of a loop) before this request was sent.
 
     Attributes:
@@ -314,7 +314,7 @@ class CallError(RekostreamError):
         return f"{text}. {self.hint}" if self.hint else text
 
 
-class NotAdmittedError(CallError):
+class RateLimitedError(CallError):
     """The quota is used up for now, and the pacer was told not to wait. Nothing was sent.
 
     Attributes:
@@ -352,23 +352,23 @@ class UnknownOutcomeError(CallError):
     """
 
 
-class MalformedReplyError(CallError):
+class MalformedResponseError(CallError):
     """The service answered, and the answer cannot be read: the call was probably carried out.
 
     Attributes:
-        faults: what is wrong with the answer, each with its path in AWS's spelling.
+        issues: what is wrong with the answer, each with its path in AWS's spelling.
         operation: AWS's name of the operation.
         request_id: AWS's id of the request, when it came.
         attempts: how many times the request was sent.
         retry_safe: whether the same call may be made again without harm.
     """
 
-    faults: tuple[Fault, ...]
+    issues: tuple[ValidationIssue, ...]
     request_id: str | None
 
     def __init__(
         self,
-        faults: Iterable[Fault],
+        issues: Iterable[ValidationIssue],
         *,
         operation: str,
         request_id: str | None = None,
@@ -376,12 +376,12 @@ class MalformedReplyError(CallError):
         hint: str = "",
         retry_safe: bool = False,
     ) -> None:
-        self.faults = tuple(faults)
+        self.issues = tuple(issues)
         self.request_id = request_id
-        super().__init__(self.faults, operation=operation, attempts=attempts, hint=hint, retry_safe=retry_safe)
+        super().__init__(self.issues, operation=operation, attempts=attempts, hint=hint, retry_safe=retry_safe)
 
     def _said(self) -> str:
-        return "the reply cannot be read: " + "; ".join(map(str, self.faults))
+        return "the reply cannot be read: " + "; ".join(map(str, self.issues))
 
     def _arguments(self) -> dict[str, object]:
         return {**super()._arguments(), "request_id": self.request_id}

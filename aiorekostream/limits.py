@@ -11,7 +11,7 @@ from typing import TypeVar, cast
 
 import attrs
 
-from aiorekostream.errors import Fault, InvalidRequestError
+from aiorekostream.errors import InvalidRequestError, ValidationIssue
 from aiorekostream.frozen import FrozenMapping
 
 __all__ = ["DEFAULT_LIMITS", "Limits", "Quota", "Scope", "limits_in_force", "using_limits"]
@@ -46,15 +46,15 @@ class Quota:
     code: str = ""
 
     def __attrs_post_init__(self) -> None:
-        faults: list[Fault] = []
+        issues: list[ValidationIssue] = []
         if not _is_number(self.rate, 0.001):
-            faults.append(Fault(("rate",), self.rate, "a finite number of calls a second, at least 0.001"))
+            issues.append(ValidationIssue(("rate",), self.rate, "a finite number of calls a second, at least 0.001"))
         if not _is_number(self.burst, 1):
-            faults.append(Fault(("burst",), self.burst, "a finite number of calls, at least 1"))
+            issues.append(ValidationIssue(("burst",), self.burst, "a finite number of calls, at least 1"))
         if not isinstance(self.code, str):
-            faults.append(Fault(("code",), self.code, "text"))
-        if faults:
-            raise InvalidRequestError(faults)
+            issues.append(ValidationIssue(("code",), self.code, "text"))
+        if issues:
+            raise InvalidRequestError(issues)
 
 
 @attrs.frozen(kw_only=True)
@@ -141,7 +141,7 @@ class Limits:
         max_tags: tags on one processor.
 
     Raises:
-        InvalidRequestError: a number is not a whole one of at least 1, or an operation is none of the ten; all faults
+        InvalidRequestError: a number is not a whole one of at least 1, or an operation is none of the ten; all issues
             at once.
     """
 
@@ -156,10 +156,10 @@ class Limits:
     max_tags: int = 200
 
     def __attrs_post_init__(self) -> None:
-        if faults := tuple(self._faults()):
-            raise InvalidRequestError(faults)
+        if issues := tuple(self._issues()):
+            raise InvalidRequestError(issues)
 
-    def _faults(self) -> Iterator[Fault]:
+    def _issues(self) -> Iterator[ValidationIssue]:
         for field in attrs.fields(Limits):
             value: object = getattr(self, field.name)
             if field.name == "quotas":
@@ -169,7 +169,7 @@ class Limits:
             elif field.name.startswith("concurrent"):
                 yield from _wrong(field.name, value, _is_count, "a whole number of at least 1, or None")
             elif not _is_count(value):
-                yield Fault((field.name,), value, "a whole number of at least 1")
+                yield ValidationIssue((field.name,), value, "a whole number of at least 1")
 
 
 def _wrong(
@@ -178,17 +178,17 @@ def _wrong(
     is_right: Callable[[object], bool],
     allowed: str,
     known: Mapping[str, object] | None = None,
-) -> Iterator[Fault]:
+) -> Iterator[ValidationIssue]:
     if not isinstance(table, FrozenMapping):
-        yield Fault((field,), table, "a mapping")
+        yield ValidationIssue((field,), table, "a mapping")
         return
     for key, value in cast("FrozenMapping[object]", table).items():
         if known is not None and key not in known:
-            yield Fault((field, key), value, f"given for one of {', '.join(known)}")
+            yield ValidationIssue((field, key), value, f"given for one of {', '.join(known)}")
         elif not isinstance(key, str):
-            yield Fault((field, repr(key)), value, "given for a Region's name")
+            yield ValidationIssue((field, repr(key)), value, "given for a Region's name")
         elif not is_right(value):
-            yield Fault((field, key), value, allowed)
+            yield ValidationIssue((field, key), value, allowed)
 
 
 DEFAULT_LIMITS = Limits()

@@ -28,7 +28,7 @@ from aiorekostream.domain.requests import (
     TagRequest,
     UntagRequest,
 )
-from aiorekostream.errors import Fault, InvalidRequestError
+from aiorekostream.errors import InvalidRequestError, ValidationIssue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,39 +60,39 @@ class Operation(Generic[_RequestT, _ReplyT]):
         name: AWS's name, which is also that of its quota.
         requests: the classes of its request.
         reply: the class of its reply; ``NoneType`` where AWS answers nothing.
-        repeatable: whether doing it twice is the same as doing it once.
+        idempotent: whether doing it twice is the same as doing it once.
     """
 
     name: str
     requests: tuple[type[_RequestT], ...]
     reply: type[_ReplyT]
-    repeatable: bool
+    idempotent: bool
 
-    def must_take(self, request: object) -> None:
-        """Refuse what is no request of this operation.
+    def validate_request(self, request: object) -> None:
+        """ErrorResponse what is no request of this operation.
 
         Raises:
             InvalidRequestError: it is something else.
         """
         if not isinstance(request, self.requests):
             names = " or ".join(cls.__name__ for cls in self.requests)
-            raise InvalidRequestError([Fault((), request, f"a {names}")])
+            raise InvalidRequestError([ValidationIssue((), request, f"a {names}")])
 
 
 CREATE: Final[Operation[Processor, CreatedStreamProcessor]] = Operation(
-    "CreateStreamProcessor", (FaceSearchProcessor, LabelDetectionProcessor), CreatedStreamProcessor, repeatable=False
+    "CreateStreamProcessor", (FaceSearchProcessor, LabelDetectionProcessor), CreatedStreamProcessor, idempotent=False
 )
 START: Final[Operation[StartRequest, StartedSession]] = Operation(
-    "StartStreamProcessor", (FaceSearchStart, LabelDetectionStart), StartedSession, repeatable=False
+    "StartStreamProcessor", (FaceSearchStart, LabelDetectionStart), StartedSession, idempotent=False
 )
-STOP: Final = Operation("StopStreamProcessor", (StopRequest,), NoneType, repeatable=False)
-DESCRIBE: Final = Operation("DescribeStreamProcessor", (DescribeRequest,), StreamProcessor, repeatable=True)
-LIST: Final = Operation("ListStreamProcessors", (ListRequest,), StreamProcessorPage, repeatable=True)
-UPDATE: Final = Operation("UpdateStreamProcessor", (LabelDetectionUpdate,), NoneType, repeatable=False)
-DELETE: Final = Operation("DeleteStreamProcessor", (DeleteRequest,), NoneType, repeatable=False)
-TAG: Final = Operation("TagResource", (TagRequest,), NoneType, repeatable=True)
-UNTAG: Final = Operation("UntagResource", (UntagRequest,), NoneType, repeatable=True)
-LIST_TAGS: Final = Operation("ListTagsForResource", (ListTagsRequest,), ResourceTags, repeatable=True)
+STOP: Final = Operation("StopStreamProcessor", (StopRequest,), NoneType, idempotent=False)
+DESCRIBE: Final = Operation("DescribeStreamProcessor", (DescribeRequest,), StreamProcessor, idempotent=True)
+LIST: Final = Operation("ListStreamProcessors", (ListRequest,), StreamProcessorPage, idempotent=True)
+UPDATE: Final = Operation("UpdateStreamProcessor", (LabelDetectionUpdate,), NoneType, idempotent=False)
+DELETE: Final = Operation("DeleteStreamProcessor", (DeleteRequest,), NoneType, idempotent=False)
+TAG: Final = Operation("TagResource", (TagRequest,), NoneType, idempotent=True)
+UNTAG: Final = Operation("UntagResource", (UntagRequest,), NoneType, idempotent=True)
+LIST_TAGS: Final = Operation("ListTagsForResource", (ListTagsRequest,), ResourceTags, idempotent=True)
 
 OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = MappingProxyType(
     {

@@ -25,10 +25,10 @@ from aiorekostream.errors import CallError, ConnectError, DeadlineExceededError,
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 from aiorekostream.operations import Operation
 from aiorekostream.resilience.paces import PacedCall, Pacing
-from aiorekostream.resilience.policy import RetryPolicy
-from aiorekostream.resilience.retry_quota import RetryQuota
-from aiorekostream.resilience.verdict import is_throttling, worth_another_attempt
-from aiorekostream.transport.advice import advise
+from aiorekostream.retry.classify import is_retryable, is_throttling
+from aiorekostream.retry.policy import RetryPolicy
+from aiorekostream.retry.token_bucket import RetryTokenBucket
+from aiorekostream.transport.hints import advise
 from aiorekostream.transport.port import Transport
 
 if TYPE_CHECKING:
@@ -82,9 +82,9 @@ class Pipeline:
         limits: the account's numbers.
         pacing: lets calls through; ``None`` sends them at once.
         urgent: whether calls go before those that are not.
-        retry_quota: the retries that may still be made.
+        retry_tokens: the retries that may still be made.
         clock: tells the time and sleeps.
-        chance: gives a number from 0 to 1 each time.
+        random: gives a number from 0 to 1 each time.
     """
 
     transport: Transport
@@ -93,9 +93,9 @@ class Pipeline:
     limits: Limits = DEFAULT_LIMITS
     pacing: Pacing | None = None
     urgent: bool = False
-    retry_quota: RetryQuota = attrs.field(factory=RetryQuota)
+    retry_tokens: RetryTokenBucket = attrs.field(factory=RetryTokenBucket)
     clock: Clock = attrs.field(factory=SystemClock)
-    chance: Callable[[], float] = random.random
+    random: Callable[[], float] = random.random
 
     async def open(self) -> None:
         """Open the transport, so that its Region and its account are known; again and again while that may help.
@@ -106,8 +106,8 @@ class Pipeline:
         """
         await self.retry.run(
             self.transport.open,
-            worth=worth_another_attempt,
-            delay=lambda _, attempt: self.retry.delay(attempt, self.chance()),
+            worth=is_retryable,
+            delay=lambda _, attempt: self.retry.delay(attempt, self.random()),
             again=lambda _: None,
             clock=self.clock,
             deadline=self.clock.now() + self.total_timeout,
@@ -135,9 +135,9 @@ class Pipeline:
             InvalidRequestError: the request is not a value of this operation; nothing was sent.
             ServiceError: the service refused it.
             TransportError: it was lost on the way.
-            MalformedReplyError: the answer cannot be read.
+            MalformedResponseError: the answer cannot be read.
             DeadlineExceededError: it did not end in time.
-            NotAdmittedError: it would have had to wait for the pacer, which was told not to.
+            RateLimitedError: it would have had to wait for the pacer, which was told not to.
             ConfigurationError: no Region, no credentials, or the client is closed.
         """
         reply = await self.exchange(operation, request, notify=notify, since=since, within=within)
@@ -153,7 +153,7 @@ class Pipeline:
         within: float | None = None,
     ) -> Reply:
         """Make one call, and leave the reply as it came."""
-        operation.must_take(request)
+        operation.validate_request(request)
         total = self.total_timeout if within is None else within
         return await _Call(self, operation, encode(request), notify or _nobody, since, total).made()
 
@@ -198,7 +198,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
             if isinstance(error, ServiceError):
                 error.hint = self._advice(error)
             raise
-        pipeline.retry_quota.succeeded(self.retries_paid)
+        pipeline.retry_tokens.succeeded(self.retries_paid)
         return reply
 
     async def _attempt(self) -> Reply:
@@ -252,16 +252,16 @@ class _Call(Generic[_RequestT, _ReplyT]):
         return admission
 
     def _worth(self, error: BaseException) -> bool:
-        if not worth_another_attempt(error):
+        if not is_retryable(error):
             return False
-        if self._costs_nothing(error) or self.pipeline.retry_quota.suffices:
+        if self._costs_nothing(error) or self.pipeline.retry_tokens.has_tokens:
             return True
         _log.debug("no retries are left after %s", error)
         return False
 
     def _again(self, error: BaseException) -> None:
         if not self._costs_nothing(error):
-            self.retries_paid += self.pipeline.retry_quota.pay()
+            self.retries_paid += self.pipeline.retry_tokens.acquire()
         self.notify(CallEvent.RETRIED)
 
     def _costs_nothing(self, error: BaseException) -> bool:
@@ -272,7 +272,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
         asked = error.retry_after if isinstance(error, ServiceError) else 0.0
         if self.paced and is_throttling(error):
             return asked  # the pacer knows when
-        return max(asked, self.pipeline.retry.delay(attempt, self.pipeline.chance()))
+        return max(asked, self.pipeline.retry.delay(attempt, self.pipeline.random()))
 
     def _advice(self, error: ServiceError) -> str:
         return advise(
@@ -290,5 +290,5 @@ class _Call(Generic[_RequestT, _ReplyT]):
             operation=self.operation.name,
             deadline=seconds,
             attempts=self.attempts,
-            retry_safe=self.operation.repeatable or not self.under_way,
+            retry_safe=self.operation.idempotent or not self.under_way,
         )

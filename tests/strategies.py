@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from hypothesis import strategies as st
 
+from aiorekostream.domain.enums import Label
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon
 from aiorekostream.domain.names import (
     KinesisDataStreamArn,
@@ -44,7 +45,6 @@ from aiorekostream.domain.requests import (
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
 from aiorekostream.domain.status import Status
 from aiorekostream.domain.tags import Tags
-from aiorekostream.domain.words import Label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

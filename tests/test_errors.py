@@ -13,16 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiorekostream import errors
-from aiorekostream.errors import Fault
+from aiorekostream.errors import ValidationIssue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FAULTS = (
-    Fault(("StopSelector", "MaxDurationInSeconds"), 121, "a whole number of seconds from 1 to 120"),
-    Fault(("Name",), None, "given"),
+    ValidationIssue(("StopSelector", "MaxDurationInSeconds"), 121, "a whole number of seconds from 1 to 120"),
+    ValidationIssue(("Name",), None, "given"),
 )
-FIRST: dict[str, object] = {"faults": FAULTS, "message": "Slow down."}
+FIRST: dict[str, object] = {"issues": FAULTS, "message": "Slow down."}
 # Every argument that any of the errors takes by name.
 ARGUMENTS: dict[str, Any] = {
     "operation": "StartStreamProcessor",
@@ -81,7 +81,7 @@ def test_an_error_is_the_same_after_a_journey(cls: type[errors.RekostreamError])
 def test_the_tree_is_the_one_that_the_docstring_draws() -> None:
     drawn = re.findall(r"^ *[│├└─ ]*([A-Z]\w+Error)", str(errors.__doc__), re.MULTILINE)
     assert sorted(drawn) == sorted(cls.__name__ for cls in CLASSES)
-    assert sorted([*drawn, "Fault"]) == sorted(errors.__all__)
+    assert sorted([*drawn, "ValidationIssue"]) == sorted(errors.__all__)
 
 
 @each_class
@@ -146,7 +146,7 @@ def test_a_service_error_without_a_message_says_so() -> None:
 
 
 def test_a_malformed_reply_says_where_it_cannot_be_read_and_what_to_do() -> None:
-    error = _made(errors.MalformedReplyError)
+    error = _made(errors.MalformedResponseError)
     for part in (
         "StartStreamProcessor",
         "StopSelector.MaxDurationInSeconds",
@@ -179,7 +179,7 @@ def test_notes_and_causes_can_be_added_as_to_any_exception() -> None:
     assert error.__notes__ == ["camera 5"]
 
 
-# faults
+# issues
 
 
 @pytest.mark.parametrize(
@@ -193,13 +193,13 @@ def test_notes_and_causes_can_be_added_as_to_any_exception() -> None:
     ],
 )
 def test_a_path_reads_like_the_way_to_the_value(where: tuple[str | int, ...], path: str) -> None:
-    assert Fault(where, 5, "text").path == path
+    assert ValidationIssue(where, 5, "text").path == path
 
 
 def test_a_fault_can_be_seen_from_further_out() -> None:
-    fault = Fault(("X",), 2.0, "a ratio")
-    assert fault.under("Polygon", 0) == Fault(("Polygon", 0, "X"), 2.0, "a ratio")
-    assert fault.under() == fault
+    issue = ValidationIssue(("X",), 2.0, "a ratio")
+    assert issue.under("Polygon", 0) == ValidationIssue(("Polygon", 0, "X"), 2.0, "a ratio")
+    assert issue.under() == issue
 
 
 class _NotShown:
@@ -213,7 +213,7 @@ class _NotShown:
     ids=["huge", "hidden", "long", "nested", "half"],
 )
 def test_a_fault_can_be_told_whatever_was_given(value: object) -> None:
-    text = str(Fault(("Name",), value, "text"))
+    text = str(ValidationIssue(("Name",), value, "text"))
     assert text.startswith("Name: must be text; got ")
     assert len(text.removeprefix("Name: must be text; got ")) <= 80
     text.encode()
@@ -221,6 +221,6 @@ def test_a_fault_can_be_told_whatever_was_given(value: object) -> None:
 
 @given(st.text())
 def test_a_short_value_is_shown_as_python_writes_it(value: str) -> None:
-    text = str(Fault((), value, "text"))
+    text = str(ValidationIssue((), value, "text"))
     shown = text.removeprefix("value: must be text; got ")
     assert shown == repr(value) or (shown.endswith("...") and repr(value).startswith(shown[:-3]))

@@ -132,7 +132,7 @@ _SOME: Any = 2.5
 
 
 @pytest.mark.parametrize(
-    ("make", "faults"),
+    ("make", "issues"),
     [
         (lambda: Quota(0, 1), [("rate", 0, _RATE)]),
         (lambda: Quota(-1, 0.5), [("rate", -1, _RATE), ("burst", 0.5, "a finite number of calls, at least 1")]),
@@ -158,12 +158,12 @@ _SOME: Any = 2.5
     ],
 )
 def test_numbers_that_no_account_can_have_are_refused_with_what_is_allowed(
-    make: Callable[[], object], faults: list[tuple[str, object, str]]
+    make: Callable[[], object], issues: list[tuple[str, object, str]]
 ) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         make()
-    assert [(fault.path, str(fault.value), fault.allowed) for fault in caught.value.faults] == [
-        (path, str(value), allowed) for path, value, allowed in faults
+    assert [(issue.path, str(issue.value), issue.expected) for issue in caught.value.issues] == [
+        (path, str(value), allowed) for path, value, allowed in issues
     ]
 
 

@@ -33,8 +33,8 @@ def test_a_reply_without_members_is_none(name: str) -> None:
 
 def test_only_what_is_the_same_done_twice_may_be_sent_twice() -> None:
     # There is no token of the client's: a second Start meets ResourceInUse while the first one's session is lost.
-    repeatable = {name for name, operation in OPERATIONS.items() if operation.repeatable}
-    assert repeatable == {
+    idempotent = {name for name, operation in OPERATIONS.items() if operation.idempotent}
+    assert idempotent == {
         "DescribeStreamProcessor",
         "ListStreamProcessors",
         "ListTagsForResource",

@@ -15,7 +15,7 @@ from aiorekostream.domain.replies import StartedSession
 from aiorekostream.domain.requests import DescribeRequest, FaceSearchStart, StopRequest
 from aiorekostream.operations import DESCRIBE, START, STOP
 from aiorekostream.pipeline import Pipeline
-from aiorekostream.resilience.policy import RetryPolicy
+from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.transport.memory import MemoryTransport
 from tests.virtual_time import run
 
@@ -38,8 +38,8 @@ def _scripted(answers: Iterable[Mapping[str, object] | Exception]) -> MemoryTran
     return MemoryTransport(lambda _operation, _body: next(script))
 
 
-def _pipeline(transport: MemoryTransport, *, total: float = 60, chance: Callable[[], float] = lambda: 1.0) -> Pipeline:
-    return Pipeline(transport=transport, retry=_POLICY, total_timeout=total, chance=chance)
+def _pipeline(transport: MemoryTransport, *, total: float = 60, random: Callable[[], float] = lambda: 1.0) -> Pipeline:
+    return Pipeline(transport=transport, retry=_POLICY, total_timeout=total, random=random)
 
 
 async def _timed(pipeline: Pipeline) -> tuple[StartedSession | errors.CallError, float]:
@@ -164,9 +164,9 @@ def test_an_operation_without_an_answer_answers_nothing() -> None:
 
 
 def test_a_malformed_reply_points_at_the_field_and_carries_the_request_id() -> None:
-    with pytest.raises(errors.MalformedReplyError) as caught:
+    with pytest.raises(errors.MalformedResponseError) as caught:
         run(_pipeline(_scripted([{"SessionId": 7}])).call(START, _START))
-    assert [fault.path for fault in caught.value.faults] == ["SessionId"]
+    assert [fault.path for fault in caught.value.issues] == ["SessionId"]
     assert caught.value.request_id == "memory-1"
 
 
@@ -195,7 +195,7 @@ def test_whatever_happens_a_call_ends_by_its_deadline_with_an_answer_or_one_of_o
                 return {}
 
     transport = MemoryTransport(handler)
-    outcome, seconds = run(_timed(_pipeline(transport, total=total, chance=lambda: next(dice))))
+    outcome, seconds = run(_timed(_pipeline(transport, total=total, random=lambda: next(dice))))
     assert seconds <= total + 1e-9  # sums of floats
     assert len(transport.calls) <= _POLICY.max_attempts
     assert isinstance(outcome, StartedSession) or outcome.attempts == len(transport.calls)

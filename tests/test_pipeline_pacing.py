@@ -129,7 +129,7 @@ def test_retries_of_paced_calls_cost_nothing_since_they_come_no_faster_for_them(
         calls = (outcome_of(client.describe_stream_processor("door")) for _ in range(100))
         answers = await asyncio.gather(*calls)
         assert {answer.attempts for answer in answers if isinstance(answer, rks.InternalServerError)} == {12}
-        return client.pipeline.retry_quota.left
+        return client.pipeline.retry_tokens.left
 
     assert run(scene()) == 500
     assert len(moments) == 1200
@@ -144,7 +144,7 @@ def test_throttling_costs_no_retries() -> None:
         service.furnish(*map(labels, names))
         client = make_client(service, pacing=None, retry=rks.RetryPolicy(max_attempts=100, max_delay=60))
         await asyncio.gather(*(outcome_of(client.start_stream_processor(label_start(name))) for name in names))
-        return client.pipeline.retry_quota.left
+        return client.pipeline.retry_tokens.left
 
     assert run(scene()) == 500
     assert sum(not deed.done for deed in service.deeds) > 500
@@ -217,7 +217,7 @@ def test_a_retry_that_would_come_after_the_deadline_costs_nothing_and_is_not_tol
         run(client.pipeline.call(DESCRIBE, DescribeRequest("door"), notify=story))
     assert len(transport.calls) == 1
     assert story.events == [CallEvent.QUEUED, CallEvent.SENT]
-    assert client.pipeline.retry_quota.left == 500
+    assert client.pipeline.retry_tokens.left == 500
 
 
 def test_a_connection_that_never_comes_about_costs_retries_and_no_settling() -> None:
@@ -302,7 +302,7 @@ def test_a_throttled_call_of_an_operation_without_a_quota_backs_off() -> None:
 
     async def main() -> None:
         client = rks.Client(transport=rks.MemoryTransport(handler), limits=rks.Limits(quotas={_DESCRIBE: None}))
-        client._pipeline = attrs.evolve(client._pipeline, chance=lambda: 1.0)
+        client._pipeline = attrs.evolve(client._pipeline, random=lambda: 1.0)
         with pytest.raises(rks.ThrottlingError):
             await client.describe_stream_processor("door")
 

@@ -10,10 +10,10 @@ from rich.live import Live
 from aiorekostream.cli.cameras import Camera, Stage
 from aiorekostream.cli.rendering import summary, table
 from aiorekostream.client import Client
+from aiorekostream.domain.enums import Label
 from aiorekostream.domain.processors import LabelDetectionProcessor, S3Destination
 from aiorekostream.domain.requests import LabelDetectionStart
 from aiorekostream.domain.selectors import ProducerTimestamp, StopSelector
-from aiorekostream.domain.words import Label
 from aiorekostream.emulator import Emulator, RealClock
 from aiorekostream.errors import RekostreamError
 

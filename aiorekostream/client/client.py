@@ -21,12 +21,12 @@ from aiorekostream.domain.requests import (
     TagRequest,
     UntagRequest,
 )
-from aiorekostream.errors import Fault, InvalidRequestError
+from aiorekostream.errors import InvalidRequestError, ValidationIssue
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 from aiorekostream.operations import CREATE, DESCRIBE, LIST_TAGS, START, TAG, UNTAG, UPDATE
 from aiorekostream.pipeline import Pipeline
 from aiorekostream.resilience.paces import LocalPacing, Pacing
-from aiorekostream.resilience.policy import RetryPolicy
+from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.timeout import Timeout
 
@@ -64,8 +64,8 @@ class Client:
     be shared by any number of tasks of one event loop. What it does not name is looked up as boto3 does: environment
     variables, profiles, and the credential chain, ``AWS_ENDPOINT_URL_REKOGNITION`` included.
 
-    Every method may raise ``ServiceError``, ``TransportError``, ``MalformedReplyError``, ``DeadlineExceededError`` and
-    ``ConfigurationError``, beside ``InvalidRequestError``, which it raises before anything is sent.
+    Every method may raise ``ServiceError``, ``TransportError``, ``MalformedResponseError``, ``DeadlineExceededError``
+    and ``ConfigurationError``, beside ``InvalidRequestError``, which it raises before anything is sent.
 
     See https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video.html.
     """
@@ -119,7 +119,7 @@ class Client:
             )
         elif any(argument is not None for argument in (region, endpoint_url, profile, session)):
             allowed = "given without region, endpoint_url, profile and session, which belong to AWS's own transport"
-            raise InvalidRequestError([Fault(("transport",), transport, allowed)])
+            raise InvalidRequestError([ValidationIssue(("transport",), transport, allowed)])
         self._owns_transport = owned
         self._pipeline = Pipeline(
             transport=transport,
@@ -213,7 +213,7 @@ class Client:
             ResourceInUseError: the name or one of the streams is taken.
             LimitExceededError: the account has as many processors as it may.
         """
-        CREATE.must_take(processor)
+        CREATE.validate_request(processor)
         self._must_be_here(processor)
         return await settling.create(self._pipeline, processor)
 
@@ -226,7 +226,7 @@ class Client:
         See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StartStreamProcessor.html.
 
         A start whose answer was lost is looked for with DescribeStreamProcessor: what was carried out is returned with
-        ``recovered=True`` and without a session id, what was not is made again.
+        ``reconciled=True`` and without a session id, what was not is made again.
 
         Args:
             request: a ``FaceSearchStart`` or a ``LabelDetectionStart``.
@@ -238,7 +238,7 @@ class Client:
             ResourceNotFoundError: there is no such processor.
             UnknownOutcomeError: the answer was lost, and it could not be found out whether it was started.
         """
-        START.must_take(request)
+        START.validate_request(request)
         return await settling.start(self._pipeline, request, notify)
 
     async def stop_stream_processor(self, name: str, *, notify: Callable[[CallEvent], None] | None = None) -> None:
@@ -468,7 +468,7 @@ class Client:
             InvalidRequestError: it is no processor, or the video stream is in another Region than this client.
             ResourceInUseError: one of the streams is taken by a processor of another name.
         """
-        CREATE.must_take(processor)
+        CREATE.validate_request(processor)
         self._must_be_here(processor)
         return await Intent(self._pipeline, self._watcher).created(processor)
 
@@ -478,7 +478,7 @@ class Client:
         stream, region = processor.kinesis_video_stream_arn, self.region
         if region is not None and stream.region != region:
             allowed = f"a stream in the client's Region, {region}"
-            raise InvalidRequestError([Fault(("kinesis_video_stream_arn",), str(stream), allowed)])
+            raise InvalidRequestError([ValidationIssue(("kinesis_video_stream_arn",), str(stream), allowed)])
 
 
 def _must_suit(
@@ -488,9 +488,9 @@ def _must_suit(
     limits: Limits | None,
     timeout: Timeout | None = None,
 ) -> None:
-    """Refuse options that are something else, such as a number of seconds: their use would come much later."""
-    faults = [
-        Fault((name,), value, f"a {kind.__name__}")
+    """ErrorResponse options that are something else, such as a number of seconds: their use would come much later."""
+    issues = [
+        ValidationIssue((name,), value, f"a {kind.__name__}")
         for name, value, kind in (
             ("retry", retry, RetryPolicy),
             ("limits", limits, Limits),
@@ -499,6 +499,6 @@ def _must_suit(
         if value is not None and not isinstance(value, kind)
     ]
     if pacing is not None and not callable(getattr(pacing, "admit", None)):
-        faults.append(Fault(("pacing",), pacing, "a Pacing, or None"))
-    if faults:
-        raise InvalidRequestError(faults)
+        issues.append(ValidationIssue(("pacing",), pacing, "a Pacing, or None"))
+    if issues:
+        raise InvalidRequestError(issues)

@@ -9,11 +9,11 @@ from aiorekostream.client.goals import Goal, Verdict
 from aiorekostream.client.remedies import remedy
 from aiorekostream.domain.status import Status
 from aiorekostream.errors import (
-    Fault,
     InvalidRequestError,
     RekostreamError,
     ResourceNotFoundError,
     StreamProcessorFailedError,
+    ValidationIssue,
     WaitTimeoutError,
 )
 from aiorekostream.operations import DESCRIBE
@@ -56,7 +56,7 @@ def error_of(ending: Ending) -> RekostreamError | None:
                 hint="Somebody stopped it before, or as soon as, it ran: start it again",
             )
         case Verdict.UNSUITED:
-            return InvalidRequestError([Fault(("name",), ticket.name, f"the name of {_SUITED[ticket.goal]}")])
+            return InvalidRequestError([ValidationIssue(("name",), ticket.name, f"the name of {_SUITED[ticket.goal]}")])
         case Verdict.MISSING:
             # One answer may end several waits, and each must have a traceback of its own.
             return copy.copy(sight.refusal) or _not_found(ticket.name)

@@ -10,8 +10,8 @@ import enum
 
 import attrs
 
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.status import Status
-from aiorekostream.domain.words import ProcessorKind
 from aiorekostream.errors import AccessDeniedError, ResourceNotFoundError
 
 __all__ = ["Goal", "Sight", "Verdict", "judge"]

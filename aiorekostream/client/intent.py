@@ -13,17 +13,17 @@ from aiorekostream.client import settling
 from aiorekostream.client.drift import EnsuredProcessor, drift
 from aiorekostream.client.steps import Step, step_to_rest, step_to_work
 from aiorekostream.client.waiting import Watcher
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.replies import StartedSession, StreamProcessorSummary
 from aiorekostream.domain.requests import DescribeRequest, FaceSearchStart, ListTagsRequest, StopRequest
 from aiorekostream.domain.status import Status
-from aiorekostream.domain.words import ProcessorKind
 from aiorekostream.errors import (
-    Fault,
     InvalidRequestError,
     RekostreamError,
     ResourceInUseError,
     ResourceNotFoundError,
     UnknownOutcomeError,
+    ValidationIssue,
     WaitTimeoutError,
 )
 from aiorekostream.operations import CREATE, DESCRIBE, LIST_TAGS, START
@@ -99,7 +99,7 @@ class Intent:
             UnknownOutcomeError: what became of the start could not be found out.
             WaitTimeoutError: the time is over, or somebody else stops it again and again.
         """
-        START.must_take(request)
+        START.validate_request(request)
         begun, refusal = self.pipeline.clock.now(), None
         for _ in range(_MOST_TRIES):
             found = await self._looked_at(request.name, after=refusal)
@@ -178,7 +178,7 @@ class Intent:
             LimitExceededError: the account has as many processors as it may.
             UnknownOutcomeError: what became of the creation could not be found out.
         """
-        CREATE.must_take(processor)
+        CREATE.validate_request(processor)
         begun, refusal = self.pipeline.clock.now(), None
         for _ in range(_MOST_TRIES):
             try:
@@ -202,7 +202,7 @@ class Intent:
     async def _looked_at(self, name: str, *, after: Exception | None) -> StreamProcessor:
         """Describe it: at once at first, and a little later once somebody else was quicker."""
         if after is not None:
-            await self.pipeline.clock.sleep(_BETWEEN_TRIES * (0.5 + self.pipeline.chance() / 2))
+            await self.pipeline.clock.sleep(_BETWEEN_TRIES * (0.5 + self.pipeline.random() / 2))
         return await self.pipeline.call(DESCRIBE, DescribeRequest(name))
 
     def _never_still(self, name: str, wanted: str, begun: float) -> WaitTimeoutError:
@@ -220,4 +220,4 @@ async def _tried(call: Awaitable[_T]) -> tuple[_T | None, RekostreamError | None
 
 def _must_fit(request: StartRequest, found: StreamProcessor) -> None:
     if found.kind not in {None, request.kind}:
-        raise InvalidRequestError([Fault((), request, f"a start of the processor's own kind, {found.kind}")])
+        raise InvalidRequestError([ValidationIssue((), request, f"a start of the processor's own kind, {found.kind}")])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aiorekostream.domain.requests import ListRequest
-from aiorekostream.errors import Fault, MalformedReplyError
+from aiorekostream.errors import MalformedResponseError, ValidationIssue
 from aiorekostream.operations import LIST
 from aiorekostream.pipeline import Pipeline
 
@@ -40,7 +40,7 @@ class StreamProcessorList:
 
         Raises:
             InvalidPaginationTokenError: the token is wrong or too old.
-            MalformedReplyError: a page names itself, or one that was read before, as the next one.
+            MalformedResponseError: a page names itself, or one that was read before, as the next one.
             ServiceError: the service refused for another reason.
         """
         request, seen = self._first, {self._first.next_token}
@@ -50,7 +50,7 @@ class StreamProcessorList:
             if not page.next_token:
                 return
             if page.next_token in seen:
-                fault = Fault(("NextToken",), page.next_token, "another token than those of the pages before")
-                raise MalformedReplyError([fault], operation=LIST.name, retry_safe=True)
+                issue = ValidationIssue(("NextToken",), page.next_token, "another token than those of the pages before")
+                raise MalformedResponseError([issue], operation=LIST.name, retry_safe=True)
             seen.add(page.next_token)
             request = attrs.evolve(request, next_token=page.next_token)

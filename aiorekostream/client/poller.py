@@ -27,7 +27,7 @@ from aiorekostream.errors import (
 )
 from aiorekostream.limits import DEFAULT_LIMITS
 from aiorekostream.operations import DESCRIBE, LIST
-from aiorekostream.resilience.verdict import may_pass
+from aiorekostream.retry.classify import is_transient
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -144,8 +144,8 @@ class Poller:
             self._wake.set()
             self._trouble = error
             return
-        now, chance = self._pipeline.clock.now(), self._pipeline.chance()
-        self._tell(self._watch.described(name, turn, sight, now=now, chance=chance))
+        now, random = self._pipeline.clock.now(), self._pipeline.random()
+        self._tell(self._watch.described(name, turn, sight, now=now, random=random))
 
     async def _sweep(self, turn: int) -> None:
         clock, pages, page_turn = self._pipeline.clock, 0, turn
@@ -166,7 +166,7 @@ class Poller:
                 raise
             self._trouble = error
             return
-        self._tell(self._watch.swept(turn, pages, now=clock.now(), chance=self._pipeline.chance()))
+        self._tell(self._watch.swept(turn, pages, now=clock.now(), random=self._pipeline.random()))
 
     def _tell(self, endings: Iterable[Ending]) -> None:
         self._trouble = None
@@ -192,7 +192,7 @@ class Poller:
 def _passes(error: RekostreamError) -> bool:
     """Whether another look may succeed: only a refusal of the service that is no passing one forbids it."""
     if isinstance(error, ServiceError):
-        return may_pass(error) or isinstance(error, InvalidPaginationTokenError)
+        return is_transient(error) or isinstance(error, InvalidPaginationTokenError)
     return isinstance(error, CallError)
 
 

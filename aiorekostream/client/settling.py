@@ -23,7 +23,7 @@ from aiorekostream.domain.status import Status
 from aiorekostream.errors import (
     CallError,
     DeadlineExceededError,
-    NotAdmittedError,
+    RateLimitedError,
     RekostreamError,
     ResourceInUseError,
     ResourceNotFoundError,
@@ -80,9 +80,9 @@ async def start(
             in_time = evidence.has_come_to_run()
         return on_start(found.status, evidence.changed, in_time=in_time, may_be_over=may_be_over)
 
-    recovered = StartedSession(recovered=True)
+    reconciled = StartedSession(reconciled=True)
     return await _Settling(
-        pipeline, START, request, request.name, judge, lambda _: recovered, notify, since=since
+        pipeline, START, request, request.name, judge, lambda _: reconciled, notify, since=since
     ).made()
 
 
@@ -134,7 +134,7 @@ class _Settling(Generic[_RequestT, _ReplyT]):
     request: _RequestT
     name: str
     judge: Callable[[Evidence], Verdict]
-    recovered: Callable[[Evidence], _ReplyT]
+    reconciled: Callable[[Evidence], _ReplyT]
     notify: Callable[[CallEvent], None] | None
     since: float | None = attrs.field(default=None, kw_only=True)
     begun: float = attrs.field(init=False)
@@ -151,13 +151,13 @@ class _Settling(Generic[_RequestT, _ReplyT]):
                 return await self._called()
             except CallError as error:
                 if self._is_gone(error):
-                    return self.recovered(Evidence(None))
+                    return self.reconciled(Evidence(None))
                 if not self._leaves_doubt(error):
                     raise
                 doubt = error
             evidence, verdict = await self._judged(doubt)
             if verdict is Verdict.OURS:
-                return self.recovered(evidence)
+                return self.reconciled(evidence)
             if verdict is Verdict.OTHERS:
                 self._in_use(doubt, evidence)
             if verdict is Verdict.UNKNOWN:
@@ -176,7 +176,7 @@ class _Settling(Generic[_RequestT, _ReplyT]):
                 error.deadline = self.now - self.begun
             raise
         if self._paid:
-            self.pipeline.retry_quota.succeeded(self._paid)
+            self.pipeline.retry_tokens.succeeded(self._paid)
         return reply
 
     @property
@@ -240,7 +240,7 @@ class _Settling(Generic[_RequestT, _ReplyT]):
                 found = decode(reply.body, StreamProcessor, operation=DESCRIBE.name, request_id=reply.request_id)
             except ResourceNotFoundError:
                 return Evidence(None)
-            except NotAdmittedError as error:
+            except RateLimitedError as error:
                 # Only the call itself was not to wait. That it was sent cannot be undone.
                 rest = max(error.retry_after, _LEAST_REST)
                 if self.now + rest >= self._end:
@@ -261,14 +261,14 @@ class _Settling(Generic[_RequestT, _ReplyT]):
         if isinstance(doubt, ResourceInUseError):
             raise doubt
         asked = doubt.retry_after if isinstance(doubt, ServiceError) else 0.0
-        delay = max(asked, self.pipeline.retry.delay(self.attempts, self.pipeline.chance()))
+        delay = max(asked, self.pipeline.retry.delay(self.attempts, self.pipeline.random()))
         if isinstance(doubt, DeadlineExceededError):
             # It was not broken off by the service, which may still be at it.
             raise self._unknown(doubt, "it was not carried out as far as was seen") from doubt
         if (
             self.attempts >= self.pipeline.retry.max_attempts
             or delay >= self._left
-            or not (self.pipeline.pacing is not None or self.pipeline.retry_quota.pay())
+            or not (self.pipeline.pacing is not None or self.pipeline.retry_tokens.acquire())
         ):
             doubt.retry_safe = True
             doubt.hint = "DescribeStreamProcessor shows that it was not carried out"

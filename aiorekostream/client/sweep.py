@@ -150,14 +150,14 @@ class Watch:
         self._denied.clear()
         self._sweeping = None
 
-    def described(self, name: str, turn: int, sight: Sight, *, now: float, chance: float) -> list[Ending]:
+    def described(self, name: str, turn: int, sight: Sight, *, now: float, random: float) -> list[Ending]:
         """Tell what a Describe showed; whose wait is over?"""
         self._over(name, turn)
         self._closer.pop(name, None)
         endings = list(self._judged(name, turn, sight, now))
         for ticket in self.tickets(name):
             if ticket.turn < turn:
-                ticket.rest(now, chance)
+                ticket.rest(now, random)
         return endings
 
     def describe_lost(self, name: str, turn: int, now: float) -> None:
@@ -195,7 +195,7 @@ class Watch:
                 endings += self._judged(entry.name, turn, Sight(status=entry.status), now)
         return endings
 
-    def swept(self, turn: int, pages: int, *, now: float, chance: float) -> list[Ending]:
+    def swept(self, turn: int, pages: int, *, now: float, random: float) -> list[Ending]:
         """Tell that the sweep of this turn has read all pages; whose wait is over?"""
         endings: list[Ending] = []
         if turn != self._sweeping:
@@ -205,7 +205,7 @@ class Watch:
         absent = Sight(status=None, is_sure=pages == 1)
         for name in [name for name in self._tickets if name not in self._met]:
             endings += self._judged(name, turn, absent, now)
-        self._schedule(turn, now, chance)
+        self._schedule(turn, now, random)
         return endings
 
     def sweep_lost(self, turn: int, now: float) -> None:
@@ -240,13 +240,13 @@ class Watch:
                 self.leave(ticket)
                 yield Ending(ticket, verdict, sight)
 
-    def _schedule(self, turn: int, now: float, chance: float) -> None:
+    def _schedule(self, turn: int, now: float, random: float) -> None:
         doubts = self.pages * _DOUBTS_PER_PAGE
         self._earliest = math.inf
         for tickets in self._tickets.values():
             for ticket in tickets:
                 if ticket.turn < turn:
-                    ticket.rest(now, chance)
+                    ticket.rest(now, random)
                 if doubts and ticket.is_doubtful(now) and ticket.name not in self._closer:
                     self._closer[ticket.name] = now
                     doubts -= 1

@@ -30,9 +30,9 @@ _LEFT = frozenset(
 )
 
 
-def interval(age: float, chance: float) -> float:
+def interval(age: float, random: float) -> float:
     """Seconds until a wait of this age is looked at again: from half a second up to five, a quarter more or less."""
-    return min(max(_QUICKEST, age / 2), _SLOWEST) * (0.75 + chance / 2)
+    return min(max(_QUICKEST, age / 2), _SLOWEST) * (0.75 + random / 2)
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -88,9 +88,9 @@ class Ticket:
             self.starting_since = now
         return verdict
 
-    def rest(self, now: float, chance: float) -> None:
+    def rest(self, now: float, random: float) -> None:
         """Put the next look off; one at what may be old waits until it cannot be."""
-        moment = now + interval(now - self.joined, chance)
+        moment = now + interval(now - self.joined, random)
         self.due = max(moment, self.joined + _SETTLED) if self.is_unsure else moment
 
     def _may_be_old(self, sight: Sight, now: float) -> bool:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, cast
 
 from aiorekostream.client.goals import Goal
 from aiorekostream.client.poller import Poller
+from aiorekostream.domain.fields import finite
 from aiorekostream.domain.replies import StreamProcessorSummary
 from aiorekostream.domain.requests import DescribeRequest
-from aiorekostream.domain.scalars import finite
-from aiorekostream.errors import Fault, InvalidRequestError
+from aiorekostream.errors import InvalidRequestError, ValidationIssue
 
 if TYPE_CHECKING:
     from aiorekostream.domain.status import Status
@@ -209,4 +209,4 @@ def _seconds(timeout: datetime.timedelta | float | None, default: float) -> floa
         )
     except InvalidRequestError as error:
         allowed = "a timedelta or a number of seconds, 0 or more, or None for the default"
-        raise InvalidRequestError([Fault(("timeout",), timeout, allowed)]) from error
+        raise InvalidRequestError([ValidationIssue(("timeout",), timeout, allowed)]) from error

@@ -15,6 +15,7 @@ from cattrs.errors import ClassValidationError, IterableValidationError
 from cattrs.gen import make_dict_structure_fn
 
 from aiorekostream.codec.spelling import SPELLING
+from aiorekostream.domain.enums import Label, OpenEnum
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon, RegionOfInterest
 from aiorekostream.domain.processors import S3Destination
 from aiorekostream.domain.replies import (
@@ -31,8 +32,7 @@ from aiorekostream.domain.replies import (
 from aiorekostream.domain.rules import ABSENT
 from aiorekostream.domain.status import Status
 from aiorekostream.domain.tags import Tags
-from aiorekostream.domain.words import Label, OpenWord
-from aiorekostream.errors import Fault, InvalidRequestError, MalformedReplyError
+from aiorekostream.errors import InvalidRequestError, MalformedResponseError, ValidationIssue
 
 __all__ = ["decode"]
 
@@ -65,7 +65,7 @@ def decode(body: Mapping[str, object], to: type[_T], *, operation: str, request_
         request_id: AWS's id of the request, for the error.
 
     Raises:
-        MalformedReplyError: a member is missing or has the wrong type; ``faults`` point at it.
+        MalformedResponseError: a member is missing or has the wrong type; ``issues`` point at it.
     """
     if to is types.NoneType:
         return cast("_T", None)
@@ -79,17 +79,17 @@ def _explained(body: Mapping[str, object], to: type[_T], *, operation: str, requ
     try:
         return _converter(detailed=True).structure(body, to)
     except Exception as error:
-        faults = tuple(_faults(error))
-        raise MalformedReplyError(faults, operation=operation, request_id=request_id) from error
+        issues = tuple(_issues(error))
+        raise MalformedResponseError(issues, operation=operation, request_id=request_id) from error
 
 
 @attrs.define
 class _UnreadableError(Exception):
-    faults: tuple[Fault, ...]
+    issues: tuple[ValidationIssue, ...]
 
 
 def _unreadable(value: object, allowed: str, *where: str) -> _UnreadableError:
-    return _UnreadableError((Fault(where, value, allowed),))
+    return _UnreadableError((ValidationIssue(where, value, allowed),))
 
 
 def _text(value: object, _: object) -> str:
@@ -128,7 +128,7 @@ def _moment(value: object, _: object) -> datetime.datetime:
         raise _unreadable(value, allowed) from error
 
 
-def _word(value: object, cls: type[OpenWord]) -> OpenWord:
+def _word(value: object, cls: type[OpenEnum]) -> OpenEnum:
     return cls(_text(value, cls))
 
 
@@ -224,25 +224,25 @@ def _listed(converter: cattrs.Converter, cls: object) -> _Read:
     return read
 
 
-def _faults(error: BaseException) -> Iterator[Fault]:
+def _issues(error: BaseException) -> Iterator[ValidationIssue]:
     match error:
         case ClassValidationError():
             members, others = error.group_exceptions()
             paths = SPELLING.get(error.cl, {})
             for inner, note in members:
-                yield from (fault.under(*paths.get(note.name, (note.name,))) for fault in _faults(inner))
+                yield from (issue.under(*paths.get(note.name, (note.name,))) for issue in _issues(inner))
             # What a value refuses of itself, it tells in Python's names.
-            for fault in (fault for inner in others for fault in _faults(inner)):
-                first, rest = fault.where[:1], fault.where[1:]
-                yield attrs.evolve(fault, where=(*paths.get(str(*first), first), *rest))
+            for issue in (issue for inner in others for issue in _issues(inner)):
+                first, rest = issue.steps[:1], issue.steps[1:]
+                yield attrs.evolve(issue, path=(*paths.get(str(*first), first), *rest))
         case IterableValidationError():
             items, others = error.group_exceptions()
             for inner, position in items:
-                yield from (fault.under(position.index) for fault in _faults(inner))
-            yield from (fault for inner in others for fault in _faults(inner))
+                yield from (issue.under(position.index) for issue in _issues(inner))
+            yield from (issue for inner in others for issue in _issues(inner))
         case InvalidRequestError() | _UnreadableError():
-            yield from error.faults
+            yield from error.issues
         case KeyError():
-            yield Fault((), ABSENT, "there")
+            yield ValidationIssue((), ABSENT, "there")
         case _:
-            yield Fault((), str(error), "readable")
+            yield ValidationIssue((), str(error), "readable")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import cattrs
 
 from aiorekostream.codec.spelling import SPELLING
+from aiorekostream.domain.enums import Label
 from aiorekostream.domain.names import Arn
 from aiorekostream.domain.requests import KEEP, RESET, LabelDetectionUpdate
 from aiorekostream.domain.tags import Tags
-from aiorekostream.domain.words import Label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""From boto3's keyword arguments to values, strictly: nothing is dropped, nothing is guessed, every fault is told."""
+"""From boto3's keyword arguments to values, strictly: nothing is dropped, nothing is guessed, every issue is told."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionP
 from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart, StartRequest
 from aiorekostream.domain.rules import ABSENT, Refused, as_step
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
-from aiorekostream.errors import Fault, InvalidRequestError
+from aiorekostream.errors import InvalidRequestError, ValidationIssue
 
 __all__ = ["parse_processor", "parse_start"]
 
@@ -61,7 +61,7 @@ def parse_start(arguments: Mapping[str, object]) -> StartRequest:
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StartStreamProcessor.html.
 
     Raises:
-        InvalidRequestError: every fault at once, each with its path in AWS's spelling.
+        InvalidRequestError: every issue at once, each with its path in AWS's spelling.
     """
     _must_be_mapping(arguments)
     if "StartSelector" in arguments or "StopSelector" in arguments:
@@ -75,7 +75,7 @@ def parse_processor(arguments: Mapping[str, object]) -> Processor:
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_CreateStreamProcessor.html.
 
     Raises:
-        InvalidRequestError: every fault at once, each with its path in AWS's spelling.
+        InvalidRequestError: every issue at once, each with its path in AWS's spelling.
     """
     _must_be_mapping(arguments)
     if _means_face_search(arguments):
@@ -85,7 +85,7 @@ def parse_processor(arguments: Mapping[str, object]) -> Processor:
 
 def _must_be_mapping(arguments: object) -> None:
     if not isinstance(arguments, Mapping):
-        raise InvalidRequestError([Fault((), arguments, "a mapping of boto3's keyword arguments")])
+        raise InvalidRequestError([ValidationIssue((), arguments, "a mapping of boto3's keyword arguments")])
 
 
 def _means_face_search(arguments: Mapping[str, object]) -> bool:
@@ -102,8 +102,8 @@ def _means_face_search(arguments: Mapping[str, object]) -> bool:
 
 def _read(value: object, cls: type[_T]) -> _T:
     found: dict[str, object] = {}
-    faults = list(_walk(value, _tree(cls), (), found))
-    return _made(cls, found, faults)
+    issues = list(_walk(value, _tree(cls), (), found))
+    return _made(cls, found, issues)
 
 
 def _read_one_of(value: object, choices: Mapping[Path, type[_T]]) -> _T:
@@ -112,32 +112,32 @@ def _read_one_of(value: object, choices: Mapping[Path, type[_T]]) -> _T:
     for cls in choices.values():
         _merge(tree, _tree(cls))
     found: dict[str, object] = {}
-    faults = list(_walk(value, tree, (), found))
+    issues = list(_walk(value, tree, (), found))
     chosen = [cls for path, cls in choices.items() if _holds(value, path)]
-    if len(chosen) > 1 or not (chosen or faults):
+    if len(chosen) > 1 or not (chosen or issues):
         (*parents, _) = next(iter(choices))
         allowed = f"an object with exactly one of {', '.join(path[-1] for path in choices)}"
-        faults.append(Fault(tuple(parents), _dig(value, tuple(parents)), allowed))
+        issues.append(ValidationIssue(tuple(parents), _dig(value, tuple(parents)), allowed))
     made = [_attempt(functools.partial(_made, cls, found, ())) for cls in chosen]
-    faults += [fault for item in made if isinstance(item, Refused) for fault in item.faults]
-    if faults:
-        raise InvalidRequestError(faults)
+    issues += [issue for item in made if isinstance(item, Refused) for issue in item.issues]
+    if issues:
+        raise InvalidRequestError(issues)
     return cast("_T", made[0])
 
 
-def _made(cls: type[_T], found: Mapping[str, object], faults: Iterable[Fault]) -> _T:
+def _made(cls: type[_T], found: Mapping[str, object], issues: Iterable[ValidationIssue]) -> _T:
     """Make the value from what was found, or tell all that is wrong."""
-    told = list(faults)
+    told = list(issues)
     arguments: dict[str, object] = {}
     for attribute in attrs.fields(cast("type[attrs.AttrsInstance]", cls)):
         name = attribute.name
         if name in found:
             arguments[name] = _nested(name, found[name])
         elif attribute.default is attrs.NOTHING:
-            arguments[name] = Refused((Fault((), ABSENT, "given"),))
+            arguments[name] = Refused((ValidationIssue((), ABSENT, "given"),))
     made = _attempt(lambda: cls(**arguments))
     if isinstance(made, Refused):
-        told += [_in_aws_spelling(fault, cls) for fault in made.faults]
+        told += [_in_aws_spelling(issue, cls) for issue in made.issues]
     if told:
         raise InvalidRequestError(told)
     return cast("_T", made)
@@ -147,7 +147,7 @@ def _attempt(make: Callable[[], _T]) -> _T | Refused:
     try:
         return make()
     except InvalidRequestError as error:
-        return Refused(error.faults)
+        return Refused(error.issues)
 
 
 def _tree(cls: type) -> _Tree:
@@ -162,23 +162,25 @@ def _tree(cls: type) -> _Tree:
     return tree
 
 
-def _walk(value: object, tree: _Tree, where: Path, found: dict[str, object]) -> Iterator[Fault]:
-    """Gather the leaves' values by attribute; where a value cannot be had, its fault stands in its place."""
+def _walk(value: object, tree: _Tree, where: Path, found: dict[str, object]) -> Iterator[ValidationIssue]:
+    """Gather the leaves' values by attribute; where a value cannot be had, its issue stands in its place."""
     if not isinstance(value, Mapping):
         found |= dict.fromkeys(_leaves(tree), Refused(()))
-        yield Fault(where, value, f"an object with {', '.join(_allowed_keys(tree))}")
+        yield ValidationIssue(where, value, f"an object with {', '.join(_allowed_keys(tree))}")
         return
     members = cast("Mapping[object, object]", value)
     for key, item in members.items():
         branch = tree.get(key) if isinstance(key, str) else None
         if branch is None:
             keys = ", ".join(_allowed_keys(tree))
-            yield Fault((*where, as_step(key)), item, f"left out: there is no such key; the keys here are {keys}")
+            yield ValidationIssue(
+                (*where, as_step(key)), item, f"left out: there is no such key; the keys here are {keys}"
+            )
         elif isinstance(branch, _Forbidden):
-            yield Fault((*where, str(key)), item, branch.allowed)
+            yield ValidationIssue((*where, str(key)), item, branch.allowed)
         elif item is None:
             found |= dict.fromkeys([branch] if isinstance(branch, str) else _leaves(branch), Refused(()))
-            yield Fault((*where, str(key)), None, "left out or given a value")
+            yield ValidationIssue((*where, str(key)), None, "left out or given a value")
         elif isinstance(branch, str):
             found[branch] = item
         else:
@@ -186,7 +188,7 @@ def _walk(value: object, tree: _Tree, where: Path, found: dict[str, object]) -> 
     # An object with room for one thing was given to say that thing.
     match [*tree.values()]:
         case [str(only)] if where and only not in found:
-            found[only] = Refused((Fault((), ABSENT, "given"),))
+            found[only] = Refused((ValidationIssue((), ABSENT, "given"),))
         case _:
             pass
 
@@ -203,16 +205,16 @@ def _allowed_keys(tree: _Tree) -> list[str]:
     return [key for key, branch in tree.items() if not isinstance(branch, _Forbidden)]
 
 
-def _in_aws_spelling(fault: Fault, cls: type) -> Fault:
-    if not fault.where:
-        return fault
+def _in_aws_spelling(issue: ValidationIssue, cls: type) -> ValidationIssue:
+    if not issue.steps:
+        return issue
     # What follows the attribute's own name is in AWS's spelling already: whatever is nested was read by itself.
-    name, *rest = fault.where
-    return attrs.evolve(fault, where=(*SPELLING[cls].get(str(name), (str(name),)), *rest))
+    name, *rest = issue.steps
+    return attrs.evolve(issue, path=(*SPELLING[cls].get(str(name), (str(name),)), *rest))
 
 
 def _nested(name: str, value: object) -> object:
-    """Read what is itself an object or a list; its faults stand in its place."""
+    """Read what is itself an object or a list; its issues stand in its place."""
     reader = _READERS.get(name)
     return value if reader is None or isinstance(value, Refused) else _attempt(lambda: reader(value))
 
@@ -230,13 +232,13 @@ def _region(value: object) -> object:
     try:
         return region_of_interest(region)
     except InvalidRequestError as error:
-        raise InvalidRequestError(_in_aws_spelling(fault, type(region)) for fault in error.faults) from error
+        raise InvalidRequestError(_in_aws_spelling(issue, type(region)) for issue in error.issues) from error
 
 
 def _list_of(read: Callable[[object], object], allowed: str) -> Callable[[object], object]:
     def reader(value: object) -> object:
         if not isinstance(value, list | tuple):
-            raise InvalidRequestError([Fault((), value, allowed)])
+            raise InvalidRequestError([ValidationIssue((), value, allowed)])
         return [_attempt(functools.partial(read, item)) for item in cast("Sequence[object]", value)]
 
     return reader

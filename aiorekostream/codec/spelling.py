@@ -1,6 +1,6 @@
 """AWS's spelling: for each value, where in AWS's JSON each of its attributes stands.
 
-One table serves encoding, decoding, reading boto3's keyword arguments, and the paths in faults.
+One table serves encoding, decoding, reading boto3's keyword arguments, and the paths in issues.
 """
 
 from __future__ import annotations

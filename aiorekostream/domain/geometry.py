@@ -9,9 +9,9 @@ from typing import TypeAlias, cast
 
 import attrs
 
-from aiorekostream.domain.rules import Checked, as_tuple, each, guarded, is_set, refuse
-from aiorekostream.domain.scalars import finite
-from aiorekostream.errors import Fault, InvalidRequestError
+from aiorekostream.domain.fields import finite
+from aiorekostream.domain.rules import Validated, as_tuple, collecting, each, is_set, reject
+from aiorekostream.errors import InvalidRequestError, ValidationIssue
 from aiorekostream.limits import limits_in_force
 
 __all__ = [
@@ -31,8 +31,8 @@ def _ratio(value: float) -> float:
     return finite(value)
 
 
-@attrs.frozen(field_transformer=guarded)
-class Point(Checked):
+@attrs.frozen(field_transformer=collecting)
+class Point(Validated):
     """A place on the frame.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_Point.html.
@@ -46,8 +46,8 @@ class Point(Checked):
     y: float = attrs.field(converter=_ratio)
 
 
-@attrs.frozen(kw_only=True, field_transformer=guarded)
-class BoundingBox(Checked):
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class BoundingBox(Validated):
     """A rectangle on the frame.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_BoundingBox.html.
@@ -67,18 +67,18 @@ class BoundingBox(Checked):
 
 def _points(value: Iterable[Point]) -> tuple[Point, ...]:
     if is_set(value):
-        refuse(value, "a collection of points in the order of the outline, which a set does not keep")
+        reject(value, "a collection of points in the order of the outline, which a set does not keep")
     return tuple(each(enumerate(as_tuple(value, "a collection of points")), _point))
 
 
 def _point(value: object) -> Point:
     if not isinstance(value, Point):
-        refuse(value, "a Point")
+        reject(value, "a Point")
     return value
 
 
-@attrs.frozen(field_transformer=guarded)
-class Polygon(Checked):
+@attrs.frozen(field_transformer=collecting)
+class Polygon(Validated):
     """An area on the frame, by its corners in order.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_RegionOfInterest.html.
@@ -100,16 +100,16 @@ def regions_of_interest(value: Iterable[RegionOfInterest]) -> tuple[RegionOfInte
     An object counts when enough of it lies inside a region. AWS's pages disagree on how much (a fifth, or half).
     """
     regions = as_tuple(value, "a collection of BoundingBox and Polygon")
-    faults: list[Fault] = []
+    issues: list[ValidationIssue] = []
     most = limits_in_force().max_regions_of_interest
     if len(regions) > most:
-        faults.append(Fault((), f"{len(regions)} regions", f"at most {most} regions"))
+        issues.append(ValidationIssue((), f"{len(regions)} regions", f"at most {most} regions"))
     try:
         each(enumerate(regions), region_of_interest)
     except InvalidRequestError as error:
-        faults += error.faults
-    if faults:
-        raise InvalidRequestError(faults)
+        issues += error.issues
+    if issues:
+        raise InvalidRequestError(issues)
     return cast("tuple[RegionOfInterest, ...]", regions)
 
 
@@ -117,30 +117,30 @@ def region_of_interest(value: object) -> RegionOfInterest:
     """An area to watch: a box, or a polygon of 3 to 10 points, inside the frame."""
     match value:
         case BoundingBox():
-            faults = [*_outside(value)]
+            issues = [*_outside(value)]
         case Polygon(points):
-            faults = [fault.under("points", i) for i, point in enumerate(points) for fault in _outside(point)]
+            issues = [issue.under("points", i) for i, point in enumerate(points) for issue in _outside(point)]
             most = limits_in_force().max_polygon_points
             if not _LEAST_CORNERS <= len(points) <= most:
                 allowed = f"a polygon of {_LEAST_CORNERS} to {most} points"
-                faults.append(Fault(("points",), f"{len(points)} points", allowed))
+                issues.append(ValidationIssue(("points",), f"{len(points)} points", allowed))
         case _:
-            refuse(value, "a BoundingBox or a Polygon")
-    if faults:
-        raise InvalidRequestError(faults)
+            reject(value, "a BoundingBox or a Polygon")
+    if issues:
+        raise InvalidRequestError(issues)
     return value
 
 
 def ratio_of_frame(value: object) -> float:
     """A ratio that lies on the frame: 0 to 1."""
     if not 0 <= (number := finite(value)) <= 1:
-        refuse(value, "a ratio of the frame from 0 to 1")
+        reject(value, "a ratio of the frame from 0 to 1")
     return number
 
 
-def _outside(shape: Point | BoundingBox) -> Iterable[Fault]:
+def _outside(shape: Point | BoundingBox) -> Iterable[ValidationIssue]:
     try:
         each(attrs.asdict(shape).items(), ratio_of_frame)
     except InvalidRequestError as error:
-        return error.faults
+        return error.issues
     return ()

@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 
 import attrs
 
-from aiorekostream.domain.rules import refuse
+from aiorekostream.domain.rules import reject
 
 __all__ = ["Arn", "KinesisDataStreamArn", "KinesisVideoStreamArn", "RoleArn", "SNSTopicArn", "StreamProcessorArn"]
 
@@ -44,7 +44,7 @@ class Arn:
     def __attrs_post_init__(self) -> None:
         parts = (self.partition, self.region, self.account_id, self.resource)
         if not all(type(part) is str for part in parts) or self._pattern.fullmatch(str(self)) is None:
-            refuse(parts, f"an ARN such as {self._example}")
+            reject(parts, f"an ARN such as {self._example}")
 
     @classmethod
     def parse(cls, value: str | Self) -> Self:
@@ -57,7 +57,7 @@ class Arn:
             return value
         match = cls._pattern.fullmatch(value) if isinstance(value, str) else None
         if match is None:
-            refuse(value, f"an ARN such as {cls._example}")
+            reject(value, f"an ARN such as {cls._example}")
         return cls(*match.group("partition", "region", "account_id", "resource"))
 
     def __str__(self) -> str:

@@ -6,6 +6,8 @@ from typing import ClassVar, TypeAlias
 
 import attrs
 
+from aiorekostream.domain.enums import Label, ProcessorKind
+from aiorekostream.domain.fields import UNICODE, collection_id, flag, kms_key_id, percent, processor_name, text
 from aiorekostream.domain.geometry import RegionOfInterest, regions_of_interest
 from aiorekostream.domain.names import (
     KinesisDataStreamArn,
@@ -17,11 +19,9 @@ from aiorekostream.domain.names import (
     role_arn,
     sns_topic_arn,
 )
-from aiorekostream.domain.rules import Checked, as_tuple, each, guarded, intact, refuse
-from aiorekostream.domain.scalars import UNICODE, collection_id, flag, kms_key_id, percent, processor_name, text
+from aiorekostream.domain.rules import Validated, all_valid, as_tuple, collecting, each, reject
 from aiorekostream.domain.tags import Tags, tags
-from aiorekostream.domain.words import Label, ProcessorKind
-from aiorekostream.errors import Fault
+from aiorekostream.errors import ValidationIssue
 from aiorekostream.limits import limits_in_force
 
 __all__ = ["FaceSearchProcessor", "LabelDetectionProcessor", "Processor", "S3Destination"]
@@ -54,20 +54,20 @@ def labels(value: Iterable[Label | str]) -> tuple[Label, ...]:
     found = each(enumerate(as_tuple(value, allowed)), _label)
     most = limits_in_force().max_labels
     if not 1 <= len(found) <= most:
-        refuse(tuple(map(str, found)), f"{allowed}: from 1 to {most} of them")
+        reject(tuple(map(str, found)), f"{allowed}: from 1 to {most} of them")
     if len(set(found)) < len(found):
-        refuse(tuple(map(str, found)), f"{allowed}, none of them twice")
+        reject(tuple(map(str, found)), f"{allowed}, none of them twice")
     return tuple(found)
 
 
 def _label(value: object) -> Label:
     if not isinstance(value, str) or not (label := Label(str.__str__(value))).is_known:
-        refuse(value, f"one of {', '.join(Label)}")
+        reject(value, f"one of {', '.join(Label)}")
     return label
 
 
-@attrs.frozen(field_transformer=guarded)
-class S3Destination(Checked):
+@attrs.frozen(field_transformer=collecting)
+class S3Destination(Validated):
     """The bucket that a label detection writes frames and summaries to.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_S3Destination.html.
@@ -86,12 +86,12 @@ class S3Destination(Checked):
 
 def _s3_destination(value: S3Destination) -> S3Destination:
     if not isinstance(value, S3Destination):
-        refuse(value, "an S3Destination")
+        reject(value, "an S3Destination")
     return value
 
 
-@attrs.frozen(kw_only=True, field_transformer=guarded)
-class FaceSearchProcessor(Checked):
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class FaceSearchProcessor(Validated):
     """A processor that looks for faces of a collection, and writes what it sees to a Kinesis data stream.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_CreateStreamProcessor.html.
@@ -108,7 +108,7 @@ class FaceSearchProcessor(Checked):
         tags: at most 200.
 
     Raises:
-        InvalidRequestError: fields break their rules or contradict each other; all faults at once.
+        InvalidRequestError: fields break their rules or contradict each other; all issues at once.
     """
 
     kind: ClassVar[ProcessorKind] = ProcessorKind.FACE_SEARCH
@@ -122,15 +122,15 @@ class FaceSearchProcessor(Checked):
     data_sharing_opt_in: bool | None = attrs.field(default=None, converter=_opt_in)
     tags: Tags = attrs.field(factory=Tags, converter=tags)
 
-    def _contradictions(self) -> Iterator[Fault]:
+    def _contradictions(self) -> Iterator[ValidationIssue]:
         video, data = self.kinesis_video_stream_arn, self.kinesis_data_stream_arn
-        if intact(video, data) and (video.partition, video.region) != (data.partition, data.region):
+        if all_valid(video, data) and (video.partition, video.region) != (data.partition, data.region):
             allowed = f"a stream in the Region of the video stream, {video.region} (partition {video.partition})"
-            yield Fault(("kinesis_data_stream_arn",), str(data), allowed)
+            yield ValidationIssue(("kinesis_data_stream_arn",), str(data), allowed)
 
 
-@attrs.frozen(kw_only=True, field_transformer=guarded)
-class LabelDetectionProcessor(Checked):
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class LabelDetectionProcessor(Validated):
     """A processor that looks for people, pets and packages for a while after an event, and tells an SNS topic.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_CreateStreamProcessor.html.
@@ -149,7 +149,7 @@ class LabelDetectionProcessor(Checked):
         tags: at most 200.
 
     Raises:
-        InvalidRequestError: fields break their rules; all faults at once.
+        InvalidRequestError: fields break their rules; all issues at once.
     """
 
     kind: ClassVar[ProcessorKind] = ProcessorKind.LABEL_DETECTION

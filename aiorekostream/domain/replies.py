@@ -5,11 +5,11 @@ from typing import TypeAlias
 
 import attrs
 
+from aiorekostream.domain.enums import Label, ProcessorKind
 from aiorekostream.domain.geometry import RegionOfInterest
 from aiorekostream.domain.processors import S3Destination
 from aiorekostream.domain.status import Status
 from aiorekostream.domain.tags import Tags
-from aiorekostream.domain.words import Label, ProcessorKind
 
 __all__ = [
     "ConnectedHomeSettings",
@@ -46,11 +46,11 @@ class StartedSession:
     Attributes:
         session_id: the session's id, which its notifications and S3 keys carry; ``None`` where AWS gives none, as for
             face searches, and where the answer was lost.
-        recovered: whether the answer was lost, and DescribeStreamProcessor showed that the start was carried out.
+        reconciled: whether the answer was lost, and DescribeStreamProcessor showed that the start was carried out.
     """
 
     session_id: str | None = None
-    recovered: bool = False
+    reconciled: bool = False
 
 
 @attrs.frozen

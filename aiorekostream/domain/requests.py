@@ -6,15 +6,15 @@ from typing import ClassVar, Final, Literal, TypeAlias
 
 import attrs
 
+from aiorekostream.domain.enums import Label, ProcessorKind
+from aiorekostream.domain.fields import UNICODE, flag, percent, processor_name, text, whole_number
 from aiorekostream.domain.geometry import RegionOfInterest, regions_of_interest
 from aiorekostream.domain.names import StreamProcessorArn, stream_processor_arn
 from aiorekostream.domain.processors import labels
-from aiorekostream.domain.rules import ABSENT, Checked, guarded, refuse
-from aiorekostream.domain.scalars import UNICODE, flag, percent, processor_name, text, whole_number
+from aiorekostream.domain.rules import ABSENT, Validated, collecting, reject
 from aiorekostream.domain.selectors import StartSelector, StopSelector, start_selector, stop_selector
 from aiorekostream.domain.tags import Tags, tag_keys, tags
-from aiorekostream.domain.words import Label, ProcessorKind
-from aiorekostream.errors import Fault
+from aiorekostream.errors import ValidationIssue
 
 __all__ = [
     "KEEP",
@@ -35,8 +35,8 @@ __all__ = [
 ]
 
 
-@attrs.frozen(field_transformer=guarded)
-class FaceSearchStart(Checked):
+@attrs.frozen(field_transformer=collecting)
+class FaceSearchStart(Validated):
     """Start a face search. It takes no selectors: it searches from now on until it is stopped.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StartStreamProcessor.html.
@@ -53,8 +53,8 @@ class FaceSearchStart(Checked):
     name: str = attrs.field(converter=processor_name)
 
 
-@attrs.frozen(kw_only=True, field_transformer=guarded)
-class LabelDetectionStart(Checked):
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class LabelDetectionStart(Validated):
     """Start one session of label detection: from where in the video, and for how long.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StartStreamProcessor.html.
@@ -65,7 +65,7 @@ class LabelDetectionStart(Checked):
         stop_selector: the latest end.
 
     Raises:
-        InvalidRequestError: fields break their rules; all faults at once.
+        InvalidRequestError: fields break their rules; all issues at once.
     """
 
     kind: ClassVar[ProcessorKind] = ProcessorKind.LABEL_DETECTION
@@ -79,8 +79,8 @@ StartRequest: TypeAlias = FaceSearchStart | LabelDetectionStart
 """A start, of either kind."""
 
 
-@attrs.frozen(field_transformer=guarded)
-class StopRequest(Checked):
+@attrs.frozen(field_transformer=collecting)
+class StopRequest(Validated):
     """Stop a processor; see https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StopStreamProcessor.html.
 
     Attributes:
@@ -90,8 +90,8 @@ class StopRequest(Checked):
     name: str = attrs.field(converter=processor_name)
 
 
-@attrs.frozen(field_transformer=guarded)
-class DescribeRequest(Checked):
+@attrs.frozen(field_transformer=collecting)
+class DescribeRequest(Validated):
     """Ask for all of a processor.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_DescribeStreamProcessor.html.
@@ -103,8 +103,8 @@ class DescribeRequest(Checked):
     name: str = attrs.field(converter=processor_name)
 
 
-@attrs.frozen(field_transformer=guarded)
-class DeleteRequest(Checked):
+@attrs.frozen(field_transformer=collecting)
+class DeleteRequest(Validated):
     """Delete a processor.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_DeleteStreamProcessor.html.
@@ -158,8 +158,8 @@ def _new_opt_in(value: bool | Literal[Keep.KEEP]) -> bool | Literal[Keep.KEEP]: 
     return value if value is KEEP else flag(value)
 
 
-@attrs.frozen(kw_only=True, field_transformer=guarded)
-class LabelDetectionUpdate(Checked):
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class LabelDetectionUpdate(Validated):
     """Change a label detection processor; a face search cannot be changed.
 
     ``KEEP``, the default, leaves a parameter alone; ``RESET`` takes it away. Setting and taking away the same parameter
@@ -173,7 +173,7 @@ class LabelDetectionUpdate(Checked):
         data_sharing_opt_in: whether AWS may use the video to better its models.
 
     Raises:
-        InvalidRequestError: fields break their rules, or nothing would change; all faults at once.
+        InvalidRequestError: fields break their rules, or nothing would change; all issues at once.
     """
 
     name: str = attrs.field(converter=processor_name)
@@ -184,10 +184,12 @@ class LabelDetectionUpdate(Checked):
     )
     data_sharing_opt_in: bool | Literal[Keep.KEEP] = attrs.field(default=KEEP, converter=_new_opt_in)
 
-    def _contradictions(self) -> Iterator[Fault]:
+    def _contradictions(self) -> Iterator[ValidationIssue]:
         changes = (self.labels, self.min_confidence, self.regions_of_interest, self.data_sharing_opt_in)
         if all(change is KEEP for change in changes):
-            yield Fault((), ABSENT, "an update that changes something: labels, confidence, regions or data sharing")
+            yield ValidationIssue(
+                (), ABSENT, "an update that changes something: labels, confidence, regions or data sharing"
+            )
 
 
 _MOST_RESULTS = 2**31 - 1  # AWS names no greatest page; the member is an integer of 32 bits
@@ -203,8 +205,8 @@ def _next_token(value: str | None) -> str | None:
     return text(value, least=1, most=255, pattern=UNICODE, allowed="a token of 1 to 255 characters")
 
 
-@attrs.frozen(kw_only=True, field_transformer=guarded)
-class ListRequest(Checked):
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class ListRequest(Validated):
     """Ask for one page of the processors.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_ListStreamProcessors.html.
@@ -214,7 +216,7 @@ class ListRequest(Checked):
         next_token: where the page before this one ended; 1 to 255 characters.
 
     Raises:
-        InvalidRequestError: fields break their rules; all faults at once.
+        InvalidRequestError: fields break their rules; all issues at once.
     """
 
     max_results: int | None = attrs.field(default=None, converter=_max_results)
@@ -223,12 +225,12 @@ class ListRequest(Checked):
 
 def _at_least_one_tag(value: Mapping[str, str]) -> Tags:
     if not (found := tags(value)):
-        refuse(value, "at least one tag")
+        reject(value, "at least one tag")
     return found
 
 
-@attrs.frozen(field_transformer=guarded)
-class TagRequest(Checked):
+@attrs.frozen(field_transformer=collecting)
+class TagRequest(Validated):
     """Add tags to a processor, or overwrite them.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_TagResource.html.
@@ -242,8 +244,8 @@ class TagRequest(Checked):
     tags: Tags = attrs.field(converter=_at_least_one_tag)
 
 
-@attrs.frozen(field_transformer=guarded)
-class UntagRequest(Checked):
+@attrs.frozen(field_transformer=collecting)
+class UntagRequest(Validated):
     """Take tags away from a processor.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_UntagResource.html.
@@ -257,8 +259,8 @@ class UntagRequest(Checked):
     tag_keys: tuple[str, ...] = attrs.field(converter=tag_keys)
 
 
-@attrs.frozen(field_transformer=guarded)
-class ListTagsRequest(Checked):
+@attrs.frozen(field_transformer=collecting)
+class ListTagsRequest(Validated):
     """Ask for the tags of a processor.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_ListTagsForResource.html.

@@ -6,8 +6,8 @@ from typing import Self, TypeAlias
 
 import attrs
 
-from aiorekostream.domain.rules import Checked, guarded, refuse
-from aiorekostream.domain.scalars import duration_in_seconds, epoch_milliseconds, text
+from aiorekostream.domain.fields import duration_in_seconds, epoch_milliseconds, text
+from aiorekostream.domain.rules import Validated, collecting, reject
 
 __all__ = ["FragmentNumber", "ProducerTimestamp", "StartSelector", "StopSelector", "start_selector", "stop_selector"]
 
@@ -15,8 +15,8 @@ _DIGITS = re.compile(r"[0-9]+")
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
-@attrs.frozen(field_transformer=guarded)
-class ProducerTimestamp(Checked):
+@attrs.frozen(field_transformer=collecting)
+class ProducerTimestamp(Validated):
     """Begin at the moment at which the camera recorded the picture.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_KinesisVideoStreamStartSelector.html.
@@ -45,8 +45,8 @@ def _fragment_number(value: str) -> str:
     return text(value, least=1, most=128, pattern=_DIGITS, allowed="text of 1 to 128 digits")
 
 
-@attrs.frozen(field_transformer=guarded)
-class FragmentNumber(Checked):
+@attrs.frozen(field_transformer=collecting)
+class FragmentNumber(Validated):
     """Begin at a fragment of the video stream.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_KinesisVideoStreamStartSelector.html.
@@ -68,8 +68,8 @@ StartSelector: TypeAlias = ProducerTimestamp | FragmentNumber
 """Where to begin: a moment or a fragment, exactly one."""
 
 
-@attrs.frozen(field_transformer=guarded)
-class StopSelector(Checked):
+@attrs.frozen(field_transformer=collecting)
+class StopSelector(Validated):
     """When to end a label detection at the latest.
 
     AWS looks only at the end of a fragment, so a session may last a little longer.
@@ -88,12 +88,12 @@ class StopSelector(Checked):
 def start_selector(value: StartSelector) -> StartSelector:
     """A moment or a fragment."""
     if not isinstance(value, ProducerTimestamp | FragmentNumber):
-        refuse(value, "a ProducerTimestamp or a FragmentNumber")
+        reject(value, "a ProducerTimestamp or a FragmentNumber")
     return value
 
 
 def stop_selector(value: StopSelector) -> StopSelector:
     """The latest end."""
     if not isinstance(value, StopSelector):
-        refuse(value, "a StopSelector")
+        reject(value, "a StopSelector")
     return value

@@ -13,12 +13,12 @@ import enum
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from aiorekostream.domain.words import OpenWord, ProcessorKind
+from aiorekostream.domain.enums import OpenEnum, ProcessorKind
 
 __all__ = ["TRANSITIONS", "Event", "Status", "next_status"]
 
 
-class Status(OpenWord):
+class Status(OpenEnum):
     """AWS's word for the state of a processor; a word that is not known here is kept as it came.
 
     From https://docs.aws.amazon.com/rekognition/latest/APIReference/API_DescribeStreamProcessor.html.

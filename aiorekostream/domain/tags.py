@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from aiorekostream.domain.rules import as_mapping, as_step, as_tuple, each, refuse
-from aiorekostream.errors import Fault, InvalidRequestError
+from aiorekostream.domain.rules import as_mapping, as_step, as_tuple, each, reject
+from aiorekostream.errors import InvalidRequestError, ValidationIssue
 from aiorekostream.frozen import FrozenMapping
 from aiorekostream.limits import limits_in_force
 
@@ -43,7 +43,7 @@ class Tags(FrozenMapping[str]):
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        refuse(value, "text")
+        reject(value, "text")
     return value
 
 
@@ -53,15 +53,15 @@ def _in_alphabet(value: str) -> bool:
 
 def _key(value: object) -> str:
     if not isinstance(value, str) or not 1 <= len(value) <= _LONGEST_KEY or not _in_alphabet(value):
-        refuse(value, f"a tag key: 1 to {_LONGEST_KEY} {_ALLOWED}")
+        reject(value, f"a tag key: 1 to {_LONGEST_KEY} {_ALLOWED}")
     if value.startswith("aws:"):
-        refuse(value, "a tag key that does not begin with 'aws:', which AWS keeps for itself")
+        reject(value, "a tag key that does not begin with 'aws:', which AWS keeps for itself")
     return str.__str__(value)
 
 
 def _value(value: object) -> str:
     if not isinstance(value, str) or len(value) > _LONGEST_VALUE or not _in_alphabet(value):
-        refuse(value, f"a tag value: 0 to {_LONGEST_VALUE} {_ALLOWED}")
+        reject(value, f"a tag value: 0 to {_LONGEST_VALUE} {_ALLOWED}")
     return str.__str__(value)
 
 
@@ -69,9 +69,9 @@ def tags(value: Mapping[str, str]) -> Tags:
     """The tags that a request sends."""
     most = limits_in_force().max_tags
     items = as_mapping(value, "a mapping of tag keys to tag values")
-    faults: list[Fault] = []
+    issues: list[ValidationIssue] = []
     if len(items) > most:
-        faults.append(Fault((), f"{len(items)} tags", f"at most {most} tags"))
+        issues.append(ValidationIssue((), f"{len(items)} tags", f"at most {most} tags"))
     names = [(as_step(key), key) for key in items]
     texts = [(as_step(key), text) for key, text in items.items()]
     plain: list[list[str]] = []
@@ -79,9 +79,9 @@ def tags(value: Mapping[str, str]) -> Tags:
         try:
             plain.append(each(parts, check))
         except InvalidRequestError as error:
-            faults += error.faults
-    if faults:
-        raise InvalidRequestError(faults)
+            issues += error.issues
+    if issues:
+        raise InvalidRequestError(issues)
     return Tags(dict(zip(*plain, strict=True)))
 
 
@@ -90,7 +90,7 @@ def tag_keys(value: Iterable[str]) -> tuple[str, ...]:
     most = limits_in_force().max_tags
     keys = each(enumerate(as_tuple(value, "a collection of tag keys")), _key)
     if not 1 <= len(keys) <= most:
-        refuse(f"{len(keys)} keys", f"1 to {most} tag keys")
+        reject(f"{len(keys)} keys", f"1 to {most} tag keys")
     if len(set(keys)) < len(keys):
-        refuse(tuple(keys), "tag keys of which none comes twice")
+        reject(tuple(keys), "tag keys of which none comes twice")
     return tuple(keys)

@@ -1,40 +1,40 @@
 """A stateful Amazon Rekognition endpoint for stream processors, to run against where AWS is not at hand."""
 
+from aiorekostream.emulator.call_log import Call
 from aiorekostream.emulator.clocks import EmulatorClock, ManualClock, RealClock, ScaledClock
+from aiorekostream.emulator.dependency_faults import DependencyFaults
 from aiorekostream.emulator.engine import ProcessorState
 from aiorekostream.emulator.faults import (
-    Garble,
+    ErrorResponse,
+    Fault,
     Hang,
     Latency,
-    Refuse,
+    MalformedResponse,
     ResetAfter,
     ResetBefore,
-    ScriptedFault,
     ServerError,
     Throttle,
 )
-from aiorekostream.emulator.record import Call
 from aiorekostream.emulator.service import Emulator
-from aiorekostream.emulator.surroundings import Surroundings
 from aiorekostream.emulator.timings import Timings
 
 __all__ = [
     "Call",
+    "DependencyFaults",
     "Emulator",
     "EmulatorClock",
-    "Garble",
+    "ErrorResponse",
+    "Fault",
     "Hang",
     "Latency",
+    "MalformedResponse",
     "ManualClock",
     "ProcessorState",
     "RealClock",
-    "Refuse",
     "ResetAfter",
     "ResetBefore",
     "ScaledClock",
-    "ScriptedFault",
     "ServerError",
-    "Surroundings",
     "Throttle",
     "Timings",
 ]

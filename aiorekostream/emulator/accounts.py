@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aiorekostream.domain.words import ProcessorKind
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.emulator.answers import not_found, refuse
 from aiorekostream.emulator.processors import Processor
 from aiorekostream.emulator.resources import Stream

@@ -7,8 +7,8 @@ from typing import Protocol
 import attrs
 
 from aiorekostream.clock import SystemClock
-from aiorekostream.domain.rules import Checked, guarded
-from aiorekostream.domain.scalars import finite
+from aiorekostream.domain.fields import finite
+from aiorekostream.domain.rules import Validated, collecting
 
 __all__ = ["EmulatorClock", "ManualClock", "RealClock", "ScaledClock"]
 
@@ -42,8 +42,8 @@ class RealClock:
         return _wall()
 
 
-@attrs.frozen(field_transformer=guarded)
-class ScaledClock(Checked):
+@attrs.frozen(field_transformer=collecting)
+class ScaledClock(Validated):
     """Time that begins now and passes faster or slower than real time.
 
     Everything that the emulator does by itself keeps its proportion: sessions end sooner, and quotas fill sooner.
@@ -63,8 +63,8 @@ class ScaledClock(Checked):
         return self._beginning + (_wall() - self._beginning) * self.factor
 
 
-@attrs.define(field_transformer=guarded)
-class ManualClock(Checked):
+@attrs.define(field_transformer=collecting)
+class ManualClock(Validated):
     """Time that stands still until ``advance`` is called.
 
     Attributes:

@@ -12,8 +12,8 @@ POST     ``/_emulator/clock/advance``  ``{"seconds": 5}``, for a clock that is d
 GET      ``/_emulator/faults``         the faults that are waiting
 POST     ``/_emulator/faults``         ``{"faults": [{"fault": "Throttle", "times": 3}]}``
 DELETE   ``/_emulator/faults``         takes them away
-GET      ``/_emulator/surroundings``   what is out of reach
-PUT      ``/_emulator/surroundings``   ``{"denied_roles": ["*Retired*"]}``; what is not named is within reach
+GET      ``/_emulator/dependency_faults``   what is out of reach
+PUT      ``/_emulator/dependency_faults``   ``{"denied_roles": ["*Retired*"]}``; what is not named is within reach
 POST     ``/_emulator/fail``           ``{"name": "lobby", "status_message": "Access denied to Role", "after": 0}``
 =======  ============================  ==============================================================================
 
@@ -30,7 +30,7 @@ from aiohttp import web
 
 from aiorekostream.emulator.answers import RefusedError
 from aiorekostream.emulator.engine import Engine
-from aiorekostream.emulator.settings import fault_to, faults_from, member, seconds, surroundings_from, text
+from aiorekostream.emulator.options import dependency_faults_from, fault_to, faults_from, member, seconds, text
 from aiorekostream.emulator.wire import read_object
 from aiorekostream.errors import ConfigurationError, InvalidRequestError
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from aiorekostream.emulator.answers import JsonObject
-    from aiorekostream.emulator.record import Call
+    from aiorekostream.emulator.call_log import Call
 
     _Endpoint: TypeAlias = Callable[["Control", JsonObject], object]
 
@@ -111,7 +111,7 @@ class Control:
         return {"faults": [fault_to(fault) for fault in self.engine.script.waiting]}
 
     def add_faults(self, members: JsonObject) -> object:
-        """Script faults."""
+        """Inject faults."""
         self.engine.script.add(member(members, "faults", faults_from))
         return self.faults(members)
 
@@ -120,14 +120,14 @@ class Control:
         self.engine.script.clear()
         return {}
 
-    def surroundings(self, _: JsonObject) -> object:
+    def dependency_faults(self, _: JsonObject) -> object:
         """What is out of reach."""
-        return attrs.asdict(self.engine.world.surroundings)
+        return attrs.asdict(self.engine.world.dependency_faults)
 
-    def set_surroundings(self, members: JsonObject) -> object:
+    def set_dependency_faults(self, members: JsonObject) -> object:
         """Say what is out of reach."""
-        self.engine.world.surroundings = surroundings_from(members)
-        return self.surroundings(members)
+        self.engine.world.dependency_faults = dependency_faults_from(members)
+        return self.dependency_faults(members)
 
     def fail(self, members: JsonObject) -> object:
         """Let a processor fail."""
@@ -147,8 +147,8 @@ _ENDPOINTS: Mapping[tuple[str, str], _Endpoint] = {
     ("GET", "faults"): Control.faults,
     ("POST", "faults"): Control.add_faults,
     ("DELETE", "faults"): Control.forget_faults,
-    ("GET", "surroundings"): Control.surroundings,
-    ("PUT", "surroundings"): Control.set_surroundings,
+    ("GET", "dependency_faults"): Control.dependency_faults,
+    ("PUT", "dependency_faults"): Control.set_dependency_faults,
     ("POST", "fail"): Control.fail,
 }
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.status import Status
-from aiorekostream.domain.words import ProcessorKind
+from aiorekostream.emulator.call_log import CallLog
 from aiorekostream.emulator.clocks import EmulatorClock, ManualClock
+from aiorekostream.emulator.fault_script import FaultScript
 from aiorekostream.emulator.quotas import Quotas
-from aiorekostream.emulator.record import Record
-from aiorekostream.emulator.script import Script
 from aiorekostream.emulator.world import World
 from aiorekostream.errors import ConfigurationError
 
@@ -70,8 +70,8 @@ class Engine:
     clock: EmulatorClock
     world: World
     quotas: Quotas
-    script: Script
-    record: Record
+    script: FaultScript
+    record: CallLog
 
     def reset(self) -> None:
         """Forget every processor, fault, call and used quota."""

@@ -9,24 +9,24 @@ from fnmatch import fnmatchcase
 
 import attrs
 
-from aiorekostream.domain.rules import Checked, guarded, refuse
-from aiorekostream.domain.scalars import finite, flag, whole_number
+from aiorekostream.domain.fields import finite, flag, whole_number
+from aiorekostream.domain.rules import Validated, collecting, reject
 
 __all__ = [
-    "Garble",
+    "ErrorResponse",
+    "Fault",
     "Hang",
     "Latency",
-    "Refuse",
+    "MalformedResponse",
     "ResetAfter",
     "ResetBefore",
-    "ScriptedFault",
     "ServerError",
     "Throttle",
 ]
 
 
 def _text(value: str) -> str:
-    return value if isinstance(value, str) else refuse(value, "text")
+    return value if isinstance(value, str) else reject(value, "text")
 
 
 def _optional_text(value: str | None) -> str | None:
@@ -49,8 +49,8 @@ def _status(value: int) -> int:
     return whole_number(value, least=400, most=599)
 
 
-@attrs.frozen(kw_only=True, field_transformer=guarded)
-class ScriptedFault(Checked):
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class Fault(Validated):
     """What every scripted fault has: the requests that it strikes.
 
     Attributes:
@@ -73,8 +73,8 @@ class ScriptedFault(Checked):
         return fnmatchcase(operation, self.operation) and fnmatchcase(name, self.name)
 
 
-@attrs.frozen(kw_only=True, field_transformer=guarded)
-class Throttle(ScriptedFault):
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class Throttle(Fault):
     """``ThrottlingException``, not carried out.
 
     Attributes:
@@ -84,8 +84,8 @@ class Throttle(ScriptedFault):
     status: int = attrs.field(default=400, converter=_status)
 
 
-@attrs.frozen(kw_only=True, field_transformer=guarded)
-class Refuse(ScriptedFault):
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class ErrorResponse(Fault):
     """Any refusal, not carried out.
 
     Attributes:
@@ -99,8 +99,8 @@ class Refuse(ScriptedFault):
     status: int = attrs.field(default=400, converter=_status)
 
 
-@attrs.frozen(kw_only=True, field_transformer=guarded)
-class ServerError(ScriptedFault):
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class ServerError(Fault):
     """The service fails.
 
     Attributes:
@@ -116,8 +116,8 @@ class ServerError(ScriptedFault):
     done: bool = attrs.field(default=False, converter=flag)
 
 
-@attrs.frozen(kw_only=True, field_transformer=guarded)
-class Latency(ScriptedFault):
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class Latency(Fault):
     """The request waits before it is looked at. It is carried out then, even if the caller has gone away by that time.
 
     Attributes:
@@ -127,18 +127,18 @@ class Latency(ScriptedFault):
     seconds: float = attrs.field(default=1.0, converter=_seconds)
 
 
-@attrs.frozen(kw_only=True, field_transformer=guarded)
-class ResetBefore(ScriptedFault):
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class ResetBefore(Fault):
     """The connection is reset after the request was read; it is not carried out."""
 
 
-@attrs.frozen(kw_only=True, field_transformer=guarded)
-class ResetAfter(ScriptedFault):
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class ResetAfter(Fault):
     """The operation is carried out, and the connection is reset instead of an answer."""
 
 
-@attrs.frozen(kw_only=True, field_transformer=guarded)
-class Hang(ScriptedFault):
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class Hang(Fault):
     """No answer comes for as long as the emulator runs.
 
     Attributes:
@@ -148,8 +148,8 @@ class Hang(ScriptedFault):
     done: bool = attrs.field(default=False, converter=flag)
 
 
-@attrs.frozen(kw_only=True, field_transformer=guarded)
-class Garble(ScriptedFault):
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class MalformedResponse(Fault):
     """HTTP 200 with a body that is not what AWS sends.
 
     Attributes:
@@ -161,7 +161,8 @@ class Garble(ScriptedFault):
     done: bool = attrs.field(default=True, converter=flag)
 
 
-FAULTS: dict[str, type[ScriptedFault]] = {
-    fault.__name__: fault for fault in (Garble, Hang, Latency, Refuse, ResetAfter, ResetBefore, ServerError, Throttle)
+FAULTS: dict[str, type[Fault]] = {
+    fault.__name__: fault
+    for fault in (MalformedResponse, Hang, Latency, ErrorResponse, ResetAfter, ResetBefore, ServerError, Throttle)
 }
 """Every kind of fault by its name."""

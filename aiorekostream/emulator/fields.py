@@ -49,7 +49,7 @@ class Fields:
         return refuse(invalid(f"{self.at(name)} must be {allowed}."))
 
     def forbidden(self, name: str, reason: str) -> None:
-        """Refuse the request if the member is there."""
+        """ErrorResponse the request if the member is there."""
         if self.has(name):
             raise refuse(invalid(f"{self.at(name)} must not be given: {reason}."))
 

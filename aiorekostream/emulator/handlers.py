@@ -13,30 +13,30 @@ import attrs
 
 from aiorekostream.clock import SystemClock
 from aiorekostream.emulator.answers import INTERNAL_FAILURE, Refusal, RefusedError, Success
+from aiorekostream.emulator.call_log import Call
 from aiorekostream.emulator.control import Control
-from aiorekostream.emulator.desk import Desk, Incoming
+from aiorekostream.emulator.dispatcher import Dispatcher, Incoming
 from aiorekostream.emulator.engine import Engine
 from aiorekostream.emulator.faults import (
-    Garble,
+    ErrorResponse,
     Hang,
     Latency,
-    Refuse,
+    MalformedResponse,
     ResetAfter,
     ResetBefore,
     ServerError,
     Throttle,
 )
-from aiorekostream.emulator.intake import read_body, respond
+from aiorekostream.emulator.http_limits import read_body, respond
 from aiorekostream.emulator.quotas import SLOW_DOWN
-from aiorekostream.emulator.record import Call
 from aiorekostream.emulator.wire import Reply, encode
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from aiorekostream.emulator.answers import Answer
-    from aiorekostream.emulator.desk import Order
-    from aiorekostream.emulator.faults import ScriptedFault
+    from aiorekostream.emulator.dispatcher import ParsedRequest
+    from aiorekostream.emulator.faults import Fault
 
 __all__ = ["Handlers"]
 
@@ -57,7 +57,7 @@ class Handlers:
     """
 
     engine: Engine
-    desk: Desk
+    desk: Dispatcher
     control: Control
     new_id: Callable[[], str]
     closing: asyncio.Event
@@ -93,7 +93,7 @@ class Handlers:
             order = self.desk.read(incoming)
         except RefusedError as error:
             return self._note(call, error.refusal)
-        faults = self.engine.script.strike(order.operation, order.name)
+        faults = self.engine.script.match(order.operation, order.name)
         call = attrs.evolve(
             call,
             operation=order.operation,
@@ -102,7 +102,7 @@ class Handlers:
             region=order.caller.region,
             faults=faults,
         )
-        decisive: ScriptedFault | None = None
+        decisive: Fault | None = None
         for fault in faults:
             if isinstance(fault, Latency):
                 await self._wait(fault.seconds)
@@ -110,16 +110,16 @@ class Handlers:
                 decisive = fault
         return await self._play(decisive, request, order, call)
 
-    async def _play(self, fault: ScriptedFault | None, request: web.BaseRequest, order: Order, call: Call) -> Reply:
+    async def _play(self, fault: Fault | None, request: web.BaseRequest, order: ParsedRequest, call: Call) -> Reply:
         match fault:
             case Throttle(status=status):
                 message = SLOW_DOWN.message if status < 500 else "Service Unavailable"  # noqa: PLR2004
                 return self._note(call, Refusal(SLOW_DOWN.code, message, status))
-            case Refuse(code=code, message=message, status=status):
+            case ErrorResponse(code=code, message=message, status=status):
                 return self._note(call, Refusal(code, message, status))
             case ServerError():
                 return self._server_error(fault, order, call)
-            case Garble(body=body, done=done):
+            case MalformedResponse(body=body, done=done):
                 self._note(self._done(call, order) if done else call, None, status=200)
                 return Reply(200, body.encode(errors="replace"))
             case ResetBefore() | ResetAfter():
@@ -133,7 +133,7 @@ class Handlers:
                 answer = self.desk.carry_out(order, self.engine.clock.now())
                 return self._note(_marked(call, answer), answer)
 
-    def _server_error(self, fault: ServerError, order: Order, call: Call) -> Reply:
+    def _server_error(self, fault: ServerError, order: ParsedRequest, call: Call) -> Reply:
         call = self._done(call, order) if fault.done else call
         if fault.html:
             self._note(call, None, status=fault.status)
@@ -141,7 +141,7 @@ class Handlers:
             return Reply(fault.status, page.encode(), "text/html")
         return self._note(call, Refusal(fault.code, "Internal server error", fault.status))
 
-    def _done(self, call: Call, order: Order) -> Call:
+    def _done(self, call: Call, order: ParsedRequest) -> Call:
         return _marked(call, self.desk.carry_out(order, self.engine.clock.now()))
 
     def _note(self, call: Call, answer: Answer | None, *, status: int | None = None) -> Reply:

@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.status import Event
-from aiorekostream.domain.words import ProcessorKind
 from aiorekostream.emulator.answers import BLANK_DENIAL, Success, in_use, invalid, refuse, too_many_sessions
-from aiorekostream.emulator.blueprints import revised
+from aiorekostream.emulator.definitions import revised
 from aiorekostream.emulator.processors import Step
 
 if TYPE_CHECKING:
+    from aiorekostream.emulator.contexts import OperationContext
     from aiorekostream.emulator.fields import Fields
     from aiorekostream.emulator.processors import Processor
-    from aiorekostream.emulator.turns import Turn
 
 __all__ = ["start", "stop", "update"]
 
 _DEFAULT_DURATION = 10
 
 
-def start(turn: Turn, request: Fields) -> Success:
+def start(turn: OperationContext, request: Fields) -> Success:
     """StartStreamProcessor."""
     account, name = turn.account, request.text("Name")
     processor = account.present(name)
@@ -47,7 +47,7 @@ def start(turn: Turn, request: Fields) -> Success:
     return Success({} if is_face_search else {"SessionId": session_id}, session_id)
 
 
-def stop(turn: Turn, request: Fields) -> Success:
+def stop(turn: OperationContext, request: Fields) -> Success:
     """StopStreamProcessor."""
     processor = turn.account.present(request.text("Name"))
     if not processor.allows(Event.STOP):
@@ -58,7 +58,7 @@ def stop(turn: Turn, request: Fields) -> Success:
     return Success(None)
 
 
-def update(turn: Turn, request: Fields) -> Success:
+def update(turn: OperationContext, request: Fields) -> Success:
     """UpdateStreamProcessor; what is new can be read at once."""
     processor = turn.account.present(request.text("Name"))
     if processor.kind is ProcessorKind.FACE_SEARCH:
@@ -90,7 +90,7 @@ def _duration(processor: Processor, request: Fields, most: int) -> int:
     return duration
 
 
-def _future(turn: Turn, processor: Processor, duration: int) -> list[Step]:
+def _future(turn: OperationContext, processor: Processor, duration: int) -> list[Step]:
     """What will happen to a processor that starts now."""
     now, timings = turn.now, turn.timings
     if processor.kind is ProcessorKind.FACE_SEARCH:
@@ -100,7 +100,7 @@ def _future(turn: Turn, processor: Processor, duration: int) -> list[Step]:
     doom = turn.take_doom(processor.name)
     if doom is not None:
         return [Step(now + doom.after, Event.FAIL, doom.message), *steps]
-    failure = turn.surroundings.failure(processor.blueprint, turn.account.region)
+    failure = turn.dependency_faults.failure(processor.blueprint, turn.account.region)
     if failure is not None:
         return [Step(now + timings.failing, Event.FAIL, failure)]
     return steps

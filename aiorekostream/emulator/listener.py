@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 from aiohttp import web
 
-from aiorekostream.emulator.intake import Server
+from aiorekostream.emulator.http_limits import Server
 from aiorekostream.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aiorekostream.domain.status import Event, Status, next_status
-from aiorekostream.emulator.blueprints import Blueprint
+from aiorekostream.emulator.definitions import ProcessorDefinition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aiorekostream.domain.words import ProcessorKind
+    from aiorekostream.domain.enums import ProcessorKind
 
 __all__ = ["ACTIVE", "Processor", "Step"]
 
@@ -62,7 +62,7 @@ class Processor:
 
     name: str
     arn: str
-    blueprint: Blueprint
+    blueprint: ProcessorDefinition
     created: float
     updated: float
     status: Status = Status.STOPPED

@@ -8,18 +8,18 @@ import uuid
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
+from aiorekostream.emulator.call_log import Call, CallLog
 from aiorekostream.emulator.clocks import EmulatorClock, RealClock
 from aiorekostream.emulator.control import Control
-from aiorekostream.emulator.desk import Desk
+from aiorekostream.emulator.dependency_faults import DependencyFaults
+from aiorekostream.emulator.dispatcher import Dispatcher
 from aiorekostream.emulator.engine import Engine, ProcessorState
+from aiorekostream.emulator.fault_script import FaultScript
 from aiorekostream.emulator.handlers import Handlers
 from aiorekostream.emulator.listener import Listener
 from aiorekostream.emulator.model import load_model
 from aiorekostream.emulator.quotas import Quotas
-from aiorekostream.emulator.record import Call, Record
 from aiorekostream.emulator.referee import Referee
-from aiorekostream.emulator.script import Script
-from aiorekostream.emulator.surroundings import Surroundings
 from aiorekostream.emulator.timings import Timings
 from aiorekostream.emulator.world import OPERATIONS, World
 from aiorekostream.errors import ConfigurationError
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
-    from aiorekostream.emulator.faults import ScriptedFault
+    from aiorekostream.emulator.faults import Fault
 
 __all__ = ["Emulator"]
 
-_TIMINGS, _AT_HAND = Timings(), Surroundings()
+_TIMINGS, _AT_HAND = Timings(), DependencyFaults()
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -57,7 +57,7 @@ class Emulator:
         limits: AWS's numbers: rates, concurrency, counts.
         quotas: whether requests above the rates of ``limits`` are refused.
         timings: how long things take.
-        surroundings: which roles, streams and collections are out of reach.
+        dependency_faults: which roles, streams and collections are out of reach.
         accounts: the account (twelve digits) of an access key; every other key has one of its own, derived from it.
         credentials: the secret of each access key, to check signatures; if not given, requests need only look signed.
         control: whether the endpoints below ``/_emulator/`` answer.
@@ -79,7 +79,7 @@ class Emulator:
         limits: Limits = DEFAULT_LIMITS,
         quotas: bool = True,
         timings: Timings | None = None,
-        surroundings: Surroundings | None = None,
+        dependency_faults: DependencyFaults | None = None,
         accounts: Mapping[str, str] = _NONE,
         credentials: Mapping[str, str] | None = None,
         control: bool = True,
@@ -99,11 +99,14 @@ class Emulator:
         self._engine = Engine(
             clock=RealClock() if clock is None else clock,
             world=World(
-                new_id=new_id, limits=limits, timings=timings or _TIMINGS, surroundings=surroundings or _AT_HAND
+                new_id=new_id,
+                limits=limits,
+                timings=timings or _TIMINGS,
+                dependency_faults=dependency_faults or _AT_HAND,
             ),
             quotas=Quotas(limits.quotas if quotas else {}),
-            script=Script(dice.Random(0).random if random is None else random),  # noqa: S311 - no secret depends on it
-            record=Record(keeps=record),
+            script=FaultScript(dice.Random(0).random if random is None else random),  # noqa: S311 - no secret depends on it
+            record=CallLog(keeps=record),
         )
         self._closing = asyncio.Event()
         self._listener: Listener | None = None
@@ -117,7 +120,7 @@ class Emulator:
         if self._listener is not None:
             raise ConfigurationError("the emulator runs already")
         model = await asyncio.to_thread(load_model)
-        desk = Desk(
+        desk = Dispatcher(
             world=self._engine.world,
             referee=Referee(model, OPERATIONS, self._limits),
             quotas=self._engine.quotas,
@@ -204,12 +207,12 @@ class Emulator:
         self._engine.advance(seconds)
 
     @property
-    def faults(self) -> Sequence[ScriptedFault]:
+    def faults(self) -> Sequence[Fault]:
         """The scripted faults that are waiting, each with the number of times that it has left."""
         return self._engine.script.waiting
 
-    def script(self, *faults: ScriptedFault) -> None:
-        """Script faults; a request is struck by every latency that matches it, and by the first of the other faults."""
+    def inject(self, *faults: Fault) -> None:
+        """Inject faults: every latency that matches a request applies to it, and the first other fault that matches."""
         self._engine.script.add(faults)
 
     def clear_faults(self) -> None:
@@ -217,13 +220,13 @@ class Emulator:
         self._engine.script.clear()
 
     @property
-    def surroundings(self) -> Surroundings:
+    def dependency_faults(self) -> DependencyFaults:
         """Which roles, streams and collections are out of reach; may be set, and counts for the starts that follow."""
-        return self._engine.world.surroundings
+        return self._engine.world.dependency_faults
 
-    @surroundings.setter
-    def surroundings(self, surroundings: Surroundings) -> None:
-        self._engine.world.surroundings = surroundings
+    @dependency_faults.setter
+    def dependency_faults(self, dependency_faults: DependencyFaults) -> None:
+        self._engine.world.dependency_faults = dependency_faults
 
     def fail(self, name: str, status_message: str, *, after: float = 0.0) -> None:
         """Let the processors of this name that are at work become FAILED; if there are none, the next one that starts.
@@ -236,7 +239,7 @@ class Emulator:
         self._engine.fail(name, status_message, after=after)
 
     def reset(self) -> None:
-        """Forget every processor, scripted fault, call and used quota; time and surroundings stay."""
+        """Forget every processor, scripted fault, call and used quota; time and dependency_faults stay."""
         self._engine.reset()
 
     def _running(self) -> Listener:

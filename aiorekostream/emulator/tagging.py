@@ -15,14 +15,14 @@ from aiorekostream.emulator.resources import processor_named
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aiorekostream.emulator.contexts import OperationContext
     from aiorekostream.emulator.fields import Fields
     from aiorekostream.emulator.processors import Processor
-    from aiorekostream.emulator.turns import Turn
 
 __all__ = ["list_tags", "tag", "untag"]
 
 
-def tag(turn: Turn, request: Fields) -> Success:
+def tag(turn: OperationContext, request: Fields) -> Success:
     """TagResource."""
     processor = _resource(turn, request)
     tags = {**processor.tags, **request.text_map("Tags")}
@@ -31,24 +31,24 @@ def tag(turn: Turn, request: Fields) -> Success:
     return _with_tags(turn, processor, tags)
 
 
-def untag(turn: Turn, request: Fields) -> Success:
+def untag(turn: OperationContext, request: Fields) -> Success:
     """UntagResource; a key that is not there is passed over."""
     processor = _resource(turn, request)
     keys = set(request.texts("TagKeys"))
     return _with_tags(turn, processor, {key: value for key, value in processor.tags.items() if key not in keys})
 
 
-def list_tags(turn: Turn, request: Fields) -> Success:
+def list_tags(turn: OperationContext, request: Fields) -> Success:
     """ListTagsForResource."""
     return Success({"Tags": _resource(turn, request).tags})
 
 
-def _with_tags(turn: Turn, processor: Processor, tags: Mapping[str, str]) -> Success:
+def _with_tags(turn: OperationContext, processor: Processor, tags: Mapping[str, str]) -> Success:
     turn.account.put(attrs.evolve(processor, tags=tags))
     return Success({})
 
 
-def _resource(turn: Turn, request: Fields) -> Processor:
+def _resource(turn: OperationContext, request: Fields) -> Processor:
     arn = request.text("ResourceArn")
     name = processor_named(arn)
     if name is None:

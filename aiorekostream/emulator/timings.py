@@ -6,8 +6,8 @@ import math
 
 import attrs
 
-from aiorekostream.domain.rules import Checked, guarded, refuse
-from aiorekostream.domain.scalars import finite
+from aiorekostream.domain.fields import finite
+from aiorekostream.domain.rules import Validated, collecting, reject
 
 __all__ = ["Timings"]
 
@@ -17,11 +17,11 @@ def _seconds(value: float) -> float:
 
 
 def _seconds_or_for_ever(value: float) -> float:
-    return value if value == math.inf else refuse(value, "more than 0 seconds") if value <= 0 else finite(value)
+    return value if value == math.inf else reject(value, "more than 0 seconds") if value <= 0 else finite(value)
 
 
-@attrs.frozen(kw_only=True, field_transformer=guarded)
-class Timings(Checked):
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class Timings(Validated):
     """How long things take, all in seconds of the emulator's clock; 0 or more.
 
     AWS documents none of these but the longest duration of a session, which is in the request. That a face search takes

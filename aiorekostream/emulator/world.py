@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, TypeAlias
 import attrs
 
 from aiorekostream.domain.status import Event
-from aiorekostream.emulator import catalogue, lifecycle, tagging
+from aiorekostream.emulator import crud, lifecycle, tagging
 from aiorekostream.emulator.accounts import Account
 from aiorekostream.emulator.answers import BLANK_DENIAL, RefusedError
 from aiorekostream.emulator.callers import Caller
+from aiorekostream.emulator.contexts import OperationContext, ScheduledFailure
+from aiorekostream.emulator.dependency_faults import DependencyFaults
 from aiorekostream.emulator.fields import Fields
 from aiorekostream.emulator.processors import Step
-from aiorekostream.emulator.surroundings import Surroundings
 from aiorekostream.emulator.timings import Timings
-from aiorekostream.emulator.turns import Doom, Turn
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 
     from aiorekostream.emulator.answers import Answer, JsonObject, Success
 
-    _Operation: TypeAlias = Callable[[Turn, Fields], Success]
+    _Operation: TypeAlias = Callable[[OperationContext, Fields], Success]
 
 __all__ = ["OPERATIONS", "World"]
 
 _OPERATIONS: Mapping[str, _Operation] = MappingProxyType(
     {
-        "CreateStreamProcessor": catalogue.create,
-        "DeleteStreamProcessor": catalogue.delete,
-        "DescribeStreamProcessor": catalogue.describe,
-        "ListStreamProcessors": catalogue.listing,
+        "CreateStreamProcessor": crud.create,
+        "DeleteStreamProcessor": crud.delete,
+        "DescribeStreamProcessor": crud.describe,
+        "ListStreamProcessors": crud.listing,
         "ListTagsForResource": tagging.list_tags,
         "StartStreamProcessor": lifecycle.start,
         "StopStreamProcessor": lifecycle.stop,
@@ -60,15 +60,15 @@ class World:
         new_id: makes the ids of sessions.
         limits: AWS's numbers.
         timings: how long things take.
-        surroundings: what is out of reach; it may be replaced at any time and counts for the starts that follow.
+        dependency_faults: what is out of reach; it may be replaced at any time and counts for the starts that follow.
     """
 
     new_id: Callable[[], str]
     limits: Limits = DEFAULT_LIMITS
     timings: Timings = attrs.field(factory=Timings)
-    surroundings: Surroundings = attrs.field(factory=Surroundings)
+    dependency_faults: DependencyFaults = attrs.field(factory=DependencyFaults)
     _accounts: dict[Caller, Account] = attrs.field(factory=dict, init=False)
-    _dooms: dict[str, Doom] = attrs.field(factory=dict, init=False)
+    _dooms: dict[str, ScheduledFailure] = attrs.field(factory=dict, init=False)
 
     def serve(self, caller: Caller, operation: str, members: JsonObject, now: float) -> Answer:
         """Carry out one operation, or refuse it and change nothing.
@@ -83,11 +83,11 @@ class World:
             return BLANK_DENIAL
         account = self.account(caller)
         account.advance(now)
-        turn = Turn(
+        turn = OperationContext(
             account=account,
             limits=self.limits,
             timings=self.timings,
-            surroundings=self.surroundings,
+            dependency_faults=self.dependency_faults,
             new_id=self.new_id,
             take_doom=self._take_doom,
         )
@@ -138,7 +138,7 @@ class World:
                 doomed = True
                 account.put(processor.bound_for([Step(account.now + after, Event.FAIL, message), *processor.steps]))
         if not doomed:
-            self._dooms[name] = Doom(message, after)
+            self._dooms[name] = ScheduledFailure(message, after)
         self.advance(now)
 
     def clear(self) -> None:
@@ -146,5 +146,5 @@ class World:
         self._accounts.clear()
         self._dooms.clear()
 
-    def _take_doom(self, name: str) -> Doom | None:
+    def _take_doom(self, name: str) -> ScheduledFailure | None:
         return self._dooms.pop(name, None)

@@ -13,7 +13,7 @@ from aiorekostream.errors import RekostreamError, ResourceNotFoundError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable
 
-    from aiorekostream.domain.words import ProcessorKind
+    from aiorekostream.domain.enums import ProcessorKind
 
 __all__ = ["AT_REST", "Ends", "ListedEnds", "under_way"]
 

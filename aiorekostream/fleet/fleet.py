@@ -9,9 +9,9 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, 
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from aiorekostream.client import settling
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart, StartRequest, StopRequest
-from aiorekostream.domain.words import ProcessorKind
-from aiorekostream.errors import Fault, InvalidRequestError, RekostreamError, ResourceInUseError
+from aiorekostream.errors import InvalidRequestError, RekostreamError, ResourceInUseError, ValidationIssue
 from aiorekostream.fleet.desk import Desk
 from aiorekostream.fleet.ends import AT_REST, Ends, ListedEnds, under_way
 from aiorekostream.fleet.outcomes import AlreadyStopped, Failed, Outcome, Started, StartOutcome, StopOutcome, Stopped
@@ -88,7 +88,7 @@ class Fleet:
                 waits for a session to end, or while requests are carried out that ``on_progress`` watches.
 
         Raises:
-            InvalidRequestError: arguments break their rules; all faults at once.
+            InvalidRequestError: arguments break their rules; all issues at once.
         """
         settings = Settings(
             client=client,
@@ -144,8 +144,8 @@ class Fleet:
         """Start processors, and come back when every request has its outcome.
 
         If it is cancelled, or the iterable raises, requests that were not sent are withdrawn (``Failed`` with
-        ``WithdrawnError``), those under way are settled, and ``report`` has all of it. A second cancellation does not
-        wait for those under way: they are ``Unknown`` then.
+        ``RequestCancelledError``), those under way are settled, and ``report`` has all of it. A second cancellation
+        does not wait for those under way: they are ``Unknown`` then.
 
         Args:
             requests: starts, or ``FleetRequest``; any iterable or async iterable.
@@ -262,8 +262,8 @@ class Fleet:
                 deadline = min(deadline, clock.now() + (wanted.expires_at - clock.wall()).total_seconds())
             wanted = wanted.request
         if not isinstance(wanted, FaceSearchStart | LabelDetectionStart):
-            fault = Fault((), wanted, "a FaceSearchStart, a LabelDetectionStart or a FleetRequest")
-            return Failed(wanted, InvalidRequestError([fault]))
+            issue = ValidationIssue((), wanted, "a FaceSearchStart, a LabelDetectionStart or a FleetRequest")
+            return Failed(wanted, InvalidRequestError([issue]))
         lasts = wanted.stop_selector.max_duration_in_seconds if isinstance(wanted, LabelDetectionStart) else math.inf
         return Ticket(wanted, wanted.name, kind=wanted.kind, lasts=lasts, deadline=deadline, urgent=urgent)
 
@@ -305,7 +305,7 @@ class Fleet:
 
 def _must_be_many(value: object, allowed: str) -> None:
     if _is_one(value):
-        raise InvalidRequestError([Fault((), value, allowed)])
+        raise InvalidRequestError([ValidationIssue((), value, allowed)])
 
 
 def _is_one(value: object) -> bool:
@@ -315,7 +315,7 @@ def _is_one(value: object) -> bool:
 
 def _stop(name: str) -> Ticket | Outcome:
     if not isinstance(name, str):
-        return Failed(name, InvalidRequestError([Fault((), name, "the name of a stream processor")]))
+        return Failed(name, InvalidRequestError([ValidationIssue((), name, "the name of a stream processor")]))
     return Ticket(name, name)
 
 

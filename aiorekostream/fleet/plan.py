@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 import attrs
 
-from aiorekostream.domain.words import ProcessorKind
-from aiorekostream.errors import ProcessorBusyError, WithdrawnError
+from aiorekostream.domain.enums import ProcessorKind
+from aiorekostream.errors import ProcessorBusyError, RequestCancelledError
 from aiorekostream.fleet.agenda import Agenda
 from aiorekostream.fleet.outcomes import AlreadyRunning, Expired, Outcome, Started, Unknown, failed, lost, shared
 from aiorekostream.fleet.requests import WhenBusy
@@ -375,7 +375,7 @@ def _called_off(ticket: Ticket, now: float) -> Outcome:
         message = f"an answer was lost; nothing was carried out as far as was seen, and {why} before it was sent again"
         return lost(ticket.request, message)
     if ticket.withdrawn:
-        return failed(ticket.request, WithdrawnError(name=ticket.name))
+        return failed(ticket.request, RequestCancelledError(name=ticket.name))
     return Expired(_start(ticket), now - ticket.taken)
 
 

@@ -7,9 +7,9 @@ import enum
 
 import attrs
 
+from aiorekostream.domain.fields import flag
 from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart, StartRequest
-from aiorekostream.domain.rules import Checked, guarded, refuse
-from aiorekostream.domain.scalars import flag
+from aiorekostream.domain.rules import Validated, collecting, reject
 
 __all__ = ["FleetRequest", "WhenBusy"]
 
@@ -27,18 +27,18 @@ class WhenBusy(enum.StrEnum):
 
 def _start(value: StartRequest) -> StartRequest:
     if not isinstance(value, FaceSearchStart | LabelDetectionStart):
-        refuse(value, "a FaceSearchStart or a LabelDetectionStart")
+        reject(value, "a FaceSearchStart or a LabelDetectionStart")
     return value
 
 
 def _moment(value: datetime.datetime | None) -> datetime.datetime | None:
     if value is not None and (not isinstance(value, datetime.datetime) or value.utcoffset() is None):
-        refuse(value, "a datetime with a time zone")
+        reject(value, "a datetime with a time zone")
     return value
 
 
-@attrs.frozen(field_transformer=guarded)
-class FleetRequest(Checked):
+@attrs.frozen(field_transformer=collecting)
+class FleetRequest(Validated):
     """A start with something to be said about when.
 
     Attributes:
@@ -47,7 +47,7 @@ class FleetRequest(Checked):
         urgent: whether it goes before those that are not.
 
     Raises:
-        InvalidRequestError: fields break their rules; all faults at once.
+        InvalidRequestError: fields break their rules; all issues at once.
     """
 
     request: StartRequest = attrs.field(converter=_start)

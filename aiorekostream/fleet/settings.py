@@ -10,8 +10,8 @@ from collections.abc import Callable
 import attrs
 
 from aiorekostream.client import Client
-from aiorekostream.domain.rules import Checked, guarded, refuse
-from aiorekostream.domain.scalars import finite, whole_number
+from aiorekostream.domain.fields import finite, whole_number
+from aiorekostream.domain.rules import Validated, collecting, reject
 from aiorekostream.fleet.ends import Ends
 from aiorekostream.fleet.progress import Progress
 from aiorekostream.fleet.requests import WhenBusy
@@ -23,14 +23,14 @@ def _when_busy(value: WhenBusy | str) -> WhenBusy:
     try:
         return WhenBusy(value)
     except ValueError:
-        refuse(value, "'wait', 'join' or 'refuse'")
+        reject(value, "'wait', 'join' or 'refuse'")
 
 
 def _expires_after(value: datetime.timedelta | None) -> float:
     if value is None:
         return math.inf
     if not isinstance(value, datetime.timedelta) or value <= datetime.timedelta():
-        refuse(value, "a timedelta above zero, or None")
+        reject(value, "a timedelta above zero, or None")
     return value.total_seconds()
 
 
@@ -48,28 +48,28 @@ def _seconds(value: float) -> float:
 
 def _client(value: Client) -> Client:
     if not hasattr(value, "pipeline"):
-        refuse(value, "a Client")
+        reject(value, "a Client")
     return value
 
 
 def _listener(value: Callable[[Progress], None] | None) -> Callable[[Progress], None] | None:
     if value is not None and (not callable(value) or inspect.iscoroutinefunction(value)):
-        refuse(value, "a plain function of a Progress, or None")
+        reject(value, "a plain function of a Progress, or None")
     return value
 
 
 def _ends(value: Ends | None) -> Ends | None:
     if value is not None and not callable(getattr(value, "ended", None)):
-        refuse(value, "an object with a method `ended`, or None")
+        reject(value, "an object with a method `ended`, or None")
     return value
 
 
-@attrs.frozen(kw_only=True, field_transformer=guarded)
-class Settings(Checked):
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class Settings(Validated):
     """The arguments of a fleet, as they were found to be right.
 
     Raises:
-        InvalidRequestError: arguments break their rules; all faults at once.
+        InvalidRequestError: arguments break their rules; all issues at once.
     """
 
     client: Client = attrs.field(converter=_client)

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 import attrs
 
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.replies import StartedSession
-from aiorekostream.domain.words import ProcessorKind
 from aiorekostream.fleet.agenda import Agenda
 
 __all__ = ["MARGIN", "Hold", "Slots"]

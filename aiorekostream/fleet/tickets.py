@@ -7,8 +7,8 @@ import math
 
 import attrs
 
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.requests import StartRequest
-from aiorekostream.domain.words import ProcessorKind
 
 __all__ = ["Stage", "Ticket"]
 

@@ -23,7 +23,7 @@ from aiorekostream.fleet.outcomes import (
     StopOutcome,
     Unknown,
 )
-from aiorekostream.resilience.verdict import is_throttling
+from aiorekostream.retry.classify import is_throttling
 
 if TYPE_CHECKING:
     from aiorekostream.domain.requests import StartRequest

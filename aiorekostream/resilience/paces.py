@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import attrs
 
 from aiorekostream.clock import Clock
-from aiorekostream.errors import NotAdmittedError
+from aiorekostream.errors import RateLimitedError
 from aiorekostream.limits import Quota, Scope
 from aiorekostream.resilience.gate import Gate
 from aiorekostream.resilience.pacing import Pacer, Ticket
@@ -62,7 +62,7 @@ class Pacing(Protocol):
         """Wait until the call may be sent.
 
         Raises:
-            NotAdmittedError: it would have to wait, and this pacing does not.
+            RateLimitedError: it would have to wait, and this pacing does not.
         """
         ...
 
@@ -99,7 +99,7 @@ class LocalPacing:
     truth. Accounts are told apart by number where the credentials tell it, else by access key.
 
     Attributes:
-        wait: whether a call waits for its turn; if not, it fails at once with ``NotAdmittedError``.
+        wait: whether a call waits for its turn; if not, it fails at once with ``RateLimitedError``.
         account: an account's name for this purpose, where several access keys draw on one quota.
     """
 
@@ -110,7 +110,7 @@ class LocalPacing:
         """Wait until the call may be sent.
 
         Raises:
-            NotAdmittedError: it would have to wait, and ``wait`` is false.
+            RateLimitedError: it would have to wait, and ``wait`` is false.
         """
         gate = self._gate(call)
         if self.wait:
@@ -118,7 +118,7 @@ class LocalPacing:
         if (ticket := gate.enter(spread=False)) is None:
             delay = gate.delay()
             message = f"the quota of {call.quota.rate:g} calls a second is used up for {delay:.2f} s"
-            raise NotAdmittedError(message, operation=call.operation, retry_after=delay)
+            raise RateLimitedError(message, operation=call.operation, retry_after=delay)
         return _Leave(gate, ticket)
 
     def _gate(self, call: PacedCall) -> Gate:

@@ -58,7 +58,7 @@ class Attempt:
 
     Attributes:
         operation: AWS's name of the operation.
-        repeatable: whether doing it twice is the same as doing it once.
+        idempotent: whether doing it twice is the same as doing it once.
         on_sent: told when the request begins to go out.
         signed: whether the request was signed and handed to the HTTP client.
         sent: whether it found a connection, and so may have been carried out.
@@ -66,7 +66,7 @@ class Attempt:
     """
 
     operation: str
-    repeatable: bool
+    idempotent: bool
     on_sent: Callable[[], None] = ignored
     signed: bool = False
     sent: bool = False

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aiorekostream.errors import ConfigurationError
+from aiorekostream.transport.options import TransportOptions
 from aiorekostream.transport.port import ignored
-from aiorekostream.transport.settings import Settings
 from aiorekostream.transport.timeout import Timeout
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class AwsTransport:
     ) -> None:
         if session is not None and profile is not None:
             raise ConfigurationError("a session has its own profile: give a session or a profile, not both")
-        self._settings = Settings(
+        self._settings = TransportOptions(
             region=region,
             endpoint_url=endpoint_url,
             profile=profile,
@@ -172,8 +172,8 @@ class AwsTransport:
 
     async def _open(self) -> Connection:
         try:
-            opening = await asyncio.to_thread(_import_opening)
-            connection: Connection = await opening.connect(self._settings, self._session)
+            connect = await asyncio.to_thread(_import_connect)
+            connection: Connection = await connect.connect(self._settings, self._session)
         except asyncio.CancelledError:
             if self._closed:  # it was aclose that cancelled: whoever waits was not cancelled
                 raise ConfigurationError(_CLOSED) from None
@@ -189,10 +189,10 @@ class AwsTransport:
             self._loop = None
 
 
-def _import_opening() -> ModuleType:
-    from aiorekostream.transport import opening  # noqa: PLC0415 - it imports aiobotocore, hence in a thread
+def _import_connect() -> ModuleType:
+    from aiorekostream.transport import connect  # noqa: PLC0415 - it imports aiobotocore, hence in a thread
 
-    return opening
+    return connect
 
 
 def _host(url: str) -> str:

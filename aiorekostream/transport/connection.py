@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, cast
 
 from botocore import handlers
 
-from aiorekostream.errors import ConfigurationError, Fault, MalformedReplyError
+from aiorekostream.errors import ConfigurationError, MalformedResponseError, ValidationIssue
 from aiorekostream.limits import Scope
 from aiorekostream.operations import OPERATIONS
 from aiorekostream.transport import _signing
 from aiorekostream.transport.attempts import CURRENT, Answer, Attempt
-from aiorekostream.transport.faults import translated
+from aiorekostream.transport.error_mapping import translated
 from aiorekostream.transport.port import Reply, ignored
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Connection:
         method = self._methods.get(operation)
         if method is None:
             raise ConfigurationError(f"{operation} is no operation of stream processors that botocore knows")
-        attempt = Attempt(operation, repeatable=OPERATIONS[operation].repeatable, on_sent=on_sent)
+        attempt = Attempt(operation, idempotent=OPERATIONS[operation].idempotent, on_sent=on_sent)
         token = CURRENT.set(attempt)
         try:
             parsed = await method(**body)
@@ -114,11 +114,11 @@ def _note_answer(response_dict: Mapping[str, object], **_: object) -> None:
     attempt.answer = Answer.read(status, headers)
     body = cast("bytes", response_dict["body"])
     if status < _NOT_A_SUCCESS and body.strip() and not _is_an_answer(body):
-        raise MalformedReplyError(
-            [Fault((), body[:200].decode("utf-8", "replace"), "a JSON object that is no error")],
+        raise MalformedResponseError(
+            [ValidationIssue((), body[:200].decode("utf-8", "replace"), "a JSON object that is no error")],
             operation=attempt.operation,
             request_id=attempt.answer.request_id,
-            retry_safe=attempt.repeatable,
+            retry_safe=attempt.idempotent,
         )
 
 

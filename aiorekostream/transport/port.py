@@ -65,7 +65,7 @@ class Transport(Protocol):
             ServiceError: the service answered with an error.
             ConnectError: the request was never sent.
             ConnectionLostError: the request was sent and no answer came back.
-            MalformedReplyError: what came back is no answer of this service.
+            MalformedResponseError: what came back is no answer of this service.
             ConfigurationError: no Region, no credentials, or the transport is closed.
         """
         ...

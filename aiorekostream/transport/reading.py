@@ -10,7 +10,7 @@ from aiobotocore.session import AioSession
 
 from aiorekostream.errors import RekostreamError
 from aiorekostream.transport.attempts import Attempt
-from aiorekostream.transport.faults import configuration_error, translated
+from aiorekostream.transport.error_mapping import configuration_error, translated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ async def quotas(
         client = await opening.__aenter__()
     except Exception as error:
         raise configuration_error(error) from error
-    attempt = Attempt(_OPERATION, repeatable=True, signed=True, sent=True)
+    attempt = Attempt(_OPERATION, idempotent=True, signed=True, sent=True)
     found: list[Mapping[str, object]] = []
     token: dict[str, object] = {}
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aiorekostream.errors import Fault, InvalidRequestError
+from aiorekostream.errors import InvalidRequestError, ValidationIssue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,11 +33,11 @@ class Timeout:
     total: float = 60.0
 
     def __attrs_post_init__(self) -> None:
-        if faults := tuple(self._faults()):
-            raise InvalidRequestError(faults)
+        if issues := tuple(self._issues()):
+            raise InvalidRequestError(issues)
 
-    def _faults(self) -> Iterator[Fault]:
+    def _issues(self) -> Iterator[ValidationIssue]:
         for name, value in attrs.asdict(self).items():
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             if not (is_number and math.isfinite(value) and value > 0):
-                yield Fault((name,), value, "a finite number of seconds above 0")
+                yield ValidationIssue((name,), value, "a finite number of seconds above 0")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aiorekostream.emulator import Hang, ResetAfter, ResetBefore, ScriptedFault, ServerError
+from aiorekostream.emulator import Fault, Hang, ResetAfter, ResetBefore, ServerError
 from aiorekostream.limits import Quota
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Case:
     taken: float = 0.0
     latency: float = 0.06
     read_timeout: float | None = None
-    faults: tuple[ScriptedFault, ...] = ()
+    faults: tuple[Fault, ...] = ()
     rounds: int = 1
     target: Target | None = None
 
@@ -112,7 +112,7 @@ _STOPS = "L-85890340"
 
 # Five in a hundred answers are lost: half of them by silence, half by a reset after the work was done. Of the five in
 # a hundred that are 5xx, half were carried out. A fault strikes only what those before it let by.
-_BAD_NETWORK: tuple[ScriptedFault, ...] = (
+_BAD_NETWORK: tuple[Fault, ...] = (
     Hang(times=None, probability=0.025, done=True),
     ResetAfter(times=None, probability=0.025 / 0.975),
     ServerError(times=None, probability=0.025 / 0.95, done=True),

@@ -117,7 +117,7 @@ async def _emulated(case: Case) -> AsyncGenerator[tuple[str, Callable[[], object
         emulator.clear_calls()
         other = asyncio.create_task(_be_another_client(wire, case)) if case.taken else None
         # The other client's requests are not delayed: it is as near to the service as it likes.
-        emulator.script(Latency(times=None, seconds=case.latency, name="camera-*"), *case.faults)
+        emulator.inject(Latency(times=None, seconds=case.latency, name="camera-*"), *case.faults)
         try:
             yield emulator.url, lambda: [_line(call) for call in emulator.calls]
         finally:

@@ -147,9 +147,9 @@ async def test_all_pages_of_a_list_are_read(client: rks.Client, clock: emulated.
 
 async def test_a_bad_role_shows_after_the_start(clock: emulated.ManualClock) -> None:
     role = str(_label_detection("x").role_arn)
-    surroundings = emulated.Surroundings(denied_roles=frozenset({role}))
+    dependency_faults = emulated.DependencyFaults(denied_roles=frozenset({role}))
     async with (
-        emulated.Emulator(clock=clock, surroundings=surroundings) as emulator,
+        emulated.Emulator(clock=clock, dependency_faults=dependency_faults) as emulator,
         rks.Client(region=_REGION, endpoint_url=emulator.url) as client,
     ):
         await client.create_stream_processor(_label_detection("front-door"))
@@ -163,24 +163,24 @@ async def test_a_start_above_the_quota_is_sent_again_until_the_quota_allows(
     client: rks.Client, emulator: emulated.Emulator
 ) -> None:
     await client.create_stream_processor(_label_detection("front-door"))
-    emulator.script(emulated.Throttle(operation="StartStreamProcessor", times=3))
+    emulator.inject(emulated.Throttle(operation="StartStreamProcessor", times=3))
     assert (await client.start_stream_processor(_start("front-door"))).session_id
     assert [call.operation for call in emulator.calls].count("StartStreamProcessor") == 4
 
 
 async def test_a_start_whose_answer_was_lost_is_found_again(client: rks.Client, emulator: emulated.Emulator) -> None:
     await client.create_stream_processor(_label_detection("front-door"))
-    emulator.script(emulated.ResetAfter(operation="StartStreamProcessor"))
-    assert await client.start_stream_processor(_start("front-door")) == rks.StartedSession(None, recovered=True)
+    emulator.inject(emulated.ResetAfter(operation="StartStreamProcessor"))
+    assert await client.start_stream_processor(_start("front-door")) == rks.StartedSession(None, reconciled=True)
     assert [call.operation for call in emulator.calls].count("StartStreamProcessor") == 1
 
 
 async def test_a_start_that_was_lost_on_the_way_is_made_again(client: rks.Client, emulator: emulated.Emulator) -> None:
     await client.create_stream_processor(_label_detection("front-door"))
-    emulator.script(emulated.ResetBefore(operation="StartStreamProcessor"))
+    emulator.inject(emulated.ResetBefore(operation="StartStreamProcessor"))
     session = await client.start_stream_processor(_start("front-door"))
     assert session.session_id
-    assert not session.recovered
+    assert not session.reconciled
 
 
 async def test_a_start_that_meets_somebody_else_s_is_refused_even_if_the_answer_was_lost(
@@ -189,7 +189,7 @@ async def test_a_start_that_meets_somebody_else_s_is_refused_even_if_the_answer_
     await client.create_stream_processor(_label_detection("front-door"))
     await client.start_stream_processor(_start("front-door"))
     clock.advance(10)
-    emulator.script(emulated.ResetBefore(operation="StartStreamProcessor"))
+    emulator.inject(emulated.ResetBefore(operation="StartStreamProcessor"))
     with pytest.raises(rks.ResourceInUseError, match="somebody else's doing"):
         await client.start_stream_processor(_start("front-door"))
 
@@ -198,16 +198,16 @@ async def test_a_start_that_cannot_be_settled_says_what_was_seen(
     client: rks.Client, emulator: emulated.Emulator
 ) -> None:
     await client.create_stream_processor(_label_detection("front-door"))
-    emulator.script(
+    emulator.inject(
         emulated.ResetAfter(operation="StartStreamProcessor"),
-        emulated.Refuse(operation="DescribeStreamProcessor", times=None),
+        emulated.ErrorResponse(operation="DescribeStreamProcessor", times=None),
     )
     with pytest.raises(rks.UnknownOutcomeError, match="DescribeStreamProcessor did not tell either"):
         await client.start_stream_processor(_start("front-door"))
 
 
 async def test_a_create_whose_answer_was_lost_is_found_again(client: rks.Client, emulator: emulated.Emulator) -> None:
-    emulator.script(emulated.ResetAfter(operation="CreateStreamProcessor"))
+    emulator.inject(emulated.ResetAfter(operation="CreateStreamProcessor"))
     created = await client.create_stream_processor(_label_detection("front-door"))
     found = await client.describe_stream_processor("front-door")
     assert created.stream_processor_arn == found.stream_processor_arn
@@ -217,22 +217,22 @@ async def test_a_create_whose_answer_was_lost_is_found_again(client: rks.Client,
 async def test_a_stop_whose_answer_was_lost_has_stopped(client: rks.Client, emulator: emulated.Emulator) -> None:
     await client.create_stream_processor(_label_detection("front-door"))
     await client.start_stream_processor(_start("front-door"))
-    emulator.script(emulated.ResetAfter(operation="StopStreamProcessor"))
+    emulator.inject(emulated.ResetAfter(operation="StopStreamProcessor"))
     await client.stop_stream_processor("front-door")
     assert [call.operation for call in emulator.calls].count("StopStreamProcessor") == 1
 
 
 async def test_a_question_whose_answer_was_lost_is_asked_again(client: rks.Client, emulator: emulated.Emulator) -> None:
     await client.create_stream_processor(_label_detection("front-door"))
-    emulator.script(emulated.ResetAfter(operation="DescribeStreamProcessor"))
+    emulator.inject(emulated.ResetAfter(operation="DescribeStreamProcessor"))
     assert (await client.describe_stream_processor("front-door")).status is rks.Status.STOPPED
 
 
 @pytest.mark.parametrize("done", [True, False])
 async def test_a_page_of_html_is_no_success(client: rks.Client, emulator: emulated.Emulator, *, done: bool) -> None:
     await client.create_stream_processor(_label_detection("front-door"))
-    emulator.script(emulated.Garble(operation="UpdateStreamProcessor", done=done))
-    with pytest.raises(rks.MalformedReplyError):
+    emulator.inject(emulated.MalformedResponse(operation="UpdateStreamProcessor", done=done))
+    with pytest.raises(rks.MalformedResponseError):
         await client.update_stream_processor(rks.LabelDetectionUpdate(name="front-door", labels=["ALL"]))
 
 
@@ -241,7 +241,7 @@ async def test_a_delete_whose_answer_was_lost_has_deleted(
     client: rks.Client, emulator: emulated.Emulator, clock: emulated.ManualClock, *, done: bool
 ) -> None:
     await client.create_stream_processor(_label_detection("front-door"))
-    emulator.script(emulated.Garble(operation="DeleteStreamProcessor", done=done))
+    emulator.inject(emulated.MalformedResponse(operation="DeleteStreamProcessor", done=done))
     await client.delete_stream_processor("front-door")
     clock.advance(10)
     with pytest.raises(rks.ResourceNotFoundError):
@@ -251,7 +251,7 @@ async def test_a_delete_whose_answer_was_lost_has_deleted(
 async def test_a_server_that_hangs_ends_the_call_by_its_deadline(
     client: rks.Client, emulator: emulated.Emulator
 ) -> None:
-    emulator.script(emulated.Hang())
+    emulator.inject(emulated.Hang())
     with pytest.raises(rks.DeadlineExceededError):
         await client.with_options(total_timeout=0.2).describe_stream_processor("front-door")
 

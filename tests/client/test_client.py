@@ -151,7 +151,7 @@ async def test_bad_arguments_are_refused_before_anything_is_sent(call: _Call, pa
     client, transport = _client()
     with pytest.raises(rks.InvalidRequestError) as caught:
         await call(client)
-    assert [fault.path for fault in caught.value.faults] == [path]
+    assert [issue.path for issue in caught.value.issues] == [path]
     assert transport.calls == []
 
 
@@ -204,7 +204,7 @@ async def test_a_list_is_its_pages_and_asks_for_one_only_when_it_is_wanted() -> 
 
 async def test_pages_that_lead_back_to_themselves_end_in_an_error() -> None:
     transport = rks.MemoryTransport(lambda _operation, _body: _FIRST)
-    with pytest.raises(rks.MalformedReplyError, match="NextToken"):
+    with pytest.raises(rks.MalformedResponseError, match="NextToken"):
         async for _ in rks.Client(transport=transport).list_stream_processors():
             pass
     assert len(transport.calls) == 2
@@ -215,7 +215,7 @@ async def test_pages_that_lead_round_in_a_circle_end_in_an_error() -> None:
     transport = rks.MemoryTransport(
         lambda _operation, body: {"NextToken": onward[cast("str | None", body.get("NextToken"))]}
     )
-    with pytest.raises(rks.MalformedReplyError, match="NextToken"):
+    with pytest.raises(rks.MalformedResponseError, match="NextToken"):
         async for _ in rks.Client(transport=transport).list_stream_processors():
             pass
     assert len(transport.calls) == 4
@@ -278,7 +278,7 @@ def test_options_that_are_something_else_are_refused_at_once_and_all_together() 
     wrong = cast("Any", {"retry": 3, "pacing": 5, "limits": {}, "timeout": 2.5})
     with pytest.raises(rks.InvalidRequestError) as caught:
         rks.Client(**wrong)
-    assert {fault.path for fault in caught.value.faults} == {"retry", "pacing", "limits", "timeout"}
+    assert {issue.path for issue in caught.value.issues} == {"retry", "pacing", "limits", "timeout"}
     with pytest.raises(rks.InvalidRequestError, match="retry: must be a RetryPolicy; got 3"):
         _client()[0].with_options(**cast("Any", {"retry": 3}))
 

@@ -11,12 +11,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from aiorekostream.client.drift import Drift, EnsuredProcessor, drift
+from aiorekostream.domain.enums import Label
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon, RegionOfInterest
 from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, Processor, S3Destination
 from aiorekostream.domain.replies import ConnectedHomeSettings, FaceSearchSettings, Settings, StreamProcessor
 from aiorekostream.domain.requests import KEEP, RESET, LabelDetectionUpdate
 from aiorekostream.domain.status import Status
-from aiorekostream.domain.words import Label
 from tests import strategies
 
 if TYPE_CHECKING:

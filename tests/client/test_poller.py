@@ -92,7 +92,7 @@ def test_whoever_tries_again_at_once_after_an_error_for_all_is_looked_at() -> No
 
 def test_a_single_look_that_was_lost_is_repeated() -> None:
     async def main() -> None:
-        unreadable = errors.MalformedReplyError([], operation="DescribeStreamProcessor")
+        unreadable = errors.MalformedResponseError([], operation="DescribeStreamProcessor")
         aws = VirtualAws(meddle=lambda _operation, _body: unreadable if _now() < 1 else None)
         aws.faces("lobby", started=True)
         _, moment = await _outcome(Watcher(aws.pipeline).until_running("lobby", timeout=30))
@@ -158,7 +158,7 @@ def test_waits_that_are_cancelled_as_they_come_true_disturb_no_other() -> None:
                 wait.cancel()
             return 0.5
 
-        watcher = Watcher(attrs.evolve(aws.pipeline, chance=chance))
+        watcher = Watcher(attrs.evolve(aws.pipeline, random=chance))
         waits = [asyncio.create_task(watcher.until_running("lobby")) for _ in range(16)]
         for wait in waits[8:]:
             assert (await wait).status is Status.RUNNING

@@ -79,7 +79,7 @@ def test_a_start_that_was_carried_out_is_recovered(
 ) -> None:
     service = Service(fates=_fated(fate))
     answer, _ = _settled(service, call)
-    assert answer == rks.StartedSession(session_id=None, recovered=True)
+    assert answer == rks.StartedSession(session_id=None, reconciled=True)
     assert len(service.done(_START, name)) == 1
     assert service.sent[_START] == 1
 
@@ -89,7 +89,7 @@ def test_a_start_that_was_not_carried_out_is_made_again(fate: Fate) -> None:
     service = Service(fates=_fated(fate))
     answer, _ = _settled(service, _start_door)
     assert isinstance(answer, rks.StartedSession)
-    assert (answer.session_id, answer.recovered) == (service.done(_START, "door")[0].session_id, False)
+    assert (answer.session_id, answer.reconciled) == (service.done(_START, "door")[0].session_id, False)
     assert len(service.done(_START, "door")) == 1
 
 
@@ -247,7 +247,7 @@ def test_a_start_that_somebody_else_made_in_the_same_seconds_is_taken_for_ours()
         service.somebody(_START, session("door", seconds=120), after=99.5)
 
     answer, _ = _settled(service, _start_door, before=before)
-    assert answer == rks.StartedSession(recovered=True)
+    assert answer == rks.StartedSession(reconciled=True)
     assert service.done(_START, "door") == []
 
 
@@ -282,20 +282,20 @@ def test_a_face_search_that_ran_before_the_start_was_sent_is_not_claimed(fate: F
 def test_a_face_search_that_came_to_run_meanwhile_is_recovered() -> None:
     service = Service(fates=_fated(Fate.HANGS_AFTER), timings=_timings(starting=8))
     answer, _ = _settled(service, _start_lobby)
-    assert answer == rks.StartedSession(recovered=True)
+    assert answer == rks.StartedSession(reconciled=True)
 
 
 def test_a_short_session_that_is_over_before_anybody_looks_is_recovered_by_its_length() -> None:
     service = Service(fates=_fated(Fate.HANGS_AFTER))
     answer, _ = _settled(service, lambda client: client.start_stream_processor(label_start("door", 10)))
-    assert answer == rks.StartedSession(recovered=True)
+    assert answer == rks.StartedSession(reconciled=True)
     assert len(service.done(_START, "door")) == 1
 
 
 def test_a_session_that_ran_over_to_the_end_of_a_fragment_is_recovered_by_its_length() -> None:
     service = Service(fates=_fated(Fate.HANGS_AFTER), timings=_timings(overshoot=7))
     answer, _ = _settled(service, lambda client: client.start_stream_processor(label_start("door", 10)))
-    assert answer == rks.StartedSession(recovered=True)
+    assert answer == rks.StartedSession(reconciled=True)
 
 
 def test_a_face_search_that_came_to_run_much_later_is_not_claimed() -> None:
@@ -368,7 +368,7 @@ def test_a_start_that_describe_does_not_show_at_once_is_recovered(stale: float, 
 
     transport = rks.MemoryTransport(handler)
     answer = run(outcome_of(_start_door(rks.Client(transport=transport))))
-    assert answer == rks.StartedSession(recovered=True)
+    assert answer == rks.StartedSession(reconciled=True)
     assert len(transport.calls) <= 7
 
 
@@ -415,7 +415,7 @@ def test_the_machine_s_own_clock_has_no_say(fate: Fate, skew: float) -> None:
     service = Service(fates=_fated(fate), skew=skew)
     answer, _ = _settled(service, _start_door)
     assert isinstance(answer, rks.StartedSession)
-    assert answer.recovered is (fate in _DONE)
+    assert answer.reconciled is (fate in _DONE)
 
 
 @pytest.mark.parametrize("status", ["STARTING", "STOPPED", "RUNNING", "FAILED"])
@@ -661,7 +661,7 @@ def test_calls_that_are_made_again_after_settling_draw_on_the_retry_quota_if_nob
         service.furnish(*map(labels, names))
         client = make_client(service, pacing=None)
         await asyncio.gather(*(outcome_of(client.start_stream_processor(label_start(name))) for name in names))
-        return client.pipeline.retry_quota.left
+        return client.pipeline.retry_tokens.left
 
     assert run(scene()) < 5
     assert service.sent[_START] <= 60 + 100 + 60
@@ -696,14 +696,14 @@ def test_a_client_that_does_not_wait_for_its_turn_still_asks_what_became_of_a_ca
         return await impatient.start_stream_processor(label_start("door"))
 
     answer, _ = _settled(service, call)
-    assert answer == rks.StartedSession(recovered=True)
+    assert answer == rks.StartedSession(reconciled=True)
 
 
 def test_a_pacer_that_says_at_once_and_never_lets_through_is_not_asked_without_rest() -> None:
     def handler(operation: str, _body: Mapping[str, object]) -> rks.Reply | Exception:
         if operation == _START:
             return _lost(_START)
-        return rks.NotAdmittedError("not now", operation=_DESCRIBE, retry_after=0)
+        return rks.RateLimitedError("not now", operation=_DESCRIBE, retry_after=0)
 
     transport = rks.MemoryTransport(handler)
     client = rks.Client(transport=transport, timeout=rks.Timeout(total=10))
@@ -725,7 +725,7 @@ def test_what_became_of_a_call_is_asked_before_whatever_else_waits_to_be_describ
         return answer
 
     answer, _ = _settled(service, call)
-    assert answer == rks.StartedSession(recovered=True)
+    assert answer == rks.StartedSession(reconciled=True)
 
 
 def test_a_wait_that_would_outlast_the_call_is_not_begun() -> None:
@@ -752,7 +752,7 @@ def test_a_question_that_takes_long_to_arrive_does_not_make_the_start_look_older
         return rks.Reply(found, date=date)
 
     client = rks.Client(transport=rks.MemoryTransport(handler))
-    assert run(client.start_stream_processor(label_start("door"))) == rks.StartedSession(recovered=True)
+    assert run(client.start_stream_processor(label_start("door"))) == rks.StartedSession(reconciled=True)
 
 
 def _door_of(handler: Handler, *, after: float = 0.0) -> Answer:
@@ -769,7 +769,7 @@ def test_a_start_that_took_some_seconds_to_be_carried_out_is_ours() -> None:
     def handler(operation: str, _body: Mapping[str, object]) -> rks.Reply | Exception:
         return _lost(operation) if operation == _START else _shown("STARTING", changed=2.9)
 
-    assert _door_of(handler) == rks.StartedSession(recovered=True)
+    assert _door_of(handler) == rks.StartedSession(reconciled=True)
 
 
 def test_the_service_s_date_may_be_a_second_old_when_it_is_told() -> None:
@@ -780,7 +780,7 @@ def test_the_service_s_date_may_be_a_second_old_when_it_is_told() -> None:
         # Sent at 0.95, changed at 3.5, asked at 3.99: a date of 3.
         return _shown("STARTING", changed=3.5)
 
-    assert _door_of(handler, after=0.95) == rks.StartedSession(recovered=True)
+    assert _door_of(handler, after=0.95) == rks.StartedSession(reconciled=True)
 
 
 def test_an_answer_that_takes_long_to_come_back_does_not_make_the_start_look_older() -> None:
@@ -791,7 +791,7 @@ def test_an_answer_that_takes_long_to_come_back_does_not_make_the_start_look_old
         await asyncio.sleep(8)
         return shown
 
-    assert _door_of(handler) == rks.StartedSession(recovered=True)
+    assert _door_of(handler) == rks.StartedSession(reconciled=True)
 
 
 def test_a_question_that_is_asked_again_counts_from_its_last_asking() -> None:
@@ -834,7 +834,7 @@ def test_a_call_that_was_settled_and_succeeds_gives_back_what_it_paid() -> None:
         return await _start_door(client)
 
     _settled(service, call)
-    assert clients[0].pipeline.retry_quota.left == 500
+    assert clients[0].pipeline.retry_tokens.left == 500
 
 
 def test_who_does_not_wait_for_a_turn_is_told_when_there_is_no_time_to_ask() -> None:

@@ -16,9 +16,9 @@ from aiorekostream.client.goals import Goal, Sight, Verdict, judge
 from aiorekostream.client.remedies import remedy
 from aiorekostream.client.sweep import Looks, Watch, are_few
 from aiorekostream.client.tickets import Ending, Ticket, interval
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.replies import StreamProcessorSummary
 from aiorekostream.domain.status import Status
-from aiorekostream.domain.words import ProcessorKind
 from aiorekostream.errors import ResourceNotFoundError, WaitTimeoutError
 
 if TYPE_CHECKING:
@@ -105,9 +105,9 @@ def test_a_few_are_as_many_as_can_be_described_while_the_list_is_read(names: int
 
 
 @given(st.floats(0, 1e6), st.floats(0, 1))
-def test_looks_are_from_a_third_of_a_second_to_six_seconds_apart(age: float, chance: float) -> None:
-    assert 0.375 <= interval(age, chance) <= 6.25
-    assert interval(age, chance) <= interval(age + 1, chance)
+def test_looks_are_from_a_third_of_a_second_to_six_seconds_apart(age: float, random: float) -> None:
+    assert 0.375 <= interval(age, random) <= 6.25
+    assert interval(age, random) <= interval(age + 1, random)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_whoever_joins_is_looked_at_at_once_and_again_after_a_while() -> None:
     assert (looks.describe, looks.sweep) == (("a",), False)
     assert watch.looks(0).describe == ()
     sight = Sight(status=_S.STARTING, kind=_FACES, is_close=True)
-    assert watch.described("a", looks.turn, sight, now=0.1, chance=0.5) == []
+    assert watch.described("a", looks.turn, sight, now=0.1, random=0.5) == []
     assert watch.looks(0.1).again == pytest.approx(0.6)
     assert watch.looks(0.6).describe == ("a",)
 
@@ -175,14 +175,14 @@ def test_many_share_one_sweep_which_is_not_begun_anew_before_it_is_over() -> Non
     assert not watch.looks(9).sweep
     ended = watch.listed(_listed(a="RUNNING", b="STARTING", z="FAILED"), looks.turn, 0.1)
     assert [(ending.ticket.name, ending.verdict) for ending in ended] == [("a", _V.REACHED)]
-    assert watch.swept(looks.turn, 1, now=0.2, chance=0.5) == []
+    assert watch.swept(looks.turn, 1, now=0.2, random=0.5) == []
     assert watch.looks(0.3).again == pytest.approx(0.7)
 
 
 def test_a_sweep_takes_half_of_the_quota_at_most() -> None:
     watch = _watch([f"camera-{n}" for n in range(100)], pages=10)
     looks = watch.looks(0)
-    watch.swept(looks.turn, 10, now=2, chance=0.5)
+    watch.swept(looks.turn, 10, now=2, random=0.5)
     assert watch.looks(2).again == pytest.approx(4)
 
 
@@ -193,7 +193,7 @@ def test_describing_takes_half_of_the_quota_at_most() -> None:
     assert set(looks.describe) == set(names)
     starting = Sight(status=_S.STARTING, kind=_FACES, is_close=True)
     for name in names:
-        watch.described(name, looks.turn, starting, now=0, chance=0.5)
+        watch.described(name, looks.turn, starting, now=0, random=0.5)
     assert watch.looks(0).again == pytest.approx(2)
 
 
@@ -202,7 +202,7 @@ def test_those_who_leave_make_room_for_those_who_stay() -> None:
     watch.may_list = False
     (first, *others) = watch.tickets()
     looks = watch.looks(0)
-    watch.described(first.name, looks.turn, Sight(status=_S.STARTING, kind=_FACES, is_close=True), now=0, chance=0.5)
+    watch.described(first.name, looks.turn, Sight(status=_S.STARTING, kind=_FACES, is_close=True), now=0, random=0.5)
     for ticket in others:
         watch.leave(ticket)
     assert watch.looks(0.4).again == pytest.approx(0.5)
@@ -216,7 +216,7 @@ def test_only_what_has_failed_is_described_among_many() -> None:
     closer = watch.looks(1.1)
     assert closer.describe == ("b",)
     failed = Sight(status=_S.FAILED, message="Collection not found", is_close=True)
-    (ending,) = watch.described("b", closer.turn, failed, now=1.2, chance=0.5)
+    (ending,) = watch.described("b", closer.turn, failed, now=1.2, random=0.5)
     assert ending.verdict is _V.FAILED
     assert ending.ticket.name == "b"
 
@@ -227,12 +227,12 @@ def test_only_what_has_failed_is_described_among_many() -> None:
 def test_what_an_earlier_session_may_have_left_is_looked_at_again_after_a_second(goal: Goal, status: Status) -> None:
     watch = _watch("a", goal)
     sight = Sight(status=status, kind=_SUITED[goal], is_close=True)
-    assert watch.described("a", watch.looks(0).turn, sight, now=0.1, chance=0.5) == []
+    assert watch.described("a", watch.looks(0).turn, sight, now=0.1, random=0.5) == []
     (ticket,) = watch.tickets()
     assert isinstance(too_late(ticket, 0.5), WaitTimeoutError)
     looks = watch.looks(0.2)
     assert (looks.describe, looks.again) == ((), 1)
-    (ending,) = watch.described("a", watch.looks(1).turn, sight, now=1, chance=0.5)
+    (ending,) = watch.described("a", watch.looks(1).turn, sight, now=1, random=0.5)
     assert ending.verdict is _TABLE[goal][status]
 
 
@@ -241,7 +241,7 @@ def test_what_was_seen_at_work_before_has_ended_however_soon() -> None:
     verdicts: list[Verdict] = []
     for now, status in ((0.1, _S.STARTING), (0.7, _S.STOPPED)):
         sight = Sight(status=status, kind=_LABELS, is_close=True)
-        endings = watch.described("a", watch.looks(now).turn, sight, now=now, chance=0.5)
+        endings = watch.described("a", watch.looks(now).turn, sight, now=now, random=0.5)
         verdicts += [ending.verdict for ending in endings]
     assert verdicts == [_V.REACHED]
 
@@ -250,7 +250,7 @@ def test_a_look_counts_for_those_only_who_waited_before_it_began() -> None:
     watch = _watch("a", Goal.STOPPED)
     looks = watch.looks(0)
     late = watch.join("a", Goal.STOPPED, 0)
-    (ending,) = watch.described("a", looks.turn, Sight(status=_S.STOPPED, is_close=True), now=0, chance=0.5)
+    (ending,) = watch.described("a", looks.turn, Sight(status=_S.STOPPED, is_close=True), now=0, random=0.5)
     assert ending.ticket is not late
     assert watch.tickets() == (late,)
     assert watch.looks(0).describe == ("a",)
@@ -262,7 +262,7 @@ def test_one_miss_in_a_list_of_several_pages_proves_nothing_and_two_do() -> None
     for now in (0, 10):
         looks = watch.looks(now)
         watch.listed(_listed(**dict.fromkeys("bcdefghi", "STOPPED")), looks.turn, now)
-        endings = watch.swept(looks.turn, 2, now=now, chance=0.5)
+        endings = watch.swept(looks.turn, 2, now=now, random=0.5)
         ended.append([ending.ticket.name for ending in endings])
     assert ended == [[], ["a"]]
 
@@ -281,7 +281,7 @@ def test_a_closer_look_that_was_lost_is_repeated_after_a_rest() -> None:
     watch = _watch("abcdef")
     looks = watch.looks(0)
     watch.listed(_listed(**dict.fromkeys("acdef", "STARTING"), b="FAILED"), looks.turn, 1)
-    watch.swept(looks.turn, 1, now=1, chance=0.5)
+    watch.swept(looks.turn, 1, now=1, random=0.5)
     closer = watch.looks(1.1)
     assert closer.describe == ("b",)
     watch.describe_lost("b", closer.turn, 1.2)
@@ -294,7 +294,7 @@ def test_a_sweep_that_was_dropped_proves_nobody_absent() -> None:
     dropped = watch.looks(0)
     watch.drop_looks()
     watch.looks(9)
-    assert watch.swept(dropped.turn, 1, now=9, chance=0.5) == []
+    assert watch.swept(dropped.turn, 1, now=9, random=0.5) == []
     assert len(watch.tickets()) == 6
 
 
@@ -306,7 +306,7 @@ def test_a_look_that_was_dropped_has_no_say_in_the_one_that_took_its_place() -> 
     watch.describe_lost("a", dropped.turn, 0)
     assert watch.looks(9).describe == ()
     sight = Sight(status=_S.STARTING, kind=_FACES, is_close=True)
-    assert watch.described("a", dropped.turn, sight, now=9, chance=0.5) == []
+    assert watch.described("a", dropped.turn, sight, now=9, random=0.5) == []
     assert watch.looks(99).describe == ()
     many = _watch("abcdef")
     swept = many.looks(0)
@@ -321,7 +321,7 @@ def test_no_more_than_twenty_are_described_at_once_and_the_next_when_one_is_done
     looks = watch.looks(0)
     assert len(looks.describe) == 20
     assert looks.again == math.inf  # what comes next is told by an answer
-    watch.described("camera-00", looks.turn, Sight(status=_S.STARTING, kind=_FACES, is_close=True), now=0, chance=0.5)
+    watch.described("camera-00", looks.turn, Sight(status=_S.STARTING, kind=_FACES, is_close=True), now=0, random=0.5)
     assert watch.looks(0).describe == ("camera-20",)
 
 
@@ -339,7 +339,7 @@ def test_what_has_failed_is_described_at_once_although_few_are_left() -> None:
     watch = _watch("abcdef")
     looks = watch.looks(1)
     watch.listed(_listed(**dict.fromkeys("acdef", "STARTING"), b="FAILED"), looks.turn, 1.1)
-    watch.swept(looks.turn, 1, now=1.2, chance=0.5)
+    watch.swept(looks.turn, 1, now=1.2, random=0.5)
     for ticket in watch.tickets():
         if ticket.name not in "ab":
             watch.leave(ticket)
@@ -357,7 +357,7 @@ def test_whoever_joins_during_a_sweep_is_looked_for_with_the_next_one() -> None:
     looks = watch.looks(0)
     watch.join("g", Goal.RUNNING, 0.1)
     watch.listed(_listed(**dict.fromkeys("abcdef", "STARTING")), looks.turn, 0.2)
-    watch.swept(looks.turn, 1, now=0.2, chance=0.5)
+    watch.swept(looks.turn, 1, now=0.2, random=0.5)
     assert watch.looks(0.3).again == pytest.approx(0.4)  # as soon as the share of the quota allows
 
 
@@ -366,7 +366,7 @@ def test_many_who_wait_for_one_in_doubt_do_not_take_the_others_turn() -> None:
     for now in (0, 11):
         looks = watch.looks(now)
         watch.listed(_listed(**dict.fromkeys("abcdef", "STARTING")), looks.turn, now)
-        watch.swept(looks.turn, 1, now=now, chance=0.5)
+        watch.swept(looks.turn, 1, now=now, random=0.5)
     assert watch.looks(11).describe == ("a", "b")
 
 
@@ -376,7 +376,7 @@ def test_two_misses_prove_something_only_if_nothing_was_seen_in_between() -> Non
     for now, seen in enumerate((names[1:], names, names[1:])):
         looks = watch.looks(now * 10)
         watch.listed(_listed(**dict.fromkeys(seen, "STOPPED")), looks.turn, now * 10)
-        assert watch.swept(looks.turn, 2, now=now * 10, chance=0.5) == []
+        assert watch.swept(looks.turn, 2, now=now * 10, random=0.5) == []
 
 
 def test_a_face_search_that_starts_slowly_is_described_once() -> None:
@@ -385,12 +385,12 @@ def test_a_face_search_that_starts_slowly_is_described_once() -> None:
     for now in (0, 11, 22, 33, 44):
         looks = watch.looks(now)
         watch.listed(_listed(**dict.fromkeys("abcdef", "STARTING")), looks.turn, now)
-        watch.swept(looks.turn, 1, now=now, chance=0.5)
+        watch.swept(looks.turn, 1, now=now, random=0.5)
         closer = watch.looks(now)
         described += closer.describe
         for name in closer.describe:
             sight = Sight(status=_S.STARTING, kind=_FACES, is_close=True)
-            assert watch.described(name, closer.turn, sight, now=now, chance=0.5) == []
+            assert watch.described(name, closer.turn, sight, now=now, random=0.5) == []
     assert described == list("abcdef")
 
 
@@ -464,8 +464,8 @@ class ChangingWorld(RuleBasedStateMachine):
         assert len(self.describing) <= 20
 
     @precondition(lambda self: self.describing)
-    @rule(data=st.data(), lost=st.booleans(), chance=st.floats(0, 1))
-    def a_describe_is_answered(self, data: st.DataObject, *, lost: bool, chance: float) -> None:
+    @rule(data=st.data(), lost=st.booleans(), random=st.floats(0, 1))
+    def a_describe_is_answered(self, data: st.DataObject, *, lost: bool, random: float) -> None:
         name = data.draw(st.sampled_from(sorted(self.describing)))
         seen = self.describing.pop(name)
         if lost:
@@ -473,11 +473,11 @@ class ChangingWorld(RuleBasedStateMachine):
             return
         status, kind = seen.world.get(name, (None, None))
         sight = Sight(status=status, kind=kind, is_close=True)
-        self._end(self.watch.described(name, seen.looks.turn, sight, now=self.now, chance=chance), seen)
+        self._end(self.watch.described(name, seen.looks.turn, sight, now=self.now, random=random), seen)
 
     @precondition(lambda self: self.sweeping)
-    @rule(lost=st.booleans(), pages=st.integers(1, 3), chance=st.floats(0, 1))
-    def a_sweep_is_answered(self, *, lost: bool, pages: int, chance: float) -> None:
+    @rule(lost=st.booleans(), pages=st.integers(1, 3), random=st.floats(0, 1))
+    def a_sweep_is_answered(self, *, lost: bool, pages: int, random: float) -> None:
         seen, self.sweeping = self.sweeping, None
         assert seen is not None
         entries = [StreamProcessorSummary(name, status) for name, (status, _) in seen.world.items()]
@@ -486,7 +486,7 @@ class ChangingWorld(RuleBasedStateMachine):
             if lost:
                 self.watch.sweep_lost(seen.looks.turn, self.now)
                 return
-        self._end(self.watch.swept(seen.looks.turn, pages, now=self.now, chance=chance), seen)
+        self._end(self.watch.swept(seen.looks.turn, pages, now=self.now, random=random), seen)
 
     @rule()
     def all_looks_are_dropped(self) -> None:
@@ -506,9 +506,9 @@ class ChangingWorld(RuleBasedStateMachine):
                 del self.describing[name]
                 status, kind = seen.world.get(name, (None, None))
                 sight = Sight(status=status, kind=kind, is_close=True)
-                self._end(self.watch.described(name, seen.looks.turn, sight, now=self.now, chance=0.5), seen)
+                self._end(self.watch.described(name, seen.looks.turn, sight, now=self.now, random=0.5), seen)
             if self.sweeping is not None:
-                self.a_sweep_is_answered(lost=False, pages=2, chance=0.5)
+                self.a_sweep_is_answered(lost=False, pages=2, random=0.5)
             self.now += 0.5
         for ticket in self.watch.tickets():
             status, kind = self.world.get(ticket.name, (None, None))

@@ -393,7 +393,7 @@ def test_a_closer_look_among_many_does_not_put_the_next_look_off_once_few_are_le
 @pytest.mark.parametrize("paced", [False, True])
 def test_a_closer_look_that_is_lost_again_and_again_is_not_repeated_without_rest(paced: bool) -> None:  # noqa: FBT001
     async def main() -> None:
-        unreadable = errors.MalformedReplyError([], operation="DescribeStreamProcessor")
+        unreadable = errors.MalformedResponseError([], operation="DescribeStreamProcessor")
         aws = VirtualAws(
             limits=_ROOMY, meddle=lambda operation, _body: unreadable if operation.startswith("Describe") else None
         )
@@ -543,7 +543,7 @@ def test_throttling_lost_answers_and_failures_of_the_service_are_outlived(many: 
         _refused("ThrottlingException", errors.ThrottlingError),
         _refused("InternalServerError", errors.InternalServerError, status=500),
         errors.ConnectionLostError("reset", operation="D", retry_safe=True),
-        errors.MalformedReplyError([], operation="D"),
+        errors.MalformedResponseError([], operation="D"),
         _refused("InvalidPaginationTokenException", errors.InvalidPaginationTokenError),
     ]
 

@@ -15,7 +15,7 @@ from aiorekostream.emulator import Emulator, Timings
 from aiorekostream.errors import StreamProcessorFailedError
 from aiorekostream.operations import DELETE
 from aiorekostream.pipeline import Pipeline
-from aiorekostream.resilience.policy import RetryPolicy
+from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.transport.aws import AwsTransport
 from tests.emulator.samples import faces
 

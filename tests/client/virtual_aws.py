@@ -11,16 +11,16 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from aiorekostream.emulator.answers import Success
+from aiorekostream.emulator.dependency_faults import DependencyFaults
 from aiorekostream.emulator.quotas import Quotas
-from aiorekostream.emulator.surroundings import Surroundings
 from aiorekostream.emulator.timings import Timings
 from aiorekostream.emulator.world import World
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 from aiorekostream.pipeline import Pipeline
 from aiorekostream.resilience.paces import LocalPacing
-from aiorekostream.resilience.policy import RetryPolicy
+from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.transport.attempts import Attempt
-from aiorekostream.transport.faults import service_error
+from aiorekostream.transport.error_mapping import service_error
 from aiorekostream.transport.memory import MemoryTransport
 from tests.emulator.samples import HERE, faces, labels, session
 
@@ -68,7 +68,7 @@ class VirtualAws:
             total_timeout=60,
             limits=self.limits,
             pacing=LocalPacing(),
-            chance=lambda: 0.5,
+            random=lambda: 0.5,
         )
 
     @property
@@ -105,9 +105,9 @@ class VirtualAws:
     def delete(self, name: str) -> None:
         self.do("DeleteStreamProcessor", Name=name)
 
-    def deny(self, **surroundings: tuple[str, ...]) -> None:
+    def deny(self, **dependency_faults: tuple[str, ...]) -> None:
         """Put something out of reach."""
-        self.world.surroundings = Surroundings(**surroundings)
+        self.world.dependency_faults = DependencyFaults(**dependency_faults)
 
     def fail(self, name: str, message: str, *, after: float = 0.0) -> None:
         self.world.doom(name, message, self.now, after=after)
@@ -133,4 +133,4 @@ class VirtualAws:
             "Error": {"Code": answer.code, "Message": answer.message},
             "ResponseMetadata": {"HTTPStatusCode": answer.status},
         }
-        return service_error(response, Attempt(operation, repeatable=operation.startswith(("Describe", "List"))))
+        return service_error(response, Attempt(operation, idempotent=operation.startswith(("Describe", "List"))))

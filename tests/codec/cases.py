@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import attrs
 
 from aiorekostream import operations
+from aiorekostream.domain.enums import Label
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon
 from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, S3Destination
 from aiorekostream.domain.replies import (
@@ -36,7 +37,6 @@ from aiorekostream.domain.requests import (
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
 from aiorekostream.domain.status import Status
 from aiorekostream.domain.tags import Tags
-from aiorekostream.domain.words import Label
 
 VIDEO = "arn:aws:kinesisvideo:us-east-1:123456789012:stream/front-door/1656000000000"
 DATA = "arn:aws:kinesis:us-east-1:123456789012:stream/faces"

@@ -32,7 +32,7 @@ def places(value: Json, where: Place = ()) -> Iterator[tuple[Place, Json]]:
 
 
 def dotted(place: Place) -> str:
-    """A place as faults show it."""
+    """A place as issues show it."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).removeprefix(".")
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from aiorekostream.codec import decode
 from aiorekostream.codec.spelling import SPELLING
+from aiorekostream.domain.enums import Label, OpenEnum, ProcessorKind
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon
 from aiorekostream.domain.replies import (
     ConnectedHomeSettings,
@@ -25,8 +26,7 @@ from aiorekostream.domain.replies import (
 )
 from aiorekostream.domain.status import Status
 from aiorekostream.domain.tags import Tags
-from aiorekostream.domain.words import Label, OpenWord, ProcessorKind
-from aiorekostream.errors import MalformedReplyError
+from aiorekostream.errors import MalformedResponseError
 from tests import strategies
 from tests.codec.cases import REPLIES
 from tests.codec.places import Json, changed, dotted, is_a, places
@@ -41,16 +41,16 @@ def _decode(wire: Json, cls: type[object] = StreamProcessor) -> Any:  # noqa: AN
     return decode(wire, cls, operation="DescribeStreamProcessor", request_id="r-1")
 
 
-def _faults(wire: Json, cls: type = StreamProcessor) -> dict[str, str]:
-    with pytest.raises(MalformedReplyError) as caught:
+def _issues(wire: Json, cls: type = StreamProcessor) -> dict[str, str]:
+    with pytest.raises(MalformedResponseError) as caught:
         _decode(wire, cls)
     assert (caught.value.operation, caught.value.request_id) == ("DescribeStreamProcessor", "r-1")
-    return {fault.path: fault.allowed for fault in caught.value.faults}
+    return {issue.path: issue.expected for issue in caught.value.issues}
 
 
 def _written(value: Any) -> Json:  # noqa: ANN401 - any value
     """A value as AWS would write it; independent of the package's own encoder, which writes requests alone."""
-    if isinstance(value, OpenWord):
+    if isinstance(value, OpenEnum):
         return str(value)
     if isinstance(value, datetime.datetime):
         return value.timestamp()
@@ -107,7 +107,7 @@ def test_only_name_arn_and_status_must_be_there() -> None:
     processor = _decode(LEAST)
     assert processor == StreamProcessor(name="a", stream_processor_arn="b", status=Status.STOPPED)
     assert processor.kind is None
-    assert _faults({}) == dict.fromkeys(("Name", "StreamProcessorArn", "Status"), "there")
+    assert _issues({}) == dict.fromkeys(("Name", "StreamProcessorArn", "Status"), "there")
 
 
 @pytest.mark.parametrize("cls", [StartedSession, StreamProcessorPage, ResourceTags])
@@ -202,7 +202,7 @@ def test_a_time_is_seconds_since_1970_or_a_datetime_and_comes_in_utc(wire: objec
     ids=["text", "iso", "true", "list", "nan", "infinity", "far", "huge", "naive", "too-far-west"],
 )
 def test_a_time_that_is_none_is_told(wire: object) -> None:
-    assert _faults({**LEAST, "LastUpdateTimestamp": wire}) == {"LastUpdateTimestamp": "seconds since 1970 in UTC"}
+    assert _issues({**LEAST, "LastUpdateTimestamp": wire}) == {"LastUpdateTimestamp": "seconds since 1970 in UTC"}
 
 
 # exact
@@ -254,17 +254,17 @@ MALFORMED: list[tuple[Json, str, str]] = [
     ("wire", "path", "allowed"), MALFORMED, ids=[f"{i}-{path}" for i, (_, path, _) in enumerate(MALFORMED)]
 )
 def test_what_cannot_be_read_is_told_in_awss_spelling(wire: Json, path: str, allowed: str) -> None:
-    assert _faults({**LEAST, **wire}) == {path: allowed}
+    assert _issues({**LEAST, **wire}) == {path: allowed}
 
 
 def test_a_value_that_refuses_itself_is_told_in_awss_spelling_too() -> None:
-    faults = _faults({**LEAST, "Output": {"S3Destination": {"Bucket": "a/b", "KeyPrefix": "x" * 1025}}})
-    assert set(faults) == {"Output.S3Destination.Bucket", "Output.S3Destination.KeyPrefix"}
+    issues = _issues({**LEAST, "Output": {"S3Destination": {"Bucket": "a/b", "KeyPrefix": "x" * 1025}}})
+    assert set(issues) == {"Output.S3Destination.Bucket", "Output.S3Destination.KeyPrefix"}
 
 
 def test_all_that_cannot_be_read_is_told_at_once() -> None:
     wire = {"Status": 5, "CreationTimestamp": "today", "RegionsOfInterest": [{}, {"BoundingBox": {"Left": "0"}}]}
-    assert set(_faults(wire)) == {
+    assert set(_issues(wire)) == {
         "Name",
         "StreamProcessorArn",
         "Status",
@@ -288,13 +288,13 @@ def test_all_that_cannot_be_read_is_told_at_once() -> None:
     ],
 )
 def test_what_cannot_be_read_of_another_reply_is_told(cls: type, wire: Json, path: str) -> None:
-    assert list(_faults(wire, cls)) == [path]
+    assert list(_issues(wire, cls)) == [path]
 
 
 @pytest.mark.parametrize("body", [None, 5, "text", [], [{}], True])
 @pytest.mark.parametrize("cls", CLASSES)
 def test_a_reply_is_an_object(cls: type, body: object) -> None:
-    assert _faults(body, cls) == {"": "an object"}
+    assert _issues(body, cls) == {"": "an object"}
 
 
 _keys = st.sampled_from(
@@ -313,12 +313,12 @@ _json = st.recursive(
 def test_any_json_is_read_or_told_to_be_malformed(cls: type, body: Json) -> None:
     try:
         assert type(_decode(body, cls)) is cls
-    except MalformedReplyError as error:
+    except MalformedResponseError as error:
         _is_told(error)
 
 
-def _is_told(error: MalformedReplyError) -> None:
-    assert error.faults
+def _is_told(error: MalformedResponseError) -> None:
+    assert error.issues
     assert str(error)
 
 
@@ -329,7 +329,7 @@ def test_a_reply_with_one_wrong_part_points_at_it(data: st.DataObject) -> None:
     leaves = [place for place, value in places(dict(good)) if not isinstance(value, dict | list)]
     place = data.draw(st.sampled_from(leaves))
     wrong = data.draw(st.sampled_from([[], {}, [5], {"a": 1}, b"bytes"]))
-    assert list(_faults(changed(good, place, wrong))) == [dotted(place)]
+    assert list(_issues(changed(good, place, wrong))) == [dotted(place)]
 
 
 def test_a_point_is_read_from_whole_numbers_too() -> None:

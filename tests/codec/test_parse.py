@@ -34,10 +34,10 @@ PARSERS: dict[str, tuple[Callable[[Json], object], Json]] = {
 each_parser = pytest.mark.parametrize(("parse", "good"), PARSERS.values(), ids=PARSERS)
 
 
-def _faults(parse: Callable[[Json], object], arguments: Json) -> dict[str, str]:
+def _issues(parse: Callable[[Json], object], arguments: Json) -> dict[str, str]:
     with pytest.raises(InvalidRequestError) as caught:
         parse(arguments)
-    return {fault.path: fault.allowed for fault in caught.value.faults}
+    return {issue.path: issue.expected for issue in caught.value.issues}
 
 
 # which kind is meant
@@ -51,7 +51,7 @@ def test_a_start_with_a_selector_is_of_label_detection_and_without_of_face_searc
 @pytest.mark.parametrize("selector", ["StartSelector", "StopSelector"])
 def test_one_selector_asks_for_the_other(selector: str) -> None:
     other = {"StartSelector": "StopSelector", "StopSelector": "StartSelector"}[selector]
-    assert _faults(parse_start, {"Name": "a", selector: START[selector]}) == {other: "given"}
+    assert _issues(parse_start, {"Name": "a", selector: START[selector]}) == {other: "given"}
 
 
 def test_the_settings_say_which_kind_of_processor_is_meant() -> None:
@@ -61,8 +61,8 @@ def test_the_settings_say_which_kind_of_processor_is_meant() -> None:
 
 @pytest.mark.parametrize("settings_", [{}, None, 5, {"FaceSearch": {}, "ConnectedHome": {}}], ids=str)
 def test_where_the_settings_do_not_say_the_output_does(settings_: object) -> None:
-    faults = _faults(parse_processor, {**FACES, "Settings": settings_})
-    assert not any(path.startswith(("Output", "NotificationChannel")) for path in faults)
+    issues = _issues(parse_processor, {**FACES, "Settings": settings_})
+    assert not any(path.startswith(("Output", "NotificationChannel")) for path in issues)
 
 
 @pytest.mark.parametrize(
@@ -76,21 +76,21 @@ def test_where_the_settings_do_not_say_the_output_does(settings_: object) -> Non
     ids=["S3Destination", "NotificationChannel", "KmsKeyId", "RegionsOfInterest"],
 )
 def test_a_face_search_is_refused_what_belongs_to_label_detection(path: Place, value: object) -> None:
-    faults = _faults(parse_processor, changed(FACES, path, value))
-    assert list(faults) == [dotted(path)]
-    assert faults[dotted(path)].startswith("left out")
+    issues = _issues(parse_processor, changed(FACES, path, value))
+    assert list(issues) == [dotted(path)]
+    assert issues[dotted(path)].startswith("left out")
 
 
 def test_a_label_detection_is_refused_what_belongs_to_face_search() -> None:
-    faults = _faults(parse_processor, changed(LABELS, ("Output", "KinesisDataStream"), {"Arn": DATA}))
-    assert faults == {"Output.KinesisDataStream": "left out: a label detection writes to Output.S3Destination"}
+    issues = _issues(parse_processor, changed(LABELS, ("Output", "KinesisDataStream"), {"Arn": DATA}))
+    assert issues == {"Output.KinesisDataStream": "left out: a label detection writes to Output.S3Destination"}
 
 
 def test_settings_of_both_kinds_are_refused() -> None:
     both = changed(LABELS, ("Settings", "FaceSearch"), {"CollectionId": "staff"})
-    assert list(_faults(parse_processor, both)) == ["Settings.FaceSearch"]
+    assert list(_issues(parse_processor, both)) == ["Settings.FaceSearch"]
     both = changed(FACES, ("Settings", "ConnectedHome"), {"Labels": ["PET"]})
-    assert list(_faults(parse_processor, both)) == ["Settings.ConnectedHome"]
+    assert list(_issues(parse_processor, both)) == ["Settings.ConnectedHome"]
 
 
 # required
@@ -119,7 +119,7 @@ def test_settings_of_both_kinds_are_refused() -> None:
     ],
 )
 def test_what_is_required_and_missing_is_told_where_it_belongs(good: Json, gone: Place, told: str) -> None:
-    assert _faults(parse_processor, without(good, gone)) == {told: "given"}
+    assert _issues(parse_processor, without(good, gone)) == {told: "given"}
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_what_is_optional_may_be_missing(good: Json, gone: Place) -> None:
 
 
 def test_nothing_at_all_is_told_in_full() -> None:
-    assert set(_faults(parse_processor, {})) == {
+    assert set(_issues(parse_processor, {})) == {
         "Name",
         "Input.KinesisVideoStream.Arn",
         "RoleArn",
@@ -148,7 +148,7 @@ def test_nothing_at_all_is_told_in_full() -> None:
         "Output.S3Destination",
         "NotificationChannel.SNSTopicArn",
     }
-    assert _faults(parse_start, {}) == {"Name": "given"}
+    assert _issues(parse_start, {}) == {"Name": "given"}
 
 
 # selectors
@@ -172,15 +172,15 @@ def test_a_stop_selector_may_leave_the_duration_to_its_default() -> None:
     ],
 )
 def test_a_start_has_exactly_one_start_selector(selector: Json, told: str) -> None:
-    faults = _faults(parse_start, {**START, "StartSelector": selector})
-    assert faults == {told: "an object with exactly one of ProducerTimestamp, FragmentNumber"}
+    issues = _issues(parse_start, {**START, "StartSelector": selector})
+    assert issues == {told: "an object with exactly one of ProducerTimestamp, FragmentNumber"}
 
 
 def test_both_selectors_are_told_beside_whatever_else_is_wrong() -> None:
     members = {"ProducerTimestamp": 1655930623, "FragmentNumber": "x", "Bogus": 1}
-    faults = _faults(parse_start, {**START, "StartSelector": {"KVSStreamStartSelector": members}})
+    issues = _issues(parse_start, {**START, "StartSelector": {"KVSStreamStartSelector": members}})
     where = "StartSelector.KVSStreamStartSelector"
-    assert set(faults) == {where, f"{where}.ProducerTimestamp", f"{where}.FragmentNumber", f"{where}.Bogus"}
+    assert set(issues) == {where, f"{where}.ProducerTimestamp", f"{where}.FragmentNumber", f"{where}.Bogus"}
 
 
 def test_the_documentations_own_wrong_example_is_told_what_is_wrong() -> None:
@@ -192,7 +192,7 @@ def test_the_documentations_own_wrong_example_is_told_what_is_wrong() -> None:
             "StopSelector": {"MaxDurationInSeconds": 100},
         },
     }
-    assert set(_faults(parse_start, wrong)) == {
+    assert set(_issues(parse_start, wrong)) == {
         "StartSelector.KVSStreamStartSelector.KVSProducerTimestamp",
         "StartSelector.StopSelector",
         "StopSelector",
@@ -201,7 +201,7 @@ def test_the_documentations_own_wrong_example_is_told_what_is_wrong() -> None:
 
 def test_seconds_are_refused_with_the_word_milliseconds() -> None:
     wrong = changed(START, ("StartSelector", "KVSStreamStartSelector", "ProducerTimestamp"), 1655930623)
-    (allowed,) = _faults(parse_start, wrong).values()
+    (allowed,) = _issues(parse_start, wrong).values()
     assert "milliseconds" in allowed
     assert "this looks like seconds" in allowed
 
@@ -219,7 +219,7 @@ def test_datetime_and_timedelta_are_taken_where_time_is_meant() -> None:
 def test_a_naive_datetime_is_refused() -> None:
     moment = datetime.datetime(2022, 6, 22)  # noqa: DTZ001 - what is wrong is the point
     path = ("StartSelector", "KVSStreamStartSelector", "ProducerTimestamp")
-    assert "time zone" in _faults(parse_start, changed(START, path, moment))[dotted(path)]
+    assert "time zone" in _issues(parse_start, changed(START, path, moment))[dotted(path)]
 
 
 # regions
@@ -228,21 +228,21 @@ def test_a_naive_datetime_is_refused() -> None:
 def test_a_region_is_a_box_or_a_polygon_and_not_both() -> None:
     box, polygon = LABELS["RegionsOfInterest"]
     for wrong in ({**box, **polygon}, {}):
-        faults = _faults(parse_processor, {**LABELS, "RegionsOfInterest": [box, wrong]})
-        assert faults == {"RegionsOfInterest[1]": "an object with exactly one of BoundingBox, Polygon"}
+        issues = _issues(parse_processor, {**LABELS, "RegionsOfInterest": [box, wrong]})
+        assert issues == {"RegionsOfInterest[1]": "an object with exactly one of BoundingBox, Polygon"}
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, 50])
 def test_regions_lie_on_the_frame(value: float) -> None:
     for path in (("RegionsOfInterest", 0, "BoundingBox", "Top"), ("RegionsOfInterest", 1, "Polygon", 0, "X")):
-        faults = _faults(parse_processor, changed(LABELS, path, value))
-        assert faults == {dotted(path): "a ratio of the frame from 0 to 1"}
+        issues = _issues(parse_processor, changed(LABELS, path, value))
+        assert issues == {dotted(path): "a ratio of the frame from 0 to 1"}
 
 
 def test_too_few_corners_and_too_many_regions_are_told_in_awss_spelling() -> None:
     box, polygon = LABELS["RegionsOfInterest"]
     regions = [{"Polygon": polygon["Polygon"][:2]}, *[box] * 10]
-    assert _faults(parse_processor, {**LABELS, "RegionsOfInterest": regions}) == {
+    assert _issues(parse_processor, {**LABELS, "RegionsOfInterest": regions}) == {
         "RegionsOfInterest": "at most 10 regions",
         "RegionsOfInterest[0].Polygon": "a polygon of 3 to 10 points",
     }
@@ -262,9 +262,9 @@ def test_too_few_corners_and_too_many_regions_are_told_in_awss_spelling() -> Non
     ids=dotted,
 )
 def test_a_key_in_pythons_spelling_is_told_as_it_was_written(path: Place) -> None:
-    faults = _faults(parse_processor, changed(LABELS, path, 0.5))
-    assert list(faults) == [dotted(path)]
-    assert faults[dotted(path)].startswith("left out: there is no such key; the keys here are ")
+    issues = _issues(parse_processor, changed(LABELS, path, 0.5))
+    assert list(issues) == [dotted(path)]
+    assert issues[dotted(path)].startswith("left out: there is no such key; the keys here are ")
 
 
 # whatever is wrong, everywhere
@@ -289,10 +289,10 @@ def _wrong_types(value: Json) -> list[object]:
 def test_each_value_of_a_wrong_type_is_told_where_it_stands(parse: Callable[[Json], object], good: Json) -> None:
     for path, value in places(good):
         for wrong in _wrong_types(value):
-            faults = _faults(parse, changed(good, path, wrong))
-            assert faults, (path, wrong)
+            issues = _issues(parse, changed(good, path, wrong))
+            assert issues, (path, wrong)
             if path not in {("Settings",), ("Output",)}:
-                assert set(faults) == {dotted(path)}, (path, wrong)
+                assert set(issues) == {dotted(path)}, (path, wrong)
 
 
 @each_parser
@@ -301,16 +301,16 @@ def test_an_unknown_key_is_told_at_each_level(parse: Callable[[Json], object], g
     objects = [(), *(path for path, value in places(good) if isinstance(value, dict) and path != ("Tags",))]
     for path in objects:
         step: Json = key
-        faults = _faults(parse, changed(good, (*path, step), "x"))
+        issues = _issues(parse, changed(good, (*path, step), "x"))
         told = key if isinstance(key, str) else repr(key)
-        assert list(faults) == [dotted((*path, told)) if path else told]
-        assert "the keys here are" in next(iter(faults.values()))
+        assert list(issues) == [dotted((*path, told)) if path else told]
+        assert "the keys here are" in next(iter(issues.values()))
 
 
 @pytest.mark.parametrize("arguments", [None, 5, "Name", b"Name", [("Name", "lobby")], {"Name"}, object()], ids=repr)
 @pytest.mark.parametrize("parse", [parse_start, parse_processor])
 def test_what_is_no_mapping_is_refused(parse: Callable[[Json], object], arguments: object) -> None:
-    assert _faults(parse, arguments) == {"": "a mapping of boto3's keyword arguments"}
+    assert _issues(parse, arguments) == {"": "a mapping of boto3's keyword arguments"}
 
 
 def _independent(paths: list[Place]) -> list[Place]:
@@ -337,7 +337,7 @@ def test_any_number_of_faults_is_told_at_once(parse: Callable[[Json], object], g
             bad, wrong = (*path, "Bogus"), "x"
         arguments = changed(arguments, bad, wrong)
         expected.add(dotted(bad))
-    assert set(_faults(parse, arguments)) == expected
+    assert set(_issues(parse, arguments)) == expected
 
 
 _words = sorted(
@@ -377,7 +377,7 @@ def test_garbage_is_refused_and_breaks_nothing(parse: Callable[[Json], object], 
 
 
 def _is_told(error: InvalidRequestError) -> None:
-    assert error.faults
+    assert error.issues
     assert str(error)
 
 

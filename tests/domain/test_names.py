@@ -34,9 +34,9 @@ each_kind = pytest.mark.parametrize(("kind", "text"), ALL.items(), ids=lambda it
 def _refusal(kind: type[Arn], text: object) -> str:
     with pytest.raises(InvalidRequestError) as caught:
         kind.parse(text)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    (fault,) = caught.value.faults
-    assert fault.value is text
-    return fault.allowed
+    (issue,) = caught.value.issues
+    assert issue.value is text
+    return issue.expected
 
 
 @pytest.mark.parametrize(("partition", "region"), PLACES)

@@ -27,7 +27,7 @@ from aiorekostream.domain.requests import (
     TagRequest,
     UntagRequest,
 )
-from aiorekostream.domain.rules import Checked
+from aiorekostream.domain.rules import Validated
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
 from aiorekostream.errors import InvalidRequestError
 from tests.codec.cases import DATA, PROCESSOR, ROLE, TOPIC, VIDEO
@@ -36,7 +36,7 @@ from tests.domain.oddities import ODDITIES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-GOOD: Mapping[type[Checked], dict[str, object]] = {
+GOOD: Mapping[type[Validated], dict[str, object]] = {
     Point: {"x": 0, "y": 1},
     BoundingBox: {"left": 0, "top": 0, "width": 1, "height": 1},
     Polygon: {"points": [Point(0, 0)] * 3},
@@ -92,14 +92,14 @@ FIELDS = [(cls, name) for cls, fields in GOOD.items() for name in fields]
 
 
 def _told(error: InvalidRequestError, name: str) -> None:
-    assert error.faults
-    for fault in error.faults:
-        assert fault.where[0] == name
-        assert fault.allowed
+    assert error.issues
+    for issue in error.issues:
+        assert issue.steps[0] == name
+        assert issue.expected
     assert name in str(error)
 
 
-def _try(cls: type[Checked], name: str, odd: object) -> None:
+def _try(cls: type[Validated], name: str, odd: object) -> None:
     make: Any = cls
     try:
         value = make(**{**GOOD[cls], name: odd})
@@ -113,13 +113,13 @@ def _try(cls: type[Checked], name: str, odd: object) -> None:
 
 
 def test_every_field_of_every_checked_value_is_tried() -> None:
-    assert set(GOOD) == {cls for cls in SPELLING if issubclass(cls, Checked)}
+    assert set(GOOD) == {cls for cls in SPELLING if issubclass(cls, Validated)}
     for cls, fields in GOOD.items():
         assert {field.name for field in attrs.fields(cast("type[attrs.AttrsInstance]", cls))} == set(fields)
 
 
 @pytest.mark.parametrize(("cls", "name"), FIELDS, ids=lambda it: getattr(it, "__name__", it))
-def test_an_odd_thing_is_right_or_refused(cls: type[Checked], name: str) -> None:
+def test_an_odd_thing_is_right_or_refused(cls: type[Validated], name: str) -> None:
     for make in ODDITIES.values():
         _try(cls, name, make())
 
@@ -135,7 +135,7 @@ _anything = st.recursive(
 @pytest.mark.parametrize(("cls", "name"), FIELDS, ids=lambda it: getattr(it, "__name__", it))
 @settings(max_examples=10)
 @given(odd=_anything)
-def test_anything_is_right_or_refused(cls: type[Checked], name: str, odd: object) -> None:
+def test_anything_is_right_or_refused(cls: type[Validated], name: str, odd: object) -> None:
     _try(cls, name, odd)
 
 
@@ -154,9 +154,9 @@ def test_an_odd_thing_is_no_arn_and_no_part_of_one(kind: type[Arn], oddity: str)
 
 
 @pytest.mark.parametrize("cls", GOOD, ids=lambda cls: cls.__name__)
-def test_odd_things_in_all_fields_are_all_told(cls: type[Checked]) -> None:
+def test_odd_things_in_all_fields_are_all_told(cls: type[Validated]) -> None:
     make: Any = cls
     with pytest.raises(InvalidRequestError) as caught:
         make(**dict.fromkeys(GOOD[cls], ODDITIES["not-shown"]()))
-    assert [fault.path for fault in caught.value.faults] == list(GOOD[cls])
+    assert [issue.path for issue in caught.value.issues] == list(GOOD[cls])
     assert "_NotShown" in str(caught.value)

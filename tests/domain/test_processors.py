@@ -10,9 +10,9 @@ import attrs
 import pytest
 from hypothesis import given, settings
 
+from aiorekostream.domain.enums import Label, ProcessorKind
 from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, S3Destination
-from aiorekostream.domain.words import Label, ProcessorKind
-from aiorekostream.errors import Fault, InvalidRequestError
+from aiorekostream.errors import InvalidRequestError, ValidationIssue
 from tests import strategies
 
 PLACE = "us-east-1:123456789012"
@@ -42,11 +42,11 @@ def _label_detection(**changes: Any) -> LabelDetectionProcessor:  # noqa: ANN401
     return LabelDetectionProcessor(**{**LABELS, **changes})
 
 
-def _fault(make: Any, **changes: Any) -> Fault:  # noqa: ANN401 - a class
+def _issue(make: Any, **changes: Any) -> ValidationIssue:  # noqa: ANN401 - a class
     with pytest.raises(InvalidRequestError) as caught:
         make(**changes)
-    (fault,) = caught.value.faults
-    return fault
+    (issue,) = caught.value.issues
+    return issue
 
 
 def test_each_kind_says_which_it_is() -> None:
@@ -58,14 +58,14 @@ def test_each_kind_says_which_it_is() -> None:
 def test_a_face_search_needs_every_one_of_these(name: str) -> None:
     with pytest.raises(TypeError, match=name):
         FaceSearchProcessor(**{key: value for key, value in FACES.items() if key != name})
-    assert _fault(_face_search, **{name: None}).path == name
+    assert _issue(_face_search, **{name: None}).path == name
 
 
 @pytest.mark.parametrize("name", sorted(LABELS))
 def test_a_label_detection_needs_every_one_of_these(name: str) -> None:
     with pytest.raises(TypeError, match=name):
         LabelDetectionProcessor(**{key: value for key, value in LABELS.items() if key != name})
-    assert _fault(_label_detection, **{name: None}).path == name
+    assert _issue(_label_detection, **{name: None}).path == name
 
 
 @pytest.mark.parametrize("name", ["s3_destination", "sns_topic_arn", "labels", "kms_key_id", "regions_of_interest"])
@@ -93,9 +93,9 @@ def test_a_name_has_1_to_128_signs(good: str) -> None:
     "wrong", ["", "a" * 129, "a b", "tür", "a\n", "\na", "a/b", "arn:aws:x", "\u0661", 5, b"a", None, True]
 )
 def test_another_name_is_refused(wrong: object) -> None:
-    fault = _fault(_label_detection, name=wrong)
-    assert (fault.path, fault.value) == ("name", wrong)
-    assert "1 to 128" in fault.allowed
+    issue = _issue(_label_detection, name=wrong)
+    assert (issue.path, issue.value) == ("name", wrong)
+    assert "1 to 128" in issue.expected
 
 
 @pytest.mark.parametrize("good", ["a", "a" * 255])
@@ -105,7 +105,7 @@ def test_a_collection_id_has_1_to_255_signs(good: str) -> None:
 
 @pytest.mark.parametrize("wrong", ["", "a" * 256, "a b", "a\n", 5])
 def test_another_collection_id_is_refused(wrong: object) -> None:
-    assert "1 to 255" in _fault(_face_search, collection_id=wrong).allowed
+    assert "1 to 255" in _issue(_face_search, collection_id=wrong).expected
 
 
 @pytest.mark.parametrize(
@@ -125,9 +125,9 @@ def test_a_kms_key_is_an_id_an_arn_or_an_alias(good: str) -> None:
 
 @pytest.mark.parametrize("wrong", ["", "a" * 2049, "/alias", "-a", "a b", "a\n", 5])
 def test_another_kms_key_is_refused(wrong: object) -> None:
-    fault = _fault(_label_detection, kms_key_id=wrong)
-    assert fault.path == "kms_key_id"
-    assert "1 to 2048" in fault.allowed
+    issue = _issue(_label_detection, kms_key_id=wrong)
+    assert issue.path == "kms_key_id"
+    assert "1 to 2048" in issue.expected
 
 
 @pytest.mark.parametrize("good", ["abc", "a" * 255, "My.Bucket_1-2"])
@@ -137,9 +137,9 @@ def test_a_bucket_has_3_to_255_signs(good: str) -> None:
 
 @pytest.mark.parametrize("wrong", ["", "ab", "a" * 256, "a/b", "buc\u212aet", "abc\n", "s3://abc", 555, None])
 def test_another_bucket_is_refused(wrong: object) -> None:
-    fault = _fault(S3Destination, bucket=wrong)
-    assert fault.path == "bucket"
-    assert "3 to 255" in fault.allowed
+    issue = _issue(S3Destination, bucket=wrong)
+    assert issue.path == "bucket"
+    assert "3 to 255" in issue.expected
 
 
 @pytest.mark.parametrize("good", ["", "doors/", "a" * 1024, "Köln/日本 😀\n"])
@@ -149,9 +149,9 @@ def test_a_key_prefix_is_any_text_of_up_to_1024_characters(good: str) -> None:
 
 @pytest.mark.parametrize("wrong", ["a" * 1025, "\ud800", "a\udfffb", None, 5])
 def test_a_key_prefix_that_cannot_be_sent_is_refused(wrong: object) -> None:
-    fault = _fault(S3Destination, bucket="pictures", key_prefix=wrong)
-    assert fault.path == "key_prefix"
-    assert "1024" in fault.allowed
+    issue = _issue(S3Destination, bucket="pictures", key_prefix=wrong)
+    assert issue.path == "key_prefix"
+    assert "1024" in issue.expected
 
 
 def test_text_that_is_a_member_of_somebody_elses_enumeration_is_taken_as_its_text() -> None:
@@ -177,17 +177,17 @@ def test_a_confidence_and_a_similarity_are_percentages(good: float) -> None:
     "wrong", [-0.001, 100.001, math.nan, math.inf, -math.inf, pytest.param(10**400, id="huge"), True, "50", b"5", [50]]
 )
 def test_what_is_no_percentage_is_refused(wrong: object) -> None:
-    for fault in (
-        _fault(_label_detection, min_confidence=wrong),
-        _fault(_face_search, face_match_threshold=wrong),
+    for issue in (
+        _issue(_label_detection, min_confidence=wrong),
+        _issue(_face_search, face_match_threshold=wrong),
     ):
-        assert fault.allowed == "a number from 0 to 100"
+        assert issue.expected == "a number from 0 to 100"
 
 
 @pytest.mark.parametrize("wrong", [0, 1, "true", "", [], object()])
 def test_data_sharing_is_true_or_false_and_nothing_like_them(wrong: object) -> None:
-    assert _fault(_label_detection, data_sharing_opt_in=wrong).allowed == "True or False"
-    assert _fault(_face_search, data_sharing_opt_in=wrong).allowed == "True or False"
+    assert _issue(_label_detection, data_sharing_opt_in=wrong).expected == "True or False"
+    assert _issue(_face_search, data_sharing_opt_in=wrong).expected == "True or False"
 
 
 def test_what_may_be_left_to_aws_is_left_to_aws() -> None:
@@ -238,9 +238,9 @@ def test_labels_keep_their_order_and_a_set_gets_one(labels: tuple[Label, ...]) -
     ids=str,
 )
 def test_labels_that_aws_does_not_have_or_that_come_twice_are_refused(wrong: object, path: str) -> None:
-    fault = _fault(_label_detection, labels=wrong)
-    assert fault.path == path
-    assert "PERSON, PET, PACKAGE, ALL" in fault.allowed
+    issue = _issue(_label_detection, labels=wrong)
+    assert issue.path == path
+    assert "PERSON, PET, PACKAGE, ALL" in issue.expected
 
 
 # between fields
@@ -254,10 +254,10 @@ def test_labels_that_aws_does_not_have_or_that_come_twice_are_refused(wrong: obj
     ],
 )
 def test_a_face_search_has_both_streams_in_one_region(data: str) -> None:
-    fault = _fault(_face_search, kinesis_data_stream_arn=data)
-    assert fault.path == "kinesis_data_stream_arn"
-    assert fault.value == data
-    assert fault.allowed == "a stream in the Region of the video stream, us-east-1 (partition aws)"
+    issue = _issue(_face_search, kinesis_data_stream_arn=data)
+    assert issue.path == "kinesis_data_stream_arn"
+    assert issue.value == data
+    assert issue.expected == "a stream in the Region of the video stream, us-east-1 (partition aws)"
 
 
 @settings(max_examples=20)
@@ -267,14 +267,14 @@ def test_streams_in_one_region_are_good_in_every_partition(processor: FaceSearch
 
 
 def test_streams_are_not_compared_while_one_of_them_is_wrong() -> None:
-    fault = _fault(_face_search, kinesis_data_stream_arn="nonsense")
-    assert fault.allowed.startswith("an ARN such as")
+    issue = _issue(_face_search, kinesis_data_stream_arn="nonsense")
+    assert issue.expected.startswith("an ARN such as")
 
 
 @pytest.mark.parametrize("wrong", ["pictures", {"Bucket": "pictures"}, None, S3Destination])
 def test_the_destination_is_an_s3_destination(wrong: object) -> None:
-    fault = _fault(_label_detection, s3_destination=wrong)
-    assert (fault.path, fault.allowed) == ("s3_destination", "an S3Destination")
+    issue = _issue(_label_detection, s3_destination=wrong)
+    assert (issue.path, issue.expected) == ("s3_destination", "an S3Destination")
 
 
 def test_a_field_is_looked_at_again_when_a_value_evolves() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from aiorekostream.domain.enums import Label, ProcessorKind
 from aiorekostream.domain.requests import (
     KEEP,
     RESET,
@@ -19,17 +20,16 @@ from aiorekostream.domain.requests import (
     StopRequest,
 )
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
-from aiorekostream.domain.words import Label, ProcessorKind
-from aiorekostream.errors import Fault, InvalidRequestError
+from aiorekostream.errors import InvalidRequestError, ValidationIssue
 
 BEGIN, END = ProducerTimestamp(1655930623123), StopSelector(30)
 
 
-def _fault(make: Any, *args: object, **kwargs: object) -> Fault:  # noqa: ANN401 - a class
+def _issue(make: Any, *args: object, **kwargs: object) -> ValidationIssue:  # noqa: ANN401 - a class
     with pytest.raises(InvalidRequestError) as caught:
         make(*args, **kwargs)
-    (fault,) = caught.value.faults
-    return fault
+    (issue,) = caught.value.issues
+    return issue
 
 
 def test_each_kind_of_start_says_which_it_is() -> None:
@@ -54,22 +54,22 @@ def test_a_label_detection_needs_both_selectors() -> None:
 
 @pytest.mark.parametrize("wrong", [None, 1655930623123, "91343852333", (BEGIN, FragmentNumber("5")), END, {}])
 def test_a_start_selector_is_one_moment_or_one_fragment(wrong: object) -> None:
-    fault = _fault(LabelDetectionStart, name="front-door", start_selector=wrong, stop_selector=END)
-    assert (fault.path, fault.allowed) == ("start_selector", "a ProducerTimestamp or a FragmentNumber")
+    issue = _issue(LabelDetectionStart, name="front-door", start_selector=wrong, stop_selector=END)
+    assert (issue.path, issue.expected) == ("start_selector", "a ProducerTimestamp or a FragmentNumber")
 
 
 @pytest.mark.parametrize("wrong", [None, 30, BEGIN, {"MaxDurationInSeconds": 30}])
 def test_a_stop_selector_is_a_stop_selector(wrong: object) -> None:
-    fault = _fault(LabelDetectionStart, name="front-door", start_selector=BEGIN, stop_selector=wrong)
-    assert (fault.path, fault.allowed) == ("stop_selector", "a StopSelector")
+    issue = _issue(LabelDetectionStart, name="front-door", start_selector=BEGIN, stop_selector=wrong)
+    assert (issue.path, issue.expected) == ("stop_selector", "a StopSelector")
 
 
 @pytest.mark.parametrize("cls", [FaceSearchStart, StopRequest, DescribeRequest, DeleteRequest])
 @pytest.mark.parametrize("wrong", ["", "a" * 129, "front door", "lobby\n", "arn:aws:rekognition", None, 5])
 def test_a_processor_is_named_by_1_to_128_signs(cls: type, wrong: object) -> None:
     assert cls("a" * 128).name == "a" * 128
-    fault = _fault(cls, wrong)
-    assert (fault.path, fault.value) == ("name", wrong)
+    issue = _issue(cls, wrong)
+    assert (issue.path, issue.value) == ("name", wrong)
 
 
 # updates
@@ -82,7 +82,7 @@ def test_an_update_keeps_what_is_not_named() -> None:
 
 
 def test_an_update_that_changes_nothing_is_refused() -> None:
-    assert "changes something" in _fault(LabelDetectionUpdate, name="front-door").allowed
+    assert "changes something" in _issue(LabelDetectionUpdate, name="front-door").expected
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,13 @@ def test_an_update_that_changes_nothing_is_refused() -> None:
     ],
 )
 def test_only_confidence_and_regions_can_be_reset_and_nothing_can_be_none(name: str, wrong: object) -> None:
-    assert _fault(LabelDetectionUpdate, name="front-door", **{name: wrong}).where[0] == name
+    assert _issue(LabelDetectionUpdate, name="front-door", **{name: wrong}).steps[0] == name
 
 
 def test_a_wrong_name_and_wrong_changes_of_an_update_are_told_at_once() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         LabelDetectionUpdate(name="", labels=["CAR", "PET", "BUS"], min_confidence=-1)
-    assert [fault.path for fault in caught.value.faults] == ["name", "labels[0]", "labels[2]", "min_confidence"]
+    assert [issue.path for issue in caught.value.issues] == ["name", "labels[0]", "labels[2]", "min_confidence"]
 
 
 # pages
@@ -123,8 +123,8 @@ def test_a_page_holds_at_least_one_and_at_most_what_aws_can_count(good: int) -> 
 
 @pytest.mark.parametrize("wrong", [0, -1, 2**31, pytest.param(10**400, id="huge"), True, 1.0, "50"])
 def test_another_size_of_page_is_refused(wrong: object) -> None:
-    fault = _fault(ListRequest, max_results=wrong)
-    assert (fault.path, fault.allowed) == ("max_results", "a whole number from 1 to 2147483647")
+    issue = _issue(ListRequest, max_results=wrong)
+    assert (issue.path, issue.expected) == ("max_results", "a whole number from 1 to 2147483647")
 
 
 @pytest.mark.parametrize("good", ["a", "a" * 255, "== \n/+😀"])
@@ -134,12 +134,12 @@ def test_a_token_is_what_aws_gave(good: str) -> None:
 
 @pytest.mark.parametrize("wrong", ["", "a" * 256, "\ud800", 5, b"a"])
 def test_an_empty_token_is_refused_since_it_would_begin_all_over(wrong: object) -> None:
-    fault = _fault(ListRequest, next_token=wrong)
-    assert (fault.path, fault.allowed) == ("next_token", "a token of 1 to 255 characters")
+    issue = _issue(ListRequest, next_token=wrong)
+    assert (issue.path, issue.expected) == ("next_token", "a token of 1 to 255 characters")
 
 
 def test_tags_are_those_of_a_stream_processor() -> None:
     arn = "arn:aws-us-gov:rekognition:us-gov-west-1:123456789012:streamprocessor/lobby"
     assert str(ListTagsRequest(arn).resource_arn) == arn
-    fault = _fault(ListTagsRequest, arn.replace("streamprocessor", "collection"))
-    assert fault.path == "resource_arn"
+    issue = _issue(ListTagsRequest, arn.replace("streamprocessor", "collection"))
+    assert issue.path == "resource_arn"

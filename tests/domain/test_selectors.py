@@ -13,19 +13,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
-from aiorekostream.errors import Fault, InvalidRequestError
+from aiorekostream.errors import InvalidRequestError, ValidationIssue
 from tests.strategies import fragment_numbers, moments, producer_timestamps
 
 UTC = datetime.UTC
 LEAST, MOST = 10**11, 10**14 - 1
 
 
-def _fault(cls: Any, value: object) -> Fault:  # noqa: ANN401 - what is wrong is the point
+def _issue(cls: Any, value: object) -> ValidationIssue:  # noqa: ANN401 - what is wrong is the point
     with pytest.raises(InvalidRequestError) as caught:
         cls(value)
-    (fault,) = caught.value.faults
-    assert fault.value is value
-    return fault
+    (issue,) = caught.value.issues
+    assert issue.value is value
+    return issue
 
 
 class _Zone(datetime.tzinfo):
@@ -68,12 +68,12 @@ def test_milliseconds_are_taken_as_they_are(value: int) -> None:
     ],
 )
 def test_numbers_that_are_plainly_of_another_unit_are_refused_with_the_word_milliseconds(value: int, hint: str) -> None:
-    fault = _fault(ProducerTimestamp, value)
-    assert fault.path == "milliseconds"
-    assert "milliseconds" in fault.allowed
-    assert str(LEAST) in fault.allowed
-    assert str(MOST) in fault.allowed
-    assert hint in fault.allowed
+    issue = _issue(ProducerTimestamp, value)
+    assert issue.path == "milliseconds"
+    assert "milliseconds" in issue.expected
+    assert str(LEAST) in issue.expected
+    assert str(MOST) in issue.expected
+    assert hint in issue.expected
 
 
 @pytest.mark.parametrize(
@@ -81,24 +81,24 @@ def test_numbers_that_are_plainly_of_another_unit_are_refused_with_the_word_mill
     [True, 1655930623.123, "1655930623123", None, Decimal(1655930623123), Fraction(1655930623123), datetime.date.max],
 )
 def test_what_is_neither_a_whole_number_nor_a_datetime_is_no_timestamp(value: object) -> None:
-    assert "milliseconds" in _fault(ProducerTimestamp, value).allowed
+    assert "milliseconds" in _issue(ProducerTimestamp, value).expected
 
 
 def test_a_naive_datetime_is_refused() -> None:
     naive = datetime.datetime(2022, 6, 22, 20, 43, 43)  # noqa: DTZ001 - what is wrong is the point
-    assert "with a time zone" in _fault(ProducerTimestamp, naive).allowed
+    assert "with a time zone" in _issue(ProducerTimestamp, naive).expected
 
 
 def test_a_datetime_whose_zone_knows_no_offset_is_naive_too() -> None:
     moment = datetime.datetime(2022, 6, 22, tzinfo=_Zone(None))
-    assert "with a time zone" in _fault(ProducerTimestamp, moment).allowed
+    assert "with a time zone" in _issue(ProducerTimestamp, moment).expected
 
 
 @pytest.mark.parametrize(
     "answer", [NotImplementedError(), ValueError("no"), 3600, "UTC", datetime.timedelta(days=1)], ids=repr
 )
 def test_a_zone_that_cannot_be_read_is_refused_like_any_wrong_input(answer: object) -> None:
-    # repr() of such a moment fails as well, and still the fault can be told.
+    # repr() of such a moment fails as well, and still the issue can be told.
     moment = datetime.datetime(2022, 6, 22, tzinfo=_Zone(answer))
     with pytest.raises(InvalidRequestError, match="milliseconds: must be a datetime whose time zone can be read"):
         ProducerTimestamp(moment)
@@ -147,8 +147,8 @@ def test_the_hour_that_comes_twice_is_two_moments() -> None:
     ids=str,
 )
 def test_a_datetime_out_of_range_is_refused_with_the_range_of_datetimes(moment: datetime.datetime) -> None:
-    fault = _fault(ProducerTimestamp, moment)
-    assert fault.allowed == "a datetime from 1973-03-03T09:46:40Z to 5138-11-16T09:46:39.999Z"
+    issue = _issue(ProducerTimestamp, moment)
+    assert issue.expected == "a datetime from 1973-03-03T09:46:40Z to 5138-11-16T09:46:39.999Z"
 
 
 def test_the_range_of_datetimes_that_is_told_is_the_true_one() -> None:
@@ -170,8 +170,8 @@ def test_a_fragment_number_is_1_to_128_digits(value: str) -> None:
     "value", ["", "9" * 129, "12a", "-1", "+1", "1.0", " 1", "1\n", "١٢٣", "²", 123, b"12", True, None]
 )
 def test_what_is_no_fragment_number_is_refused(value: object) -> None:
-    fault = _fault(FragmentNumber, value)
-    assert (fault.path, fault.allowed) == ("value", "text of 1 to 128 digits")
+    issue = _issue(FragmentNumber, value)
+    assert (issue.path, issue.expected) == ("value", "text of 1 to 128 digits")
 
 
 @given(fragment_numbers, fragment_numbers)
@@ -201,9 +201,9 @@ def test_a_session_lasts_1_to_120_seconds_as_a_number_or_a_timedelta(seconds: in
 
 @pytest.mark.parametrize("value", [0, 121, -1, pytest.param(10**400, id="huge"), True, 10.0, "10", None, float("nan")])
 def test_a_duration_out_of_range_is_refused(value: object) -> None:
-    fault = _fault(StopSelector, value)
-    assert fault.path == "max_duration_in_seconds"
-    assert fault.allowed == "a whole number of seconds from 1 to 120"
+    issue = _issue(StopSelector, value)
+    assert issue.path == "max_duration_in_seconds"
+    assert issue.expected == "a whole number of seconds from 1 to 120"
 
 
 @pytest.mark.parametrize(
@@ -219,4 +219,4 @@ def test_a_duration_out_of_range_is_refused(value: object) -> None:
     ],
 )
 def test_a_timedelta_out_of_range_or_with_parts_of_a_second_is_refused(value: datetime.timedelta) -> None:
-    assert _fault(StopSelector, value).allowed == "a timedelta of whole seconds from 1 to 120"
+    assert _issue(StopSelector, value).expected == "a timedelta of whole seconds from 1 to 120"

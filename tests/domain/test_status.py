@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.status import TRANSITIONS, Event, Status, next_status
-from aiorekostream.domain.words import ProcessorKind
 
 FACES, LABELS = ProcessorKind.FACE_SEARCH, ProcessorKind.LABEL_DETECTION
 KNOWN = list(Status)

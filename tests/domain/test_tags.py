@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from aiorekostream.domain.names import StreamProcessorArn
 from aiorekostream.domain.requests import TagRequest, UntagRequest
 from aiorekostream.domain.tags import Tags
-from aiorekostream.errors import Fault, InvalidRequestError
+from aiorekostream.errors import InvalidRequestError, ValidationIssue
 from tests import strategies
 
 ARN = StreamProcessorArn.parse("arn:aws:rekognition:us-east-1:123456789012:streamprocessor/front-door")
 
 
-def _faults(items: Any) -> tuple[Fault, ...]:  # noqa: ANN401 - what is wrong is the point
+def _issues(items: Any) -> tuple[ValidationIssue, ...]:  # noqa: ANN401 - what is wrong is the point
     with pytest.raises(InvalidRequestError) as caught:
         TagRequest(ARN, items)
-    return caught.value.faults
+    return caught.value.issues
 
 
 @given(strategies.tags)
@@ -52,10 +52,10 @@ def test_a_key_is_1_to_128_letters_digits_spaces_and_seven_signs_more(key: str) 
     "key", ["", "a" * 129, "aws:", "aws:site", "a\n", "a\t", "a,b", "a*", "a\\", "é\u0301", "\ud800", "😀", "\x00"]
 )
 def test_another_key_is_refused_under_its_own_name(key: str) -> None:
-    (fault,) = _faults({key: "value", "good": "value"})
-    assert fault.where == ("tags", key)
-    assert fault.value == key
-    assert "tag key" in fault.allowed
+    (issue,) = _issues({key: "value", "good": "value"})
+    assert issue.steps == ("tags", key)
+    assert issue.value == key
+    assert "tag key" in issue.expected
 
 
 @pytest.mark.parametrize("text", ["", "a" * 256, "aws:a", "Köln @ 9"])
@@ -65,37 +65,37 @@ def test_a_value_is_up_to_256_of_the_same_signs(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["a" * 257, "a\n", "a,b", "\udfff", None, 5, True, b"a", ["a"]])
 def test_another_value_is_refused_under_its_key(text: object) -> None:
-    (fault,) = _faults({"site": text, "good": "value"})
-    assert fault.where == ("tags", "site")
-    assert fault.value is text
-    assert "0 to 256" in fault.allowed
+    (issue,) = _issues({"site": text, "good": "value"})
+    assert issue.steps == ("tags", "site")
+    assert issue.value is text
+    assert "0 to 256" in issue.expected
 
 
 @pytest.mark.parametrize("key", [None, 5, b"a", ("a",), 10**5000], ids=["none", "int", "bytes", "tuple", "huge"])
 def test_a_key_that_is_no_text_is_refused(key: object) -> None:
-    (fault,) = _faults({key: "value"})
-    assert fault.path.startswith("tags.")
-    assert "tag key" in str(fault)
+    (issue,) = _issues({key: "value"})
+    assert issue.path.startswith("tags.")
+    assert "tag key" in str(issue)
 
 
 @pytest.mark.parametrize(
     "items", [None, "site", 5, ["site"], [("site", "a")], {"site"}, [{"Key": "a", "Value": "b"}]], ids=repr
 )
 def test_what_is_no_mapping_is_refused(items: object) -> None:
-    (fault,) = _faults(items)
-    assert (fault.path, fault.allowed) == ("tags", "a mapping of tag keys to tag values")
+    (issue,) = _issues(items)
+    assert (issue.path, issue.expected) == ("tags", "a mapping of tag keys to tag values")
 
 
 def test_all_wrong_keys_and_values_are_told_at_once() -> None:
-    faults = _faults({"aws:a": "x", "b,": "y\n", "c": 5, "good": ""})
-    assert sorted(fault.where[-1] for fault in faults) == ["aws:a", "b,", "b,", "c"]
+    issues = _issues({"aws:a": "x", "b,": "y\n", "c": 5, "good": ""})
+    assert sorted(issue.steps[-1] for issue in issues) == ["aws:a", "b,", "b,", "c"]
 
 
 def test_there_are_1_to_200_tags() -> None:
     many = {f"key-{i}": "" for i in range(201)}
     assert len(TagRequest(ARN, dict(list(many.items())[:200])).tags) == 200
-    assert [(fault.value, fault.allowed) for fault in _faults(many)] == [("201 tags", "at most 200 tags")]
-    assert [fault.allowed for fault in _faults({})] == ["at least one tag"]
+    assert [(issue.value, issue.expected) for issue in _issues(many)] == [("201 tags", "at most 200 tags")]
+    assert [issue.expected for issue in _issues({})] == ["at least one tag"]
 
 
 def test_there_are_1_to_200_keys_to_take_away() -> None:
@@ -120,7 +120,7 @@ def test_there_are_1_to_200_keys_to_take_away() -> None:
 def test_keys_to_take_away_are_good_keys_and_none_comes_twice(keys: Any, path: str) -> None:  # noqa: ANN401 - what is wrong is the point
     with pytest.raises(InvalidRequestError) as caught:
         UntagRequest(ARN, keys)
-    assert caught.value.faults[0].path == path
+    assert caught.value.issues[0].path == path
 
 
 @pytest.mark.parametrize("items", [5, "ab", [("a", "b")], {"a": 5}, {5: "a"}, {"a": []}], ids=repr)

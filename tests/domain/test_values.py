@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor
 from aiorekostream.domain.requests import KEEP, RESET, LabelDetectionStart, LabelDetectionUpdate, ListRequest
-from aiorekostream.domain.rules import ABSENT, Checked
+from aiorekostream.domain.rules import ABSENT, Validated
 from aiorekostream.domain.tags import Tags
 from aiorekostream.errors import InvalidRequestError
 from tests.strategies import REQUESTS, VALUES
@@ -81,7 +81,7 @@ def test_a_repr_begins_with_the_name_that_users_type(cls: type, data: Data) -> N
     assert repr(_drawn(data, cls)).startswith(f"{cls.__name__}(")
 
 
-@pytest.mark.parametrize("cls", [cls for cls in REQUESTS if issubclass(cls, Checked)], ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", [cls for cls in REQUESTS if issubclass(cls, Validated)], ids=lambda cls: cls.__name__)
 @few
 @given(data=st.data())
 def test_a_value_evolves_into_its_equal(cls: type, data: Data) -> None:
@@ -90,12 +90,12 @@ def test_a_value_evolves_into_its_equal(cls: type, data: Data) -> None:
     assert cls(**{name: getattr(value, name) for name in _fields(cls)}) == value
 
 
-@pytest.mark.parametrize("cls", [cls for cls in VALUES if issubclass(cls, Checked)], ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", [cls for cls in VALUES if issubclass(cls, Validated)], ids=lambda cls: cls.__name__)
 def test_all_wrong_fields_are_told_at_once(cls: Callable[..., object]) -> None:
     names = _fields(cast("type", cls))
     with pytest.raises(InvalidRequestError) as caught:
         cls(**dict.fromkeys(names, object()))
-    assert [fault.path for fault in caught.value.faults] == names
+    assert [issue.path for issue in caught.value.issues] == names
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import attrs
 
 from aiorekostream.emulator.answers import Answer, Refusal, Success
 from aiorekostream.emulator.callers import Caller
-from aiorekostream.emulator.surroundings import Surroundings
+from aiorekostream.emulator.dependency_faults import DependencyFaults
 from aiorekostream.emulator.timings import Timings
 from aiorekostream.emulator.world import World
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
@@ -98,13 +98,16 @@ class Play:
 
 
 def play(
-    *, limits: Limits = DEFAULT_LIMITS, timings: Timings | None = None, surroundings: Surroundings | None = None
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    timings: Timings | None = None,
+    dependency_faults: DependencyFaults | None = None,
 ) -> Play:
     numbers = itertools.count(1)
     world = World(
         new_id=lambda: f"session-{next(numbers)}",
         limits=limits,
         timings=timings or Timings(),
-        surroundings=surroundings or Surroundings(),
+        dependency_faults=dependency_faults or DependencyFaults(),
     )
     return Play(world)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aiorekostream.emulator import Emulator, ManualClock, Surroundings
+from aiorekostream.emulator import DependencyFaults, Emulator, ManualClock
 from aiorekostream.limits import Limits, Quota
 from tests.emulator.clients import Boto, boto
 from tests.emulator.samples import faces, labels, session
@@ -65,7 +65,7 @@ async def test_a_face_search_lives_its_whole_life(emulator: Emulator, rekognitio
 
 
 async def test_a_failure_shows_in_describe(emulator: Emulator, rekognition: Boto) -> None:
-    emulator.surroundings = Surroundings(denied_roles=["*"])
+    emulator.dependency_faults = DependencyFaults(denied_roles=["*"])
     await rekognition("create_stream_processor", **labels("door"))
     await rekognition("start_stream_processor", **session("door"))
     emulator.advance(1)

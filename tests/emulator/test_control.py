@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aiorekostream.emulator import Emulator, ManualClock, Surroundings, Throttle
+from aiorekostream.emulator import DependencyFaults, Emulator, ManualClock, Throttle
 from tests.emulator.clients import Raw, boto, exchange, http
 from tests.emulator.samples import faces, labels
 
@@ -52,14 +52,14 @@ async def test_faults_can_be_scripted_listed_and_taken_away(emulator: Emulator) 
     assert not emulator.faults
 
 
-async def test_surroundings_can_be_changed(emulator: Emulator) -> None:
-    await done(emulator, "PUT", "surroundings", {"denied_roles": ["*Retired*"]})
-    assert emulator.surroundings == Surroundings(denied_roles=["*Retired*"])
-    assert (await done(emulator, "GET", "surroundings"))["denied_roles"] == ["*Retired*"]
+async def test_dependency_faults_can_be_changed(emulator: Emulator) -> None:
+    await done(emulator, "PUT", "dependency_faults", {"denied_roles": ["*Retired*"]})
+    assert emulator.dependency_faults == DependencyFaults(denied_roles=["*Retired*"])
+    assert (await done(emulator, "GET", "dependency_faults"))["denied_roles"] == ["*Retired*"]
 
 
 async def test_processors_and_calls_can_be_read_and_forgotten(emulator: Emulator) -> None:
-    emulator.script(Throttle(operation="Start*"))
+    emulator.inject(Throttle(operation="Start*"))
     async with boto(emulator.url) as rekognition:
         await rekognition("create_stream_processor", **labels("door", Tags={"a": "b"}))
         await rekognition.refused("start_stream_processor", Name="door")
@@ -99,8 +99,8 @@ async def test_a_failure_can_be_scripted(emulator: Emulator) -> None:
         ("POST", "faults", {"faults": [{"fault": "Fire"}]}, "'fault' is one of"),
         ("POST", "faults", {"faults": [{"fault": "Throttle", "often": 1}]}, "often: must be one of"),
         ("POST", "faults", {"faults": [{"fault": "Throttle", "times": 0}]}, "times: must be"),
-        ("PUT", "surroundings", {"denied_roles": "*"}, "denied_roles: must be"),
-        ("PUT", "surroundings", {"roles": []}, "roles: must be one of"),
+        ("PUT", "dependency_faults", {"denied_roles": "*"}, "denied_roles: must be"),
+        ("PUT", "dependency_faults", {"roles": []}, "roles: must be one of"),
         ("POST", "fail", {"name": "lobby"}, "status_message: must be"),
     ],
     ids=range(11),

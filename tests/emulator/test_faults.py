@@ -11,11 +11,11 @@ from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
 
 from aiorekostream.emulator import (
     Emulator,
-    Garble,
+    ErrorResponse,
     Hang,
     Latency,
+    MalformedResponse,
     ManualClock,
-    Refuse,
     ResetAfter,
     ResetBefore,
     ServerError,
@@ -50,7 +50,7 @@ def start() -> bytes:
 
 async def test_a_throttled_start_is_not_carried_out(emulator: Emulator, rekognition: Boto) -> None:
     fault = Throttle(operation=START)
-    emulator.script(fault)
+    emulator.inject(fault)
     assert await rekognition.refused("start_stream_processor", **session("door")) == (
         "ThrottlingException",
         "Slow down; sudden increase in rate of requests.",
@@ -65,10 +65,10 @@ async def test_a_throttled_start_is_not_carried_out(emulator: Emulator, rekognit
 async def test_a_throttle_may_come_as_a_500_and_any_other_refusal_can_be_had(
     emulator: Emulator, rekognition: Boto
 ) -> None:
-    emulator.script(
+    emulator.inject(
         Throttle(status=500),
-        Refuse(code="ServiceQuotaExceededException", message="Too much."),
-        Refuse(),
+        ErrorResponse(code="ServiceQuotaExceededException", message="Too much."),
+        ErrorResponse(),
     )
     verb = "list_stream_processors"
     assert await rekognition.refused(verb) == ("ThrottlingException", "Service Unavailable", 500)
@@ -80,7 +80,7 @@ async def test_a_throttle_may_come_as_a_500_and_any_other_refusal_can_be_had(
 async def test_a_server_error_says_nothing_of_whether_the_start_was_carried_out(
     emulator: Emulator, rekognition: Boto, *, done: bool
 ) -> None:
-    emulator.script(ServerError(operation=START, status=503, code="ServiceUnavailable", done=done))
+    emulator.inject(ServerError(operation=START, status=503, code="ServiceUnavailable", done=done))
     code, _, status = await rekognition.refused("start_stream_processor", **session("door"))
     assert (code, status) == ("ServiceUnavailable", 503)
     assert await rekognition.status("door") == ("STARTING" if done else "STOPPED")
@@ -89,14 +89,14 @@ async def test_a_server_error_says_nothing_of_whether_the_start_was_carried_out(
 
 
 async def test_a_server_error_may_be_a_page_of_html(emulator: Emulator) -> None:
-    emulator.script(ServerError(status=503, html=True))
+    emulator.inject(ServerError(status=503, html=True))
     answer = await exchange(emulator.url, http())
     assert (answer.status, answer.headers["content-type"]) == (503, "text/html")
     assert (emulator.calls[0].status, emulator.calls[0].code) == (503, None)
 
 
 async def test_a_garbled_answer_is_a_success_that_cannot_be_read(emulator: Emulator, rekognition: Boto) -> None:
-    emulator.script(Garble(operation=START), Garble(operation=START, done=False, body="{"))
+    emulator.inject(MalformedResponse(operation=START), MalformedResponse(operation=START, done=False, body="{"))
     assert await rekognition.status("door") == "STOPPED"
     answer = await exchange(emulator.url, start())
     assert (answer.status, answer.body) == (200, b"<html><body>It works!</body></html>")
@@ -109,7 +109,7 @@ async def test_a_garbled_answer_is_a_success_that_cannot_be_read(emulator: Emula
 async def test_a_reset_loses_the_answer_before_or_after_the_work_was_done(
     emulator: Emulator, rekognition: Boto, fault: ResetBefore | ResetAfter, status: str
 ) -> None:
-    emulator.script(fault)
+    emulator.inject(fault)
     with pytest.raises((ConnectionClosedError, EndpointConnectionError)):
         await rekognition("start_stream_processor", **session("door"))
     assert await rekognition.status("door") == status
@@ -118,7 +118,7 @@ async def test_a_reset_loses_the_answer_before_or_after_the_work_was_done(
 
 
 async def test_a_reset_is_a_reset_and_no_ordinary_end(emulator: Emulator) -> None:
-    emulator.script(ResetBefore())
+    emulator.inject(ResetBefore())
     reader, writer = await asyncio.open_connection("127.0.0.1", emulator.port)
     writer.write(start())
     with pytest.raises(ConnectionResetError):
@@ -133,7 +133,7 @@ async def test_a_hanging_request_ends_when_the_emulator_closes(*, done: bool) ->
     async with boto(emulator.url) as rekognition:
         await rekognition("create_stream_processor", **labels("door"))
         emulator.clear_calls()
-        emulator.script(Hang(operation=START, done=done, times=None))
+        emulator.inject(Hang(operation=START, done=done, times=None))
         hanging = [asyncio.create_task(exchange(emulator.url, start())) for _ in range(5)]
         await until(lambda: len(emulator.calls) == len(hanging))
         assert await rekognition.status("door") == ("STARTING" if done else "STOPPED")
@@ -146,7 +146,7 @@ async def test_a_hanging_request_ends_when_the_emulator_closes(*, done: bool) ->
 async def test_a_slow_request_is_carried_out_even_if_its_caller_has_gone_away(
     emulator: Emulator, rekognition: Boto
 ) -> None:
-    emulator.script(Latency(operation=START, seconds=0.01))
+    emulator.inject(Latency(operation=START, seconds=0.01))
     _, writer = await asyncio.open_connection("127.0.0.1", emulator.port)
     writer.write(start())
     await writer.drain()
@@ -159,7 +159,7 @@ async def test_a_slow_request_is_carried_out_even_if_its_caller_has_gone_away(
 async def test_closing_ends_a_slow_request_without_carrying_it_out() -> None:
     emulator = Emulator(quotas=False)
     await emulator.start()
-    emulator.script(Latency(seconds=1e6))
+    emulator.inject(Latency(seconds=1e6))
     slow = asyncio.create_task(exchange(emulator.url, http()))
     await until(lambda: not emulator.faults)
     await emulator.aclose()
@@ -169,7 +169,7 @@ async def test_closing_ends_a_slow_request_without_carrying_it_out() -> None:
 
 
 async def test_faults_strike_by_operation_and_name(emulator: Emulator, rekognition: Boto) -> None:
-    emulator.script(Throttle(operation="Describe*", name="lob*", times=None))
+    emulator.inject(Throttle(operation="Describe*", name="lob*", times=None))
     await rekognition("create_stream_processor", **faces("lobby"))
     assert await rekognition.status("door") == "STOPPED"
     assert (await rekognition.refused("describe_stream_processor", Name="lobby"))[0] == "ThrottlingException"
@@ -180,14 +180,14 @@ async def test_faults_strike_by_operation_and_name(emulator: Emulator, rekogniti
 async def test_a_probability_is_rolled_with_the_dice_that_are_given() -> None:
     rolls = iter([0.9, 0.1, 0.9])
     async with Emulator(quotas=False, random=lambda: next(rolls)) as emulator:
-        emulator.script(Throttle(times=None, probability=0.5))
+        emulator.inject(Throttle(times=None, probability=0.5))
         assert [(await exchange(emulator.url, http())).status for _ in range(3)] == [200, 400, 200]
 
 
 async def test_the_same_dice_are_rolled_in_every_run() -> None:
     async def run() -> list[int]:
         async with Emulator(quotas=False) as emulator:
-            emulator.script(Throttle(times=None, probability=0.5))
+            emulator.inject(Throttle(times=None, probability=0.5))
             return [(await exchange(emulator.url, http())).status for _ in range(20)]
 
     first = await run()

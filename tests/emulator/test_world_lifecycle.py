@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from aiorekostream.emulator import Surroundings, Timings
+from aiorekostream.emulator import DependencyFaults, Timings
 from aiorekostream.emulator.answers import Success
 from aiorekostream.emulator.callers import Caller
 from aiorekostream.limits import Limits
@@ -161,28 +161,28 @@ def test_a_deleted_processor_is_seen_for_a_while_and_its_name_and_stream_are_fre
 
 
 @pytest.mark.parametrize(
-    ("surroundings", "message"),
+    ("dependency_faults", "message"),
     [
-        (Surroundings(denied_roles=["Rekog*"]), "Access denied to Role"),
-        (Surroundings(denied_roles=["arn:aws:iam::*:role/Rekognition"]), "Access denied to Role"),
-        (Surroundings(denied_video_streams=["lobby"]), "Access denied to Kinesis Video"),
-        (Surroundings(denied_data_streams=[data("lobby")]), "Access denied to Kinesis Data"),
-        (Surroundings(missing_video_streams=[video("lob*")]), "Stream lobby doesn't exist"),
-        (Surroundings(missing_data_streams=["*"]), "Stream lobby under account 111122223333 not found"),
-        (Surroundings(missing_collections=["staff"]), "Collection not found"),
+        (DependencyFaults(denied_roles=["Rekog*"]), "Access denied to Role"),
+        (DependencyFaults(denied_roles=["arn:aws:iam::*:role/Rekognition"]), "Access denied to Role"),
+        (DependencyFaults(denied_video_streams=["lobby"]), "Access denied to Kinesis Video"),
+        (DependencyFaults(denied_data_streams=[data("lobby")]), "Access denied to Kinesis Data"),
+        (DependencyFaults(missing_video_streams=[video("lob*")]), "Stream lobby doesn't exist"),
+        (DependencyFaults(missing_data_streams=["*"]), "Stream lobby under account 111122223333 not found"),
+        (DependencyFaults(missing_collections=["staff"]), "Collection not found"),
     ],
 )
 def test_what_is_out_of_reach_shows_a_little_after_a_start_that_succeeds(
-    surroundings: Surroundings, message: str
+    dependency_faults: DependencyFaults, message: str
 ) -> None:
-    w = play(surroundings=surroundings)
+    w = play(dependency_faults=dependency_faults)
     w.done("CreateStreamProcessor", **faces("lobby"))
     w.done("StartStreamProcessor", Name="lobby")
     assert w.status("lobby") == "STARTING"
     w.wait(1)
     assert w.status("lobby") == "FAILED"
     assert w.describe("lobby")["StatusMessage"] == message
-    w.world.surroundings = Surroundings()
+    w.world.dependency_faults = DependencyFaults()
     w.done("StartStreamProcessor", Name="lobby")
     assert "StatusMessage" not in w.describe("lobby")
     w.wait(2)

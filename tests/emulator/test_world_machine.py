@@ -9,9 +9,9 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.status import TRANSITIONS, Status
-from aiorekostream.domain.words import ProcessorKind
-from aiorekostream.emulator import Surroundings, Timings
+from aiorekostream.emulator import DependencyFaults, Timings
 from aiorekostream.emulator.answers import Refusal, Success
 from aiorekostream.limits import Limits
 from tests.emulator.samples import Play, data, faces, labels, play, session, video
@@ -59,7 +59,7 @@ class Lives(RuleBasedStateMachine):
                 max_stream_processors=MOST,
             ),
             timings=Timings(**timings),
-            surroundings=Surroundings(missing_video_streams=missing),
+            dependency_faults=DependencyFaults(missing_video_streams=missing),
         )
         self.sessions = set()
         self.seen = {}

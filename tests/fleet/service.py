@@ -13,7 +13,7 @@ import attrs
 import aiorekostream as rks
 from aiorekostream import errors
 from aiorekostream.clock import Clock, SystemClock
-from aiorekostream.domain.words import ProcessorKind
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.emulator import Timings
 from aiorekostream.emulator.answers import Refusal
 from aiorekostream.emulator.callers import Caller

@@ -36,13 +36,13 @@ async def test_every_outcome_agrees_with_the_emulator_s_own_record() -> None:
         rks.Client(region=_REGION, endpoint_url=emulator.url, pacing=None) as client,
     ):
         await _create(client, names(40))
-        emulator.script(emulated.ResetAfter(operation="StartStreamProcessor", times=3))
+        emulator.inject(emulated.ResetAfter(operation="StartStreamProcessor", times=3))
         report = await Fleet(client).start(labels(40, 120))
         recorded = {call.name: call.session_id for call in emulator.calls if call.session_id}
     assert len(report.started) == 40
-    assert sum(it.session.recovered for it in report.started) == 3
+    assert sum(it.session.reconciled for it in report.started) == 3
     for it in report.started:
-        assert it.session.session_id == (None if it.session.recovered else recorded[it.name])
+        assert it.session.session_id == (None if it.session.reconciled else recorded[it.name])
 
 
 async def test_more_cameras_than_slots_are_started_as_sessions_end() -> None:

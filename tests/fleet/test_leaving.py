@@ -13,7 +13,7 @@ import pytest
 
 import aiorekostream as rks
 from aiorekostream import errors
-from aiorekostream.errors import WithdrawnError
+from aiorekostream.errors import RequestCancelledError
 from aiorekostream.fleet import Failed, Fleet, Started, Unknown
 from tests.fleet.service import START, STOP, Service, faces, label, labels, names, run, stream
 
@@ -35,7 +35,7 @@ def every_request_has_its_outcome(service: Service, report: StartReport) -> None
     assert {it.name for it in report.started} == {name for operation, name, _ in service.calls if operation == START}
     for failed in report.failed:
         assert isinstance(failed, Failed)
-        assert isinstance(failed.error, WithdrawnError)
+        assert isinstance(failed.error, RequestCancelledError)
         assert failed.error.retry_safe
     assert len(report.started) + len(report.failed) == len(report)
 
@@ -127,7 +127,7 @@ def test_leaving_the_loop_withdraws_what_was_not_sent_and_settles_the_rest() -> 
     seen, rest = run(main())
     assert len(seen) + len(rest) == 200
     assert len(seen) + len(rest.started) == len(service.starts()) < 100
-    assert all(isinstance(it, Failed) and isinstance(it.error, WithdrawnError) for it in rest.failed)
+    assert all(isinstance(it, Failed) and isinstance(it.error, RequestCancelledError) for it in rest.failed)
 
 
 def test_a_loop_that_is_just_left_settles_in_the_background() -> None:
@@ -340,7 +340,7 @@ def test_when_every_task_is_cancelled_what_was_not_sent_is_withdrawn() -> None:
     sent = {name for operation, name, _ in service.calls if operation == START}
     assert {it.name for it in report.unknown} == sent
     assert len(report) == 60
-    assert all(isinstance(it, Failed) and isinstance(it.error, WithdrawnError) for it in report.failed)
+    assert all(isinstance(it, Failed) and isinstance(it.error, RequestCancelledError) for it in report.failed)
 
 
 def test_a_start_that_was_cancelled_and_then_throttled_is_not_sent_again() -> None:
@@ -366,7 +366,7 @@ def test_a_start_that_was_cancelled_and_then_throttled_is_not_sent_again() -> No
 
     outcome = run(main())
     assert isinstance(outcome, Failed)
-    assert isinstance(outcome.error, WithdrawnError)
+    assert isinstance(outcome.error, RequestCancelledError)
     assert len(service.starts()) == 1
 
 

@@ -9,10 +9,10 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.replies import StartedSession
 from aiorekostream.domain.requests import FaceSearchStart, StartRequest
-from aiorekostream.domain.words import ProcessorKind
-from aiorekostream.errors import WithdrawnError
+from aiorekostream.errors import RequestCancelledError
 from aiorekostream.fleet.outcomes import AlreadyRunning, Expired, Failed, Outcome, Started, Unknown
 from aiorekostream.fleet.plan import Call, Ended, Plan, Recall, Settle
 from aiorekostream.fleet.requests import WhenBusy
@@ -68,7 +68,7 @@ class Lives(RuleBasedStateMachine):
                     assert outcome.request == ticket.request
                     if ticket.doubted:
                         assert not isinstance(outcome, Expired), "it may have been carried out"
-                        withdrawn = isinstance(outcome, Failed) and isinstance(outcome.error, WithdrawnError)
+                        withdrawn = isinstance(outcome, Failed) and isinstance(outcome.error, RequestCancelledError)
                         assert not withdrawn, "it may have been carried out"
                     self.outcomes[ticket] = outcome
                     if ticket in self.calls:

@@ -6,10 +6,10 @@ import math
 
 import pytest
 
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.replies import StartedSession
 from aiorekostream.domain.requests import FaceSearchStart, StartRequest
-from aiorekostream.domain.words import ProcessorKind
-from aiorekostream.errors import WithdrawnError
+from aiorekostream.errors import RequestCancelledError
 from aiorekostream.fleet.outcomes import AlreadyRunning, Expired, Failed, Started, Unknown
 from aiorekostream.fleet.plan import Call, Decision, Plan, Recall, Settle
 from aiorekostream.fleet.requests import WhenBusy
@@ -146,7 +146,7 @@ def test_what_was_withdrawn_while_it_was_under_way_is_not_sent_again() -> None:
         assert called(decisions) == ""
         outcome = only_outcome(decisions)
         assert isinstance(outcome, Failed)
-        assert isinstance(outcome.error, WithdrawnError)
+        assert isinstance(outcome.error, RequestCancelledError)
 
 
 def test_a_deadline_that_passed_while_it_was_under_way_counts_when_it_is_to_be_sent_again() -> None:

@@ -9,7 +9,7 @@ import pytest
 from aiorekostream import errors
 from aiorekostream.domain.replies import StartedSession
 from aiorekostream.domain.status import Status
-from aiorekostream.errors import ProcessorBusyError, WithdrawnError
+from aiorekostream.errors import ProcessorBusyError, RequestCancelledError
 from aiorekostream.fleet import (
     AlreadyRunning,
     AlreadyStopped,
@@ -90,7 +90,7 @@ def test_failures_are_raised_together_and_name_their_processors() -> None:
         pytest.param(
             errors.DeadlineExceededError("", operation="S", deadline=60), Unknown, Unknown, id="too late under way"
         ),
-        (errors.NotAdmittedError("", operation="S", retry_after=1), Failed, Failed),
+        (errors.RateLimitedError("", operation="S", retry_after=1), Failed, Failed),
         (errors.ConnectError("", operation="S", retry_safe=True), Failed, Failed),
         (LOST, Unknown, Unknown),
         (errors.ConfigurationError("closed"), Failed, Failed),
@@ -128,12 +128,12 @@ def test_a_request_with_wrong_wishes_cannot_be_made() -> None:
     naive = datetime.datetime(2026, 1, 1)  # noqa: DTZ001 - that it has no zone is the point
     with pytest.raises(errors.InvalidRequestError) as caught:
         FleetRequest("camera-0", expires_at=naive, urgent=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    assert [fault.path for fault in caught.value.faults] == ["request", "expires_at", "urgent"]
+    assert [issue.path for issue in caught.value.issues] == ["request", "expires_at", "urgent"]
     assert FleetRequest(REQUEST, expires_at=BEGINNING).expires_at == BEGINNING
 
 
 def test_the_errors_of_the_fleet_can_be_told_and_copied() -> None:
-    for error in (ProcessorBusyError(name="lobby"), WithdrawnError(name="lobby")):
+    for error in (ProcessorBusyError(name="lobby"), RequestCancelledError(name="lobby")):
         assert "lobby" in str(error)
         make, arguments = error.__reduce__()
         assert str(make(*arguments)) == str(error)

@@ -12,7 +12,7 @@ import pytest
 
 import aiorekostream as rks
 from aiorekostream import errors
-from aiorekostream.domain.words import ProcessorKind
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.fleet import Fleet, Progress, Started
 from aiorekostream.fleet.plan import Plan
 from aiorekostream.fleet.requests import WhenBusy

@@ -7,8 +7,8 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.replies import StartedSession
-from aiorekostream.domain.words import ProcessorKind
 from aiorekostream.fleet.agenda import Agenda
 from aiorekostream.fleet.slots import MARGIN, Slots
 

@@ -11,7 +11,7 @@ import pytest
 
 import aiorekostream as rks
 from aiorekostream import errors
-from aiorekostream.domain.words import ProcessorKind
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.emulator import Timings
 from aiorekostream.fleet import Expired, Failed, Fleet, FleetRequest, Progress, Started, Unknown
 from tests.fleet.service import (
@@ -128,7 +128,7 @@ def test_a_lost_answer_is_settled_and_the_start_is_known() -> None:
     )
     report = run(Fleet(service.client()).start(labels(20, 60)))
     assert len(report.started) == 20
-    assert all(it.session.recovered for it in report.started)
+    assert all(it.session.reconciled for it in report.started)
 
 
 def test_what_cannot_be_settled_is_unknown_and_keeps_its_slot() -> None:
@@ -408,7 +408,7 @@ def test_all_that_is_wrong_with_a_fleet_s_arguments_is_told_at_once() -> None:
     wrong: dict[str, Any] = {"on_progress": _coroutine, "ends": "x", "max_waiting": 0, "look_every": 0}
     with pytest.raises(errors.InvalidRequestError) as caught:
         Fleet(nobody, **wrong)
-    assert [fault.path for fault in caught.value.faults] == [
+    assert [issue.path for issue in caught.value.issues] == [
         "client",
         "on_progress",
         "ends",

@@ -95,7 +95,7 @@ def test_who_rests_may_expire_or_be_withdrawn() -> None:
 
     expired, withdrawn = virtual.run(scene())
     assert expired.counts == {"expired": 1}
-    assert [type(failed.error) for failed in withdrawn.failed] == [errors.WithdrawnError]
+    assert [type(failed.error) for failed in withdrawn.failed] == [errors.RequestCancelledError]
 
 
 @pytest.mark.parametrize("harm", [Fate.UNREACHED, Fate.BROKEN, Fate.LOST_BEFORE, Fate.HANGS])

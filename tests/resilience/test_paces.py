@@ -93,7 +93,7 @@ def test_a_quota_that_is_told_later_is_followed() -> None:
 async def _is_let_through(quota: rks.Quota) -> bool:
     try:
         await rks.LocalPacing(wait=False).admit(_call(quota=quota))
-    except rks.NotAdmittedError:
+    except rks.RateLimitedError:
         return False
     return True
 
@@ -111,7 +111,7 @@ def test_what_one_event_loop_has_learnt_the_next_one_knows() -> None:
         (await rks.LocalPacing().admit(_call(quota=quota))).throttled()
 
     async def delay() -> float:
-        with pytest.raises(rks.NotAdmittedError) as caught:
+        with pytest.raises(rks.RateLimitedError) as caught:
             await rks.LocalPacing(wait=False).admit(_call(quota=quota))
         return caught.value.retry_after
 
@@ -147,10 +147,10 @@ def test_every_event_loop_has_gates_of_its_own_which_end_with_it() -> None:
 
 
 def test_pacing_that_does_not_wait_fails_at_once_and_says_when() -> None:
-    async def scene() -> rks.NotAdmittedError:
+    async def scene() -> rks.RateLimitedError:
         pacing, loop = rks.LocalPacing(wait=False), asyncio.get_running_loop()
         await pacing.admit(_call())
-        with pytest.raises(rks.NotAdmittedError) as caught:
+        with pytest.raises(rks.RateLimitedError) as caught:
             await pacing.admit(_call())
         assert loop.time() == 0
         return caught.value
@@ -176,10 +176,10 @@ def test_the_time_that_it_says_is_true(rate: float) -> None:
         for _ in range(200):
             try:
                 await pacing.admit(_call(quota=quota))
-            except rks.NotAdmittedError as error:
+            except rks.RateLimitedError as error:
                 refused += 1
                 await asyncio.sleep(error.retry_after * 0.99)
-                with pytest.raises(rks.NotAdmittedError):
+                with pytest.raises(rks.RateLimitedError):
                     await pacing.admit(_call(quota=quota))
                 await asyncio.sleep(error.retry_after * 0.01)
                 await pacing.admit(_call(quota=quota))
@@ -193,7 +193,7 @@ def test_pacing_that_does_not_wait_stands_behind_those_that_do() -> None:
         patient = [asyncio.create_task(_seconds((rks.LocalPacing(), _call()))) for _ in range(5)]
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        with pytest.raises(rks.NotAdmittedError) as caught:
+        with pytest.raises(rks.RateLimitedError) as caught:
             await rks.LocalPacing(wait=False).admit(_call())
         await asyncio.gather(*patient)
         return caught.value.retry_after

@@ -42,7 +42,7 @@ def make_client(
         timeout=rks.Timeout(total=total),
         limits=rks.Limits(quotas=quotas),
     )
-    client._pipeline = attrs.evolve(client.pipeline, chance=service.chance)
+    client._pipeline = attrs.evolve(client.pipeline, random=service.chance)
     return client
 
 

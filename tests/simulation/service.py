@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.status import Status
-from aiorekostream.domain.words import ProcessorKind
 from aiorekostream.emulator.answers import Refusal, Success
 from aiorekostream.emulator.callers import Caller
-from aiorekostream.emulator.desk import Desk, Order
+from aiorekostream.emulator.dispatcher import Dispatcher, ParsedRequest
 from aiorekostream.emulator.model import load_model
 from aiorekostream.emulator.quotas import Quotas
 from aiorekostream.emulator.referee import Referee
@@ -33,7 +33,7 @@ from aiorekostream.errors import ConnectError, ConnectionLostError
 from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota, Scope
 from aiorekostream.operations import OPERATIONS
 from aiorekostream.transport.attempts import Attempt
-from aiorekostream.transport.faults import service_error
+from aiorekostream.transport.error_mapping import service_error
 from aiorekostream.transport.port import Reply, ignored
 
 if TYPE_CHECKING:
@@ -158,14 +158,14 @@ class Service:
     peak: int = attrs.field(default=0, init=False)
     region: str | None = attrs.field(default=HERE.region, init=False)
     chance: Callable[[], float] = attrs.field(init=False)
-    _desk: Desk = attrs.field(init=False)
+    _desk: Dispatcher = attrs.field(init=False)
     _others_next: dict[str, float] = attrs.field(init=False)
     _free: int = attrs.field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.chance = random.Random(self.seed).random  # noqa: S311 - to be repeated, not to be secret
         numbers = itertools.count(1)
-        self._desk = Desk(
+        self._desk = Dispatcher(
             world=World(new_id=lambda: f"session-{next(numbers)}", limits=self.limits, timings=self.timings),
             referee=_REFEREE,
             quotas=Quotas(self.quotas),
@@ -260,8 +260,8 @@ class Service:
         self, operation: str, members: Mapping[str, object], fate: Fate, answered: asyncio.Future[Reply]
     ) -> None:
         loop = asyncio.get_running_loop()
-        attempt = Attempt(operation, OPERATIONS[operation].repeatable, signed=True, sent=True)
-        lost = ConnectionLostError("reset", operation=operation, retry_safe=attempt.repeatable)
+        attempt = Attempt(operation, OPERATIONS[operation].idempotent, signed=True, sent=True)
+        lost = ConnectionLostError("reset", operation=operation, retry_safe=attempt.idempotent)
         way = self._way()
         match fate:
             case Fate.UNREACHED:
@@ -292,7 +292,7 @@ class Service:
                 loop.call_later(way, _settle, answered, outcome)
 
     def _do(self, operation: str, members: Mapping[str, object], *, ours: bool = True, late: bool = False) -> Answer:
-        order = Order(operation=operation, name=str(members.get("Name", "")), caller=HERE, members=members)
+        order = ParsedRequest(operation=operation, name=str(members.get("Name", "")), caller=HERE, members=members)
         if ours:
             self._let_others_draw(operation)
             answer = self._desk.carry_out(order, self._time)

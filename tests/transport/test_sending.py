@@ -225,14 +225,14 @@ async def test_a_proxy_of_the_environment_is_used(counterpart: Counterpart, monk
     ],
     ids=["reset", "closed", "half a head", "half a body", "no HTTP"],
 )
-@pytest.mark.parametrize(("operation", "repeatable"), [("StartStreamProcessor", False), ("TagResource", True)])
+@pytest.mark.parametrize(("operation", "idempotent"), [("StartStreamProcessor", False), ("TagResource", True)])
 async def test_a_lost_answer_may_have_been_carried_out(
-    transport: AwsTransport, counterpart: Counterpart, answer: Answer, operation: str, *, repeatable: bool
+    transport: AwsTransport, counterpart: Counterpart, answer: Answer, operation: str, *, idempotent: bool
 ) -> None:
     counterpart.script = lambda _: answer
     with pytest.raises(errors.ConnectionLostError) as caught:
         await transport.send(operation, {})
-    assert caught.value.retry_safe is repeatable
+    assert caught.value.retry_safe is idempotent
     assert len(counterpart.requests) == 1
 
 
@@ -307,10 +307,10 @@ async def test_a_success_that_is_no_json_object_is_malformed(
     transport: AwsTransport, counterpart: Counterpart, operation: str, body: bytes
 ) -> None:
     counterpart.script = lambda _: http(body)
-    with pytest.raises(errors.MalformedReplyError) as caught:
+    with pytest.raises(errors.MalformedResponseError) as caught:
         await transport.send(operation, {})
     assert caught.value.request_id == REQUEST_ID
-    assert [fault.allowed for fault in caught.value.faults] == ["a JSON object that is no error"]
+    assert [fault.expected for fault in caught.value.issues] == ["a JSON object that is no error"]
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ async def test_a_member_that_botocore_cannot_read_is_malformed(
     transport: AwsTransport, counterpart: Counterpart, body: bytes
 ) -> None:
     counterpart.script = lambda _: http(body)
-    with pytest.raises(errors.MalformedReplyError):
+    with pytest.raises(errors.MalformedResponseError):
         await transport.send("DescribeStreamProcessor", {"Name": "a"})
 
 

@@ -52,9 +52,9 @@ def time_is_taken_as_such(moment: datetime.datetime) -> None:
 
 
 def every_fault_has_its_place(error: rks.InvalidRequestError) -> None:
-    assert_type(error.faults, tuple[rks.Fault, ...])
-    for fault in error.faults:
-        assert_type(fault.path, str)
+    assert_type(error.issues, tuple[rks.ValidationIssue, ...])
+    for issue in error.issues:
+        assert_type(issue.path, str)
 
 
 async def the_client_answers_in_types(processor: rks.Processor, request: rks.StartRequest) -> None:

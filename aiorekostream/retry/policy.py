@@ -8,12 +8,11 @@ import attrs
 import tenacity
 
 from aiorekostream.clock import Clock
-from aiorekostream.domain.rules import Checked, guarded
-from aiorekostream.domain.scalars import finite, whole_number
-from aiorekostream.errors import Fault, RekostreamError
-from aiorekostream.resilience.backoff import full_jitter
+from aiorekostream.domain.fields import finite, whole_number
+from aiorekostream.domain.rules import Validated, collecting
+from aiorekostream.errors import RekostreamError, ValidationIssue
 
-__all__ = ["RetryPolicy"]
+__all__ = ["RetryPolicy", "full_jitter"]
 
 _T = TypeVar("_T")
 _log = logging.getLogger("aiorekostream")
@@ -27,8 +26,8 @@ def _seconds(value: float) -> float:
     return finite(value, least=0, most=86_400)
 
 
-@attrs.frozen(kw_only=True, field_transformer=guarded)
-class RetryPolicy(Checked):
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class RetryPolicy(Validated):
     """How often a call is made, and how long it waits in between: exponential with full jitter.
 
     A call is made again only where that can do no harm and may help; see ``retry_safe`` on the errors. The call's
@@ -47,17 +46,17 @@ class RetryPolicy(Checked):
     base_delay: float = attrs.field(default=0.5, converter=_seconds)
     max_delay: float = attrs.field(default=8.0, converter=_seconds)
 
-    def _contradictions(self) -> Iterator[Fault]:
+    def _contradictions(self) -> Iterator[ValidationIssue]:
         if (
             isinstance(self.base_delay, float)
             and isinstance(self.max_delay, float)
             and self.base_delay > self.max_delay
         ):
-            yield Fault(("base_delay",), self.base_delay, f"at most max_delay, {self.max_delay:g}")
+            yield ValidationIssue(("base_delay",), self.base_delay, f"at most max_delay, {self.max_delay:g}")
 
-    def delay(self, attempt: int, chance: float) -> float:
-        """Seconds to wait after a failed attempt, by its number from 1; ``chance`` from 0 to 1 is the jitter."""
-        return full_jitter(attempt, base=self.base_delay, cap=self.max_delay, chance=chance)
+    def delay(self, attempt: int, random: float) -> float:
+        """Seconds to wait after a failed attempt, by its number from 1; ``random`` from 0 to 1 is the jitter."""
+        return full_jitter(attempt, base=self.base_delay, cap=self.max_delay, random=random)
 
     async def run(
         self,
@@ -116,6 +115,19 @@ class RetryPolicy(Checked):
             reraise=True,
         )
         return cast("_T", await retrying(next_attempt))
+
+
+def full_jitter(attempt: int, *, base: float, cap: float, random: float) -> float:
+    """Seconds to wait after a failed attempt, anything from nothing to a ceiling that doubles each time.
+
+    Args:
+        attempt: the number of the attempt that failed, from 1.
+        base: the ceiling after the first attempt, in seconds.
+        cap: the highest ceiling, in seconds.
+        random: a number from 0 to 1 that says how much of the ceiling to take.
+    """
+    # 2**1023 is the greatest power of two that is a float.
+    return random * min(cap, base * 2.0 ** min(attempt - 1, 1023))
 
 
 def _error(state: tenacity.RetryCallState) -> BaseException:

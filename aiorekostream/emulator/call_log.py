@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aiorekostream.emulator.faults import ScriptedFault
+from aiorekostream.emulator.faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-__all__ = ["Call", "Record"]
+__all__ = ["Call", "CallLog"]
 
 _MOST = 1_000_000
 
@@ -46,11 +46,11 @@ class Call:
     code: str | None = None
     done: bool = False
     session_id: str | None = None
-    faults: tuple[ScriptedFault, ...] = ()
+    faults: tuple[Fault, ...] = ()
 
 
 @attrs.define
-class Record:
+class CallLog:
     """The latest million calls.
 
     Attributes:

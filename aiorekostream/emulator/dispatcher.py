@@ -24,7 +24,7 @@ from aiorekostream.emulator.world import OPERATIONS, World
 if TYPE_CHECKING:
     from aiorekostream.emulator.answers import Answer
 
-__all__ = ["Desk", "Incoming", "Order"]
+__all__ = ["Dispatcher", "Incoming", "ParsedRequest"]
 
 
 @attrs.frozen(kw_only=True)
@@ -47,7 +47,7 @@ class Incoming:
 
 
 @attrs.frozen(kw_only=True)
-class Order:
+class ParsedRequest:
     """A request that says what it wants.
 
     Attributes:
@@ -64,7 +64,7 @@ class Order:
 
 
 @attrs.define(kw_only=True)
-class Desk:
+class Dispatcher:
     """Everything that is decided about a request.
 
     Attributes:
@@ -83,7 +83,7 @@ class Desk:
     secrets: Mapping[str, str] | None
     checks_answers: bool
 
-    def read(self, incoming: Incoming) -> Order:
+    def read(self, incoming: Incoming) -> ParsedRequest:
         """Find out what a request wants.
 
         Raises:
@@ -101,9 +101,9 @@ class Desk:
         key = signature.credential.access_key
         caller = Caller(self.accounts.get(key) or account_of(key), signature.credential.region)
         members = read_object(incoming.body)
-        return Order(operation=operation, name=_name_in(members), caller=caller, members=members)
+        return ParsedRequest(operation=operation, name=_name_in(members), caller=caller, members=members)
 
-    def carry_out(self, order: Order, now: float) -> Answer:
+    def carry_out(self, order: ParsedRequest, now: float) -> Answer:
         """Admit the request, check its form and let the world answer."""
         refusal = self.quotas.refusal(order.caller, order.operation, now)
         if refusal is None and self.world.offered(order.caller.region):

@@ -157,7 +157,7 @@ def _service_error(code: str, message: str, attempt: Attempt, answer: Answer) ->
         code=code,
         http_status=answer.status,
         request_id=answer.request_id,
-        retry_safe=attempt.repeatable or _was_refused(kind, code, answer.status),
+        retry_safe=attempt.idempotent or _was_refused(kind, code, answer.status),
         retry_after=answer.retry_after,
     )
 
@@ -172,14 +172,16 @@ def _was_refused(kind: type[errors.ServiceError], code: str, status: int) -> boo
 
 def _stopped_before_signing(error: Exception, attempt: Attempt) -> errors.RekostreamError:
     if isinstance(error, botocore.ParamValidationError):
-        return errors.InvalidRequestError([errors.Fault((), str(error), f"parameters of {attempt.operation}")])
+        return errors.InvalidRequestError(
+            [errors.ValidationIssue((), str(error), f"parameters of {attempt.operation}")]
+        )
     return unsigned_error(error, attempt.operation)
 
 
 def _will_pass(error: BaseException | None) -> bool:
     """Whether it is only for a moment that no credentials come."""
     if isinstance(error, botocore.ClientError):
-        refusal = service_error(error.response, Attempt(error.operation_name, repeatable=True))
+        refusal = service_error(error.response, Attempt(error.operation_name, idempotent=True))
         is_passing = isinstance(refusal, errors.ThrottlingError | errors.InternalServerError)
         return is_passing or refusal.http_status >= _SERVER_FAULT or refusal.code == _PROVIDER_AWAY
     if isinstance(error, botocore.CredentialRetrievalError | botocore.MetadataRetrievalError):
@@ -197,14 +199,14 @@ def _stopped_before_sending(cause: Exception, attempt: Attempt) -> errors.Rekost
 def _stopped_after_sending(error: Exception, attempt: Attempt) -> errors.RekostreamError:
     cause, answer = _cause(error), attempt.answer
     if answer is None or isinstance(error, _LOST_IN_THE_NETWORK):
-        return errors.ConnectionLostError(_said(cause), operation=attempt.operation, retry_safe=attempt.repeatable)
+        return errors.ConnectionLostError(_said(cause), operation=attempt.operation, retry_safe=attempt.idempotent)
     if answer.status >= _NOT_A_SUCCESS:
         return _service_error(str(answer.status), "", attempt, answer)
-    return errors.MalformedReplyError(
-        [errors.Fault((), _said(error), f"the reply of {attempt.operation}")],
+    return errors.MalformedResponseError(
+        [errors.ValidationIssue((), _said(error), f"the reply of {attempt.operation}")],
         operation=attempt.operation,
         request_id=answer.request_id,
-        retry_safe=attempt.repeatable,
+        retry_safe=attempt.idempotent,
     )
 
 

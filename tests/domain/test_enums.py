@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiorekostream.domain.enums import Label, OpenEnum
 from aiorekostream.domain.status import Status
-from aiorekostream.domain.words import Label, OpenWord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ each_kind = pytest.mark.parametrize("kind", [Label, Status])
 
 
 @each_kind
-def test_a_known_word_is_its_member(kind: type[OpenWord]) -> None:
+def test_a_known_word_is_its_member(kind: type[OpenEnum]) -> None:
     for member in kind:
         assert kind(str(member)) is member
         assert member.is_known
@@ -30,7 +30,7 @@ def test_a_known_word_is_its_member(kind: type[OpenWord]) -> None:
 
 @each_kind
 @given(text=st.text())
-def test_an_unknown_word_is_kept_as_it_came(kind: type[OpenWord], text: str) -> None:
+def test_an_unknown_word_is_kept_as_it_came(kind: type[OpenEnum], text: str) -> None:
     word = kind(f"{text}?")
     assert not word.is_known
     assert type(word) is kind
@@ -41,7 +41,7 @@ def test_an_unknown_word_is_kept_as_it_came(kind: type[OpenWord], text: str) -> 
 
 
 @each_kind
-def test_an_unknown_word_travels(kind: type[OpenWord]) -> None:
+def test_an_unknown_word_travels(kind: type[OpenEnum]) -> None:
     word = kind("TOMORROW")
     for other in (pickle.loads(pickle.dumps(word)), copy.copy(word), copy.deepcopy(word)):  # noqa: S301 - our own
         assert other == word
@@ -51,7 +51,7 @@ def test_an_unknown_word_travels(kind: type[OpenWord]) -> None:
 
 
 @each_kind
-def test_an_unknown_word_does_not_become_known_by_being_met(kind: type[OpenWord]) -> None:
+def test_an_unknown_word_does_not_become_known_by_being_met(kind: type[OpenEnum]) -> None:
     kind("TOMORROW")
     assert not kind("TOMORROW").is_known
     assert "TOMORROW" not in kind.__members__

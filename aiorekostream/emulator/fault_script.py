@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aiorekostream.emulator.faults import Latency, ScriptedFault
+from aiorekostream.emulator.faults import Fault, Latency
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-__all__ = ["Script"]
+__all__ = ["FaultScript"]
 
 
 @attrs.define
-class Script:
+class FaultScript:
     """Faults in the order in which they were scripted.
 
     Attributes:
@@ -25,27 +25,27 @@ class Script:
     """
 
     random: Callable[[], float]
-    _waiting: list[tuple[ScriptedFault, int | None]] = attrs.field(factory=list, init=False)
+    _waiting: list[tuple[Fault, int | None]] = attrs.field(factory=list, init=False)
 
     @property
-    def waiting(self) -> Sequence[ScriptedFault]:
+    def waiting(self) -> Sequence[Fault]:
         """The faults that may still strike, each with the number of times that it has left."""
         return tuple(attrs.evolve(fault, times=left) for fault, left in self._waiting)
 
-    def add(self, faults: Iterable[ScriptedFault]) -> None:
-        """Script faults behind those that are there."""
+    def add(self, faults: Iterable[Fault]) -> None:
+        """FaultScript faults behind those that are there."""
         self._waiting += [(fault, fault.times) for fault in faults]
 
     def clear(self) -> None:
         """Take every fault away."""
         self._waiting.clear()
 
-    def strike(self, operation: str, name: str) -> tuple[ScriptedFault, ...]:
+    def match(self, operation: str, name: str) -> tuple[Fault, ...]:
         """The faults that strike a request, which uses them up: every latency, and the first of the others."""
         if not self._waiting:
             return ()
-        struck: list[ScriptedFault] = []
-        kept: list[tuple[ScriptedFault, int | None]] = []
+        struck: list[Fault] = []
+        kept: list[tuple[Fault, int | None]] = []
         decided = False
         for fault, left in self._waiting:
             is_latency = isinstance(fault, Latency)

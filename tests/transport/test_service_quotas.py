@@ -7,7 +7,7 @@ import pytest
 
 from aiorekostream import errors
 from aiorekostream.limits import DEFAULT_LIMITS, Quota
-from aiorekostream.transport.granted import granted_limits, read_limits
+from aiorekostream.transport.service_quotas import granted_limits, read_limits
 from tests.transport.counterpart import error, http
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ async def test_an_api_that_is_not_there_is_an_error_of_ours() -> None:
 
 @pytest.mark.parametrize("value", [None, "20", True, -1, float("nan")])
 def test_an_entry_that_cannot_be_read_is_pointed_at(value: object) -> None:
-    with pytest.raises(errors.MalformedReplyError, match=r"Quotas\[1\]\.Value"):
+    with pytest.raises(errors.MalformedResponseError, match=r"Quotas\[1\]\.Value"):
         granted_limits([_entry("L-71793F35", 20), _entry("L-85890340", value)], region="us-east-1")
 
 

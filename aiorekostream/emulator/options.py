@@ -1,4 +1,4 @@
-"""Scripted faults, surroundings and single values from and to plain JSON, for the control endpoints."""
+"""Scripted faults, dependency_faults and single values from and to plain JSON, for the control endpoints."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import attrs
 
-from aiorekostream.domain.rules import ABSENT, refuse
-from aiorekostream.domain.scalars import finite
+from aiorekostream.domain.fields import finite
+from aiorekostream.domain.rules import ABSENT, reject
+from aiorekostream.emulator.dependency_faults import DependencyFaults
 from aiorekostream.emulator.faults import FAULTS
-from aiorekostream.emulator.surroundings import Surroundings
-from aiorekostream.errors import Fault, InvalidRequestError
+from aiorekostream.errors import InvalidRequestError, ValidationIssue
 
 if TYPE_CHECKING:
     from aiorekostream.emulator.answers import JsonObject
-    from aiorekostream.emulator.faults import ScriptedFault
+    from aiorekostream.emulator.faults import Fault
 
-__all__ = ["fault_from", "fault_to", "faults_from", "member", "seconds", "surroundings_from", "text"]
+__all__ = ["dependency_faults_from", "fault_from", "fault_to", "faults_from", "member", "seconds", "text"]
 
 _T = TypeVar("_T")
 _Value = TypeVar("_Value", bound=attrs.AttrsInstance)
@@ -32,12 +32,12 @@ def member(members: JsonObject, name: str, read: Callable[[object], _T]) -> _T:
     try:
         return read(members.get(name, ABSENT))
     except InvalidRequestError as error:
-        raise InvalidRequestError([fault.under(name) for fault in error.faults]) from None
+        raise InvalidRequestError([fault.under(name) for fault in error.issues]) from None
 
 
 def text(value: object) -> str:
     """Text."""
-    return value if isinstance(value, str) else refuse(value, "a string")
+    return value if isinstance(value, str) else reject(value, "a string")
 
 
 def seconds(value: object) -> float:
@@ -45,14 +45,14 @@ def seconds(value: object) -> float:
     return finite(value, least=0, most=1e9)
 
 
-def faults_from(value: object) -> list[ScriptedFault]:
+def faults_from(value: object) -> list[Fault]:
     """A list of faults."""
     if not isinstance(value, list):
-        refuse(value, "a list of faults")
+        reject(value, "a list of faults")
     return [fault_from(item) for item in cast("list[object]", value)]
 
 
-def fault_from(value: object) -> ScriptedFault:
+def fault_from(value: object) -> Fault:
     """A fault: its kind under ``fault``, and its attributes.
 
     Raises:
@@ -60,22 +60,22 @@ def fault_from(value: object) -> ScriptedFault:
     """
     given: object = value
     if not isinstance(value, Mapping):
-        refuse(given, "an object such as {'fault': 'Throttle'}")
+        reject(given, "an object such as {'fault': 'Throttle'}")
     members = dict(cast("JsonObject", value))
     kind = FAULTS.get(str(members.pop("fault", "")))
     if kind is None:
-        refuse(given, f"an object whose 'fault' is one of {', '.join(FAULTS)}")
+        reject(given, f"an object whose 'fault' is one of {', '.join(FAULTS)}")
     return _made(kind, members)
 
 
-def fault_to(fault: ScriptedFault) -> JsonObject:
+def fault_to(fault: Fault) -> JsonObject:
     """The JSON of a fault."""
     return {"fault": type(fault).__name__, **attrs.asdict(fault)}
 
 
-def surroundings_from(members: JsonObject) -> Surroundings:
+def dependency_faults_from(members: JsonObject) -> DependencyFaults:
     """What is out of reach."""
-    return _made(Surroundings, members)
+    return _made(DependencyFaults, members)
 
 
 def _made(cls: type[_Value], members: JsonObject) -> _Value:
@@ -83,6 +83,6 @@ def _made(cls: type[_Value], members: JsonObject) -> _Value:
     unknown = [name for name in members if name not in known]
     if unknown:
         allowed = f"one of {', '.join(sorted(known))}"
-        raise InvalidRequestError([Fault((name,), name, allowed) for name in unknown])
+        raise InvalidRequestError([ValidationIssue((name,), name, allowed) for name in unknown])
     make = cast("Callable[..., _Value]", cls)
     return make(**members)

@@ -22,8 +22,8 @@ from botocore import UNSIGNED
 from aiorekostream import errors
 from aiorekostream.client.client import Client
 from aiorekostream.resilience.paces import LocalPacing
-from aiorekostream.resilience.policy import RetryPolicy
-from aiorekostream.transport import aws, opening
+from aiorekostream.retry.policy import RetryPolicy
+from aiorekostream.transport import aws, connect
 from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.timeout import Timeout
 from tests.transport.counterpart import RESET, Answer, Counterpart, Request, http, serving
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from aiorekostream.limits import Scope
     from aiorekostream.transport.connection import Connection
-    from aiorekostream.transport.settings import Settings
+    from aiorekostream.transport.options import TransportOptions
 
 _QUICK = RetryPolicy(base_delay=0.01, max_delay=0.01)
 _A_CALL = ("StopStreamProcessor", {"Name": "a"})
@@ -52,21 +52,21 @@ print({"aiobotocore", "botocore", "aiohttp"} & set(sys.modules))
 
 
 @pytest.fixture
-def openings(monkeypatch: pytest.MonkeyPatch) -> asyncio.Queue[Settings]:
+def openings(monkeypatch: pytest.MonkeyPatch) -> asyncio.Queue[TransportOptions]:
     """Every opening of a client, as it begins."""
-    begun: asyncio.Queue[Settings] = asyncio.Queue()
-    connect = opening.connect
+    begun: asyncio.Queue[TransportOptions] = asyncio.Queue()
+    open_client = connect.connect
 
-    async def counted(settings: Settings, session: AioSession | None) -> Connection:
+    async def counted(settings: TransportOptions, session: AioSession | None) -> Connection:
         begun.put_nowait(settings)
-        return await connect(settings, session)
+        return await open_client(settings, session)
 
-    monkeypatch.setattr(opening, "connect", counted)
+    monkeypatch.setattr(connect, "connect", counted)
     return begun
 
 
 async def test_the_first_call_opens_the_client_and_the_others_share_it(
-    counterpart: Counterpart, openings: asyncio.Queue[Settings]
+    counterpart: Counterpart, openings: asyncio.Queue[TransportOptions]
 ) -> None:
     transport = AwsTransport(region="us-east-1", endpoint_url=counterpart.url)
     await asyncio.gather(*(transport.send(*_A_CALL) for _ in range(5)))
@@ -77,7 +77,7 @@ async def test_the_first_call_opens_the_client_and_the_others_share_it(
 
 
 async def test_a_cancelled_waiter_does_not_break_the_opening_for_the_others(
-    counterpart: Counterpart, openings: asyncio.Queue[Settings]
+    counterpart: Counterpart, openings: asyncio.Queue[TransportOptions]
 ) -> None:
     transport = AwsTransport(region="us-east-1", endpoint_url=counterpart.url)
     waiting = [asyncio.create_task(transport.open()) for _ in range(3)]
@@ -120,7 +120,9 @@ async def test_a_transport_that_was_never_opened_can_be_closed() -> None:
         await transport.open()
 
 
-async def test_closing_while_opening_ends_the_wait_with_an_error_of_ours(openings: asyncio.Queue[Settings]) -> None:
+async def test_closing_while_opening_ends_the_wait_with_an_error_of_ours(
+    openings: asyncio.Queue[TransportOptions],
+) -> None:
     transport = AwsTransport(region="us-east-1")
     waiting = asyncio.create_task(transport.open())
     await openings.get()
@@ -173,13 +175,13 @@ def test_what_should_be_text_is_refused_at_once_if_it_is_not(option: str) -> Non
 
 async def test_the_data_is_read_in_a_worker_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[threading.Thread] = []
-    read = opening._read_data
+    read = connect._read_data
 
     def noted(loader: Loader) -> None:
         threads.append(threading.current_thread())
         read(loader)
 
-    monkeypatch.setattr(opening, "_read_data", noted)
+    monkeypatch.setattr(connect, "_read_data", noted)
     async with AwsTransport(region="us-east-1"):
         pass
     assert threads
@@ -534,6 +536,6 @@ def test_the_number_of_connections_is_a_whole_number_above_zero(number: int) -> 
 def test_every_time_limit_that_is_none_is_told_at_once() -> None:
     with pytest.raises(errors.InvalidRequestError) as caught:
         Timeout(connect=0, read=float("inf"), total=True)
-    assert [fault.path for fault in caught.value.faults] == ["connect", "read", "total"]
+    assert [fault.path for fault in caught.value.issues] == ["connect", "read", "total"]
     assert Timeout(connect=1).connect == 1
     assert AwsTransport(timeout=Timeout(read=3)).timeout.read == 3

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from aiorekostream import errors
-from aiorekostream.resilience.verdict import is_throttling, worth_another_attempt
+from aiorekostream.retry.classify import is_retryable, is_throttling
 
 _OPERATION = "StartStreamProcessor"
 
@@ -35,14 +35,14 @@ _HOPELESS = [
     _refusal(errors.ServiceError, "UnrecognizedClientException", 403, retry_safe=True),
     errors.InvalidRequestError([]),
     errors.ConfigurationError("closed"),
-    errors.NotAdmittedError("used up", operation=_OPERATION, retry_after=1),
+    errors.RateLimitedError("used up", operation=_OPERATION, retry_after=1),
     errors.UnknownOutcomeError("lost", operation=_OPERATION),
     errors.NotSentError(name="a"),
     errors.ProcessorBusyError(name="a"),
-    errors.WithdrawnError(name="a"),
+    errors.RequestCancelledError(name="a"),
     errors.StreamProcessorFailedError(name="a", status_message=None),
     errors.WaitTimeoutError(name="a", wanted="running", status=None, seconds=1),
-    errors.MalformedReplyError([], operation=_OPERATION, retry_safe=True),
+    errors.MalformedResponseError([], operation=_OPERATION, retry_safe=True),
     errors.DeadlineExceededError("late", operation=_OPERATION, deadline=1, retry_safe=True),
 ]
 
@@ -53,24 +53,24 @@ def _name(error: errors.RekostreamError) -> str:
 
 @pytest.mark.parametrize("error", _HARMLESS_AND_HOPEFUL, ids=_name)
 def test_what_passes_by_itself_and_does_no_harm_is_tried_again(error: errors.RekostreamError) -> None:
-    assert worth_another_attempt(error)
+    assert is_retryable(error)
 
 
 @pytest.mark.parametrize("error", _HARMLESS_AND_HOPEFUL, ids=_name)
 def test_what_may_have_been_carried_out_is_not_tried_again(error: errors.RekostreamError) -> None:
     error = type(error)(*error.args, **{**error._arguments(), "retry_safe": False})
-    assert not worth_another_attempt(error)
+    assert not is_retryable(error)
 
 
 @pytest.mark.parametrize("error", _HOPELESS, ids=_name)
 def test_what_does_not_pass_by_itself_is_not_tried_again(error: errors.RekostreamError) -> None:
-    assert not worth_another_attempt(error)
+    assert not is_retryable(error)
 
 
 def test_every_class_of_error_has_a_verdict_in_these_tables() -> None:
     judged = {type(error) for error in (*_HARMLESS_AND_HOPEFUL, *_HOPELESS)}
     bases = {errors.RekostreamError, errors.CallError, errors.TransportError}
-    assert judged == {getattr(errors, name) for name in errors.__all__ if name != "Fault"} - bases
+    assert judged == {getattr(errors, name) for name in errors.__all__ if name != "ValidationIssue"} - bases
 
 
 @pytest.mark.parametrize("code", ["LimitExceededException", "ServiceQuotaExceededException"])
@@ -79,4 +79,4 @@ def test_a_hard_limit_is_no_throttling(code: str) -> None:
 
 
 def test_errors_of_others_are_not_tried_again() -> None:
-    assert not worth_another_attempt(ValueError("a bug"))
+    assert not is_retryable(ValueError("a bug"))

@@ -8,7 +8,7 @@ found no connection. The numbers are botocore's.
 
 import attrs
 
-__all__ = ["RetryQuota"]
+__all__ = ["RetryTokenBucket"]
 
 _FULL = 500
 _PRICE = 5
@@ -16,7 +16,7 @@ _REWARD = 1
 
 
 @attrs.define
-class RetryQuota:
+class RetryTokenBucket:
     """The purse; one for all calls of a client.
 
     Attributes:
@@ -26,13 +26,13 @@ class RetryQuota:
     left: int = _FULL
 
     @property
-    def suffices(self) -> bool:
+    def has_tokens(self) -> bool:
         """Whether there is enough for one retry."""
         return self.left >= _PRICE
 
-    def pay(self) -> bool:
+    def acquire(self) -> bool:
         """Pay for one retry, if there is enough."""
-        if not self.suffices:
+        if not self.has_tokens:
             return False
         self.left -= _PRICE
         return True

@@ -12,21 +12,21 @@ import attrs
 
 from aiorekostream.domain.status import Status
 from aiorekostream.emulator.answers import BLANK_DENIAL, Success, in_use, refuse, too_many_processors
-from aiorekostream.emulator.blueprints import blueprint, kind_asked_for
+from aiorekostream.emulator.definitions import blueprint, kind_asked_for
 from aiorekostream.emulator.processors import Processor
 from aiorekostream.emulator.resources import processor_arn
 from aiorekostream.emulator.tokens import name_in_token, token_after
 
 if TYPE_CHECKING:
+    from aiorekostream.emulator.contexts import OperationContext
     from aiorekostream.emulator.fields import Fields
-    from aiorekostream.emulator.turns import Turn
 
 __all__ = ["create", "delete", "describe", "listing"]
 
 _PAGE = 1000
 
 
-def create(turn: Turn, request: Fields) -> Success:
+def create(turn: OperationContext, request: Fields) -> Success:
     """CreateStreamProcessor."""
     account, name = turn.account, request.text("Name")
     if turn.allowed(kind_asked_for(request)) is None:
@@ -45,7 +45,7 @@ def create(turn: Turn, request: Fields) -> Success:
     return Success({"StreamProcessorArn": arn})
 
 
-def describe(turn: Turn, request: Fields) -> Success:
+def describe(turn: OperationContext, request: Fields) -> Success:
     """DescribeStreamProcessor; it finds a processor that is being deleted."""
     processor = turn.account.seen(request.text("Name"))
     shown: dict[str, object] = {
@@ -61,7 +61,7 @@ def describe(turn: Turn, request: Fields) -> Success:
     return Success(shown)
 
 
-def listing(turn: Turn, request: Fields) -> Success:
+def listing(turn: OperationContext, request: Fields) -> Success:
     """ListStreamProcessors, in alphabetical order.
 
     UNCERTAIN: what AWS does with MaxResults above 1000; here a page has no more than that.
@@ -79,7 +79,7 @@ def listing(turn: Turn, request: Fields) -> Success:
     return Success(page)
 
 
-def delete(turn: Turn, request: Fields) -> Success:
+def delete(turn: OperationContext, request: Fields) -> Success:
     """DeleteStreamProcessor.
 
     UNCERTAIN: AWS documents that a busy processor is refused and tells users to delete one that is stuck in STARTING.

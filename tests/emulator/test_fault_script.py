@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aiorekostream.emulator import (
+    DependencyFaults,
+    ErrorResponse,
     Latency,
     ManualClock,
-    Refuse,
     ResetAfter,
     ScaledClock,
     ServerError,
-    Surroundings,
     Throttle,
     Timings,
 )
-from aiorekostream.emulator.script import Script
+from aiorekostream.emulator.fault_script import FaultScript
 from aiorekostream.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -31,37 +31,37 @@ def always() -> float:
 
 
 def test_a_fault_strikes_as_often_as_it_says_and_then_no_more() -> None:
-    script = Script(always)
+    script = FaultScript(always)
     script.add([Throttle(times=2)])
-    assert [bool(script.strike(START, "door")) for _ in range(3)] == [True, True, False]
+    assert [bool(script.match(START, "door")) for _ in range(3)] == [True, True, False]
     assert script.waiting == ()
 
 
 def test_a_fault_strikes_only_what_it_matches() -> None:
-    script = Script(always)
+    script = FaultScript(always)
     fault = ServerError(operation="Start*", name="cam-?")
     script.add([fault])
-    assert script.strike(START, "door") == ()
-    assert script.strike("StopStreamProcessor", "cam-1") == ()
+    assert script.match(START, "door") == ()
+    assert script.match("StopStreamProcessor", "cam-1") == ()
     assert script.waiting == (fault,)
-    assert script.strike(START, "cam-1") == (fault,)
+    assert script.match(START, "cam-1") == (fault,)
 
 
 def test_latencies_add_up_and_come_with_the_first_of_the_other_faults() -> None:
-    script = Script(always)
+    script = FaultScript(always)
     slow, slower, throttle, reset = Latency(seconds=1), Latency(seconds=2), Throttle(), ResetAfter()
     script.add([slow, throttle, slower, reset])
-    assert script.strike(START, "") == (slow, throttle, slower)
-    assert script.strike(START, "") == (reset,)
+    assert script.match(START, "") == (slow, throttle, slower)
+    assert script.match(START, "") == (reset,)
 
 
 def test_a_fault_with_a_probability_strikes_by_the_dice_that_are_given() -> None:
     dice = itertools.cycle([0.1, 0.6])
-    script = Script(lambda: next(dice))
+    script = FaultScript(lambda: next(dice))
     script.add([Throttle(times=None, probability=0.5)])
-    assert [bool(script.strike(START, "")) for _ in range(4)] == [True, False, True, False]
+    assert [bool(script.match(START, "")) for _ in range(4)] == [True, False, True, False]
     script.clear()
-    assert script.strike(START, "") == ()
+    assert script.match(START, "") == ()
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_fault_with_a_probability_strikes_by_the_dice_that_are_given() -> None
         (Throttle, {"probability": 1.1}, "probability"),
         (Throttle, {"operation": 1}, "operation"),
         (Throttle, {"status": 200}, "status"),
-        (Refuse, {"message": 1}, "message"),
+        (ErrorResponse, {"message": 1}, "message"),
         (Latency, {"seconds": -1}, "seconds"),
         (Latency, {"seconds": math.nan}, "seconds"),
         (ServerError, {"done": 1}, "done"),
@@ -80,8 +80,8 @@ def test_a_fault_with_a_probability_strikes_by_the_dice_that_are_given() -> None
         (ManualClock, {"moment": -1}, "moment"),
         (Timings, {"starting": -1}, "starting"),
         (Timings, {"media": 0}, "media"),
-        (Surroundings, {"denied_roles": "Retired"}, "denied_roles"),
-        (Surroundings, {"denied_roles": ["ok", ""]}, "denied_roles[1]"),
+        (DependencyFaults, {"denied_roles": "Retired"}, "denied_roles"),
+        (DependencyFaults, {"denied_roles": ["ok", ""]}, "denied_roles[1]"),
     ],
 )
 def test_values_out_of_range_cannot_be_made(
@@ -89,7 +89,7 @@ def test_values_out_of_range_cannot_be_made(
 ) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         value(**arguments)
-    assert [fault.path for fault in caught.value.faults] == [path]
+    assert [fault.path for fault in caught.value.issues] == [path]
 
 
 def test_a_clock_that_is_driven_by_hand_goes_forward_only() -> None:

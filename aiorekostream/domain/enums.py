@@ -3,10 +3,10 @@
 import enum
 from typing import Self
 
-__all__ = ["Label", "OpenWord", "ProcessorKind"]
+__all__ = ["Label", "OpenEnum", "ProcessorKind"]
 
 
-class OpenWord(enum.StrEnum):
+class OpenEnum(enum.StrEnum):
     """An enumeration whose calls never fail: tomorrow's word becomes a member that ``is_known`` tells apart.
 
     Known words are identical (``is``) to their members, unknown ones are equal to each other and to their text.
@@ -27,7 +27,7 @@ class OpenWord(enum.StrEnum):
         return self._name_ in type(self).__members__
 
 
-class Label(OpenWord):
+class Label(OpenEnum):
     """What a label detection processor looks for.
 
     From https://docs.aws.amazon.com/rekognition/latest/APIReference/API_ConnectedHomeSettings.html.

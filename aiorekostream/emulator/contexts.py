@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 import attrs
 
-from aiorekostream.domain.words import ProcessorKind
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.emulator.accounts import Account
-from aiorekostream.emulator.surroundings import Surroundings
+from aiorekostream.emulator.dependency_faults import DependencyFaults
 from aiorekostream.emulator.timings import Timings
 from aiorekostream.limits import Limits
 
-__all__ = ["Doom", "Turn"]
+__all__ = ["OperationContext", "ScheduledFailure"]
 
 
 @attrs.frozen
-class Doom:
+class ScheduledFailure:
     """A failure that was scripted for a processor's next start.
 
     Attributes:
@@ -29,14 +29,14 @@ class Doom:
 
 
 @attrs.frozen(kw_only=True)
-class Turn:
+class OperationContext:
     """One request's view of the world.
 
     Attributes:
         account: the caller's account in the Region, brought up to date.
         limits: AWS's numbers.
         timings: how long things take.
-        surroundings: what is out of reach.
+        dependency_faults: what is out of reach.
         new_id: makes the id of a session.
         take_doom: the failure that was scripted for the next start of the processor of this name; it is used up.
     """
@@ -44,9 +44,9 @@ class Turn:
     account: Account
     limits: Limits
     timings: Timings
-    surroundings: Surroundings
+    dependency_faults: DependencyFaults
     new_id: Callable[[], str]
-    take_doom: Callable[[str], Doom | None]
+    take_doom: Callable[[str], ScheduledFailure | None]
 
     @property
     def now(self) -> float:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aiorekostream.domain.words import ProcessorKind
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.limits import Limits
 
 if TYPE_CHECKING:

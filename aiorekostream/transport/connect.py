@@ -21,13 +21,13 @@ from botocore.exceptions import NoCredentialsError
 from aiorekostream.transport._direct import DirectSession
 from aiorekostream.transport._jsonfile import UnhurriedJSONFileLoader
 from aiorekostream.transport.connection import Connection
-from aiorekostream.transport.faults import configuration_error, unsigned_error
+from aiorekostream.transport.error_mapping import configuration_error, unsigned_error
 
 if TYPE_CHECKING:
     from aiobotocore.client import AioBaseClient
     from botocore.loaders import Loader
 
-    from aiorekostream.transport.settings import Settings
+    from aiorekostream.transport.options import TransportOptions
 
 __all__ = ["connect"]
 
@@ -48,7 +48,7 @@ def _user_agent() -> str:
 _USER_AGENT = _user_agent()
 
 
-async def connect(settings: Settings, session: AioSession | None) -> Connection:
+async def connect(settings: TransportOptions, session: AioSession | None) -> Connection:
     """Build a client and open it.
 
     Args:

@@ -9,7 +9,7 @@ import pytest
 
 from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota
 from aiorekostream.operations import OPERATIONS
-from aiorekostream.transport.advice import advise
+from aiorekostream.transport.hints import advise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

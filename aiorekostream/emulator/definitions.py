@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aiorekostream.domain.words import Label, ProcessorKind
+from aiorekostream.domain.enums import Label, ProcessorKind
 from aiorekostream.emulator.answers import JsonObject, invalid, refuse
 from aiorekostream.emulator.regions import float32, regions_of_interest
 from aiorekostream.emulator.resources import Stream
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aiorekostream.emulator.fields import Fields
     from aiorekostream.limits import Limits
 
-__all__ = ["Blueprint", "blueprint", "kind_asked_for", "revised"]
+__all__ = ["ProcessorDefinition", "blueprint", "kind_asked_for", "revised"]
 
 _FACE_MATCH_THRESHOLD = 80.0
 """The default, and the least: AWS raises smaller thresholds to it."""
@@ -30,7 +30,7 @@ _MIN_CONFIDENCE = 50.0
 
 
 @attrs.frozen(kw_only=True)
-class Blueprint:
+class ProcessorDefinition:
     """What a processor is.
 
     Attributes:
@@ -79,7 +79,7 @@ def kind_asked_for(request: Fields) -> ProcessorKind:
     return ProcessorKind.FACE_SEARCH if settings.has("FaceSearch") else ProcessorKind.LABEL_DETECTION
 
 
-def blueprint(request: Fields, limits: Limits) -> Blueprint:
+def blueprint(request: Fields, limits: Limits) -> ProcessorDefinition:
     """Read a CreateStreamProcessor and check which members belong together."""
     kind = kind_asked_for(request)
     source = request.structure("Input").structure("KinesisVideoStream")
@@ -94,7 +94,7 @@ def blueprint(request: Fields, limits: Limits) -> Blueprint:
         data, collection = None, None
         extra = _to_bucket_and_topic(request)
         settings = _connected_home(request.structure("Settings").structure("ConnectedHome"))
-    return Blueprint(
+    return ProcessorDefinition(
         kind=kind,
         video=_stream(source, "kinesisvideo"),
         data=data,
@@ -108,7 +108,7 @@ def blueprint(request: Fields, limits: Limits) -> Blueprint:
     )
 
 
-def revised(before: Blueprint, request: Fields, limits: Limits) -> Blueprint:
+def revised(before: ProcessorDefinition, request: Fields, limits: Limits) -> ProcessorDefinition:
     """The blueprint of a label detection after an UpdateStreamProcessor."""
     to_delete = frozenset(request.texts("ParametersToDelete"))
     settings, regions = dict(before.settings), before.regions

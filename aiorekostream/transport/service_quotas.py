@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import attrs
 
-from aiorekostream.errors import Fault, MalformedReplyError
+from aiorekostream.errors import MalformedResponseError, ValidationIssue
 from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ async def read_limits(
     Raises:
         ServiceError: the API refused.
         TransportError: the API was not reached.
-        MalformedReplyError: an entry has no code or no value.
+        MalformedResponseError: an entry has no code or no value.
         ConfigurationError: no Region or no credentials.
     """
     reading = await asyncio.to_thread(_import_reading)
@@ -76,13 +76,13 @@ def granted_limits(quotas: Iterable[Mapping[str, object]], *, region: str, base:
 
 def _code_and_value(place: int, quota: Mapping[str, object]) -> tuple[str, float]:
     code, value = quota.get("QuotaCode"), quota.get("Value")
-    faults: list[Fault] = []
+    faults: list[ValidationIssue] = []
     if not isinstance(code, str):
-        faults.append(Fault(("Quotas", place, "QuotaCode"), code, "text"))
+        faults.append(ValidationIssue(("Quotas", place, "QuotaCode"), code, "text"))
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        faults.append(Fault(("Quotas", place, "Value"), value, "a number of at least 0"))
+        faults.append(ValidationIssue(("Quotas", place, "Value"), value, "a number of at least 0"))
     if faults:
-        raise MalformedReplyError(faults, operation=_OPERATION, retry_safe=True)
+        raise MalformedResponseError(faults, operation=_OPERATION, retry_safe=True)
     return cast("str", code), float(cast("float", value))
 
 

@@ -16,7 +16,7 @@ from aiorekostream.errors import (
     TransportError,
 )
 
-__all__ = ["is_throttling", "may_pass", "worth_another_attempt"]
+__all__ = ["is_retryable", "is_throttling", "is_transient"]
 
 # Codes that other layers of AWS, or a proxy before it, use for the same thing.
 _THROTTLING = frozenset(
@@ -43,7 +43,7 @@ def is_throttling(error: BaseException) -> bool:
     )
 
 
-def may_pass(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether the cause may be gone a little later."""
     match error:
         case TransportError() | InternalServerError():
@@ -54,6 +54,6 @@ def may_pass(error: BaseException) -> bool:
             return False
 
 
-def worth_another_attempt(error: BaseException) -> bool:
+def is_retryable(error: BaseException) -> bool:
     """The verdict: again, or not."""
-    return isinstance(error, RekostreamError) and bool(error.retry_safe) and may_pass(error)
+    return isinstance(error, RekostreamError) and bool(error.retry_safe) and is_transient(error)

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aiorekostream.domain.rules import Checked, as_tuple, each, guarded, refuse
+from aiorekostream.domain.rules import Validated, as_tuple, collecting, each, reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aiorekostream.emulator.blueprints import Blueprint
+    from aiorekostream.emulator.definitions import ProcessorDefinition
     from aiorekostream.emulator.resources import Stream
 
-__all__ = ["Surroundings"]
+__all__ = ["DependencyFaults"]
 
 
 def _glob(value: object) -> str:
     if not isinstance(value, str) or not value:
-        refuse(value, "a pattern such as 'arn:aws:iam::*:role/Retired*'")
+        reject(value, "a pattern such as 'arn:aws:iam::*:role/Retired*'")
     return value
 
 
@@ -32,8 +32,8 @@ def _globs(value: Iterable[str]) -> tuple[str, ...]:
     return tuple(each(enumerate(as_tuple(value, "a collection of patterns")), _glob))
 
 
-@attrs.frozen(kw_only=True, field_transformer=guarded)
-class Surroundings(Checked):
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class DependencyFaults(Validated):
     """Which resources are out of reach; everything that is not named here exists and can be used.
 
     Every attribute is a collection of patterns (``*``, ``?``, ``[...]``) that are held against the ARN of a role or
@@ -59,7 +59,7 @@ class Surroundings(Checked):
     missing_data_streams: tuple[str, ...] = attrs.field(default=(), converter=_globs)
     missing_collections: tuple[str, ...] = attrs.field(default=(), converter=_globs)
 
-    def failure(self, plan: Blueprint, region: str) -> str | None:
+    def failure(self, plan: ProcessorDefinition, region: str) -> str | None:
         """The StatusMessage of the first thing that is out of reach of a processor that starts in a Region, if any."""
         if _any(self.denied_roles, plan.role, plan.role.rpartition("/")[2]):
             return "Access denied to Role"
@@ -72,7 +72,7 @@ class Surroundings(Checked):
             return "Access denied to Kinesis Video"
         return None
 
-    def _data_failure(self, plan: Blueprint, region: str) -> str | None:
+    def _data_failure(self, plan: ProcessorDefinition, region: str) -> str | None:
         data = plan.data
         if plan.collection is not None and _any(self.missing_collections, plan.collection):
             return "Collection not found"

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from aiorekostream.errors import InvalidRequestError
-from aiorekostream.resilience.policy import RetryPolicy
+from aiorekostream.retry.policy import RetryPolicy
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from aiorekostream.resilience.policy import RetryPolicy
 def test_a_policy_that_makes_no_sense_is_refused(arguments: dict[str, float], paths: list[str]) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         RetryPolicy(**arguments)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    assert [fault.path for fault in caught.value.faults] == paths
+    assert [issue.path for issue in caught.value.issues] == paths
 
 
 def test_a_policy_is_a_value() -> None:

@@ -6,8 +6,8 @@ import datetime
 import math
 import re
 
-from aiorekostream.domain.rules import refuse
-from aiorekostream.errors import Fault, InvalidRequestError
+from aiorekostream.domain.rules import reject
+from aiorekostream.errors import InvalidRequestError, ValidationIssue
 from aiorekostream.limits import limits_in_force
 
 __all__ = [
@@ -40,7 +40,7 @@ _MOST_MILLISECONDS = 10**14 - 1
 def text(value: object, *, least: int, most: int, pattern: re.Pattern[str], allowed: str) -> str:
     """Text of a length, all of which matches a pattern: a trailing newline is no part of it."""
     if not isinstance(value, str) or not least <= len(value) <= most or pattern.fullmatch(value) is None:
-        refuse(value, allowed)
+        reject(value, allowed)
     return str.__str__(value)  # of text that is an enumeration's member too, str() would give the member's name
 
 
@@ -49,7 +49,7 @@ def whole_number(value: object, *, least: int, most: int | None = None, unit: st
     top = f"from {least} to {most}" if most is not None else f"of at least {least}"
     allowed = f"a whole number{unit and ' of '}{unit} {top}"
     if not isinstance(value, int) or isinstance(value, bool) or value < least or (most is not None and value > most):
-        refuse(value, allowed)
+        reject(value, allowed)
     return int(value)
 
 
@@ -57,20 +57,20 @@ def finite(value: object, *, least: float = -math.inf, most: float = math.inf) -
     """A number in a range; ``True``, NaN and the infinities are none."""
     allowed = "a finite number" if math.isinf(least) else f"a number from {least:g} to {most:g}"
     if isinstance(value, bool) or not isinstance(value, int | float):
-        refuse(value, allowed)
+        reject(value, allowed)
     try:
         number = float(value)
     except OverflowError:
-        refuse(value, allowed)
+        reject(value, allowed)
     if not math.isfinite(number) or not least <= number <= most:
-        refuse(value, allowed)
+        reject(value, allowed)
     return number
 
 
 def flag(value: object) -> bool:
     """``True`` or ``False`` and nothing like them."""
     if not isinstance(value, bool):
-        refuse(value, "True or False")
+        reject(value, "True or False")
     return value
 
 
@@ -107,7 +107,7 @@ def duration_in_seconds(value: int | datetime.timedelta) -> int:
         return whole_number(value, least=1, most=most, unit="seconds")
     seconds, rest = divmod(value, _SECOND)
     if rest or not 1 <= seconds <= most:
-        refuse(value, f"a timedelta of whole seconds from 1 to {most}")
+        reject(value, f"a timedelta of whole seconds from 1 to {most}")
     return seconds
 
 
@@ -117,11 +117,11 @@ def epoch_milliseconds(value: int | datetime.datetime) -> int:
         return _milliseconds_until(value)
     allowed = f"milliseconds since 1970-01-01T00:00:00Z, {_LEAST_MILLISECONDS} to {_MOST_MILLISECONDS}"
     if not isinstance(value, int) or isinstance(value, bool):
-        refuse(value, f"{allowed}, or a datetime with a time zone")
+        reject(value, f"{allowed}, or a datetime with a time zone")
     if 0 <= value < _LEAST_MILLISECONDS:
-        refuse(value, f"{allowed}: this looks like seconds")
+        reject(value, f"{allowed}: this looks like seconds")
     if value > _MOST_MILLISECONDS:
-        refuse(value, f"{allowed}: this looks like micro- or nanoseconds")
+        reject(value, f"{allowed}: this looks like micro- or nanoseconds")
     return whole_number(value, least=_LEAST_MILLISECONDS, most=_MOST_MILLISECONDS, unit="milliseconds")
 
 
@@ -129,9 +129,9 @@ def _milliseconds_until(moment: datetime.datetime) -> int:
     try:
         milliseconds = None if moment.utcoffset() is None else (moment - _EPOCH) // _MILLISECOND
     except Exception as error:  # a time zone is anybody's code
-        raise InvalidRequestError([Fault((), moment, "a datetime whose time zone can be read")]) from error
+        raise InvalidRequestError([ValidationIssue((), moment, "a datetime whose time zone can be read")]) from error
     if milliseconds is None:
-        refuse(moment, "a datetime with a time zone, or whole milliseconds since 1970-01-01T00:00:00Z")
+        reject(moment, "a datetime with a time zone, or whole milliseconds since 1970-01-01T00:00:00Z")
     if not _LEAST_MILLISECONDS <= milliseconds <= _MOST_MILLISECONDS:
-        refuse(moment, "a datetime from 1973-03-03T09:46:40Z to 5138-11-16T09:46:39.999Z")
+        reject(moment, "a datetime from 1973-03-03T09:46:40Z to 5138-11-16T09:46:39.999Z")
     return milliseconds

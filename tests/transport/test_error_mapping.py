@@ -19,7 +19,7 @@ import pytest
 from aiorekostream import errors
 from aiorekostream.operations import OPERATIONS
 from aiorekostream.transport.attempts import Answer, Attempt
-from aiorekostream.transport.faults import configuration_error, service_error, translated
+from aiorekostream.transport.error_mapping import configuration_error, service_error, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 START = "StartStreamProcessor"
 STAGES = {
-    "before it was signed": Attempt(START, repeatable=False),
-    "before there was a connection": Attempt(START, repeatable=False, signed=True),
-    "after it was sent": Attempt(START, repeatable=False, signed=True, sent=True),
-    "after a success": Attempt(START, repeatable=False, signed=True, sent=True, answer=Answer(200, "request-1")),
-    "after a failure": Attempt(START, repeatable=False, signed=True, sent=True, answer=Answer(502, "request-1")),
+    "before it was signed": Attempt(START, idempotent=False),
+    "before there was a connection": Attempt(START, idempotent=False, signed=True),
+    "after it was sent": Attempt(START, idempotent=False, signed=True, sent=True),
+    "after a success": Attempt(START, idempotent=False, signed=True, sent=True, answer=Answer(200, "request-1")),
+    "after a failure": Attempt(START, idempotent=False, signed=True, sent=True, answer=Answer(502, "request-1")),
 }
 
 
@@ -107,7 +107,7 @@ def test_nothing_foreign_comes_through(foreign: Exception, stage: Attempt) -> No
         assert str(fault)
         if stage.sent and not isinstance(fault, errors.ServiceError):
             assert not fault.retry_safe
-            assert isinstance(fault, errors.ConnectionLostError | errors.MalformedReplyError)
+            assert isinstance(fault, errors.ConnectionLostError | errors.MalformedResponseError)
 
 
 @pytest.mark.parametrize("foreign", _FOREIGN, ids=lambda error: f"{type(error).__module__}.{type(error).__name__}")
@@ -147,10 +147,10 @@ def test_what_never_connected_is_safe_to_send_again(error: Exception) -> None:
     ],
 )
 def test_what_broke_after_it_was_sent_may_have_been_carried_out(error: Exception) -> None:
-    once = translated(error, Attempt(START, repeatable=False, signed=True, sent=True))
+    once = translated(error, Attempt(START, idempotent=False, signed=True, sent=True))
     assert type(once) is errors.ConnectionLostError
     assert not once.retry_safe
-    assert translated(error, Attempt("TagResource", repeatable=True, signed=True, sent=True)).retry_safe
+    assert translated(error, Attempt("TagResource", idempotent=True, signed=True, sent=True)).retry_safe
 
 
 @pytest.mark.parametrize("foreign", _FOREIGN, ids=lambda error: f"{type(error).__module__}.{type(error).__name__}")
@@ -176,7 +176,7 @@ def test_an_http_client_that_is_set_up_wrongly_is_a_matter_of_configuration(erro
 
 def test_a_refusal_of_the_service_that_gives_credentials_is_not_the_operations() -> None:
     refused = botocore.exceptions.ClientError({"Error": {"Code": "AccessDenied"}}, "AssumeRole")
-    fault = translated(refused, Attempt(START, repeatable=False))
+    fault = translated(refused, Attempt(START, idempotent=False))
     assert type(fault) is errors.ConfigurationError
     assert "AssumeRole" in str(fault)
 
@@ -197,7 +197,7 @@ def test_a_service_that_gives_credentials_and_is_in_trouble_for_a_moment_leaves_
     code: str, status: int
 ) -> None:
     response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    fault = translated(botocore.exceptions.ClientError(response, "AssumeRole"), Attempt(START, repeatable=False))
+    fault = translated(botocore.exceptions.ClientError(response, "AssumeRole"), Attempt(START, idempotent=False))
     assert type(fault) is errors.ConnectError
     assert fault.retry_safe
     assert fault.operation == START
@@ -227,7 +227,7 @@ _SILENCE = botocore.exceptions.ConnectTimeoutError(endpoint_url="http://169.254.
     ],
 )
 def test_a_machine_that_does_not_give_its_credentials_for_a_moment_leaves_the_call_unsent(error: Exception) -> None:
-    fault = translated(error, Attempt(START, repeatable=False))
+    fault = translated(error, Attempt(START, idempotent=False))
     assert type(fault) is errors.ConnectError
     assert "the credentials could not be fetched" in str(fault)
 
@@ -244,12 +244,12 @@ def test_a_machine_that_does_not_give_its_credentials_for_a_moment_leaves_the_ca
     ],
 )
 def test_credentials_that_do_not_come_by_themselves_are_a_matter_of_configuration(error: Exception) -> None:
-    assert type(translated(error, Attempt(START, repeatable=False))) is errors.ConfigurationError
+    assert type(translated(error, Attempt(START, idempotent=False))) is errors.ConfigurationError
 
 
 def test_a_service_that_gives_credentials_and_cannot_be_reached_leaves_the_call_unsent() -> None:
     lost = botocore.exceptions.ReadTimeoutError(endpoint_url="https://sts.amazonaws.com", error=TimeoutError())
-    fault = translated(lost, Attempt(START, repeatable=False))
+    fault = translated(lost, Attempt(START, idempotent=False))
     assert type(fault) is errors.ConnectError
     assert "credentials" in str(fault)
 
@@ -261,7 +261,7 @@ def _response(code: object, *, status: object = 400, **headers: str) -> dict[str
     }
 
 
-_ONCE = Attempt(START, repeatable=False)
+_ONCE = Attempt(START, idempotent=False)
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ def test_the_code_decides_which_error_it_is_and_whether_the_work_may_have_been_d
     once = service_error(_response(code, status=status), _ONCE)
     assert type(once) is kind
     assert once.retry_safe is retry_safe
-    assert service_error(_response(code, status=status), Attempt("TagResource", repeatable=True)).retry_safe
+    assert service_error(_response(code, status=status), Attempt("TagResource", idempotent=True)).retry_safe
 
 
 def test_the_code_of_the_body_goes_before_that_of_the_header() -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import attrs
 
-from aiorekostream.errors import Fault, InvalidRequestError
+from aiorekostream.errors import InvalidRequestError, ValidationIssue
 from aiorekostream.transport.timeout import Timeout
 
-__all__ = ["Settings"]
+__all__ = ["TransportOptions"]
 
 
 @attrs.frozen(kw_only=True)
-class Settings:
+class TransportOptions:
     """What opening a client needs to know; ``None`` leaves the search to botocore.
 
     Attributes:
@@ -33,13 +33,13 @@ class Settings:
 
     def __attrs_post_init__(self) -> None:
         words = {"region": self.region, "endpoint_url": self.endpoint_url, "profile": self.profile}
-        faults = [
-            Fault((name,), value, "text, or None")
+        issues = [
+            ValidationIssue((name,), value, "text, or None")
             for name, value in words.items()
             if value is not None and not isinstance(value, str)
         ]
         number = self.max_connections
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            faults.append(Fault(("max_connections",), number, "a whole number above 0"))
-        if faults:
-            raise InvalidRequestError(faults)
+            issues.append(ValidationIssue(("max_connections",), number, "a whole number above 0"))
+        if issues:
+            raise InvalidRequestError(issues)
