@@ -1,6 +1,6 @@
-"""What every test and every example gets: no AWS of this machine, no network beyond it, an emulator where AWS would be.
+"""Isolate tests and examples: no AWS settings of this machine, no network beyond loopback, an emulator instead of AWS.
 
-It stands at the root because the examples of README.md, of docs/ and of the docstrings are tests like those in tests/.
+This file is at the root because pytest also collects the examples in README.md, docs/ and the docstrings.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # ---------------------------------------------------------------------------------------------------------- hypothesis
 
-# No deadline: machines are slow at times. CI repeats itself, so that a red run can be run again.
+# No deadline: a loaded machine exceeds any. CI is derandomized, so that a failed run can be repeated.
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.register_profile("brief", deadline=None, derandomize=True, print_blob=True, max_examples=20)
@@ -40,17 +40,17 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
 class NetworkForbiddenError(RuntimeError):
-    """A test reached for another machine."""
+    """A test tried to reach another machine."""
 
 
-def _this_machine(host: str) -> bool:
+def _is_this_machine(host: str) -> bool:
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
         return host in {"", "localhost"} or host.endswith(".localhost")
 
 
-def _number(host: str) -> bool:
+def _is_ip_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -59,18 +59,18 @@ def _number(host: str) -> bool:
 
 
 def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
-    # Every connection and look-up of the process passes here, whichever library makes it. RFC 6761 says of names under
-    # `.invalid` that they never exist, so tests of failing look-ups may use them.
+    # The audit hook sees every connection and lookup of the process, whichever library makes it. Names under `.invalid`
+    # never exist (RFC 6761), so tests of failing lookups may use them.
     if event == "socket.connect":
         address = cast("tuple[object, ...] | str | bytes", arguments[1])
-        if isinstance(address, tuple) and not _this_machine(str(address[0])):
+        if isinstance(address, tuple) and not _is_this_machine(str(address[0])):
             message = f"tests may not connect to {address}"
             raise NetworkForbiddenError(message)
     elif event == "socket.getaddrinfo":
         host = arguments[0].decode() if isinstance(arguments[0], bytes) else str(arguments[0] or "")
         if host.endswith(".invalid"):
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        if not (_number(host) or _this_machine(host)):
+        if not (_is_ip_address(host) or _is_this_machine(host)):
             message = f"tests may not look up {host}"
             raise NetworkForbiddenError(message)
 
@@ -85,7 +85,7 @@ _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
 
 @pytest.fixture(autouse=True)
 def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget the AWS settings of this machine and give credentials that are good for nothing."""
+    """Remove the AWS settings of this machine and set invalid credentials."""
     for name in list(os.environ):
         if name.startswith(("AWS_", "BOTO_")) or name.upper() in _PROXIES:
             monkeypatch.delenv(name)
@@ -126,8 +126,8 @@ def _running_emulator() -> Generator[str]:
         thread.join()
 
 
-def _furnish(url: str) -> None:
-    # The processors that the examples speak of: `front-door` looks for people and packages, `lobby` for faces.
+def _create_example_processors(url: str) -> None:
+    # The examples use a label detection `front-door` and a face search `lobby`.
     rekognition = boto3.client("rekognition", region_name="us-east-1", endpoint_url=url)
     account = "us-east-1:111122223333"
     role = "arn:aws:iam::111122223333:role/rekognition"
@@ -151,10 +151,10 @@ def _furnish(url: str) -> None:
 
 @pytest.fixture
 def aws_is_emulated(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Send what a program sends to AWS to a new emulator that has the processors of the examples."""
+    """Redirect requests to AWS to a new emulator that has the processors of the examples."""
     del aws_environment
     with _running_emulator() as url:
-        _furnish(url)
+        _create_example_processors(url)
         monkeypatch.setenv("AWS_ENDPOINT_URL_REKOGNITION", url)
         yield
 

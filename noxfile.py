@@ -1,6 +1,6 @@
-"""What must hold, as sessions: of the tree in the environment that nox runs in, and of the wheel in new ones.
+"""Define the nox sessions: checks of the source tree in nox's own environment, and of the wheel in new environments.
 
-``make test`` runs all of them two at a time; ``nox --list`` names them.
+``make test`` runs all sessions, two in parallel; ``nox --list`` lists them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ nox.options.default_venv_backend = "none"
 
 
 def run_all(session: nox.Session, *commands: str) -> None:
-    """Run every command, also after one that failed, so that one run tells everything."""
+    """Run every command, also after a failure, so that one run reports all failures."""
     failed: list[str] = []
     for command in commands:
         try:
@@ -46,38 +46,38 @@ def run_all(session: nox.Session, *commands: str) -> None:
 
 @nox.session
 def unit(session: nox.Session) -> None:
-    """Run the tests and the examples, with coverage by branch."""
+    """Run the tests and the examples with branch coverage."""
     session.run("coverage", "run", "-m", "pytest", *session.posargs)
     session.run("coverage", "report")
 
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Ask mypy, basedpyright, and whether the public interface is typed completely."""
+    """Run mypy and basedpyright, and verify that the public API is completely typed."""
     run_all(session, "mypy", "basedpyright", "basedpyright --ignoreexternal --verifytypes aiorekostream")
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation; a warning is an error."""
+    """Build the documentation; warnings are errors."""
     session.run("sphinx-build", "-W", "--keep-going", "-q", "-E", "-b", "html", "docs", "docs/_build")
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run every benchmark at its smallest, to see that it still runs."""
+    """Run every benchmark at its smallest size, to check that it runs."""
     run_all(session, *(f"python {script} --smoke" for script in sorted(Path("bench").glob("*.py"))))
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check rules and form."""
+    """Run ruff's linter and check the formatting."""
     run_all(session, "ruff check", "ruff format --check")
 
 
 @nox.session
 def contracts(session: nox.Session) -> None:
-    """Check who may know whom."""
+    """Check the import contracts."""
     session.run("lint-imports", "--no-cache")
 
 
@@ -85,19 +85,19 @@ def contracts(session: nox.Session) -> None:
 
 
 def usable(candidate: str) -> tuple[int, int] | None:
-    """The version of an interpreter that works, is released, and is new enough."""
-    question = "import sys, venv; v = sys.version_info; print(v.releaselevel, sys.implementation.name, *v[:2])"
+    """Return the version of an interpreter if it works, is a CPython release and is new enough."""
+    query = "import sys, venv; v = sys.version_info; print(v.releaselevel, sys.implementation.name, *v[:2])"
     try:
-        answer = subprocess.run([candidate, "-c", question], capture_output=True, text=True, timeout=60, check=True)
+        output = subprocess.run([candidate, "-c", query], capture_output=True, text=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    level, implementation, major, minor = answer.stdout.split()
+    level, implementation, major, minor = output.stdout.split()
     version = (int(major), int(minor))
     return version if (level, implementation) == ("final", "cpython") and version >= OLDEST else None
 
 
 def interpreters() -> dict[str, str]:
-    """One interpreter for each version that this machine has, by version."""
+    """Return one interpreter for each version that this machine has, by version."""
     names = [f"python3.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 4)]
     pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
     paths = [sys.executable, *filter(None, map(shutil.which, names))]
@@ -111,14 +111,14 @@ def interpreters() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def elsewhere() -> Generator[Path]:
-    """A folder that is no part of the source tree."""
+def temporary_folder() -> Generator[Path]:
+    """Create a folder outside the source tree."""
     with tempfile.TemporaryDirectory(prefix="aiorekostream-") as folder:
         yield Path(folder).resolve()
 
 
 def build(session: nox.Session, folder: Path) -> Path:
-    """Build the sdist, then the wheel from the sdist, and look into both."""
+    """Build the sdist, then the wheel from the sdist, and check the contents of both."""
     hatchling = ("python", "-m", "hatchling", "build")
     session.run(*hatchling, "-t", "sdist", "-d", str(folder), silent=True)
     [sdist] = folder.glob("*.tar.gz")
@@ -132,18 +132,18 @@ def build(session: nox.Session, folder: Path) -> Path:
         session.run(*hatchling, "-t", "wheel", "-d", str(folder), silent=True)
     [wheel] = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        inside = archive.namelist()
-    if "aiorekostream/py.typed" not in inside:
+        contents = archive.namelist()
+    if "aiorekostream/py.typed" not in contents:
         session.error("the wheel lacks py.typed")
-    strangers = sorted({name.split("/")[0] for name in inside if not name.startswith("aiorekostream")})
-    if strangers:
-        session.error(f"the wheel contains {', '.join(strangers)}")
+    unexpected = sorted({name.split("/")[0] for name in contents if not name.startswith("aiorekostream")})
+    if unexpected:
+        session.error(f"the wheel contains {', '.join(unexpected)}")
     return wheel
 
 
 def try_wheel(session: nox.Session, interpreter: str, constraints: str) -> None:
-    """Install the wheel in a new environment and run the tests there, with no source tree in sight."""
-    with elsewhere() as folder:
+    """Install the wheel in a new environment and run the tests there, outside the source tree."""
+    with temporary_folder() as folder:
         wheel = build(session, folder)
         python = str(folder / "env" / "bin" / "python")
         session.run(interpreter, "-m", "venv", "--without-pip", str(folder / "env"), external=True)
@@ -151,19 +151,19 @@ def try_wheel(session: nox.Session, interpreter: str, constraints: str) -> None:
         session.run(*pip, "install", "-qq", "-c", constraints, f"{wheel}[cli]", "--group", "test")
         session.run(*pip, "check")
 
-        away = folder / "away"
+        test_folder = folder / "test-run"
         shutil.copytree(
-            ROOT / "tests", away / "tests", ignore=shutil.ignore_patterns("tree", "api", "typing", "__pycache__")
+            ROOT / "tests", test_folder / "tests", ignore=shutil.ignore_patterns("tree", "api", "typing", "__pycache__")
         )
-        shutil.copytree(ROOT / "docs", away / "docs", ignore=shutil.ignore_patterns("_build"))
+        shutil.copytree(ROOT / "docs", test_folder / "docs", ignore=shutil.ignore_patterns("_build"))
         for name in ("README.md", "conftest.py", "pyproject.toml"):
-            shutil.copy(ROOT / name, away)
-        with session.chdir(away):
+            shutil.copy(ROOT / name, test_folder)
+        with session.chdir(test_folder):
             origin = "import aiorekostream, sys; print(sys.version); print(aiorekostream.__file__)"
-            said = session.run(python, "-P", "-c", origin, silent=True, external=True)
-            session.log(str(said).strip())
-            if "site-packages" not in str(said):
-                session.error("this is not the installed package")
+            output = session.run(python, "-P", "-c", origin, silent=True, external=True)
+            session.log(str(output).strip())
+            if "site-packages" not in str(output):
+                session.error("the tests would not import the installed package")
             session.run(
                 python,
                 *("-P", "-m", "pytest", "-q", "--hypothesis-profile=brief", "tests", "README.md", "docs"),
@@ -176,7 +176,7 @@ PRESENT = interpreters()
 
 
 def on_interpreter(version: str) -> None:
-    """Make the session of one interpreter."""
+    """Define the session of one interpreter."""
 
     @nox.session(name=f"wheel-{version}", tags=["wheel"])
     def wheel(session: nox.Session) -> None:
@@ -190,16 +190,16 @@ for _version in PRESENT:
 
 @nox.session
 def lowest(session: nox.Session) -> None:
-    """Run the tests against the installed wheel with the oldest dependencies, on the oldest Python."""
+    """Run the tests against the installed wheel with the oldest allowed dependencies, on the oldest Python."""
     version = ".".join(map(str, OLDEST))
     if version not in PRESENT:
-        session.skip(f"there is no Python {version} here")
+        session.skip(f"Python {version} is not installed")
     try_wheel(session, PRESENT[version], "constraints-lowest.txt")
 
 
 @nox.session
 def interpreters_here(session: nox.Session) -> None:
-    """Name the versions of Python that the wheel is tested on, and those that are not on this machine."""
-    wanted = (f"3.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 1))
-    missing = [version for version in wanted if version not in PRESENT]
-    session.log(f"the wheel is tested on {', '.join(PRESENT)}; not on this machine: {', '.join(missing) or 'none'}")
+    """Log the versions of Python that the wheel is tested on, and those that are not installed."""
+    supported = (f"3.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 1))
+    missing = [version for version in supported if version not in PRESENT]
+    session.log(f"the wheel is tested on {', '.join(PRESENT)}; not installed: {', '.join(missing) or 'none'}")

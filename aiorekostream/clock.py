@@ -1,8 +1,9 @@
-"""Time: the only place of the package that reads a clock or sleeps."""
+"""Provide the clock: the only module of the package that reads the time, sleeps or sets a timer."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import time
 from typing import TYPE_CHECKING, Protocol
@@ -10,65 +11,113 @@ from typing import TYPE_CHECKING, Protocol
 import attrs
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
     from contextlib import AbstractAsyncContextManager
 
-__all__ = ["Clock", "SystemClock"]
+__all__ = ["Clock", "SystemClock", "TimerHandle", "timeout_by_timer"]
 
 
 class _Machine:
-    """The time that the machine counts, for every event loop that goes by it."""
+    """The timeline of the machine's monotonic clock, shared by every event loop that uses it."""
 
 
 _MACHINE = _Machine()
-# Loops round, and tell the time at which they last looked.
-_SAME = 1.0
+# Seconds. uvloop caches its time once per loop iteration, so its time lags behind the monotonic clock by the length of
+# an iteration. A loop whose time is further away than this has a time of its own.
+_MAX_LAG = 1.0
+
+
+class TimerHandle(Protocol):
+    """A callback that is scheduled with ``Clock.call_at``."""
+
+    def cancel(self) -> None:
+        """Drop the callback. Has no effect after it ran or when it is already cancelled."""
+        ...
 
 
 class Clock(Protocol):
-    """What the package needs to know of time."""
+    """Provide the time to the package."""
 
     def now(self) -> float:
-        """Seconds since some beginning; never goes back."""
+        """Return the seconds since a fixed moment; never decreases."""
         ...
 
     def wall(self) -> datetime.datetime:
-        """The date and time, in UTC."""
+        """Return the date and time in UTC."""
         ...
 
     def timeline(self) -> object:
-        """What its moments lie on: where it is the same object, they can be compared. It can be referred to weakly."""
+        """Return the identity of the time that ``now`` reads: hashable by identity, and weakly referenceable.
+
+        Moments of two clocks can be compared if and only if both return the same object.
+        """
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Come back after so many seconds."""
+        """Return after the given number of seconds; 0 or less yields to the event loop once."""
         ...
 
     def timeout_at(self, moment: float) -> AbstractAsyncContextManager[object]:
-        """A block that ends with ``TimeoutError`` when ``now()`` reaches the moment."""
+        """Return a block that is cancelled, and raises ``TimeoutError``, when ``now()`` reaches the moment."""
+        ...
+
+    def call_at(self, moment: float, callback: Callable[[], object]) -> TimerHandle:
+        """Call the callback on the running event loop when ``now()`` reaches the moment.
+
+        A moment in the past is due at once. The callback never runs inside this call.
+        """
         ...
 
 
 @attrs.frozen
 class SystemClock:
-    """The running event loop's own time, so that a loop with another time brings this clock along."""
+    """Read the time of the running event loop, so that a loop with virtual time needs no other clock."""
 
     def now(self) -> float:
-        """The loop's time in seconds."""
+        """Return the loop's time in seconds."""
         return asyncio.get_running_loop().time()
 
     def wall(self) -> datetime.datetime:
-        """The machine's date and time, in UTC."""
+        """Return the machine's date and time in UTC."""
         return datetime.datetime.now(datetime.UTC)
 
     def timeline(self) -> object:
-        """The machine's own, if the loop goes by that, as asyncio's and uvloop's do, or the loop's."""
+        """Return the machine's timeline, which asyncio's and uvloop's loops share, or else the loop itself."""
         loop = asyncio.get_running_loop()
-        return _MACHINE if abs(loop.time() - time.monotonic()) < _SAME else loop
+        return _MACHINE if abs(loop.time() - time.monotonic()) < _MAX_LAG else loop
 
     async def sleep(self, seconds: float) -> None:
         """Sleep on the loop."""
         await asyncio.sleep(seconds)
 
     def timeout_at(self, moment: float) -> AbstractAsyncContextManager[object]:
-        """``asyncio.timeout_at``."""
+        """Return ``asyncio.timeout_at``."""
         return asyncio.timeout_at(moment)
+
+    def call_at(self, moment: float, callback: Callable[[], object]) -> TimerHandle:
+        """Set a timer of the running loop."""
+        return asyncio.get_running_loop().call_at(moment, callback)
+
+
+@contextlib.asynccontextmanager
+async def timeout_by_timer(
+    call_at: Callable[[float, Callable[[], object]], TimerHandle], moment: float
+) -> AsyncGenerator[asyncio.Timeout]:
+    """Build ``Clock.timeout_at`` from ``Clock.call_at``, for a clock that is not the event loop's.
+
+    Nested timeouts and cancellations from outside are told apart by ``asyncio.timeout``.
+
+    Args:
+        call_at: sets the timer.
+        moment: when the block is cancelled, on the clock of ``call_at``.
+
+    Raises:
+        TimeoutError: the moment came before the end of the block.
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as timeout:
+        timer = call_at(moment, lambda: timeout.reschedule(loop.time()))
+        try:
+            yield timeout
+        finally:
+            timer.cancel()

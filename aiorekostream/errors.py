@@ -1,24 +1,24 @@
-"""Every exception that the package raises; nothing else lives here.
+"""Define every exception that the package raises.
 
 ::
 
     RekostreamError
-    ├── InvalidRequestError             yours: the input breaks a rule; nothing was sent  (also a ValueError)
-    ├── ConfigurationError              yours: no Region, no credentials, a closed client; nothing was sent
-    ├── StreamProcessorFailedError      a processor that was waited for has FAILED
-    ├── NotSentError                    a request of a fleet that was not sent
-    │   ├── ProcessorBusyError          the fleet has this processor under way already
-    │   └── RequestCancelledError              the fleet was left before its turn came
-    ├── WaitTimeoutError                what was waited for did not come in time  (also a TimeoutError)
-    └── CallError                       a call was tried and did not succeed
-        ├── RateLimitedError            the pacer would have had to wait, and was told not to; nothing was sent
-        ├── UnknownOutcomeError         the answer was lost, and what became of the call could not be found out
-        ├── MalformedResponseError         theirs: the service answered something that cannot be read
-        ├── TransportError              nobody's: the request or its answer was lost on the way
-        │   ├── ConnectError            never sent, so it is safe to send again
-        │   └── ConnectionLostError     may have been carried out
-        ├── DeadlineExceededError       the call's own deadline passed  (also a TimeoutError)
-        └── ServiceError                the service refused; one class for each code, others keep this class
+    ├── InvalidRequestError                         the input breaks a rule; nothing was sent  (also a ValueError)
+    ├── ConfigurationError                          no Region, no credentials, or a closed client; nothing was sent
+    ├── StreamProcessorFailedError                  the processor of a wait is FAILED
+    ├── WaitTimeoutError                            a wait exceeded its timeout  (also a TimeoutError)
+    ├── NotSentError                                a fleet did not send a request
+    │   ├── ProcessorBusyError                      the fleet has another request for, or a session of, the processor
+    │   └── RequestCancelledError                   the request was cancelled before it was sent
+    └── CallError                                   a call did not succeed
+        ├── RateLimitedError                        no permit was available in time; nothing was sent
+        ├── UnknownOutcomeError                     the response was lost, and the outcome could not be determined
+        ├── MalformedResponseError                  the response cannot be parsed
+        ├── TransportError                          the request or its response was lost
+        │   ├── ConnectError                        no connection; the request was never sent
+        │   └── ConnectionLostError                 the connection broke after sending; the call may have been applied
+        ├── DeadlineExceededError                   the call exceeded its total timeout  (also a TimeoutError)
+        └── ServiceError                            the service returned an error; base of one class for each code
             ├── AccessDeniedError
             ├── InternalServerError
             ├── InvalidPaginationTokenError
@@ -30,8 +30,8 @@
             ├── ServiceQuotaExceededError
             └── ThrottlingError
 
-``retry_safe`` on an error says whether sending the same call again can do harm: it is true where the call
-was certainly not carried out, or where doing it twice is the same as doing it once.
+Every error has ``retry_safe``: whether the same call may be repeated without harm. It is true if the call was certainly
+not applied, or if the operation is idempotent.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Callable, Iterable
 
 __all__ = [
@@ -75,25 +76,25 @@ __all__ = [
     "WaitTimeoutError",
 ]
 
-_SHOWN = 80
+_SHOWN = 80  # characters of a value in a message
 
 
 def _shortened(value: object) -> str:
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001 - whatever was given, a issue can be told (int has a limit of digits, too)
+    except Exception:  # noqa: BLE001 - the repr of the value is not ours; that of int fails above its limit of digits
         text = f"<{type(value).__name__}>"
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
 @attrs.frozen
 class ValidationIssue:
-    """One thing that is wrong with an input or a response: where it is, what was found, and what is allowed.
+    """One invalid value in an input or a response.
 
     Attributes:
-        steps: the way to the value, field names and positions in lists; the constructor calls it ``path``.
-        value: what was found there.
-        expected: what is allowed, as a phrase that completes "must be ...".
+        steps: the path to the value, as field names and list indexes; the argument of the constructor is ``path``.
+        value: the invalid value.
+        expected: the allowed values, as a phrase that completes "must be ...".
     """
 
     steps: tuple[str | int, ...] = attrs.field(alias="path")
@@ -102,14 +103,14 @@ class ValidationIssue:
 
     @property
     def path(self) -> str:
-        """The way to the value as text, such as ``RegionsOfInterest[0].BoundingBox.Left``."""
+        """The path to the value as text, such as ``RegionsOfInterest[0].BoundingBox.Left``."""
         text = ""
         for step in self.steps:
             text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
         return text
 
     def under(self, *steps: str | int) -> ValidationIssue:
-        """The same issue with these steps before its own."""
+        """Return the same issue with steps prepended to its path."""
         return attrs.evolve(self, path=(*steps, *self.steps))
 
     def __str__(self) -> str:
@@ -117,12 +118,16 @@ class ValidationIssue:
 
 
 class RekostreamError(Exception):
-    """The root of every exception that this package raises on purpose."""
+    """The base class of the package's exceptions.
+
+    Attributes:
+        retry_safe: whether the same call may be repeated without harm.
+    """
 
     retry_safe: bool = False
 
     def _arguments(self) -> dict[str, object]:
-        """The keyword arguments that make an equal exception; what pickling needs."""
+        """Return the keyword arguments that reconstruct the exception; pickling needs them."""
         return {}
 
     def __reduce__(self) -> tuple[Callable[[], RekostreamError], tuple[()]]:
@@ -130,10 +135,10 @@ class RekostreamError(Exception):
 
 
 class InvalidRequestError(RekostreamError, ValueError):
-    """The input breaks a rule, so nothing was sent. The caller's to mend.
+    """The input breaks a rule. Nothing was sent.
 
     Attributes:
-        issues: every issue of the input at once, each with its path, its value and what is allowed.
+        issues: every issue of the input, each with its path, its value and the allowed values.
     """
 
     issues: tuple[ValidationIssue, ...]
@@ -147,18 +152,21 @@ class InvalidRequestError(RekostreamError, ValueError):
 
 
 class ConfigurationError(RekostreamError):
-    """The client cannot work as it is set up: no Region, no credentials, or it is closed. Nothing was sent."""
+    """The configuration is incomplete or invalid: no Region, a closed client, an endpoint that redirects.
+
+    Nothing was sent, or what was sent was redirected; redirects are not followed, and the call is not sent again.
+    """
 
 
 class StreamProcessorFailedError(RekostreamError):
-    """A processor that was waited for has FAILED.
+    """The processor of a wait is FAILED, or was stopped before it was RUNNING.
 
     See https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video-troubleshooting.html.
 
     Attributes:
-        name: the processor.
-        status_message: AWS's own words, when there are any.
-        hint: what to do about it.
+        name: the name of the processor.
+        status_message: AWS's status message; ``None`` if there is none.
+        hint: the recommended action; may be empty.
     """
 
     name: str
@@ -180,14 +188,14 @@ class StreamProcessorFailedError(RekostreamError):
 
 
 class WaitTimeoutError(RekostreamError, TimeoutError):
-    """What was waited for did not come in time.
+    """A wait exceeded its timeout.
 
     Attributes:
-        name: the processor.
-        wanted: what was waited for.
-        status: the status that was seen last, if any was.
-        seconds: how long was waited.
-        hint: what to do about it.
+        name: the name of the processor.
+        wanted: the condition of the wait.
+        status: the last observed status; ``None`` if none was observed.
+        seconds: the duration of the wait, in seconds.
+        hint: the recommended action; may be empty.
     """
 
     name: str
@@ -220,11 +228,11 @@ class WaitTimeoutError(RekostreamError, TimeoutError):
 
 
 class NotSentError(RekostreamError):
-    """A request of a fleet that was not sent.
+    """A fleet did not send a request.
 
     Attributes:
-        name: the processor.
-        retry_safe: true.
+        name: the name of the processor.
+        retry_safe: always true.
     """
 
     name: str
@@ -242,11 +250,11 @@ class NotSentError(RekostreamError):
 
 
 class ProcessorBusyError(NotSentError):
-    """A fleet is starting this processor, or has a session of it, and was told to refuse a second request.
+    """The fleet is starting the processor or has a session of it, and ``when_busy`` is ``"reject"``.
 
     Attributes:
-        name: the processor.
-        retry_safe: true.
+        name: the name of the processor.
+        retry_safe: always true.
     """
 
     def __str__(self) -> str:
@@ -254,25 +262,25 @@ class ProcessorBusyError(NotSentError):
 
 
 class RequestCancelledError(NotSentError):
-    """A fleet was left (cancelled, or out of a loop) before this request was sent.
+    """The run or the fleet was cancelled or closed before it sent the request.
 
     Attributes:
-        name: the processor.
-        retry_safe: true.
+        name: the name of the processor.
+        retry_safe: always true.
     """
 
     def __str__(self) -> str:
-        return f"{self.name} was withdrawn before its request was sent"
+        return f"the request for {self.name} was cancelled before it was sent"
 
 
 class CallError(RekostreamError):
-    """A call was tried and did not succeed.
+    """A call did not succeed.
 
     Attributes:
         operation: AWS's name of the operation.
-        attempts: how many times it was tried.
-        retry_safe: whether the same call may be made again without harm.
-        hint: what to do about it, where AWS does not say.
+        attempts: the number of attempts.
+        retry_safe: whether the same call may be repeated without harm.
+        hint: the recommended action where AWS gives none; may be empty.
     """
 
     operation: str
@@ -315,12 +323,12 @@ class CallError(RekostreamError):
 
 
 class RateLimitedError(CallError):
-    """The quota is used up for now, and the pacer was told not to wait. Nothing was sent.
+    """The rate limiter granted no permit in time, or does not wait. Nothing was sent.
 
     Attributes:
         operation: AWS's name of the operation.
-        retry_after: seconds until the call could be made.
-        retry_safe: true.
+        retry_after: the expected time in seconds until a permit is available.
+        retry_safe: always true.
     """
 
     retry_after: float
@@ -343,24 +351,44 @@ class RateLimitedError(CallError):
 
 
 class UnknownOutcomeError(CallError):
-    """The answer was lost, and what became of the call could not be found out; the message says what was seen.
+    """The response was lost, and the outcome could not be determined. The message has the last observation.
 
     Attributes:
         operation: AWS's name of the operation.
-        attempts: how many times it was tried.
-        retry_safe: false.
+        attempts: the number of attempts.
+        retry_safe: always false.
+        retry_safe_at: the date and time in UTC from which the service no longer applies the call, so that the same call
+            may be repeated; ``None`` if it is not known. See ``RetryPolicy.max_apply_delay``.
     """
+
+    retry_safe_at: datetime.datetime | None
+
+    def __init__(
+        self,
+        message: object,
+        *,
+        operation: str,
+        retry_safe_at: datetime.datetime | None = None,
+        attempts: int = 1,
+        hint: str = "",
+        retry_safe: bool = False,
+    ) -> None:
+        self.retry_safe_at = retry_safe_at
+        super().__init__(message, operation=operation, attempts=attempts, hint=hint, retry_safe=retry_safe)
+
+    def _arguments(self) -> dict[str, object]:
+        return {**super()._arguments(), "retry_safe_at": self.retry_safe_at}
 
 
 class MalformedResponseError(CallError):
-    """The service answered, and the answer cannot be read: the call was probably carried out.
+    """The response cannot be parsed. The call was probably applied.
 
     Attributes:
-        issues: what is wrong with the answer, each with its path in AWS's spelling.
+        issues: the issues of the response, each with its path in AWS's spelling.
         operation: AWS's name of the operation.
-        request_id: AWS's id of the request, when it came.
-        attempts: how many times the request was sent.
-        retry_safe: whether the same call may be made again without harm.
+        request_id: AWS's id of the request; ``None`` if the response has none.
+        attempts: the number of attempts.
+        retry_safe: whether the same call may be repeated without harm.
     """
 
     issues: tuple[ValidationIssue, ...]
@@ -381,7 +409,7 @@ class MalformedResponseError(CallError):
         super().__init__(self.issues, operation=operation, attempts=attempts, hint=hint, retry_safe=retry_safe)
 
     def _said(self) -> str:
-        return "the reply cannot be read: " + "; ".join(map(str, self.issues))
+        return "the response cannot be read: " + "; ".join(map(str, self.issues))
 
     def _arguments(self) -> dict[str, object]:
         return {**super()._arguments(), "request_id": self.request_id}
@@ -391,31 +419,54 @@ class MalformedResponseError(CallError):
 
 
 class TransportError(CallError):
-    """The request or its answer was lost on the way.
+    """The request or its response was lost.
 
     Attributes:
         operation: AWS's name of the operation.
-        attempts: how many times it was tried.
-        retry_safe: whether the same call may be made again without harm.
+        attempts: the number of attempts.
+        retry_safe: whether the same call may be repeated without harm.
     """
 
 
 class ConnectError(TransportError):
-    """No connection came about (refused, unknown host, connect timeout): the request was never sent."""
+    """No connection could be opened: refused, unknown host, or connect timeout. The request was never sent."""
 
 
 class ConnectionLostError(TransportError):
-    """The connection broke, or no answer came in time, after the request was sent: it may have been carried out."""
+    """The connection broke, or the read timeout passed, after the request was sent. The call may have been applied.
+
+    Attributes:
+        closed: whether the connection was closed or reset, rather than silent. The time in which the service may still
+            apply the call is shorter then: ``RetryPolicy.max_apply_delay_after_close``.
+    """
+
+    closed: bool
+
+    def __init__(
+        self,
+        message: object,
+        *,
+        operation: str,
+        closed: bool = False,
+        attempts: int = 1,
+        hint: str = "",
+        retry_safe: bool = False,
+    ) -> None:
+        self.closed = closed
+        super().__init__(message, operation=operation, attempts=attempts, hint=hint, retry_safe=retry_safe)
+
+    def _arguments(self) -> dict[str, object]:
+        return {**super()._arguments(), "closed": self.closed}
 
 
 class DeadlineExceededError(CallError, TimeoutError):
-    """The call's own deadline passed. If a request was under way, it may have been carried out.
+    """The call exceeded its total timeout. A request that was in flight may have been applied.
 
     Attributes:
         operation: AWS's name of the operation.
-        attempts: how many times it was tried.
-        deadline: the deadline that passed, in seconds from the call's beginning.
-        retry_safe: whether the same call may be made again without harm.
+        attempts: the number of attempts.
+        deadline: the deadline, in seconds from the start of the call.
+        retry_safe: whether the same call may be repeated without harm.
     """
 
     deadline: float
@@ -438,20 +489,20 @@ class DeadlineExceededError(CallError, TimeoutError):
 
 
 class ServiceError(CallError):
-    """The service refused the call. A code without a class of its own arrives as this class itself.
+    """The service returned an error. Raised itself for error codes that have no subclass.
 
     See https://docs.aws.amazon.com/rekognition/latest/dg/error-handling.html.
 
     Attributes:
         operation: AWS's name of the operation.
         code: AWS's error code, such as ``ThrottlingException``.
-        message: AWS's own message, which AWS may leave empty.
-        request_id: AWS's id of the request, to be quoted to AWS Support.
-        http_status: the HTTP status of the answer.
-        attempts: how many times the request was sent.
-        retry_safe: whether the same call may be made again without harm.
-        retry_after: the seconds that the service asked to wait, from the answer's ``Retry-After``; 0 if it did not.
-        hint: what to do about it, where AWS does not say.
+        message: AWS's error message; may be empty.
+        request_id: AWS's id of the request, which AWS Support asks for; ``None`` if the response has none.
+        http_status: the HTTP status of the response.
+        attempts: the number of attempts.
+        retry_safe: whether the same call may be repeated without harm.
+        retry_after: the value of the header ``Retry-After`` in seconds; 0 if the response has none.
+        hint: the recommended action where AWS gives none; may be empty.
     """
 
     code: str
@@ -498,31 +549,31 @@ class ServiceError(CallError):
 
 
 class AccessDeniedError(ServiceError):
-    """``AccessDeniedException``: the caller may not do this, or the Region does not offer it."""
+    """``AccessDeniedException``: the caller lacks a permission, or the Region lacks the feature."""
 
 
 class InternalServerError(ServiceError):
-    """``InternalServerError``: the service failed; it may have carried the call out."""
+    """``InternalServerError``: the service failed; the call may have been applied."""
 
 
 class InvalidPaginationTokenError(ServiceError):
-    """``InvalidPaginationTokenException``: the page token is wrong or too old."""
+    """``InvalidPaginationTokenException``: the page token is invalid or expired."""
 
 
 class InvalidParameterError(ServiceError):
-    """``InvalidParameterException``: the service refused a parameter that looked right from here."""
+    """``InvalidParameterException``: a parameter that passed validation here is invalid for the service."""
 
 
 class LimitExceededError(ServiceError):
-    """``LimitExceededException``: a hard limit of the account, such as the number of processors."""
+    """``LimitExceededException``: a limit of the account is reached, such as the number of processors."""
 
 
 class ProvisionedThroughputExceededError(ServiceError):
-    """``ProvisionedThroughputExceededException``: too many calls a second; not carried out."""
+    """``ProvisionedThroughputExceededException``: the request rate is above the quota; not applied."""
 
 
 class ResourceInUseError(ServiceError):
-    """``ResourceInUseException``: the processor's state forbids it now, or the name is taken."""
+    """``ResourceInUseException``: the processor's status does not allow the call, or the name is taken."""
 
 
 class ResourceNotFoundError(ServiceError):
@@ -530,8 +581,8 @@ class ResourceNotFoundError(ServiceError):
 
 
 class ServiceQuotaExceededError(ServiceError):
-    """``ServiceQuotaExceededException``: a quota of the account on sizes or counts, such as tags."""
+    """``ServiceQuotaExceededException``: a quota on sizes or counts is reached, such as the number of tags."""
 
 
 class ThrottlingError(ServiceError):
-    """``ThrottlingException``: too many calls a second; not carried out."""
+    """``ThrottlingException``: the request rate is above the quota; not applied."""

@@ -1,4 +1,4 @@
-"""A mapping that never changes; nothing in it knows of AWS."""
+"""An immutable mapping; independent of AWS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ValueT_co = TypeVar("_ValueT_co", covariant=True)
 
 
 class FrozenMapping(Mapping[str, _ValueT_co], Generic[_ValueT_co]):
-    """Reads like a dict by text, never changes, and can be hashed and pickled."""
+    """An immutable, hashable and picklable mapping with text keys; its values must be hashable to hash it."""
 
     __slots__ = ("_items",)
 

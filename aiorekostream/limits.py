@@ -1,6 +1,7 @@
-"""The numbers that AWS owns and may raise: quotas, concurrency, counts and ranges, each with its source.
+"""Limits that AWS sets for an account and may raise: rates, concurrency, counts and ranges, each with its source.
 
-Structural rules (what a name may look like, which fields belong together) are not here: they cannot be changed.
+Structural rules (the characters of a name, the fields that belong together) are in ``domain``, because AWS does not
+change them for an account.
 """
 
 import contextlib
@@ -30,15 +31,15 @@ def _is_count(value: object) -> bool:
 
 @attrs.frozen
 class Quota:
-    """How many calls of one operation an account may make in one Region.
+    """The rate quota of one operation for an account in one Region: the parameters of a token bucket.
 
     Attributes:
-        rate: calls a second that may be made for ever, at least 0.001.
-        burst: calls that may be made at once after a rest, at least 1.
-        code: the code of the quota in Service Quotas, such as ``L-71793F35``.
+        rate: the sustained rate in calls per second, at least 0.001.
+        burst: the capacity of the bucket, in calls that may be made at once after an idle time, at least 1.
+        code: the code of the quota in Service Quotas, such as ``L-71793F35``; empty if unknown.
 
     Raises:
-        InvalidRequestError: a number is out of its range.
+        InvalidRequestError: fields are invalid; all issues at once.
     """
 
     rate: float
@@ -59,12 +60,12 @@ class Quota:
 
 @attrs.frozen(kw_only=True)
 class Scope:
-    """What a quota belongs to; equal scopes share their quotas.
+    """The scope of a set of quotas: calls with equal scopes share their quotas.
 
     Attributes:
-        endpoint: the address that is called.
+        endpoint: the URL of the endpoint.
         region: the Region.
-        account: the account's number, or the access key that stands for it.
+        account: the id of the account or, where it is not known, the access key.
     """
 
     endpoint: str
@@ -73,11 +74,12 @@ class Scope:
 
 
 def _quota(rate: float, code: str) -> Quota:
-    # AWS publishes the rate and not the depth of the bucket: one second's worth is the safe reading.
+    # UNCERTAIN: AWS publishes the rate and not the capacity of the bucket. One second of the rate is a safe assumption.
     return Quota(rate, rate, code)
 
 
-# https://docs.aws.amazon.com/general/latest/gr/rekognition.html, and the Service Quotas default list for the codes.
+# In calls per second, from https://docs.aws.amazon.com/general/latest/gr/rekognition.html; the codes are those of the
+# default quotas in Service Quotas.
 _QUOTAS = FrozenMapping(
     {
         "CreateStreamProcessor": _quota(20, "L-D6034D02"),
@@ -93,7 +95,7 @@ _QUOTAS = FrozenMapping(
     }
 )
 
-# The Regions that offer each kind, and how many sessions may be under way at once (the same page).
+# The Regions that offer each kind, with the number of concurrent sessions that an account may have (the same page).
 _FACE_SEARCH = FrozenMapping(
     dict.fromkeys(("ap-northeast-1", "eu-central-1", "eu-west-1", "us-east-1", "us-west-2"), 10)
 )
@@ -102,47 +104,47 @@ _LABEL_DETECTION = FrozenMapping(
 )
 
 
-def _over(base: FrozenMapping[_ValueT], given: Mapping[str, _ValueT | None]) -> Mapping[str, _ValueT]:
-    """An account's own entries, laid over AWS's; ``None`` takes one away."""
+def _with_defaults(base: FrozenMapping[_ValueT], given: Mapping[str, _ValueT | None]) -> Mapping[str, _ValueT]:
+    """Merge an account's entries into AWS's defaults; ``None`` removes a default."""
     if isinstance(given, Mapping) and not isinstance(given, FrozenMapping):
         given = FrozenMapping({key: value for key, value in {**base, **given}.items() if value is not None})
-    return cast("Mapping[str, _ValueT]", given)  # what is no mapping at all is refused later
+    return cast("Mapping[str, _ValueT]", given)  # Limits reports a value that is not a mapping
 
 
 def _quotas(given: Mapping[str, Quota | None]) -> Mapping[str, Quota]:
-    return _over(_QUOTAS, given)
+    return _with_defaults(_QUOTAS, given)
 
 
 def _face_search(given: Mapping[str, int | None]) -> Mapping[str, int]:
-    return _over(_FACE_SEARCH, given)
+    return _with_defaults(_FACE_SEARCH, given)
 
 
 def _label_detection(given: Mapping[str, int | None]) -> Mapping[str, int]:
-    return _over(_LABEL_DETECTION, given)
+    return _with_defaults(_LABEL_DETECTION, given)
 
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """AWS's default numbers; give your account's own where AWS has granted others.
+    """The limits of an account; AWS's defaults unless given.
 
-    The mappings need name only what differs: what they do not name is AWS's default, and ``None`` for a name means that
-    there is no such limit, so nothing is paced, or counted, by it. From
+    A mapping needs only the entries that differ from AWS's defaults. ``None`` as the value of an entry removes that
+    limit: calls of the operation are not rate limited, or sessions in the Region are not counted. The defaults are from
     https://docs.aws.amazon.com/general/latest/gr/rekognition.html and the API's own model.
 
     Attributes:
-        quotas: calls a second by AWS's name of the operation.
-        concurrent_face_search: face searches that may run at once, by Region; a Region not named does not offer them.
-        concurrent_label_detection: the same for label detection sessions.
-        max_stream_processors: processors that may exist in an account and Region (``L-01C8D885``).
-        max_duration_in_seconds: the longest label detection session, in seconds.
-        max_labels: entries in a label detection's list of labels.
-        max_regions_of_interest: regions on one processor.
-        max_polygon_points: corners of one polygon.
-        max_tags: tags on one processor.
+        quotas: rate quotas, by AWS's name of the operation.
+        concurrent_face_search: maximum number of concurrent face searches, by Region; AWS offers none in other Regions.
+        concurrent_label_detection: maximum number of concurrent label detection sessions, by Region, likewise.
+        max_stream_processors: maximum number of processors in the account and Region (``L-01C8D885``).
+        max_duration_in_seconds: maximum duration of a label detection session, in seconds.
+        max_labels: maximum number of labels of a label detection.
+        max_regions_of_interest: maximum number of regions of interest of a processor.
+        max_polygon_points: maximum number of corners of a polygon.
+        max_tags: maximum number of tags of a processor.
 
     Raises:
-        InvalidRequestError: a number is not a whole one of at least 1, or an operation is none of the ten; all issues
-            at once.
+        InvalidRequestError: a number is not a whole number of at least 1, or a key of ``quotas`` is not the name of an
+            operation; all issues at once.
     """
 
     quotas: Mapping[str, Quota] = attrs.field(default=_QUOTAS, converter=_quotas)
@@ -163,20 +165,20 @@ class Limits:
         for field in attrs.fields(Limits):
             value: object = getattr(self, field.name)
             if field.name == "quotas":
-                yield from _wrong(
+                yield from _table_issues(
                     field.name, value, lambda quota: isinstance(quota, Quota), "a Quota, or None", _QUOTAS
                 )
             elif field.name.startswith("concurrent"):
-                yield from _wrong(field.name, value, _is_count, "a whole number of at least 1, or None")
+                yield from _table_issues(field.name, value, _is_count, "a whole number of at least 1, or None")
             elif not _is_count(value):
                 yield ValidationIssue((field.name,), value, "a whole number of at least 1")
 
 
-def _wrong(
+def _table_issues(
     field: str,
     table: object,
-    is_right: Callable[[object], bool],
-    allowed: str,
+    is_valid: Callable[[object], bool],
+    expected: str,
     known: Mapping[str, object] | None = None,
 ) -> Iterator[ValidationIssue]:
     if not isinstance(table, FrozenMapping):
@@ -187,8 +189,8 @@ def _wrong(
             yield ValidationIssue((field, key), value, f"given for one of {', '.join(known)}")
         elif not isinstance(key, str):
             yield ValidationIssue((field, repr(key)), value, "given for a Region's name")
-        elif not is_right(value):
-            yield ValidationIssue((field, key), value, allowed)
+        elif not is_valid(value):
+            yield ValidationIssue((field, key), value, expected)
 
 
 DEFAULT_LIMITS = Limits()
@@ -197,15 +199,18 @@ _in_force: contextvars.ContextVar[Limits] = contextvars.ContextVar("limits_in_fo
 
 
 def limits_in_force() -> Limits:
-    """The limits that values are checked against now."""
+    """Return the limits that new values are validated against in the current context."""
     return _in_force.get()
 
 
 @contextlib.contextmanager
 def using_limits(limits: Limits) -> Generator[Limits]:
-    """Check the values that are made inside this block against other limits than AWS's defaults.
+    """Validate the values that are created inside this block against ``limits`` instead of AWS's defaults.
 
-    It holds for the current task or thread and the tasks that it starts.
+    Applies to the current task or thread and to the tasks that it starts (a context variable).
+
+    Args:
+        limits: the limits of the account.
     """
     token = _in_force.set(limits)
     try:

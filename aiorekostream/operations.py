@@ -1,4 +1,4 @@
-"""The ten operations as data: name, request, reply, and whether a call may be sent twice."""
+"""The ten operations as data: name, classes of request and response, and whether a call is idempotent."""
 
 from __future__ import annotations
 
@@ -8,13 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 import attrs
 
 from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, Processor
-from aiorekostream.domain.replies import (
-    CreatedStreamProcessor,
-    ResourceTags,
-    StartedSession,
-    StreamProcessor,
-    StreamProcessorPage,
-)
 from aiorekostream.domain.requests import (
     DeleteRequest,
     DescribeRequest,
@@ -27,6 +20,13 @@ from aiorekostream.domain.requests import (
     StopRequest,
     TagRequest,
     UntagRequest,
+)
+from aiorekostream.domain.responses import (
+    CreatedStreamProcessor,
+    ResourceTags,
+    StartedSession,
+    StreamProcessor,
+    StreamProcessorPage,
 )
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
 
@@ -49,30 +49,30 @@ __all__ = [
 ]
 
 _RequestT = TypeVar("_RequestT")
-_ReplyT = TypeVar("_ReplyT")
+_ResponseT = TypeVar("_ResponseT")
 
 
 @attrs.frozen
-class Operation(Generic[_RequestT, _ReplyT]):
+class Operation(Generic[_RequestT, _ResponseT]):
     """One operation of the service.
 
     Attributes:
-        name: AWS's name, which is also that of its quota.
+        name: AWS's name of the operation, which is also the key of its quota in ``Limits``.
         requests: the classes of its request.
-        reply: the class of its reply; ``NoneType`` where AWS answers nothing.
-        idempotent: whether doing it twice is the same as doing it once.
+        reply: the class of its response; ``NoneType`` where the response has no members.
+        idempotent: whether applying a call twice has the same effect as applying it once.
     """
 
     name: str
     requests: tuple[type[_RequestT], ...]
-    reply: type[_ReplyT]
+    reply: type[_ResponseT]
     idempotent: bool
 
     def validate_request(self, request: object) -> None:
-        """ErrorResponse what is no request of this operation.
+        """Check the type of a request.
 
         Raises:
-            InvalidRequestError: it is something else.
+            InvalidRequestError: the value is not a request of this operation.
         """
         if not isinstance(request, self.requests):
             names = " or ".join(cls.__name__ for cls in self.requests)
@@ -100,4 +100,4 @@ OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = MappingProxyType(
         for operation in (CREATE, START, STOP, DESCRIBE, LIST, UPDATE, DELETE, TAG, UNTAG, LIST_TAGS)
     }
 )
-"""All of them, by AWS's name."""
+"""All operations, by AWS's name."""

@@ -2,88 +2,140 @@
 
 ::
 
-    value -> encode -> [ admit (pace) -> send -> translate fault -> judge ]* -> decode -> value
-             codec       resilience      transport                  resilience  codec
+    value -> encode -> [ acquire permit -> send -> map error -> classify ]* -> decode -> value
+             codec       rate_limiting     transport            retry          codec
 
-Every attempt is paced, and every outcome teaches the pacer. Nothing else in the package sends anything.
+Every attempt is rate limited, and every answer is reported to the rate limiter. Nothing else in the package sends
+anything. All retries of a call are made here, within one number of attempts and one deadline; what became of an
+attempt whose response was lost is reconciled by the ``recover`` that the caller passes in.
 """
 
 from __future__ import annotations
 
-import asyncio
+import datetime
 import enum
 import logging
-import random  # noqa: TID251 - the one place that throws dice where no others are given
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Generic, TypeVar
+import math
+import random as _random  # noqa: TID251 - the only default source of randomness; everything else takes an argument
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Generic, TypeAlias, TypeVar
 
 import attrs
 
 from aiorekostream.clock import Clock, SystemClock
 from aiorekostream.codec import decode, encode
-from aiorekostream.errors import CallError, ConnectError, DeadlineExceededError, ServiceError
+from aiorekostream.errors import CallError, ConnectError, DeadlineExceededError, RateLimitedError, ServiceError
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 from aiorekostream.operations import Operation
-from aiorekostream.resilience.paces import PacedCall, Pacing
+from aiorekostream.rate_limiting.port import Permit, PermitRequest, Priority, RateLimiter
 from aiorekostream.retry.classify import is_retryable, is_throttling
 from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.retry.token_bucket import RetryTokenBucket
 from aiorekostream.transport.hints import advise
-from aiorekostream.transport.port import Transport
+from aiorekostream.transport.port import Reply, Transport
 
-if TYPE_CHECKING:
-    from aiorekostream.resilience.paces import Admission
-    from aiorekostream.transport.port import Reply
-
-__all__ = ["CallEvent", "Pipeline"]
-
-# The part of a call's time that is kept for the answer to its last attempt, in seconds at the most: if its turn comes
-# later, it is not sent, since it would be broken off under way.
-_ANSWER_SHARE = 0.1
-_ANSWER = 2.0
-# Event loops may wake a little before the time: so many seconds early, a timeout is still the deadline's own.
-_EARLY = 0.05
+__all__ = ["CallEvent", "CallTrace", "LostAttempt", "Pipeline", "Recover"]
 
 _RequestT = TypeVar("_RequestT")
 _ReplyT = TypeVar("_ReplyT")
 _log = logging.getLogger("aiorekostream")
 
+# The part of a call's time, in seconds at the most, that is kept for the answer to its last attempt: an attempt whose
+# permit comes later is not sent, since the deadline would break it off on its way.
+_ANSWER_SHARE, _ANSWER = 0.1, 2.0
+# The part that is kept to reconcile an attempt whose response was lost, in seconds at the most.
+_RECOVERY_SHARE, _RECOVERY = 0.25, 10.0
+# Event loops may wake a little before the time: a timeout at most this many seconds early is the deadline's own.
+_EARLY = 0.05
+
 
 class CallEvent(enum.StrEnum):
-    """What happens to a call on its way."""
+    """The type of an event of a call."""
 
-    QUEUED = "queued"
-    """It waits until the pacer lets it through."""
     SENT = "sent"
-    """An attempt goes out."""
+    """An attempt begins to go out."""
     THROTTLED = "throttled"
     """The service refused an attempt as too fast."""
     RETRIED = "retried"
     """A failed attempt will be made again."""
-    SETTLING = "settling"
-    """The answer was lost, and DescribeStreamProcessor is asked what became of the call."""
+    RECONCILING = "reconciling"
+    """A response was lost, and DescribeStreamProcessor is asked whether the call was applied."""
 
 
-Notify = Callable[[CallEvent], None]
+@attrs.frozen
+class LostAttempt:
+    """The time in which the service may apply an attempt whose response was lost, on the clock.
+
+    Attributes:
+        sent_at: when it began to go out.
+        applied_by: after this moment the service no longer applies it; see ``RetryPolicy.max_apply_delay``.
+    """
+
+    sent_at: float
+    applied_by: float
 
 
-def _nobody(_: CallEvent) -> None:
+def _ignore(_: CallEvent) -> None:
     pass
+
+
+@attrs.define(eq=False, kw_only=True)
+class CallTrace:
+    """The progress of a call. The pipeline writes it; the caller reads it and may move ``send_by``.
+
+    Attributes:
+        send_by: no further attempt is sent after this moment of the clock.
+        on_event: called with each event; it changes nothing.
+        attempts: attempts made so far, those of earlier calls for the same request included.
+        in_flight: whether an attempt is out and has no answer yet.
+        sent_at: when the latest attempt began to go out; ``None`` before.
+        lost: the attempts whose responses were lost.
+        unresolved: whether the service may have applied one of them, or may still do so; ``recover`` clears it.
+        date: the service's own time in the latest answer, when it came.
+    """
+
+    send_by: float = math.inf
+    on_event: Callable[[CallEvent], None] = _ignore
+    attempts: int = 0
+    in_flight: bool = attrs.field(default=False, init=False)
+    sent_at: float | None = attrs.field(default=None, init=False)
+    lost: list[LostAttempt] = attrs.field(factory=list[LostAttempt], init=False)
+    unresolved: bool = attrs.field(default=False, init=False)
+    date: datetime.datetime | None = attrs.field(default=None, init=False)
+
+    @property
+    def may_be_applied(self) -> bool:
+        """Whether the service may have applied the call, or may still do so."""
+        return self.in_flight or self.unresolved
+
+    @property
+    def applied_by(self) -> float:
+        """The moment after which the service applies none of the lost attempts any more."""
+        return max((window.applied_by for window in self.lost), default=-math.inf)
+
+
+Recover: TypeAlias = Callable[[CallError], Awaitable[_ReplyT]]
+"""Determines the outcome of a call after a response was lost.
+
+It is given the error of every attempt from the first lost response on. It returns the value if the call was applied.
+It raises an error with ``retry_safe`` if the call was certainly not applied (the pipeline may send it again), or
+``UnknownOutcomeError``.
+"""
 
 
 @attrs.frozen(kw_only=True)
 class Pipeline:
-    """How calls are made: over which transport, with which retries, how fast, and by when they end.
+    """Make calls: over which transport, with which retries, how fast, and by when they end.
 
     Attributes:
         transport: moves the bytes.
-        retry: how often a call is made.
+        retry: how many attempts are made, and when.
         total_timeout: a call's time from beginning to end, attempts and waits included, in seconds.
         limits: the account's numbers.
-        pacing: lets calls through; ``None`` sends them at once.
-        urgent: whether calls go before those that are not.
-        retry_tokens: the retries that may still be made.
-        clock: tells the time and sleeps.
+        rate_limiter: grants permits; ``None`` sends at once.
+        urgent: whether calls go before those that are not urgent.
+        retry_tokens: the retries that may still be made without a rate limiter.
+        clock: measures the time and sleeps.
         random: gives a number from 0 to 1 each time.
     """
 
@@ -91,26 +143,63 @@ class Pipeline:
     retry: RetryPolicy
     total_timeout: float
     limits: Limits = DEFAULT_LIMITS
-    pacing: Pacing | None = None
+    rate_limiter: RateLimiter | None = None
     urgent: bool = False
     retry_tokens: RetryTokenBucket = attrs.field(factory=RetryTokenBucket)
     clock: Clock = attrs.field(factory=SystemClock)
-    random: Callable[[], float] = random.random
+    random: Callable[[], float] = _random.random
 
     async def open(self) -> None:
-        """Open the transport, so that its Region and its account are known; again and again while that may help.
+        """Open the transport within the time of a call, so that its Region and its account are known.
 
         Raises:
             ConfigurationError: no Region, no credentials, or the client is closed.
-            ConnectError: the credentials could not be fetched, as often as it was tried.
+            ConnectError: the credentials could not be fetched.
+            DeadlineExceededError: it took longer than ``total_timeout``.
         """
-        await self.retry.run(
-            self.transport.open,
-            worth=is_retryable,
-            delay=lambda _, attempt: self.retry.delay(attempt, self.random()),
-            again=lambda _: None,
+        deadline = self.clock.now() + self.total_timeout
+        try:
+            async with self.clock.timeout_at(deadline):
+                await self.retry.run(
+                    self.transport.open,
+                    is_retryable=is_retryable,
+                    delay=lambda _, attempt: self.retry.delay(attempt, self.random()),
+                    before_retry=lambda _: None,
+                    clock=self.clock,
+                    deadline=lambda: deadline,
+                )
+        except TimeoutError as error:
+            if self.clock.now() < deadline - _EARLY:
+                raise
+            message = f"the connection to AWS was not set up within {self.total_timeout:.3g} s"
+            raise DeadlineExceededError(
+                message, operation="opening the client", deadline=self.total_timeout, retry_safe=True
+            ) from error
+
+    def permit_request(
+        self, operation: str, *, priority: Priority, timeout: float, arrived_at: float | None = None
+    ) -> PermitRequest | None:
+        """The request for a permit to send one operation; ``None`` where nothing limits it.
+
+        The transport must be open: quotas belong to its account and Region.
+
+        Args:
+            operation: AWS's name of the operation.
+            priority: its place among the requests that wait.
+            timeout: seconds that the caller will wait.
+            arrived_at: the moment that orders equal priorities, on the clock; now if not given.
+        """
+        quota = self.limits.quotas.get(operation)
+        if self.rate_limiter is None or quota is None:
+            return None
+        return PermitRequest(
+            scope=self.transport.scope,
+            operation=operation,
+            quota=quota,
+            priority=priority,
+            timeout=timeout,
+            arrived_at=arrived_at,
             clock=self.clock,
-            deadline=self.clock.now() + self.total_timeout,
         )
 
     async def call(
@@ -118,163 +207,226 @@ class Pipeline:
         operation: Operation[_RequestT, _ReplyT],
         request: _RequestT,
         *,
-        notify: Notify | None = None,
-        since: float | None = None,
+        permit: Permit | None = None,
+        trace: CallTrace | None = None,
+        recover: Recover[_ReplyT] | None = None,
+        priority: Priority | None = None,
         within: float | None = None,
+        retries_throttled: bool = True,
     ) -> _ReplyT:
         """Make one call.
 
         Args:
             operation: what is called.
             request: its value.
-            notify: told what happens on the way.
-            since: the moment whose place in the queue it has, on the clock; now if not given.
+            permit: a permit that the caller holds already, for the first attempt; cancelled if that is not sent.
+            trace: where the call writes how far it has come.
+            recover: determines the outcome of the call after a response was lost; without it, the loss is raised.
+            priority: its place among the requests that wait for a permit; that of ``urgent`` if not given.
             within: the call's time in seconds; ``total_timeout`` if not given.
+            retries_throttled: whether a throttled attempt is made again here, rather than raised to a caller that
+                queues it again.
 
         Raises:
             InvalidRequestError: the request is not a value of this operation; nothing was sent.
             ServiceError: the service refused it.
             TransportError: it was lost on the way.
-            MalformedResponseError: the answer cannot be read.
+            MalformedResponseError: the response cannot be read.
             DeadlineExceededError: it did not end in time.
-            RateLimitedError: it would have had to wait for the pacer, which was told not to.
+            UnknownOutcomeError: a response was lost, and ``recover`` could not determine the outcome of the call.
+            RateLimitedError: it would have had to wait for a permit longer than the rate limiter waits.
             ConfigurationError: no Region, no credentials, or the client is closed.
         """
-        reply = await self.exchange(operation, request, notify=notify, since=since, within=within)
-        return decode(reply.body, operation.reply, operation=operation.name, request_id=reply.request_id)
-
-    async def exchange(
-        self,
-        operation: Operation[_RequestT, _ReplyT],
-        request: _RequestT,
-        *,
-        notify: Notify | None = None,
-        since: float | None = None,
-        within: float | None = None,
-    ) -> Reply:
-        """Make one call, and leave the reply as it came."""
-        operation.validate_request(request)
+        if priority is None:
+            priority = Priority.URGENT if self.urgent else Priority.NORMAL
         total = self.total_timeout if within is None else within
-        return await _Call(self, operation, encode(request), notify or _nobody, since, total).made()
+        call = _Call(self, operation, trace or CallTrace(), recover, priority, total, retries_throttled, permit)
+        try:
+            operation.validate_request(request)
+            call.body = encode(request)
+            return await call.run()
+        finally:
+            if call.permit is not None:
+                call.permit.cancel()
 
 
 @attrs.define
 class _Call(Generic[_RequestT, _ReplyT]):
-    """One call on its way: how many attempts were made, whether one is under way, and what has not come yet."""
+    """One call on its way."""
 
     pipeline: Pipeline
     operation: Operation[_RequestT, _ReplyT]
-    body: Mapping[str, object]
-    notify: Notify
-    since: float | None
+    trace: CallTrace
+    recover: Recover[_ReplyT] | None
+    priority: Priority
     total_timeout: float
-    begun: float = attrs.field(init=False)
-    attempts: int = attrs.field(default=0, init=False)
+    retries_throttled: bool
+    permit: Permit | None
+    body: Mapping[str, object] = attrs.field(factory=dict[str, object], init=False)
+    began: float = attrs.field(init=False)
+    answer_by: float = attrs.field(init=False)
+    failure: CallError | None = attrs.field(default=None, init=False)
     retries_paid: int = attrs.field(default=0, init=False)
-    under_way: bool = attrs.field(default=False, init=False)
-    paced: bool = attrs.field(default=False, init=False)
-    lack: str = attrs.field(default="its turn did not come", init=False)
+    is_limited: bool = attrs.field(default=False, init=False)
+    missing: str = attrs.field(default="no permit was granted", init=False)
 
-    async def made(self) -> Reply:
-        pipeline = self.pipeline
-        self.begun = pipeline.clock.now()
-        deadline = self.begun + self.total_timeout
+    async def run(self) -> _ReplyT:
+        pipeline, total = self.pipeline, self.total_timeout
+        self.began = pipeline.clock.now()
+        kept = min(_RECOVERY, total * _RECOVERY_SHARE) if self.recover is not None else 0.0
+        self.answer_by = self.began + max(0.0, total - kept)
         try:
-            async with pipeline.clock.timeout_at(deadline):
-                reply = await pipeline.retry.run(
-                    self._attempt,
-                    worth=self._worth,
-                    delay=self._delay,
-                    again=self._again,
-                    clock=pipeline.clock,
-                    deadline=deadline,
-                )
-        except TimeoutError as error:
-            if pipeline.clock.now() < deadline - _EARLY:
-                raise  # somebody else's, such as a pacing's own
-            raise self._too_late(self.total_timeout) from error
+            reply = await pipeline.retry.run(
+                self._attempt,
+                is_retryable=self._is_retryable,
+                delay=self._delay,
+                before_retry=self._before_retry,
+                clock=pipeline.clock,
+                deadline=lambda: min(self.answer_by, self.trace.send_by),
+                attempts_made=self.trace.attempts,
+            )
         except CallError as error:
-            error.attempts = self.attempts
-            if isinstance(error, ServiceError):
-                error.hint = self._advice(error)
+            self.failure = None  # an error that refers to itself through its traceback is freed late
+            error.attempts = self.trace.attempts
+            if isinstance(error, ServiceError) and not error.hint:
+                error.hint = self._hint(error)
             raise
-        pipeline.retry_tokens.succeeded(self.retries_paid)
+        tokens = pipeline.retry_tokens
+        if self.retries_paid or tokens.tokens < tokens.capacity:
+            tokens.succeeded(self.retries_paid)
         return reply
 
-    async def _attempt(self) -> Reply:
-        admission = await self._admitted()
-        self.paced = admission is not None
-        self.attempts += 1
-        self.lack = "no connection came about"
+    async def _attempt(self) -> _ReplyT:
+        clock = self.pipeline.clock
+        try:
+            async with clock.timeout_at(self.answer_by):
+                return await self._send()
+        except TimeoutError as error:
+            if clock.now() < self.answer_by - _EARLY:
+                raise  # another one's, such as a rate limiter's own
+            failure: CallError = self._deadline_exceeded()
+            failure.__cause__ = error
+        except CallError as error:
+            failure = error
+        try:
+            if failure is not self.failure:  # it is, where an attempt was given up before it was sent
+                self._note(failure)
+                if self.recover is not None and self.trace.lost:
+                    return await self.recover(failure)
+            raise failure
+        finally:
+            del failure  # the same
+
+    async def _send(self) -> _ReplyT:
+        trace = self.trace
+        permit = await self._acquire()
+        if self.failure is not None and self.pipeline.clock.now() > trace.send_by:
+            if permit is not None:
+                permit.cancel()
+            raise self.failure
+        self.is_limited = permit is not None
+        trace.attempts += 1
+        self.missing = "no connection was made"
         try:
             reply = await self.pipeline.transport.send(self.operation.name, self.body, on_sent=self._sent)
+            trace.in_flight, trace.date = False, reply.date
         except CallError as error:
-            self.under_way, self.lack = False, "no success"
-            if is_throttling(error):
-                self.notify(CallEvent.THROTTLED)
-                if admission is not None:
-                    admission.throttled()
-            elif admission is not None and isinstance(error, ServiceError):
-                admission.passed()
+            if permit is not None:
+                self._report(permit, error)
             raise
-        if admission is not None:
-            admission.passed()
-        return reply
+        except BaseException:
+            if permit is not None and not trace.in_flight:
+                permit.cancel()
+            raise
+        if permit is not None:
+            permit.allowed()
+        return self._decoded(reply)
 
     def _sent(self) -> None:
-        self.under_way, self.lack = True, "no answer came"
-        self.notify(CallEvent.SENT)
+        trace = self.trace
+        trace.in_flight, trace.sent_at = True, self.pipeline.clock.now()
+        self.missing = "no answer came"
+        trace.on_event(CallEvent.SENT)
 
-    async def _admitted(self) -> Admission | None:
+    def _report(self, permit: Permit, error: CallError) -> None:
+        """Report the result of the attempt to the rate limiter; nothing if the response was lost."""
+        if is_throttling(error):
+            permit.throttled()
+        elif isinstance(error, ServiceError):
+            permit.allowed()
+        elif not self.trace.in_flight:
+            permit.cancel()
+
+    def _decoded(self, reply: Reply) -> _ReplyT:
+        operation = self.operation
+        return decode(reply.body, operation.reply, operation=operation.name, request_id=reply.request_id)
+
+    async def _acquire(self) -> Permit | None:
+        if self.permit is not None:
+            permit, self.permit = self.permit, None
+            return permit
         pipeline = self.pipeline
-        quota = pipeline.limits.quotas.get(self.operation.name)
-        if pipeline.pacing is None or quota is None:
+        if pipeline.rate_limiter is None or self.operation.name not in pipeline.limits.quotas:
             return None
-        self.notify(CallEvent.QUEUED)
-        if (task := asyncio.current_task()) is not None and task.cancelling():
-            # Whoever was told has cancelled the call: that takes effect at the next wait, and there may be none before
-            # the request is out.
-            await pipeline.clock.sleep(0)
-        # The quotas of a client belong to an account, which is known once it is open.
         await pipeline.transport.open()
-        call = PacedCall(
-            scope=pipeline.transport.scope,
-            operation=self.operation.name,
-            quota=quota,
-            since=self.begun if self.since is None else self.since,
-            urgent=pipeline.urgent,
-            clock=pipeline.clock,
+        left = self.answer_by - pipeline.clock.now()
+        is_repeated = self.trace.attempts > 0
+        request = pipeline.permit_request(
+            self.operation.name,
+            priority=Priority.RECOVERY if is_repeated else self.priority,
+            timeout=left,
+            arrived_at=self.began,
         )
-        admission = await pipeline.pacing.admit(call)
-        waited = pipeline.clock.now() - self.begun
-        if waited > self.total_timeout - min(_ANSWER, self.total_timeout * _ANSWER_SHARE):
-            raise self._too_late(waited)
-        return admission
+        if request is None:
+            return None
+        self.missing = "no permit was granted"
+        try:
+            permit = await pipeline.rate_limiter.acquire(request)
+        except RateLimitedError as error:
+            if pipeline.clock.now() < self.answer_by - _EARLY:
+                raise
+            raise self._deadline_exceeded() from error
+        if pipeline.clock.now() > self.answer_by - min(_ANSWER, self.total_timeout * _ANSWER_SHARE):
+            permit.cancel()
+            raise self._deadline_exceeded()
+        return permit
 
-    def _worth(self, error: BaseException) -> bool:
-        if not is_retryable(error):
+    def _note(self, failure: CallError) -> None:
+        """Write down what a failed attempt leaves behind."""
+        trace = self.trace
+        trace.in_flight, self.failure = False, failure
+        if is_throttling(failure):
+            trace.on_event(CallEvent.THROTTLED)
+        elif not failure.retry_safe:
+            now = self.pipeline.clock.now()
+            sent_at = now if trace.sent_at is None else trace.sent_at
+            trace.lost.append(LostAttempt(sent_at, self.pipeline.retry.applied_by(failure, sent_at=sent_at, now=now)))
+            trace.unresolved = True
+
+    def _is_retryable(self, error: BaseException) -> bool:
+        if not is_retryable(error) or (is_throttling(error) and not self.retries_throttled and not self.trace.lost):
             return False
-        if self._costs_nothing(error) or self.pipeline.retry_tokens.has_tokens:
+        if self._is_free(error) or self.pipeline.retry_tokens.has_tokens:
             return True
-        _log.debug("no retries are left after %s", error)
+        _log.debug("no retry tokens are left after %s", error)
         return False
 
-    def _again(self, error: BaseException) -> None:
-        if not self._costs_nothing(error):
+    def _before_retry(self, error: BaseException) -> None:
+        if not self._is_free(error):
             self.retries_paid += self.pipeline.retry_tokens.acquire()
-        self.notify(CallEvent.RETRIED)
+        self.trace.on_event(CallEvent.RETRIED)
 
-    def _costs_nothing(self, error: BaseException) -> bool:
-        """Whether a retry cannot add to the load of a service that is down: a pacer sees to it, or nothing was sent."""
-        return self.paced or is_throttling(error) or isinstance(error, ConnectError)
+    def _is_free(self, error: BaseException) -> bool:
+        """Whether a retry adds no load to a service that is down: the rate limiter sees to it, or nothing was sent."""
+        return self.is_limited or is_throttling(error) or isinstance(error, ConnectError)
 
     def _delay(self, error: BaseException, attempt: int) -> float:
         asked = error.retry_after if isinstance(error, ServiceError) else 0.0
-        if self.paced and is_throttling(error):
-            return asked  # the pacer knows when
+        if self.is_limited and is_throttling(error):
+            return asked  # the rate limiter knows when
         return max(asked, self.pipeline.retry.delay(attempt, self.pipeline.random()))
 
-    def _advice(self, error: ServiceError) -> str:
+    def _hint(self, error: ServiceError) -> str:
         return advise(
             error.code,
             error.message,
@@ -284,11 +436,13 @@ class _Call(Generic[_RequestT, _ReplyT]):
             limits=self.pipeline.limits,
         )
 
-    def _too_late(self, seconds: float) -> DeadlineExceededError:
+    def _deadline_exceeded(self) -> DeadlineExceededError:
+        seconds = min(self.pipeline.clock.now(), self.answer_by) - self.began
+        cause = "" if self.failure is None else f"; the attempt before failed: {self.failure}"
         return DeadlineExceededError(
-            f"{self.lack} within {seconds:.3g} s",
+            f"{self.missing} within {seconds:.3g} s{cause}",
             operation=self.operation.name,
             deadline=seconds,
-            attempts=self.attempts,
-            retry_safe=self.operation.idempotent or not self.under_way,
+            attempts=self.trace.attempts,
+            retry_safe=self.operation.idempotent or not self.trace.in_flight,
         )

@@ -1,9 +1,9 @@
-"""Fleets of cameras at the speed of the quota: ours, bare aiobotocore and capo-rekognition side by side.
+"""Compare aiorekostream with bare aiobotocore and capo-rekognition at starting and stopping fleets of cameras.
 
     python bench/performance.py [--only CASE] [--smoke] [--json FILE] [--docs docs]
 
-The contenders take turns against an emulator in a process of its own, and what they tell their callers is held against
-the emulator's record. Everything takes about fifteen minutes, since quotas run in real time.
+Each client runs against an emulator in a separate process, and the outcomes that it reports are compared with the
+emulator's record. All cases take about twelve minutes, since quotas apply in real time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the helpers are found wherever this is run from
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the helpers are found from any folder
 
 from bench.fleet import command, service
 

@@ -1,13 +1,13 @@
-"""What every test gets beside what the conftest.py at the root gives to tests and examples alike."""
+"""Provide the fixtures of the tests; those shared with the examples are in the conftest.py at the root."""
 
 from __future__ import annotations
 
 import pytest
 
-from aiorekostream.resilience import paces
+from aiorekostream.rate_limiting import limiter
 
 
 @pytest.fixture(autouse=True)
 def new_quotas() -> None:
     """Forget what the service at some port of this machine allowed in an earlier test."""
-    paces._turnstiles.clear()
+    limiter._buckets.clear()

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for every value object."""
+"""Hypothesis strategies for every value class."""
 
 from __future__ import annotations
 
@@ -18,16 +18,6 @@ from aiorekostream.domain.names import (
     StreamProcessorArn,
 )
 from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, S3Destination
-from aiorekostream.domain.replies import (
-    ConnectedHomeSettings,
-    CreatedStreamProcessor,
-    FaceSearchSettings,
-    ResourceTags,
-    StartedSession,
-    StreamProcessor,
-    StreamProcessorPage,
-    StreamProcessorSummary,
-)
 from aiorekostream.domain.requests import (
     KEEP,
     RESET,
@@ -42,6 +32,16 @@ from aiorekostream.domain.requests import (
     TagRequest,
     UntagRequest,
 )
+from aiorekostream.domain.responses import (
+    ConnectedHomeSettings,
+    CreatedStreamProcessor,
+    FaceSearchSettings,
+    ResourceTags,
+    StartedSession,
+    StreamProcessor,
+    StreamProcessorPage,
+    StreamProcessorSummary,
+)
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
 from aiorekostream.domain.status import Status
 from aiorekostream.domain.tags import Tags
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-PLACES = (
+PARTITION_REGIONS = (
     ("aws", "us-east-1"),
     ("aws", "ap-southeast-1"),
     ("aws-cn", "cn-north-1"),
@@ -64,40 +64,40 @@ PLACES = (
     ("aws-iso-f", "us-isof-south-1"),
     ("aws-eusc", "eusc-de-east-1"),
 )
-_NAME_SIGNS = string.ascii_letters + string.digits + "_.-"
-_TAG_SIGNS = st.characters(categories=("L", "Z", "N"), include_characters="_.:/=+-@")
-_LEAST_MOMENT = datetime.datetime(1973, 3, 3, 9, 46, 40)  # noqa: DTZ001 - Hypothesis adds the zone
-_MOST_MOMENT = datetime.datetime(5138, 11, 16, 9, 46, 39)  # noqa: DTZ001 - the same
+_NAME_ALPHABET = string.ascii_letters + string.digits + "_.-"
+_TAG_ALPHABET = st.characters(categories=("L", "Z", "N"), include_characters="_.:/=+-@")
+_MIN_DATETIME = datetime.datetime(1973, 3, 3, 9, 46, 40)  # noqa: DTZ001 - Hypothesis adds the zone
+_MAX_DATETIME = datetime.datetime(5138, 11, 16, 9, 46, 39)  # noqa: DTZ001 - the same
 
 
-def _signs(alphabet: str | SearchStrategy[str], least: int, most: int) -> SearchStrategy[str]:
-    return st.text(alphabet, min_size=least, max_size=most)
+def _text(alphabet: str | SearchStrategy[str], min_size: int, max_size: int) -> SearchStrategy[str]:
+    return st.text(alphabet, min_size=min_size, max_size=max_size)
 
 
-def _maybe(strategy: SearchStrategy[_T]) -> SearchStrategy[_T | None]:
+def _optional(strategy: SearchStrategy[_T]) -> SearchStrategy[_T | None]:
     return st.none() | strategy
 
 
 # single values
 
-places = st.sampled_from(PLACES)
-names = _signs(_NAME_SIGNS, 1, 128)
-collection_ids = _signs(_NAME_SIGNS, 1, 255)
-buckets = _signs(_NAME_SIGNS, 3, 255)
+partition_regions = st.sampled_from(PARTITION_REGIONS)
+names = _text(_NAME_ALPHABET, 1, 128)
+collection_ids = _text(_NAME_ALPHABET, 1, 255)
+buckets = _text(_NAME_ALPHABET, 3, 255)
 kms_key_ids = st.builds(
     str.__add__,
     st.sampled_from(string.ascii_letters + string.digits),
-    _signs(string.ascii_letters + string.digits + ":_/+=,@.-", 0, 60),
+    _text(string.ascii_letters + string.digits + ":_/+=,@.-", 0, 60),
 )
 sendable_text = st.text(st.characters(codec="utf-8"), max_size=40)
-accounts = _signs(string.digits, 12, 12)
+accounts = _text(string.digits, 12, 12)
 percents = st.floats(0, 100)
 ratios = st.floats(0, 1)
-moments = st.datetimes(_LEAST_MOMENT, _MOST_MOMENT, timezones=st.just(datetime.UTC), allow_imaginary=False).map(
+moments = st.datetimes(_MIN_DATETIME, _MAX_DATETIME, timezones=st.just(datetime.UTC), allow_imaginary=False).map(
     lambda moment: moment.replace(fold=0)
 )
-tag_keys = _signs(_TAG_SIGNS, 1, 128).filter(lambda key: not key.startswith("aws:"))
-tags = st.builds(Tags, st.dictionaries(tag_keys, _signs(_TAG_SIGNS, 0, 256), max_size=4))
+tag_keys = _text(_TAG_ALPHABET, 1, 128).filter(lambda key: not key.startswith("aws:"))
+tags = st.builds(Tags, st.dictionaries(tag_keys, _text(_TAG_ALPHABET, 0, 256), max_size=4))
 labels = st.lists(st.sampled_from(Label), min_size=1, unique=True).map(tuple)
 
 
@@ -105,34 +105,38 @@ labels = st.lists(st.sampled_from(Label), min_size=1, unique=True).map(tuple)
 
 
 @st.composite
-def video_stream_arns(draw: DrawFn, where: SearchStrategy[tuple[str, str]] = places) -> KinesisVideoStreamArn:
-    resource = f"stream/{draw(_signs(_NAME_SIGNS, 1, 256))}"
+def video_stream_arns(
+    draw: DrawFn, partition_region: SearchStrategy[tuple[str, str]] = partition_regions
+) -> KinesisVideoStreamArn:
+    resource = f"stream/{draw(_text(_NAME_ALPHABET, 1, 256))}"
     if draw(st.booleans()):
         resource += f"/{draw(st.integers(0, 10**13))}"
-    return KinesisVideoStreamArn(*draw(where), draw(accounts), resource)
+    return KinesisVideoStreamArn(*draw(partition_region), draw(accounts), resource)
 
 
 @st.composite
-def data_stream_arns(draw: DrawFn, where: SearchStrategy[tuple[str, str]] = places) -> KinesisDataStreamArn:
-    return KinesisDataStreamArn(*draw(where), draw(accounts), f"stream/{draw(names)}")
+def data_stream_arns(
+    draw: DrawFn, partition_region: SearchStrategy[tuple[str, str]] = partition_regions
+) -> KinesisDataStreamArn:
+    return KinesisDataStreamArn(*draw(partition_region), draw(accounts), f"stream/{draw(names)}")
 
 
 @st.composite
-def topic_arns(draw: DrawFn, where: SearchStrategy[tuple[str, str]] = places) -> SNSTopicArn:
-    topic = draw(_signs(string.ascii_letters + string.digits + "_-", 1, 60)) + draw(st.sampled_from(("", ".fifo")))
-    return SNSTopicArn(*draw(where), draw(accounts), topic)
+def topic_arns(draw: DrawFn, partition_region: SearchStrategy[tuple[str, str]] = partition_regions) -> SNSTopicArn:
+    topic = draw(_text(string.ascii_letters + string.digits + "_-", 1, 60)) + draw(st.sampled_from(("", ".fifo")))
+    return SNSTopicArn(*draw(partition_region), draw(accounts), topic)
 
 
 @st.composite
 def role_arns(draw: DrawFn) -> RoleArn:
-    partition, _ = draw(places)
-    path = draw(st.lists(_signs(string.ascii_letters + string.digits + "_+=,.@-", 1, 20), min_size=1, max_size=3))
+    partition, _ = draw(partition_regions)
+    path = draw(st.lists(_text(string.ascii_letters + string.digits + "_+=,.@-", 1, 20), min_size=1, max_size=3))
     return RoleArn(partition, "", draw(accounts), f"role/{'/'.join(path)}")
 
 
 @st.composite
 def processor_arns(draw: DrawFn) -> StreamProcessorArn:
-    return StreamProcessorArn(*draw(places), draw(accounts), f"streamprocessor/{draw(names)}")
+    return StreamProcessorArn(*draw(partition_regions), draw(accounts), f"streamprocessor/{draw(names)}")
 
 
 # shapes and selectors
@@ -142,7 +146,7 @@ boxes = st.builds(BoundingBox, left=ratios, top=ratios, width=ratios, height=rat
 polygons = st.builds(Polygon, st.lists(points, min_size=3, max_size=10))
 regions = st.lists(boxes | polygons, max_size=3).map(tuple)
 producer_timestamps = st.builds(ProducerTimestamp, st.integers(10**11, 10**14 - 1))
-fragment_numbers = st.builds(FragmentNumber, _signs(string.digits, 1, 128))
+fragment_numbers = st.builds(FragmentNumber, _text(string.digits, 1, 128))
 stop_selectors = st.builds(StopSelector, st.integers(1, 120))
 
 # requests
@@ -152,15 +156,15 @@ destinations = st.builds(S3Destination, bucket=buckets, key_prefix=sendable_text
 
 @st.composite
 def face_search_processors(draw: DrawFn) -> FaceSearchProcessor:
-    here = st.just(draw(places))
+    here = st.just(draw(partition_regions))
     return FaceSearchProcessor(
         name=draw(names),
         kinesis_video_stream_arn=draw(video_stream_arns(here)),
         kinesis_data_stream_arn=draw(data_stream_arns(here)),
         role_arn=draw(role_arns()),
         collection_id=draw(collection_ids),
-        face_match_threshold=draw(_maybe(percents)),
-        data_sharing_opt_in=draw(_maybe(st.booleans())),
+        face_match_threshold=draw(_optional(percents)),
+        data_sharing_opt_in=draw(_optional(st.booleans())),
         tags=draw(tags),
     )
 
@@ -173,10 +177,10 @@ label_detection_processors = st.builds(
     labels=labels,
     s3_destination=destinations,
     sns_topic_arn=topic_arns(),
-    min_confidence=_maybe(percents),
-    kms_key_id=_maybe(kms_key_ids),
+    min_confidence=_optional(percents),
+    kms_key_id=_optional(kms_key_ids),
     regions_of_interest=regions,
-    data_sharing_opt_in=_maybe(st.booleans()),
+    data_sharing_opt_in=_optional(st.booleans()),
     tags=tags,
 )
 face_search_starts = st.builds(FaceSearchStart, names)
@@ -215,55 +219,59 @@ REQUESTS: Mapping[type, SearchStrategy[object]] = {
     DeleteRequest: st.builds(DeleteRequest, names),
     ListRequest: st.builds(
         ListRequest,
-        max_results=_maybe(st.integers(1, 2**31 - 1)),
-        next_token=_maybe(sendable_text.filter(bool)),
+        max_results=_optional(st.integers(1, 2**31 - 1)),
+        next_token=_optional(sendable_text.filter(bool)),
     ),
     TagRequest: st.builds(TagRequest, processor_arns(), tags.filter(bool)),
     UntagRequest: st.builds(UntagRequest, processor_arns(), st.lists(tag_keys, min_size=1, max_size=4, unique=True)),
     ListTagsRequest: st.builds(ListTagsRequest, processor_arns()),
 }
 
-# replies: whatever AWS may answer, words of tomorrow among them
+# responses: any text and unknown enum values, because AWS may extend them
 
 _free_text = st.text(max_size=20)
-_whole_seconds = moments.map(lambda moment: moment.replace(microsecond=0))  # a float has no more to give in far years
+_whole_seconds = moments.map(
+    lambda moment: moment.replace(microsecond=0)
+)  # a float cannot represent microseconds in distant years
 _numbers = st.floats(allow_nan=False, allow_infinity=False, width=32)
 _statuses = st.sampled_from(Status) | st.builds(Status, st.text(string.ascii_uppercase, min_size=1))
-_labels_of_tomorrow = st.lists(st.sampled_from(Label) | st.builds(Label, st.text(max_size=9)), max_size=4).map(tuple)
+_known_and_unknown_labels = st.lists(st.sampled_from(Label) | st.builds(Label, st.text(max_size=9)), max_size=4).map(
+    tuple
+)
 _any_points = st.builds(Point, _numbers, _numbers)
 _any_boxes = st.builds(BoundingBox, left=_numbers, top=_numbers, width=_numbers, height=_numbers)
 _any_regions = st.lists(_any_boxes | st.builds(Polygon, st.lists(_any_points, max_size=4)), max_size=3).map(tuple)
 _face_search_settings = st.builds(
-    FaceSearchSettings, collection_id=collection_ids, face_match_threshold=_maybe(_numbers)
+    FaceSearchSettings, collection_id=collection_ids, face_match_threshold=_optional(_numbers)
 )
 _label_detection_settings = st.builds(
-    ConnectedHomeSettings, labels=_labels_of_tomorrow.filter(bool), min_confidence=_maybe(_numbers)
+    ConnectedHomeSettings, labels=_known_and_unknown_labels.filter(bool), min_confidence=_optional(_numbers)
 )
 summaries = st.builds(StreamProcessorSummary, _free_text, _statuses)
 
-REPLIES: Mapping[type, SearchStrategy[object]] = {
+RESPONSES: Mapping[type, SearchStrategy[object]] = {
     CreatedStreamProcessor: st.builds(CreatedStreamProcessor, _free_text),
-    StartedSession: st.builds(StartedSession, _maybe(_free_text)),
+    StartedSession: st.builds(StartedSession, _optional(_free_text)),
     StreamProcessor: st.builds(
         StreamProcessor,
         name=_free_text,
         stream_processor_arn=_free_text,
         status=_statuses,
-        status_message=_maybe(_free_text),
-        creation_timestamp=_maybe(_whole_seconds),
-        last_update_timestamp=_maybe(_whole_seconds),
-        kinesis_video_stream_arn=_maybe(_free_text),
-        kinesis_data_stream_arn=_maybe(_free_text),
-        s3_destination=_maybe(destinations),
-        role_arn=_maybe(_free_text),
-        settings=_maybe(_face_search_settings | _label_detection_settings),
-        sns_topic_arn=_maybe(_free_text),
-        kms_key_id=_maybe(_free_text),
+        status_message=_optional(_free_text),
+        creation_timestamp=_optional(_whole_seconds),
+        last_update_timestamp=_optional(_whole_seconds),
+        kinesis_video_stream_arn=_optional(_free_text),
+        kinesis_data_stream_arn=_optional(_free_text),
+        s3_destination=_optional(destinations),
+        role_arn=_optional(_free_text),
+        settings=_optional(_face_search_settings | _label_detection_settings),
+        sns_topic_arn=_optional(_free_text),
+        kms_key_id=_optional(_free_text),
         regions_of_interest=_any_regions,
-        data_sharing_opt_in=_maybe(st.booleans()),
+        data_sharing_opt_in=_optional(st.booleans()),
     ),
     StreamProcessorPage: st.builds(
-        StreamProcessorPage, st.lists(summaries, max_size=4).map(tuple), _maybe(_free_text.filter(bool))
+        StreamProcessorPage, st.lists(summaries, max_size=4).map(tuple), _optional(_free_text.filter(bool))
     ),
     ResourceTags: st.builds(
         ResourceTags, st.builds(Tags, st.dictionaries(_free_text | st.just("aws:cdk"), _free_text, max_size=4))
@@ -272,7 +280,7 @@ REPLIES: Mapping[type, SearchStrategy[object]] = {
 
 VALUES: Mapping[type, SearchStrategy[object]] = {
     **REQUESTS,
-    **REPLIES,
+    **RESPONSES,
     KinesisVideoStreamArn: video_stream_arns(),
     KinesisDataStreamArn: data_stream_arns(),
     SNSTopicArn: topic_arns(),
@@ -290,4 +298,4 @@ VALUES: Mapping[type, SearchStrategy[object]] = {
     ConnectedHomeSettings: _label_detection_settings,
     StreamProcessorSummary: summaries,
 }
-"""Every value object of the package, each with a strategy that makes it."""
+"""A strategy for every value class of the package."""

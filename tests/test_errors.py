@@ -1,8 +1,9 @@
-"""The errors: what each says, whose it is, and that it travels between processes."""
+"""Errors: their messages, their class tree, and pickling."""
 
 from __future__ import annotations
 
 import copy
+import datetime
 import inspect
 import pickle
 import re
@@ -18,13 +19,13 @@ from aiorekostream.errors import ValidationIssue
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FAULTS = (
+ISSUES = (
     ValidationIssue(("StopSelector", "MaxDurationInSeconds"), 121, "a whole number of seconds from 1 to 120"),
     ValidationIssue(("Name",), None, "given"),
 )
-FIRST: dict[str, object] = {"issues": FAULTS, "message": "Slow down."}
-# Every argument that any of the errors takes by name.
-ARGUMENTS: dict[str, Any] = {
+POSITIONAL_ARGUMENTS: dict[str, object] = {"issues": ISSUES, "message": "Slow down."}
+# Every keyword argument of any error.
+KEYWORD_ARGUMENTS: dict[str, Any] = {
     "operation": "StartStreamProcessor",
     "attempts": 3,
     "hint": "Wait for it.",
@@ -39,6 +40,8 @@ ARGUMENTS: dict[str, Any] = {
     "wanted": "RUNNING",
     "status": "STARTING",
     "seconds": 60.0,
+    "closed": True,
+    "retry_safe_at": datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
 }
 
 
@@ -48,16 +51,20 @@ def _classes(cls: type[errors.RekostreamError] = errors.RekostreamError) -> Iter
         yield from _classes(inner)
 
 
-# Other rooms may have errors of their own below these; the tree of errors.py is what is shown here.
+# Other modules may define subclasses; these are the classes of errors.py.
 CLASSES = [cls for cls in _classes() if inspect.getmodule(cls) is errors or cls.__name__ in errors.__all__]
 
 
-def _made(cls: Any) -> Any:  # noqa: ANN401 - of any class
+def _create(cls: Any) -> Any:  # noqa: ANN401 - any class
     if cls.__init__ is Exception.__init__:
         return cls("no Region")
     parameters = inspect.signature(cls).parameters
-    named = {name: ARGUMENTS[name] for name, it in parameters.items() if it.kind is it.KEYWORD_ONLY}
-    return cls(*(FIRST[name] for name in parameters if name in FIRST), **named)
+    named = {
+        name: KEYWORD_ARGUMENTS[name]
+        for name, parameter in parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    return cls(*(POSITIONAL_ARGUMENTS[name] for name in parameters if name in POSITIONAL_ARGUMENTS), **named)
 
 
 each_class = pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
@@ -68,24 +75,24 @@ def _state(error: errors.RekostreamError) -> dict[str, object]:
 
 
 @each_class
-def test_an_error_is_the_same_after_a_journey(cls: type[errors.RekostreamError]) -> None:
-    error = _made(cls)
+def test_error_survives_pickle_and_copy(cls: type[errors.RekostreamError]) -> None:
+    error = _create(cls)
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-        other = pickle.loads(pickle.dumps(error, protocol))  # noqa: S301 - our own
+        other = pickle.loads(pickle.dumps(error, protocol))  # noqa: S301 - a pickle of this test
         assert type(other) is cls
         assert _state(other) == _state(error)
     assert _state(copy.copy(error)) == _state(error)
     assert _state(copy.deepcopy(error)) == _state(error)
 
 
-def test_the_tree_is_the_one_that_the_docstring_draws() -> None:
-    drawn = re.findall(r"^ *[│├└─ ]*([A-Z]\w+Error)", str(errors.__doc__), re.MULTILINE)
-    assert sorted(drawn) == sorted(cls.__name__ for cls in CLASSES)
-    assert sorted([*drawn, "ValidationIssue"]) == sorted(errors.__all__)
+def test_docstring_lists_every_error_class() -> None:
+    listed = re.findall(r"^ *[│├└─ ]*([A-Z]\w+Error)", str(errors.__doc__), re.MULTILINE)
+    assert sorted(listed) == sorted(cls.__name__ for cls in CLASSES)
+    assert sorted([*listed, "ValidationIssue"]) == sorted(errors.__all__)
 
 
 @each_class
-def test_a_class_stands_under_the_one_that_the_drawing_says(cls: type[errors.RekostreamError]) -> None:
+def test_docstring_shows_the_base_class_of_each_error(cls: type[errors.RekostreamError]) -> None:
     stack: list[tuple[int, str]] = []
     for line in str(errors.__doc__).splitlines():
         if match := re.match(r"^[│├└─ ]*([A-Z]\w+Error)", line):
@@ -97,28 +104,28 @@ def test_a_class_stands_under_the_one_that_the_drawing_says(cls: type[errors.Rek
             stack.append((depth, match[1]))
 
 
-def test_the_standard_librarys_words_catch_what_they_mean() -> None:
+def test_errors_derive_from_the_matching_builtin_exceptions() -> None:
     assert issubclass(errors.InvalidRequestError, ValueError)
     assert issubclass(errors.DeadlineExceededError, TimeoutError)
     assert issubclass(errors.WaitTimeoutError, TimeoutError)
 
 
 @each_class
-def test_every_error_says_what_to_do_where_that_is_known(cls: type[errors.RekostreamError]) -> None:
-    error = _made(cls)
+def test_error_message_contains_the_hint(cls: type[errors.RekostreamError]) -> None:
+    error = _create(cls)
     assert getattr(error, "hint", "") in str(error)
     assert str(error)
 
 
-def test_every_fault_of_a_request_is_in_its_text() -> None:
-    assert str(errors.InvalidRequestError(iter(FAULTS))) == (
+def test_invalid_request_message_lists_every_issue() -> None:
+    assert str(errors.InvalidRequestError(iter(ISSUES))) == (
         "StopSelector.MaxDurationInSeconds: must be a whole number of seconds from 1 to 120; got 121\n"
         "Name: must be given; got None"
     )
 
 
-def test_a_service_error_says_all_that_is_known() -> None:
-    error = _made(errors.ThrottlingError)
+def test_service_error_message_has_every_detail() -> None:
+    error = _create(errors.ThrottlingError)
     assert str(error) == (
         "StartStreamProcessor: ThrottlingException: Slow down. (HTTP 400, attempts: 3, request id: r-1). Wait for it."
     )
@@ -136,7 +143,7 @@ def test_a_service_error_says_all_that_is_known() -> None:
     )
 
 
-def test_a_service_error_without_a_message_says_so() -> None:
+def test_service_error_message_says_when_aws_sent_none() -> None:
     error = errors.AccessDeniedError(
         "", operation="ListStreamProcessors", code="AccessDeniedException", http_status=400
     )
@@ -145,8 +152,8 @@ def test_a_service_error_without_a_message_says_so() -> None:
     assert not error.retry_safe
 
 
-def test_a_malformed_reply_says_where_it_cannot_be_read_and_what_to_do() -> None:
-    error = _made(errors.MalformedResponseError)
+def test_malformed_response_message_has_the_paths_and_the_hint() -> None:
+    error = _create(errors.MalformedResponseError)
     for part in (
         "StartStreamProcessor",
         "StopSelector.MaxDurationInSeconds",
@@ -158,23 +165,23 @@ def test_a_malformed_reply_says_where_it_cannot_be_read_and_what_to_do() -> None
         assert part in str(error)
 
 
-def test_a_lost_call_says_how_often_it_was_tried_and_what_to_do() -> None:
+def test_lost_call_message_has_the_attempts_and_the_hint() -> None:
     for cls in (errors.ConnectError, errors.ConnectionLostError, errors.DeadlineExceededError):
-        assert str(_made(cls)) == "StartStreamProcessor: Slow down. (attempts: 3). Wait for it."
-    late = _made(errors.DeadlineExceededError)
-    assert late.deadline == 5.0
-    once = errors.ConnectionLostError("reset", operation="StopStreamProcessor")
-    assert str(once) == "StopStreamProcessor: reset"
+        assert str(_create(cls)) == "StartStreamProcessor: Slow down. (attempts: 3). Wait for it."
+    deadline_exceeded = _create(errors.DeadlineExceededError)
+    assert deadline_exceeded.deadline == 5.0
+    single_attempt = errors.ConnectionLostError("reset", operation="StopStreamProcessor")
+    assert str(single_attempt) == "StopStreamProcessor: reset"
 
 
-@pytest.mark.parametrize(("attempts", "told"), [(1, ""), (2, " (attempts: 2)"), (9, " (attempts: 9)")])
-def test_attempts_are_told_when_there_were_more_than_one(attempts: int, told: str) -> None:
+@pytest.mark.parametrize(("attempts", "suffix"), [(1, ""), (2, " (attempts: 2)"), (9, " (attempts: 9)")])
+def test_error_message_has_the_attempts_when_more_than_one(attempts: int, suffix: str) -> None:
     error = errors.ConnectError("refused", operation="StopStreamProcessor", attempts=attempts)
-    assert str(error) == f"StopStreamProcessor: refused{told}"
+    assert str(error) == f"StopStreamProcessor: refused{suffix}"
 
 
-def test_notes_and_causes_can_be_added_as_to_any_exception() -> None:
-    error = _made(errors.ServiceError)
+def test_error_accepts_notes() -> None:
+    error = _create(errors.ServiceError)
     error.add_note("camera 5")
     assert error.__notes__ == ["camera 5"]
 
@@ -183,7 +190,7 @@ def test_notes_and_causes_can_be_added_as_to_any_exception() -> None:
 
 
 @pytest.mark.parametrize(
-    ("where", "path"),
+    ("steps", "path"),
     [
         ((), ""),
         (("Name",), "Name"),
@@ -192,27 +199,27 @@ def test_notes_and_causes_can_be_added_as_to_any_exception() -> None:
         ((0, 1), "[0][1]"),
     ],
 )
-def test_a_path_reads_like_the_way_to_the_value(where: tuple[str | int, ...], path: str) -> None:
-    assert ValidationIssue(where, 5, "text").path == path
+def test_issue_path_is_formatted_as_text(steps: tuple[str | int, ...], path: str) -> None:
+    assert ValidationIssue(steps, 5, "text").path == path
 
 
-def test_a_fault_can_be_seen_from_further_out() -> None:
+def test_issue_under_prepends_steps_to_the_path() -> None:
     issue = ValidationIssue(("X",), 2.0, "a ratio")
     assert issue.under("Polygon", 0) == ValidationIssue(("Polygon", 0, "X"), 2.0, "a ratio")
     assert issue.under() == issue
 
 
-class _NotShown:
+class _FailingRepr:
     def __repr__(self) -> str:
         raise RuntimeError("no repr")
 
 
 @pytest.mark.parametrize(
     "value",
-    [10**5000, _NotShown(), "x" * 10_000, ["x" * 10_000], "\ud800"],
-    ids=["huge", "hidden", "long", "nested", "half"],
+    [10**5000, _FailingRepr(), "x" * 10_000, ["x" * 10_000], "\ud800"],
+    ids=["huge", "failing-repr", "long", "nested", "surrogate"],
 )
-def test_a_fault_can_be_told_whatever_was_given(value: object) -> None:
+def test_issue_message_is_short_and_encodable_for_any_value(value: object) -> None:
     text = str(ValidationIssue(("Name",), value, "text"))
     assert text.startswith("Name: must be text; got ")
     assert len(text.removeprefix("Name: must be text; got ")) <= 80
@@ -220,7 +227,7 @@ def test_a_fault_can_be_told_whatever_was_given(value: object) -> None:
 
 
 @given(st.text())
-def test_a_short_value_is_shown_as_python_writes_it(value: str) -> None:
+def test_issue_message_shows_the_repr_of_a_short_value(value: str) -> None:
     text = str(ValidationIssue((), value, "text"))
     shown = text.removeprefix("value: must be text; got ")
     assert shown == repr(value) or (shown.endswith("...") and repr(value).startswith(shown[:-3]))

@@ -1,4 +1,4 @@
-"""The front door: what ``import aiorekostream`` gives, and what it costs."""
+"""The package's public names, and the modules that importing it loads."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ import pytest
 
 import aiorekostream
 
-HEAVY = ("aiobotocore", "aiohttp", "botocore", "cyclopts", "rich")
-DESCRIBED = [
+HEAVY_DEPENDENCIES = ("aiobotocore", "aiohttp", "botocore", "cyclopts", "rich")
+CLASSES_AND_FUNCTIONS = [
     name
     for name in aiorekostream.__all__
-    if inspect.isclass(it := getattr(aiorekostream, name)) or inspect.isroutine(it)
+    if inspect.isclass(value := getattr(aiorekostream, name)) or inspect.isroutine(value)
 ]
 
 
-def _isort_style(name: str) -> tuple[int, str]:
+def _isort_key(name: str) -> tuple[int, str]:
     return (0 if name.isupper() else 1 if name[:1].isupper() else 2, name)
 
 
-def test_the_names_are_sorted_and_none_comes_twice() -> None:
-    assert list(aiorekostream.__all__) == sorted(set(aiorekostream.__all__), key=_isort_style)
+def test_all_is_sorted_without_duplicates() -> None:
+    assert list(aiorekostream.__all__) == sorted(set(aiorekostream.__all__), key=_isort_key)
 
 
-def test_there_are_no_other_public_names() -> None:
+def test_package_has_no_public_names_outside_all() -> None:
     public = {name for name in vars(aiorekostream) if not name.startswith("_")}
     modules = {name for name in public if inspect.ismodule(getattr(aiorekostream, name))}
     assert public - modules - {"TYPE_CHECKING", "annotations"} <= set(aiorekostream.__all__)
 
 
-@pytest.mark.parametrize("name", DESCRIBED)
-def test_a_public_name_says_where_it_is_found_and_what_it_is(name: str) -> None:
-    it = getattr(aiorekostream, name)
-    assert it.__module__ == "aiorekostream"
-    assert inspect.getdoc(it)
+@pytest.mark.parametrize("name", CLASSES_AND_FUNCTIONS)
+def test_public_name_has_a_docstring_and_the_package_as_module(name: str) -> None:
+    value = getattr(aiorekostream, name)
+    assert value.__module__ == "aiorekostream"
+    assert inspect.getdoc(value)
 
 
-def test_the_version_is_that_of_the_distribution() -> None:
+def test_version_equals_that_of_the_distribution() -> None:
     assert aiorekostream.__version__ == importlib.metadata.version("aiorekostream")
 
 
-def test_importing_the_package_imports_nothing_heavy() -> None:
-    program = f"import aiorekostream, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+def test_import_of_the_package_loads_no_heavy_dependency() -> None:
+    program = f"import aiorekostream, sys; print([name for name in {HEAVY_DEPENDENCIES!r} if name in sys.modules])"
+    completed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert completed.stdout.strip() == "[]"
 
 
-def test_the_names_are_listed_for_whoever_explores() -> None:
+def test_dir_lists_every_public_name() -> None:
     assert set(aiorekostream.__all__) <= set(dir(aiorekostream))

@@ -1,4 +1,4 @@
-"""The numbers that AWS owns: its defaults, and another account's."""
+"""Limits: AWS's defaults, those of an account, and the limits in force."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from aiorekostream.operations import OPERATIONS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LONGER = Limits(max_duration_in_seconds=300)
+LONGER_SESSIONS = Limits(max_duration_in_seconds=300)
 ARN = StreamProcessorArn.parse("arn:aws:rekognition:us-east-1:123456789012:streamprocessor/front-door")
 
 
-def _allowed(seconds: int) -> bool:
+def _is_allowed(seconds: int) -> bool:
     try:
         StopSelector(seconds)
     except InvalidRequestError:
@@ -38,7 +38,7 @@ def _allowed(seconds: int) -> bool:
     return True
 
 
-# https://docs.aws.amazon.com/general/latest/gr/rekognition.html, read once more and by hand.
+# Copied by hand from https://docs.aws.amazon.com/general/latest/gr/rekognition.html, independently of limits.py.
 RATES = {
     "CreateStreamProcessor": (20, "L-D6034D02"),
     "DeleteStreamProcessor": (20, "L-66AB9558"),
@@ -54,17 +54,17 @@ RATES = {
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_each_operation_has_awss_rate_and_the_code_of_its_quota(operation: str) -> None:
+def test_default_quota_has_the_documented_rate_and_code(operation: str) -> None:
     quota = DEFAULT_LIMITS.quotas[operation]
     assert (quota.rate, quota.code) == RATES[operation]
     assert quota.burst >= 1
 
 
-def test_there_is_a_quota_for_each_operation_and_no_other() -> None:
+def test_default_quotas_cover_exactly_the_operations() -> None:
     assert set(DEFAULT_LIMITS.quotas) == set(OPERATIONS) == set(RATES)
 
 
-def test_each_kind_is_offered_in_awss_regions_with_awss_concurrency() -> None:
+def test_default_concurrency_matches_the_documented_regions() -> None:
     assert DEFAULT_LIMITS.concurrent_label_detection == {
         "us-east-1": 200,
         "us-west-2": 200,
@@ -77,7 +77,7 @@ def test_each_kind_is_offered_in_awss_regions_with_awss_concurrency() -> None:
     assert DEFAULT_LIMITS.max_stream_processors == 10_000
 
 
-def test_the_defaults_cannot_be_changed() -> None:
+def test_default_limits_are_immutable() -> None:
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         DEFAULT_LIMITS.max_tags = 5  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
     for table in (
@@ -89,14 +89,14 @@ def test_the_defaults_cannot_be_changed() -> None:
             table["us-east-1"] = 5  # type: ignore[index]  # pyright: ignore[reportIndexIssue]
 
 
-def test_what_is_not_named_is_awss_default_and_none_is_no_limit() -> None:
-    faster = Quota(3, 3)
+def test_limits_merge_entries_with_the_defaults_and_none_removes() -> None:
+    quota = Quota(3, 3)
     limits = Limits(
-        quotas={"StopStreamProcessor": faster, "TagResource": None},
+        quotas={"StopStreamProcessor": quota, "TagResource": None},
         concurrent_face_search={"us-east-1": 25, "eu-west-1": None},
         concurrent_label_detection={"eu-south-1": 7},
     )
-    assert limits.quotas["StopStreamProcessor"] is faster
+    assert limits.quotas["StopStreamProcessor"] is quota
     assert limits.quotas["StartStreamProcessor"] == DEFAULT_LIMITS.quotas["StartStreamProcessor"]
     assert "TagResource" not in limits.quotas
     assert (limits.concurrent_face_search["us-east-1"], limits.concurrent_face_search["us-west-2"]) == (25, 10)
@@ -104,21 +104,21 @@ def test_what_is_not_named_is_awss_default_and_none_is_no_limit() -> None:
     assert limits.concurrent_label_detection == {**DEFAULT_LIMITS.concurrent_label_detection, "eu-south-1": 7}
 
 
-def test_what_was_taken_away_stays_away_in_a_changed_copy() -> None:
+def test_limits_keep_an_entry_removed_when_evolved() -> None:
     limits = attrs.evolve(Limits(quotas={"TagResource": None}), max_tags=5)
     assert "TagResource" not in limits.quotas
 
 
-def test_the_dict_that_was_given_may_be_changed_without_harm() -> None:
+def test_limits_do_not_change_when_the_given_dict_changes() -> None:
     given = {"us-east-1": 5}
     limits = Limits(concurrent_face_search=given)
     given["us-east-1"] = 6
     assert limits.concurrent_face_search["us-east-1"] == 5
 
 
-def test_limits_are_values_that_can_be_compared_hashed_and_pickled() -> None:
+def test_limits_support_equality_hash_and_pickle() -> None:
     one, other = (Limits(quotas={"StopStreamProcessor": Quota(rate, 3)}) for rate in (3, 4))
-    same: object = pickle.loads(pickle.dumps(one))  # noqa: S301 - our own
+    same: object = pickle.loads(pickle.dumps(one))  # noqa: S301 - a pickle of this test
     assert same == one != other
     assert {one, same, other} == {one, other}
 
@@ -157,96 +157,101 @@ _SOME: Any = 2.5
         ),
     ],
 )
-def test_numbers_that_no_account_can_have_are_refused_with_what_is_allowed(
+def test_limits_and_quota_reject_invalid_numbers(
     make: Callable[[], object], issues: list[tuple[str, object, str]]
 ) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         make()
     assert [(issue.path, str(issue.value), issue.expected) for issue in caught.value.issues] == [
-        (path, str(value), allowed) for path, value, allowed in issues
+        (path, str(value), expected) for path, value, expected in issues
     ]
 
 
-def test_a_quota_of_an_operation_that_there_is_not_is_refused_since_nothing_would_be_paced_by_it() -> None:
+def test_limits_reject_a_quota_of_an_unknown_operation() -> None:
+    """Such a quota would limit no call."""
     with pytest.raises(InvalidRequestError, match=r"quotas\.startStreamProcessor: .*StartStreamProcessor"):
         Limits(quotas={"startStreamProcessor": Quota(50, 50)})
 
 
-def test_a_longer_session_is_allowed_inside_the_block_and_nowhere_else() -> None:
-    assert not _allowed(300)
-    with using_limits(LONGER) as limits:
-        assert limits is LONGER is limits_in_force()
-        assert _allowed(300)
-        assert not _allowed(301)
+def test_using_limits_applies_only_inside_the_block() -> None:
+    assert not _is_allowed(300)
+    with using_limits(LONGER_SESSIONS) as limits:
+        assert limits is LONGER_SESSIONS is limits_in_force()
+        assert _is_allowed(300)
+        assert not _is_allowed(301)
         assert StopSelector(datetime.timedelta(minutes=5)) == StopSelector(300)
         wire = {"Name": "a", "StartSelector": {"KVSStreamStartSelector": {"FragmentNumber": "5"}}}
         parse_start({**wire, "StopSelector": {"MaxDurationInSeconds": 300}})
     assert limits_in_force() is DEFAULT_LIMITS
-    assert not _allowed(300)
+    assert not _is_allowed(300)
 
 
-def test_the_range_that_a_refusal_names_is_that_of_the_limits_in_force() -> None:
-    with using_limits(LONGER), pytest.raises(InvalidRequestError, match="a whole number of seconds from 1 to 300"):
+def test_issue_names_the_range_of_the_limits_in_force() -> None:
+    with (
+        using_limits(LONGER_SESSIONS),
+        pytest.raises(InvalidRequestError, match="a whole number of seconds from 1 to 300"),
+    ):
         StopSelector(301)
 
 
-def test_blocks_inside_blocks_and_blocks_that_fail_give_back_what_was_before() -> None:
-    with using_limits(LONGER):
+def test_using_limits_restores_the_previous_limits() -> None:
+    """Also when blocks are nested and when one raises."""
+    with using_limits(LONGER_SESSIONS):
         with contextlib.suppress(InvalidRequestError), using_limits(Limits(max_duration_in_seconds=5)):
             StopSelector(6)
             pytest.fail("6 seconds are more than 5")
-        assert _allowed(300)
-    assert not _allowed(300)
+        assert _is_allowed(300)
+    assert not _is_allowed(300)
 
 
-async def test_limits_hold_for_a_task_and_those_that_it_starts_and_not_for_its_neighbours() -> None:
-    inside, outside = asyncio.Event(), asyncio.Event()
+async def test_using_limits_applies_to_the_task_and_its_children_only() -> None:
+    inside_block, others_done = asyncio.Event(), asyncio.Event()
 
-    async def raised() -> tuple[bool, bool]:
-        with using_limits(LONGER):
-            child = asyncio.create_task(_later(outside))
-            inside.set()
-            await outside.wait()
-            return _allowed(300), await child
+    async def task_with_limits() -> tuple[bool, bool]:
+        with using_limits(LONGER_SESSIONS):
+            child = asyncio.create_task(_is_allowed_after(others_done))
+            inside_block.set()
+            await others_done.wait()
+            return _is_allowed(300), await child
 
-    async def neighbour() -> bool:
-        await inside.wait()
-        allowed = _allowed(300)
-        outside.set()
+    async def other_task() -> bool:
+        await inside_block.wait()
+        allowed = _is_allowed(300)
+        others_done.set()
         return allowed
 
-    here, there = await asyncio.gather(raised(), neighbour())
-    assert here == (True, True)
-    assert not there
+    with_limits, other = await asyncio.gather(task_with_limits(), other_task())
+    assert with_limits == (True, True)
+    assert not other
 
 
-async def _later(event: asyncio.Event) -> bool:
+async def _is_allowed_after(event: asyncio.Event) -> bool:
     await event.wait()
-    return _allowed(300)
+    return _is_allowed(300)
 
 
-def test_limits_hold_for_a_thread_only_if_it_is_given_them() -> None:
-    found: list[bool] = []
+def test_using_limits_applies_to_a_thread_only_with_its_context() -> None:
+    results: list[bool] = []
 
-    def look() -> None:
-        found.append(_allowed(300))
+    def check() -> None:
+        results.append(_is_allowed(300))
 
-    with using_limits(LONGER):
-        plain = threading.Thread(target=contextvars.Context().run, args=(look,))
-        given = threading.Thread(target=contextvars.copy_context().run, args=(look,))
-        for thread in (plain, given):
+    with using_limits(LONGER_SESSIONS):
+        without_context = threading.Thread(target=contextvars.Context().run, args=(check,))
+        with_context = threading.Thread(target=contextvars.copy_context().run, args=(check,))
+        for thread in (without_context, with_context):
             thread.start()
             thread.join()
-    assert found == [False, True]
+    assert results == [False, True]
 
 
-def test_a_value_stays_what_it_is_when_the_limits_change() -> None:
-    with using_limits(LONGER):
+def test_value_stays_valid_when_the_limits_change() -> None:
+    with using_limits(LONGER_SESSIONS):
         selector = StopSelector(300)
     assert selector.max_duration_in_seconds == 300
 
 
-def test_fewer_tags_can_be_allowed() -> None:
+def test_limits_can_lower_the_number_of_tags() -> None:
     with using_limits(Limits(max_tags=1)):
         TagRequest(ARN, {"a": ""})
         with pytest.raises(InvalidRequestError, match="at most 1 tags"):
@@ -255,21 +260,21 @@ def test_fewer_tags_can_be_allowed() -> None:
             UntagRequest(ARN, ["a", "b"])
 
 
-def test_fewer_labels_can_be_allowed() -> None:
+def test_limits_can_lower_the_number_of_labels() -> None:
     with using_limits(Limits(max_labels=1)), pytest.raises(InvalidRequestError, match="from 1 to 1 of them"):
         LabelDetectionUpdate(name="a", labels=["PET", "PERSON"])
 
 
-def test_no_limit_loosens_what_is_a_rule() -> None:
+def test_limits_do_not_relax_structural_rules() -> None:
     huge = 10**9
-    loose = Limits(
+    relaxed = Limits(
         max_duration_in_seconds=huge,
         max_labels=huge,
         max_regions_of_interest=huge,
         max_polygon_points=huge,
         max_tags=huge,
     )
-    with using_limits(loose):
+    with using_limits(relaxed):
         for make in (
             lambda: FaceSearchStart("a" * 129),
             lambda: FragmentNumber("1" * 129),

@@ -8,12 +8,12 @@ import pytest
 
 from aiorekostream.codec.spelling import SPELLING
 from aiorekostream.operations import OPERATIONS
-from tests.codec.model import MODEL
-from tests.strategies import REPLIES, REQUESTS
+from tests.codec.service_model import MODEL
+from tests.strategies import REQUESTS, RESPONSES
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_an_operation_goes_by_awss_name(name: str) -> None:
+def test_operation_has_the_name_of_the_model(name: str) -> None:
     assert OPERATIONS[name].name == name
     assert name in MODEL.operation_names
 
@@ -25,14 +25,14 @@ def test_every_request_belongs_to_one_operation() -> None:
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_a_reply_without_members_is_none(name: str) -> None:
-    reply = OPERATIONS[name].reply
-    assert (reply is NoneType) == (not MODEL.operation_model(name).output_shape.members)
-    assert reply is NoneType or reply in REPLIES
+def test_operation_has_no_response_class_when_it_has_no_members(name: str) -> None:
+    response = OPERATIONS[name].reply
+    assert (response is NoneType) == (not MODEL.operation_model(name).output_shape.members)
+    assert response is NoneType or response in RESPONSES
 
 
-def test_only_what_is_the_same_done_twice_may_be_sent_twice() -> None:
-    # There is no token of the client's: a second Start meets ResourceInUse while the first one's session is lost.
+def test_only_reads_and_tag_operations_are_idempotent() -> None:
+    # AWS takes no client token: a repeated start fails with ResourceInUse, and the response with the session is lost.
     idempotent = {name for name, operation in OPERATIONS.items() if operation.idempotent}
     assert idempotent == {
         "DescribeStreamProcessor",
@@ -43,6 +43,6 @@ def test_only_what_is_the_same_done_twice_may_be_sent_twice() -> None:
     }
 
 
-def test_the_table_cannot_be_changed() -> None:
+def test_operations_are_immutable() -> None:
     with pytest.raises(TypeError):
         OPERATIONS["Other"] = OPERATIONS["TagResource"]  # type: ignore[index]  # pyright: ignore[reportIndexIssue]

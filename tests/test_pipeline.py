@@ -1,4 +1,4 @@
-"""The one path, over a transport in memory and in virtual time."""
+"""The path of every call, over a transport in memory and in virtual time."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiorekostream import errors
-from aiorekostream.domain.replies import StartedSession
 from aiorekostream.domain.requests import DescribeRequest, FaceSearchStart, StopRequest
+from aiorekostream.domain.responses import StartedSession
 from aiorekostream.operations import DESCRIBE, START, STOP
 from aiorekostream.pipeline import Pipeline
 from aiorekostream.retry.policy import RetryPolicy
-from aiorekostream.transport.memory import MemoryTransport
+from aiorekostream.testing import MemoryTransport
 from tests.virtual_time import run
 
 if TYPE_CHECKING:
@@ -51,20 +51,20 @@ async def _timed(pipeline: Pipeline) -> tuple[StartedSession | errors.CallError,
         return error, loop.time() - begun
 
 
-def test_a_call_that_succeeds_is_sent_once() -> None:
+def test_call_that_succeeds_is_sent_once() -> None:
     transport = _scripted([{"SessionId": "s-1"}])
     assert run(_timed(_pipeline(transport))) == (StartedSession("s-1"), 0)
     assert transport.calls == [("StartStreamProcessor", {"Name": "lobby"})]
 
 
-def test_a_throttled_call_is_sent_again_after_waits_that_double_up_to_the_longest() -> None:
+def test_throttled_call_is_retried_after_delays_that_double() -> None:
     transport = _scripted([_throttled(), _throttled(), _throttled(), {"SessionId": "s-1"}])
     session, seconds = run(_timed(_pipeline(transport)))
     assert session == StartedSession("s-1")
     assert seconds == 1 + 2 + 3
 
 
-def test_the_last_error_says_how_many_attempts_were_made() -> None:
+def test_error_has_the_number_of_attempts() -> None:
     transport = _scripted([_throttled() for _ in range(9)])
     error, _ = run(_timed(_pipeline(transport)))
     assert isinstance(error, errors.ThrottlingError)
@@ -72,14 +72,14 @@ def test_the_last_error_says_how_many_attempts_were_made() -> None:
     assert "attempts: 4" in str(error)
 
 
-def test_an_attempt_that_would_begin_after_the_deadline_is_not_waited_for() -> None:
+def test_call_does_not_wait_for_an_attempt_after_its_deadline() -> None:
     transport = _scripted([_throttled() for _ in range(9)])
     error, seconds = run(_timed(_pipeline(transport, total=2.5)))
     assert isinstance(error, errors.ThrottlingError)
     assert (error.attempts, seconds) == (2, 1)
 
 
-def test_a_service_that_never_answers_ends_the_call_at_its_deadline() -> None:
+def test_call_ends_at_its_deadline_when_the_service_never_answers() -> None:
     async def silence(_operation: str, _body: Mapping[str, object]) -> Mapping[str, object]:
         await asyncio.get_running_loop().create_future()
         return {}
@@ -90,7 +90,7 @@ def test_a_service_that_never_answers_ends_the_call_at_its_deadline() -> None:
     assert (error.attempts, error.deadline, error.retry_safe, seconds) == (1, 7, False, 7)
 
 
-def test_a_deadline_that_passes_during_a_question_leaves_it_safe_to_ask_again() -> None:
+def test_deadline_during_a_read_is_safe_to_retry() -> None:
     async def silence(_operation: str, _body: Mapping[str, object]) -> Mapping[str, object]:
         await asyncio.get_running_loop().create_future()
         return {}
@@ -100,7 +100,7 @@ def test_a_deadline_that_passes_during_a_question_leaves_it_safe_to_ask_again() 
     assert caught.value.retry_safe
 
 
-def test_a_lost_answer_to_a_start_is_not_asked_for_by_starting_again() -> None:
+def test_start_is_not_retried_when_its_response_is_lost() -> None:
     lost = errors.ConnectionLostError("reset", operation="StartStreamProcessor", retry_safe=False)
     transport = _scripted([lost, {"SessionId": "s-1"}])
     error, _ = run(_timed(_pipeline(transport)))
@@ -108,7 +108,7 @@ def test_a_lost_answer_to_a_start_is_not_asked_for_by_starting_again() -> None:
     assert len(transport.calls) == 1
 
 
-def test_the_caller_s_own_timeout_stays_the_caller_s() -> None:
+def test_timeout_of_the_caller_is_not_converted() -> None:
     async def silence(_operation: str, _body: Mapping[str, object]) -> Mapping[str, object]:
         await asyncio.get_running_loop().create_future()
         return {}
@@ -122,7 +122,7 @@ def test_the_caller_s_own_timeout_stays_the_caller_s() -> None:
     assert not isinstance(caught.value, errors.RekostreamError)
 
 
-def test_a_cancelled_call_is_cancelled_at_once_and_sends_no_more() -> None:
+def test_cancelled_call_is_cancelled_at_once_and_sends_no_more() -> None:
     transport = _scripted([_throttled() for _ in range(9)])
 
     async def cancelled() -> float:
@@ -137,7 +137,7 @@ def test_a_cancelled_call_is_cancelled_at_once_and_sends_no_more() -> None:
     assert len(transport.calls) == 2
 
 
-def test_calls_side_by_side_count_their_own_attempts() -> None:
+def test_concurrent_calls_count_their_own_attempts() -> None:
     seen: dict[object, int] = {}
 
     def third_time_lucky(_operation: str, body: Mapping[str, object]) -> Mapping[str, object] | Exception:
@@ -152,18 +152,18 @@ def test_calls_side_by_side_count_their_own_attempts() -> None:
     assert set(seen.values()) == {3}
 
 
-def test_what_is_no_request_of_the_operation_is_refused_before_anything_is_sent() -> None:
+def test_pipeline_rejects_a_value_of_another_class() -> None:
     transport = _scripted([])
     with pytest.raises(errors.InvalidRequestError, match="must be a FaceSearchStart or LabelDetectionStart"):
         run(_pipeline(transport).call(START, cast("FaceSearchStart", cast("object", {"Name": "lobby"}))))
     assert transport.calls == []
 
 
-def test_an_operation_without_an_answer_answers_nothing() -> None:
+def test_operation_without_response_members_returns_none() -> None:
     assert run(_pipeline(_scripted([{}])).call(STOP, StopRequest("lobby"))) is None
 
 
-def test_a_malformed_reply_points_at_the_field_and_carries_the_request_id() -> None:
+def test_malformed_response_error_has_the_path_and_the_request_id() -> None:
     with pytest.raises(errors.MalformedResponseError) as caught:
         run(_pipeline(_scripted([{"SessionId": 7}])).call(START, _START))
     assert [fault.path for fault in caught.value.issues] == ["SessionId"]
@@ -175,7 +175,7 @@ def test_a_malformed_reply_points_at_the_field_and_carries_the_request_id() -> N
     st.floats(0.5, 20),
     st.lists(st.floats(0, 1), min_size=8, max_size=8),
 )
-def test_whatever_happens_a_call_ends_by_its_deadline_with_an_answer_or_one_of_our_errors(
+def test_call_ends_by_its_deadline_with_a_value_or_an_error(
     script: list[str], total: float, chances: list[float]
 ) -> None:
     steps, dice = iter(script), iter(chances)

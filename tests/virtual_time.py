@@ -1,4 +1,4 @@
-"""An event loop on which time passes only when everybody waits, and then at once."""
+"""An event loop on which time passes only while every task waits, and then at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 
 
 class NothingWillHappenError(RuntimeError):
-    """Everybody waits for somebody else: with real time, this would hang."""
+    """Every task waits for another one: with real time, this would hang."""
 
 
 class _Selector(selectors.SelectSelector):

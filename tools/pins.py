@@ -1,7 +1,7 @@
-"""Renew the constraints: resolve once in new environments, and write down what was installed.
+"""Update the constraints: resolve the dependencies in new environments and pin the installed versions.
 
-``constraints.txt`` pins the newest of everything that CI uses, ``constraints-lowest.txt`` the oldest of each dependency
-of the package that its ranges admit. Both hold names and versions only, no address of any index.
+``constraints.txt`` pins the newest version of everything that CI uses, ``constraints-lowest.txt`` the oldest version
+of each of the package's dependencies that its ranges allow. Both contain only names and versions, no index URLs.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pathlib import Path
 PIN = re.compile(r"^[A-Za-z0-9._-]+==[^ ]+$")
 
 
-def resolved(folder: Path, *wanted: str) -> list[str]:
-    """What pip installs for these wishes, as pins."""
+def resolved(folder: Path, *requirements: str) -> list[str]:
+    """Install requirements in a new environment, and return the installed packages as pins."""
     python = str(folder / "bin" / "python")
     pip = [python, "-m", "pip", "--disable-pip-version-check"]
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     subprocess.run([*pip, "install", "-q", "--upgrade", "pip"], check=True)
-    subprocess.run([*pip, "install", "-q", *wanted], check=True)
+    subprocess.run([*pip, "install", "-q", *requirements], check=True)
     frozen = subprocess.run(
         [*pip, "freeze", "--all", "--exclude", "aiorekostream", "--exclude", "setuptools"],
         capture_output=True,
@@ -30,26 +30,26 @@ def resolved(folder: Path, *wanted: str) -> list[str]:
         check=True,
     )
     lines = frozen.stdout.splitlines()
-    strange = [line for line in lines if not PIN.match(line)]
-    if strange:
-        sys.exit(f"these are no plain pins: {strange}")
+    invalid = [line for line in lines if not PIN.match(line)]
+    if invalid:
+        sys.exit(f"pip freeze returned lines that are not name==version: {invalid}")
     return lines
 
 
 def oldest(requirements: list[str]) -> list[str]:
-    """The lower bound of each requirement as a pin."""
+    """Return the lower bound of each requirement as a pin."""
     return [re.sub(r">=([^,]+).*", r"==\1", requirement) for requirement in requirements]
 
 
 def main() -> None:
-    """Write both files."""
+    """Write both constraints files."""
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
-    own = project["dependencies"] + [wish for extra in project["optional-dependencies"].values() for wish in extra]
+    own = project["dependencies"] + [line for extra in project["optional-dependencies"].values() for line in extra]
     with tempfile.TemporaryDirectory() as folder:
         newest = resolved(Path(folder) / "newest", ".[cli]", "--group", "dev")
         Path("constraints.txt").write_text("\n".join(newest) + "\n", encoding="utf-8")
-        least = resolved(Path(folder) / "oldest", *oldest(own), ".[cli]", "--group", "test")
-        Path("constraints-lowest.txt").write_text("\n".join(least) + "\n", encoding="utf-8")
+        lowest = resolved(Path(folder) / "oldest", *oldest(own), ".[cli]", "--group", "test")
+        Path("constraints-lowest.txt").write_text("\n".join(lowest) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

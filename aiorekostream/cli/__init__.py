@@ -1,6 +1,6 @@
-"""The command ``aiorekostream``: a demonstration, and the emulator for programs in any language.
+"""Provide the command ``aiorekostream``: a demonstration, and the emulator for programs in any language.
 
-It needs the extra ``cli``; importing this package does not.
+Running the command requires the extra ``cli``; importing this package does not.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command; what the console script calls."""
+    """Run the command. The entry point of the console script."""
     try:
         from aiorekostream.cli.commands import app  # noqa: PLC0415 - the extra may be missing
     except ModuleNotFoundError as error:
         if error.name not in {"cyclopts", "rich"}:
             raise
-        sys.exit("the command needs the extra `cli`: pip install 'aiorekostream[cli]'")
-    except KeyboardInterrupt:  # importing takes half a second
+        sys.exit("the command requires the extra `cli`: pip install 'aiorekostream[cli]'")
+    except KeyboardInterrupt:  # The import takes about half a second, long enough for Ctrl-C.
         sys.exit(130)
     app()

@@ -1,4 +1,4 @@
-"""A camera of the demonstration, and how far it has come."""
+"""Define a camera of the demonstration and its state."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import enum
 
 import attrs
 
-__all__ = ["Camera", "Stage"]
+__all__ = ["Camera", "CameraState"]
 
 
-class Stage(enum.StrEnum):
-    """How far a camera has come, in this order."""
+class CameraState(enum.StrEnum):
+    """The state of a camera, in the order of its progress."""
 
     WAITING = "waiting"
     CREATED = "created"
@@ -21,16 +21,16 @@ class Stage(enum.StrEnum):
 
 @attrs.define
 class Camera:
-    """One camera.
+    """A camera of the demonstration.
 
     Attributes:
-        name: its stream processor's name.
-        stage: how far it has come.
-        session_id: its session, once it is started.
-        trouble: what went wrong, if something did.
+        name: the name of its stream processor.
+        state: the state.
+        session_id: the id of its session; empty before the start.
+        error: the message of the error that made it FAILED; empty otherwise.
     """
 
     name: str
-    stage: Stage = Stage.WAITING
+    state: CameraState = CameraState.WAITING
     session_id: str = ""
-    trouble: str = ""
+    error: str = ""

@@ -1,4 +1,4 @@
-"""The commands and their options."""
+"""Define the commands and their options."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ def demo(
     Parameters
     ----------
     cameras
-        How many label detection cameras; the emulated account may run 200 at once.
+        The number of label detection cameras; the emulated account allows 200 concurrent sessions.
     seconds
-        How long each session lasts.
+        The duration of each session.
     """
     _forget_aws_settings()
     _run(_demo(cameras, seconds))
 
 
 def _forget_aws_settings() -> None:
-    """Nothing of the user's own AWS settings has a place here, least of all the credentials; the emulator takes any."""
+    """Replace the user's AWS settings, so that no real credentials are read. The emulator accepts any credentials."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ.update(
@@ -76,20 +76,20 @@ def emulator(
     speed: Annotated[float, Parameter(validator=Number(gt=0, lte=1_000_000))] = 1.0,
     unlimited: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Serve an emulated Rekognition until it is interrupted.
+    """Run the Rekognition emulator until interrupted.
 
-    Point any AWS SDK at it, in any language, with AWS_ENDPOINT_URL_REKOGNITION.
+    To use it from any AWS SDK, set AWS_ENDPOINT_URL_REKOGNITION to the URL that it prints.
 
     Parameters
     ----------
     host
-        The address to listen on; anything but a loopback address lets other machines in.
+        The address to listen on. An address other than a loopback address is reachable from other machines.
     port
-        The port to listen on; 0 takes a free one.
+        The port to listen on; 0 selects a free one.
     speed
-        How many seconds of the emulated service pass in a real one.
+        The seconds of the emulator's clock that pass in one real second.
     unlimited
-        Take calls as fast as they come, without AWS's quotas.
+        Disable the request quotas.
     """
     _run(_serve(host=host, port=port, speed=speed, unlimited=unlimited))
 
@@ -104,16 +104,16 @@ async def _serve(*, host: str, port: int, speed: float, unlimited: bool) -> int:
 
 
 async def _interrupted() -> None:
-    """Wait for Ctrl-C or a termination."""
+    """Wait for SIGINT or SIGTERM."""
     loop = asyncio.get_running_loop()
-    asked = asyncio.Event()
+    interrupted = asyncio.Event()
     with contextlib.ExitStack() as handlers:
         for number in (signal.SIGINT, signal.SIGTERM):
-            # On systems without signals of this kind Ctrl-C arrives as KeyboardInterrupt instead.
+            # Windows event loops have no signal handlers; Ctrl-C raises KeyboardInterrupt there.
             with contextlib.suppress(NotImplementedError):
-                loop.add_signal_handler(number, asked.set)
+                loop.add_signal_handler(number, interrupted.set)
                 handlers.callback(loop.remove_signal_handler, number)
-        await asked.wait()
+        await interrupted.wait()
 
 
 def _run(command: Coroutine[object, object, int]) -> None:

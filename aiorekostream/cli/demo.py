@@ -1,4 +1,4 @@
-"""The demonstration: many cameras, created and started at once, and watched until their sessions end."""
+"""Run the demonstration: create and start many cameras concurrently, and wait until their sessions end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.live import Live
 
-from aiorekostream.cli.cameras import Camera, Stage
+from aiorekostream.cli.cameras import Camera, CameraState
 from aiorekostream.cli.rendering import summary, table
 from aiorekostream.client import Client
 from aiorekostream.domain.enums import Label
@@ -29,8 +29,8 @@ __all__ = ["run_demo"]
 
 _REGION = "us-east-1"
 _ACCOUNT = "123456789012"
-_DRAW_EVERY = 0.1  # seconds, on a terminal
-_TELL_EVERY = 1.0  # seconds, elsewhere
+_REDRAW_INTERVAL = 0.1  # seconds, on a terminal
+_SUMMARY_INTERVAL = 1.0  # seconds, without a terminal
 
 
 async def run_demo(
@@ -39,50 +39,50 @@ async def run_demo(
     cameras: int,
     seconds: int,
     clock: Clock,
-    patience: float = 60.0,
-    emulated: EmulatorClock | None = None,
+    end_timeout: float = 60.0,
+    emulator_clock: EmulatorClock | None = None,
 ) -> bool:
-    """Run it, and tell whether every session came to its end.
+    """Run the demonstration, and return whether every session ended.
 
     Args:
-        console: where the table is drawn.
-        cameras: how many.
-        seconds: how long each session lasts.
-        clock: tells the time and sleeps.
-        patience: how much longer than that is waited for a session to end, in seconds.
-        emulated: the emulator's own clock; real time if not given.
+        console: the console for the output.
+        cameras: the number of cameras.
+        seconds: the duration of each session.
+        clock: the clock of the demonstration.
+        end_timeout: the time in seconds to wait for the end of a session beyond its duration.
+        emulator_clock: the emulator's clock; real time by default.
     """
     fleet = [Camera(f"camera-{number:0{len(str(cameras))}d}") for number in range(1, cameras + 1)]
-    begun = clock.now()
+    started_at = clock.now()
     async with (
-        Emulator(clock=emulated or RealClock()) as emulator,
+        Emulator(clock=emulator_clock or RealClock()) as emulator,
         Client(region=_REGION, endpoint_url=emulator.url) as client,
     ):
         console.print(f"emulator at {emulator.url}")
-        drawing = asyncio.create_task(_show(console, fleet, clock, begun))
+        display = asyncio.create_task(_display(console, fleet, clock, started_at))
         try:
-            await _everything(client, fleet, seconds, patience, clock)
+            await _run_all(client, fleet, seconds, end_timeout, clock)
         finally:
-            drawing.cancel()
-            await asyncio.wait([drawing])
-    console.print(table(fleet, clock.now() - begun))
+            display.cancel()
+            await asyncio.wait([display])
+    console.print(table(fleet, clock.now() - started_at))
     for camera in fleet:
-        if camera.trouble:
-            console.print(f"{camera.name}: {camera.trouble}", markup=False)
-    return all(camera.stage is Stage.ENDED for camera in fleet)
+        if camera.error:
+            console.print(f"{camera.name}: {camera.error}", markup=False)
+    return all(camera.state is CameraState.ENDED for camera in fleet)
 
 
-async def _everything(client: Client, fleet: Sequence[Camera], seconds: int, patience: float, clock: Clock) -> None:
+async def _run_all(client: Client, fleet: Sequence[Camera], seconds: int, end_timeout: float, clock: Clock) -> None:
     async with asyncio.TaskGroup() as tasks:
         for camera in fleet:
-            tasks.create_task(_watch(client, camera, seconds, patience, clock))
+            tasks.create_task(_run_camera(client, camera, seconds, end_timeout, clock))
 
 
-async def _watch(client: Client, camera: Camera, seconds: int, patience: float, clock: Clock) -> None:
+async def _run_camera(client: Client, camera: Camera, seconds: int, end_timeout: float, clock: Clock) -> None:
     """Create a camera, start it, and wait for the end of its session."""
     try:
         await client.create_stream_processor(_processor(camera.name))
-        camera.stage = Stage.CREATED
+        camera.state = CameraState.CREATED
         session = await client.start_stream_processor(
             LabelDetectionStart(
                 name=camera.name,
@@ -90,24 +90,24 @@ async def _watch(client: Client, camera: Camera, seconds: int, patience: float, 
                 stop_selector=StopSelector(max_duration_in_seconds=seconds),
             )
         )
-        camera.stage, camera.session_id = Stage.WORKING, session.session_id or ""
-        await client.wait_until_finished(camera.name, timeout=seconds + patience)
+        camera.state, camera.session_id = CameraState.WORKING, session.session_id or ""
+        await client.wait_until_finished(camera.name, timeout=seconds + end_timeout)
     except RekostreamError as error:
-        camera.stage, camera.trouble = Stage.FAILED, str(error)
+        camera.state, camera.error = CameraState.FAILED, str(error)
     else:
-        camera.stage = Stage.ENDED
+        camera.state = CameraState.ENDED
 
 
-async def _show(console: Console, fleet: Sequence[Camera], clock: Clock, begun: float) -> None:
-    """Draw the table over and over; where nothing can be drawn over, tell the counts now and then."""
+async def _display(console: Console, fleet: Sequence[Camera], clock: Clock, started_at: float) -> None:
+    """Redraw the table on a terminal; print a summary once a second elsewhere."""
     if not console.is_terminal:
         while True:
-            console.print(summary(fleet, clock.now() - begun))
-            await clock.sleep(_TELL_EVERY)
+            console.print(summary(fleet, clock.now() - started_at))
+            await clock.sleep(_SUMMARY_INTERVAL)
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
-            live.update(table(fleet, clock.now() - begun), refresh=True)
-            await clock.sleep(_DRAW_EVERY)
+            live.update(table(fleet, clock.now() - started_at), refresh=True)
+            await clock.sleep(_REDRAW_INTERVAL)
 
 
 def _processor(name: str) -> LabelDetectionProcessor:

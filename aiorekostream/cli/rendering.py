@@ -1,4 +1,4 @@
-"""What the demonstration shows: a table that fills."""
+"""Render the demonstration's table and summary."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from aiorekostream.cli.cameras import Stage
+from aiorekostream.cli.cameras import CameraState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 __all__ = ["summary", "table"]
 
-_COLUMNS = 4  # with names of nine letters, these fit into eighty
-_SESSION_SHOWN = 4
-_LOOKS = {
-    Stage.WAITING: ("·", "dim"),
-    Stage.CREATED: ("○", "blue"),
-    Stage.WORKING: ("◐", "yellow"),
-    Stage.ENDED: ("●", "green"),
-    Stage.FAILED: ("✗", "bold red"),
+_COLUMNS = 4  # With names of nine characters, four columns fit a terminal of 80 columns.
+_SESSION_ID_LENGTH = 4  # characters of the session id in a cell
+_STYLES = {
+    CameraState.WAITING: ("·", "dim"),
+    CameraState.CREATED: ("○", "blue"),
+    CameraState.WORKING: ("◐", "yellow"),
+    CameraState.ENDED: ("●", "green"),
+    CameraState.FAILED: ("✗", "bold red"),
 }
 
 
 def table(cameras: Sequence[Camera], seconds: float) -> Table:
-    """All cameras with the beginnings of their session ids, and what was reached after so many seconds."""
-    legend = "   ".join(f"[{style}]{sign} {stage}[/]" for stage, (sign, style) in _LOOKS.items())
+    """Render all cameras with the first characters of their session ids, the elapsed time and a legend."""
+    legend = "   ".join(f"[{style}]{symbol} {state}[/]" for state, (symbol, style) in _STYLES.items())
     grid = Table(title=summary(cameras, seconds), caption=legend, show_header=False, box=box.ROUNDED)
     height = -(-len(cameras) // _COLUMNS)
     columns = [cameras[start : start + height] for start in range(0, len(cameras), height)]
@@ -43,13 +43,13 @@ def table(cameras: Sequence[Camera], seconds: float) -> Table:
 
 
 def summary(cameras: Sequence[Camera], seconds: float) -> str:
-    """How many cameras are where, in a line."""
-    counts = Counter(camera.stage for camera in cameras)
-    stages = ", ".join(f"{counts[stage]} {stage}" for stage in Stage if counts[stage])
-    return f"{len(cameras)} cameras after {seconds:.1f} s: {stages}"
+    """Render the number of cameras in each state in one line."""
+    counts = Counter(camera.state for camera in cameras)
+    states = ", ".join(f"{counts[state]} {state}" for state in CameraState if counts[state])
+    return f"{len(cameras)} cameras after {seconds:.1f} s: {states}"
 
 
 def _cell(camera: Camera) -> Text:
-    sign, style = _LOOKS[camera.stage]
-    session = camera.session_id[:_SESSION_SHOWN].ljust(_SESSION_SHOWN)
-    return Text.assemble((f"{sign} {camera.name}", style), " ", (session, "dim"))
+    symbol, style = _STYLES[camera.state]
+    session = camera.session_id[:_SESSION_ID_LENGTH].ljust(_SESSION_ID_LENGTH)
+    return Text.assemble((f"{symbol} {camera.name}", style), " ", (session, "dim"))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import attrs
 
-from aiorekostream.client import settling
-from aiorekostream.client.intent import Intent
+from aiorekostream.client import ensure, reconcile
 from aiorekostream.client.pages import StreamProcessorList
-from aiorekostream.client.waiting import Watcher
+from aiorekostream.client.poller import Poller
+from aiorekostream.client.wait_conditions import WaitCondition
+from aiorekostream.clock import Clock, SystemClock
 from aiorekostream.domain.requests import (
     DeleteRequest,
     DescribeRequest,
@@ -21,47 +22,47 @@ from aiorekostream.domain.requests import (
     TagRequest,
     UntagRequest,
 )
-from aiorekostream.errors import InvalidRequestError, ValidationIssue
+from aiorekostream.errors import ConfigurationError, InvalidRequestError, ValidationIssue
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 from aiorekostream.operations import CREATE, DESCRIBE, LIST_TAGS, START, TAG, UNTAG, UPDATE
 from aiorekostream.pipeline import Pipeline
-from aiorekostream.resilience.paces import LocalPacing, Pacing
+from aiorekostream.rate_limiting.limiter import LocalRateLimiter
 from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.timeout import Timeout
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
     from aiobotocore.session import AioSession
 
     from aiorekostream.client.drift import EnsuredProcessor
-    from aiorekostream.client.intent import EnsuredRunning
+    from aiorekostream.client.ensure import EnsuredRunning
     from aiorekostream.domain.names import StreamProcessorArn
     from aiorekostream.domain.processors import Processor
-    from aiorekostream.domain.replies import (
+    from aiorekostream.domain.responses import (
         CreatedStreamProcessor,
         StartedSession,
         StreamProcessor,
         StreamProcessorSummary,
     )
     from aiorekostream.domain.tags import Tags
-    from aiorekostream.pipeline import CallEvent
+    from aiorekostream.rate_limiting.port import RateLimiter, RateStatus
     from aiorekostream.transport.port import Transport
 
 __all__ = ["Client"]
 
-_SHARED_PACING: Pacing = LocalPacing()
-_UNCHANGED: Pacing = LocalPacing()
+_SHARED: RateLimiter = LocalRateLimiter()
+_UNCHANGED: RateLimiter = LocalRateLimiter()
 
 
 class Client:
     """Amazon Rekognition's stream processors in one Region of one account.
 
     It opens its connections with the first call, or on entering ``async with``, and keeps them until ``aclose``. It may
-    be shared by any number of tasks of one event loop. What it does not name is looked up as boto3 does: environment
+    be shared by any number of tasks of one event loop. Options that are not given are resolved as in boto3: environment
     variables, profiles, and the credential chain, ``AWS_ENDPOINT_URL_REKOGNITION`` included.
 
     Every method may raise ``ServiceError``, ``TransportError``, ``MalformedResponseError``, ``DeadlineExceededError``
@@ -70,7 +71,7 @@ class Client:
     See https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video.html.
     """
 
-    __slots__ = ("_owns_transport", "_pipeline", "_watcher")
+    __slots__ = ("_owns_transport", "_pipeline", "_poller")
 
     def __init__(
         self,
@@ -80,33 +81,36 @@ class Client:
         profile: str | None = None,
         session: AioSession | None = None,
         retry: RetryPolicy | None = None,
-        pacing: Pacing | None = _SHARED_PACING,
+        rate_limiter: RateLimiter | None = _SHARED,
         limits: Limits = DEFAULT_LIMITS,
-        timeout: Timeout | None = None,
+        timeout: Timeout | datetime.timedelta | float | None = None,
         max_connections: int = 100,
         transport: Transport | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        """Set a client up; nothing is opened or sent yet.
+        """Set up a client; nothing is opened or sent yet.
 
         Args:
             region: the Region, such as ``us-east-1``.
-            endpoint_url: another address than AWS's own, such as the emulator's.
+            endpoint_url: the URL to call instead of the Region's own endpoint, such as the emulator's.
             profile: a profile of the AWS configuration files.
-            session: an aiobotocore session to take credentials and settings from.
-            retry: how often a call is made; up to 12 attempts with full jitter if not given.
-            pacing: lets calls through at the speed of their quotas, together with all other clients of the account, if
-                not given; ``None`` sends them at once.
-            limits: the account's numbers, where AWS has granted others than its defaults.
-            timeout: to connect, to read, and for a whole call.
-            max_connections: the most calls that are under way at once.
-            transport: what moves the bytes instead of AWS's own transport; then the arguments about it (Region,
-                endpoint, profile, session and connections) must be left out.
+            session: an aiobotocore session that provides credentials and settings.
+            retry: the retries of a call; by default up to 12 attempts with full jitter.
+            rate_limiter: grants permits to send; by default at the rate of the quotas, which all clients of the account
+                in this process share. ``None`` sends calls at once.
+            limits: the limits of the account, where AWS has granted others than its defaults.
+            timeout: a ``Timeout``, or the total time of a call as a ``timedelta`` or in seconds; 60 s by default.
+            max_connections: the most connections at once, at least 1.
+            transport: sends the requests in place of the transport to AWS. Region, endpoint, profile and session belong
+                to that one, and must not be given beside it.
+            clock: the clock of the client, its rate limiter, its waits and its fleets; the event loop's by default. A
+                ``ManualClock`` of the emulator gives tests control over time.
 
         Raises:
-            InvalidRequestError: an argument breaks its rule.
+            InvalidRequestError: arguments break their rules; all issues at once.
         """
-        _must_suit(retry=retry, pacing=pacing, limits=limits, timeout=timeout)
-        timeout = timeout or Timeout()
+        _check_options(retry=retry, rate_limiter=rate_limiter, limits=limits, timeout=timeout)
+        timeout = _timeout(timeout)
         owned = transport is None
         if transport is None:
             transport = AwsTransport(
@@ -126,9 +130,10 @@ class Client:
             retry=retry or RetryPolicy(),
             total_timeout=timeout.total,
             limits=limits,
-            pacing=pacing,
+            rate_limiter=rate_limiter,
+            clock=SystemClock() if clock is None else clock,
         )
-        self._watcher = Watcher(self._pipeline)
+        self._poller = Poller(self._pipeline)
 
     async def __aenter__(self) -> Self:
         await self._pipeline.open()
@@ -154,48 +159,70 @@ class Client:
         self,
         *,
         retry: RetryPolicy | None = None,
-        pacing: Pacing | None = _UNCHANGED,
+        rate_limiter: RateLimiter | None = _UNCHANGED,
         limits: Limits | None = None,
-        total_timeout: float | None = None,
+        timeout: Timeout | datetime.timedelta | float | None = None,
         urgent: bool | None = None,
     ) -> Client:
-        """Another view on the same connections; what is not given stays as it is.
+        """Return a view of this client with other options and the same connections; options not given stay as they are.
 
         Args:
-            retry: how often a call is made.
-            pacing: lets calls through; ``None`` sends them at once.
-            limits: the account's numbers.
-            urgent: whether calls go before those that are not urgent, where both wait for their turn.
-            total_timeout: a whole call's time, in seconds.
+            retry: the retries of a call.
+            rate_limiter: grants permits to send; ``None`` sends calls at once.
+            limits: the limits of the account.
+            timeout: the total time of a call, as a ``timedelta``, in seconds, or as that of a ``Timeout``; the times to
+                connect and to read belong to the connections.
+            urgent: whether calls go before those that are not urgent, where both wait for a permit.
 
         Raises:
-            InvalidRequestError: an argument breaks its rule.
+            InvalidRequestError: arguments break their rules; all issues at once.
         """
-        _must_suit(retry=retry, pacing=pacing, limits=limits)
+        _check_options(retry=retry, rate_limiter=rate_limiter, limits=limits, timeout=timeout)
         mine = self._pipeline
         view = Client.__new__(Client)
         view._owns_transport = False  # noqa: SLF001 - of this very class
         view._pipeline = attrs.evolve(  # noqa: SLF001 - the same
             mine,
             retry=retry or mine.retry,
-            pacing=mine.pacing if pacing is _UNCHANGED else pacing,
+            rate_limiter=mine.rate_limiter if rate_limiter is _UNCHANGED else rate_limiter,
             urgent=mine.urgent if urgent is None else urgent,
             limits=limits or mine.limits,
-            total_timeout=mine.total_timeout if total_timeout is None else Timeout(total=total_timeout).total,
+            total_timeout=mine.total_timeout if timeout is None else _timeout(timeout).total,
         )
-        # Shared on purpose: whoever waits through whichever view waits for the same looks.
-        view._watcher = self._watcher  # noqa: SLF001 - the same
+        # All views share the polls of the waits.
+        view._poller = self._poller  # noqa: SLF001 - the same
         return view
 
     @property
     def pipeline(self) -> Pipeline:
-        """The way that calls take; for what is built on top of a client."""
+        """The path that every call takes; for code that builds on a client."""
         return self._pipeline
 
     @property
+    def poller(self) -> Poller:
+        """The poller that all waits share; for code that builds on a client."""
+        return self._poller
+
+    @property
     def region(self) -> str | None:
-        """The Region; ``None`` while it is looked up only with the first call."""
+        """The Region; ``None`` before the first call, where it comes from the AWS configuration."""
         return self._pipeline.transport.region
+
+    def rates(self) -> dict[str, RateStatus]:
+        """Return the state of the rate limit of each operation, by AWS's name of the operation.
+
+        Empty for a client that has no rate limiter, or one without a method ``rates``, and for one that is not open:
+        quotas belong to an account, which is known once the client is open.
+        """
+        pipeline = self._pipeline
+        rates = cast("object", getattr(pipeline.rate_limiter, "rates", None))
+        try:
+            scope = pipeline.transport.scope
+        except ConfigurationError:
+            return {}
+        if not callable(rates):
+            return {}
+        return cast("dict[str, RateStatus]", rates(scope, pipeline.limits.quotas, pipeline.clock))
 
     def __repr__(self) -> str:
         return f"Client({self._pipeline.transport!r})"
@@ -214,34 +241,31 @@ class Client:
             LimitExceededError: the account has as many processors as it may.
         """
         CREATE.validate_request(processor)
-        self._must_be_here(processor)
-        return await settling.create(self._pipeline, processor)
+        self._check_region(processor)
+        return await reconcile.create(self._pipeline, processor)
 
-    async def start_stream_processor(
-        self, request: StartRequest, *, notify: Callable[[CallEvent], None] | None = None
-    ) -> StartedSession:
+    async def start_stream_processor(self, request: StartRequest) -> StartedSession:
         """Start a processor. Quota: 20 a second.
 
         The answer comes before the work begins: a bad role, stream or collection shows later, as FAILED.
         See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StartStreamProcessor.html.
 
-        A start whose answer was lost is looked for with DescribeStreamProcessor: what was carried out is returned with
-        ``reconciled=True`` and without a session id, what was not is made again.
+        A start whose response was lost is reconciled with DescribeStreamProcessor: if it was applied, the session is
+        returned with ``reconciled=True`` and without an id; if it was not, it is retried.
 
         Args:
             request: a ``FaceSearchStart`` or a ``LabelDetectionStart``.
-            notify: told what happens on the way.
 
         Raises:
             InvalidRequestError: this is no start.
             ResourceInUseError: the processor is neither STOPPED nor FAILED.
             ResourceNotFoundError: there is no such processor.
-            UnknownOutcomeError: the answer was lost, and it could not be found out whether it was started.
+            UnknownOutcomeError: the response was lost, and the outcome could not be determined.
         """
         START.validate_request(request)
-        return await settling.start(self._pipeline, request, notify)
+        return await reconcile.start(self._pipeline, request)
 
-    async def stop_stream_processor(self, name: str, *, notify: Callable[[CallEvent], None] | None = None) -> None:
+    async def stop_stream_processor(self, name: str) -> None:
         """Stop a processor. Quota: 1 a second.
 
         See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StopStreamProcessor.html.
@@ -251,7 +275,7 @@ class Client:
             ResourceInUseError: there is nothing to stop.
             ResourceNotFoundError: there is no such processor.
         """
-        await settling.stop(self._pipeline, StopRequest(name), notify)
+        await reconcile.stop(self._pipeline, StopRequest(name))
 
     async def describe_stream_processor(self, name: str) -> StreamProcessor:
         """Ask for all of a processor. Quota: 20 a second.
@@ -299,7 +323,7 @@ class Client:
             ResourceInUseError: it is busy; stop it first.
             ResourceNotFoundError: there is no such processor.
         """
-        await settling.delete(self._pipeline, DeleteRequest(name))
+        await reconcile.delete(self._pipeline, DeleteRequest(name))
 
     async def tag_resource(self, resource_arn: str | StreamProcessorArn, tags: Mapping[str, str]) -> None:
         """Add tags to a processor, or overwrite them. Quota: 10 a second.
@@ -356,7 +380,7 @@ class Client:
             ResourceNotFoundError: there is no such processor.
             WaitTimeoutError: it took longer.
         """
-        return await self._watcher.until_running(name, timeout=timeout)
+        return await self._poller.until(WaitCondition.RUNNING, name, timeout=timeout)
 
     async def wait_until_finished(
         self,
@@ -366,7 +390,7 @@ class Client:
     ) -> StreamProcessorSummary:
         """Wait until the session of a label detection has come to its end. A face search runs until it is stopped.
 
-        Called after the start, it also sees the end of a session that is over before the first look.
+        Called after the start, it also sees the end of a session that is over before the first poll.
         See https://docs.aws.amazon.com/rekognition/latest/dg/streaming-labels-detection.html.
 
         Args:
@@ -379,7 +403,7 @@ class Client:
             ResourceNotFoundError: there is no such processor.
             WaitTimeoutError: it took longer.
         """
-        return await self._watcher.until_finished(name, timeout=timeout)
+        return await self._poller.until(WaitCondition.FINISHED, name, timeout=timeout)
 
     async def wait_until_stopped(
         self,
@@ -398,7 +422,7 @@ class Client:
             ResourceNotFoundError: there is no such processor.
             WaitTimeoutError: it took longer.
         """
-        return await self._watcher.until_stopped(name, timeout=timeout)
+        return await self._poller.until(WaitCondition.STOPPED, name, timeout=timeout)
 
     async def wait_until_deleted(
         self,
@@ -415,7 +439,7 @@ class Client:
         Raises:
             WaitTimeoutError: it took longer.
         """
-        await self._watcher.until_deleted(name, timeout=timeout)
+        await self._poller.until(WaitCondition.DELETED, name, timeout=timeout)
 
     async def ensure_running(
         self,
@@ -423,22 +447,26 @@ class Client:
         *,
         timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - it bounds each wait, not a call
     ) -> EnsuredRunning:
-        """See to it that a processor is at work, whatever its status is now.
+        """Start a processor unless it runs.
 
-        One that stops or is updated is waited for and started; one that is at work is left at it. A face search is
-        RUNNING when this comes back, a label detection STARTING.
+        A processor that is ending or being updated is waited for, and started then. A session that is under way is left
+        alone, with the selectors that it was started with. A face search is RUNNING on return, a label detection
+        STARTING. See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StartStreamProcessor.html.
 
         Args:
-            request: how to start it, if need be.
-            timeout: the longest wait for a change of its status, as a ``timedelta`` or in seconds.
+            request: the start.
+            timeout: the longest wait for a change of the status, a ``timedelta`` or seconds; if not given, 150 until it
+                is RUNNING, and 180 for what must end first. Calls have the client's own timeout.
 
         Raises:
             InvalidRequestError: the request is not of the processor's kind.
-            StreamProcessorFailedError: it has FAILED after the start.
+            StreamProcessorFailedError: the processor FAILED after the start, or was stopped again.
             ResourceNotFoundError: there is no such processor.
-            WaitTimeoutError: a wait took longer.
+            ResourceInUseError: the processor is at rest, and yet the service refuses to start it.
+            UnknownOutcomeError: a response was lost, and the start may have begun a session that is over.
+            WaitTimeoutError: a wait took longer, or another client stops the processor again and again.
         """
-        return await Intent(self._pipeline, self._watcher).running(request, timeout=timeout)
+        return await ensure.running(self._pipeline, self._poller, request, timeout=timeout)
 
     async def ensure_stopped(
         self,
@@ -446,33 +474,49 @@ class Client:
         *,
         timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - it bounds each wait, not a call
     ) -> StreamProcessorSummary:
-        """See to it that a processor is not at work; having nothing to stop is a success.
+        """Stop a processor unless it is at rest, and wait until it is.
+
+        A face search that may not be stopped while it is STARTING is stopped once it is RUNNING. A session that another
+        client begins meanwhile is stopped as well. See
+        https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StopStreamProcessor.html.
 
         Args:
             name: the processor.
-            timeout: the longest wait for a change of its status, as a ``timedelta`` or in seconds.
+            timeout: the longest wait for a change of the status, a ``timedelta`` or seconds; 180 if not given. Calls
+                have the client's own timeout.
+
+        Returns:
+            The processor, STOPPED or FAILED.
 
         Raises:
             ResourceNotFoundError: there is no such processor.
-            WaitTimeoutError: a wait took longer.
+            ResourceInUseError: the processor runs, and yet the service refuses to stop it.
+            UnknownOutcomeError: a response was lost, and the outcome could not be determined.
+            WaitTimeoutError: a wait took longer, or another client starts the processor again and again.
         """
-        return await Intent(self._pipeline, self._watcher).stopped(name, timeout=timeout)
+        return await ensure.stopped(self._pipeline, self._poller, name, timeout=timeout)
 
     async def ensure_created(self, processor: Processor) -> EnsuredProcessor:
-        """Create a processor unless there is one of this name, and report how that one differs.
+        """Create a processor unless there is one of its name, and report how that one differs.
+
+        An existing processor is not changed; ``update()`` of the report is what ``update_stream_processor`` takes. The
+        comparison of tags requires the permission rekognition:ListTagsForResource. See
+        https://docs.aws.amazon.com/rekognition/latest/APIReference/API_CreateStreamProcessor.html.
 
         Args:
-            processor: what there should be.
+            processor: the desired processor.
 
         Raises:
-            InvalidRequestError: it is no processor, or the video stream is in another Region than this client.
-            ResourceInUseError: one of the streams is taken by a processor of another name.
+            InvalidRequestError: the argument is no processor, or its video stream is in another Region than the client.
+            ResourceInUseError: a stream belongs to a processor of another name, or one of this name is being deleted.
+            LimitExceededError: the account has as many processors as it may.
+            UnknownOutcomeError: a response was lost, and the outcome could not be determined.
         """
         CREATE.validate_request(processor)
-        self._must_be_here(processor)
-        return await Intent(self._pipeline, self._watcher).created(processor)
+        self._check_region(processor)
+        return await ensure.created(self._pipeline, processor)
 
-    def _must_be_here(self, processor: Processor) -> None:
+    def _check_region(self, processor: Processor) -> None:
         # https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video-troubleshooting.html: AWS would accept it,
         # and let it fail at its first start.
         stream, region = processor.kinesis_video_stream_arn, self.region
@@ -481,24 +525,40 @@ class Client:
             raise InvalidRequestError([ValidationIssue(("kinesis_video_stream_arn",), str(stream), allowed)])
 
 
-def _must_suit(
+def _check_options(
     *,
     retry: RetryPolicy | None,
-    pacing: Pacing | None,
+    rate_limiter: RateLimiter | None,
     limits: Limits | None,
-    timeout: Timeout | None = None,
+    timeout: Timeout | datetime.timedelta | float | None,
 ) -> None:
-    """ErrorResponse options that are something else, such as a number of seconds: their use would come much later."""
+    """Refuse options of a wrong type now: they are used much later."""
     issues = [
         ValidationIssue((name,), value, f"a {kind.__name__}")
         for name, value, kind in (
             ("retry", retry, RetryPolicy),
             ("limits", limits, Limits),
-            ("timeout", timeout, Timeout),
         )
         if value is not None and not isinstance(value, kind)
     ]
-    if pacing is not None and not callable(getattr(pacing, "admit", None)):
-        issues.append(ValidationIssue(("pacing",), pacing, "a Pacing, or None"))
+    if rate_limiter is not None and not callable(getattr(rate_limiter, "acquire", None)):
+        issues.append(ValidationIssue(("rate_limiter",), rate_limiter, "a RateLimiter, or None"))
+    try:
+        _timeout(timeout)
+    except InvalidRequestError as error:
+        issues += error.issues
     if issues:
         raise InvalidRequestError(issues)
+
+
+def _timeout(timeout: Timeout | datetime.timedelta | float | None) -> Timeout:
+    if timeout is None:
+        return Timeout()
+    if isinstance(timeout, Timeout):
+        return timeout
+    try:
+        return Timeout(total=cast("float", timeout))
+    except InvalidRequestError as error:
+        expected = "a Timeout, or the total time of a call as a timedelta or in seconds"
+        issues = [ValidationIssue(("timeout",), timeout, f"{expected}: {issue.expected}") for issue in error.issues]
+        raise InvalidRequestError(issues) from error

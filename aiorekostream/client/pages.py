@@ -14,7 +14,7 @@ from aiorekostream.pipeline import Pipeline
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from aiorekostream.domain.replies import StreamProcessorPage, StreamProcessorSummary
+    from aiorekostream.domain.responses import StreamProcessorPage, StreamProcessorSummary
 
 __all__ = ["StreamProcessorList"]
 

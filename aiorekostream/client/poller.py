@@ -1,7 +1,7 @@
-"""The poller: one task that looks at processors for as long as anybody waits, on behalf of all who do.
+"""The poller: one task that polls processors for all waits of a client, one poll at a time.
 
-Who is looked at, when and how, is decided in ``sweep.py``, what a look means in ``goals.py``, and what an end sounds
-like in ``endings.py``; here is only what awaits.
+``poll_planner.py`` chooses the polls, ``wait_conditions.py`` evaluates them, ``wait_errors.py`` has the errors; this
+module does the awaiting.
 """
 
 from __future__ import annotations
@@ -9,18 +9,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
-import math
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
-from aiorekostream.client.endings import error_of, too_late
-from aiorekostream.client.goals import Goal, Sight
-from aiorekostream.client.pages import StreamProcessorList
-from aiorekostream.client.sweep import Watch
-from aiorekostream.domain.requests import DescribeRequest, ListRequest
+from aiorekostream.client.poll_planner import DescribePoll, Idle, ListPoll, PollPlanner
+from aiorekostream.client.wait_conditions import Observation, WaitCondition, Waiter
+from aiorekostream.client.wait_errors import timeout_error, wait_error
+from aiorekostream.domain.fields import seconds
+from aiorekostream.domain.requests import DescribeRequest
+from aiorekostream.domain.responses import StreamProcessorSummary
 from aiorekostream.errors import (
     AccessDeniedError,
     CallError,
+    ConfigurationError,
     InvalidPaginationTokenError,
+    InvalidRequestError,
     RekostreamError,
     ResourceNotFoundError,
     ServiceError,
@@ -30,171 +32,209 @@ from aiorekostream.operations import DESCRIBE, LIST
 from aiorekostream.retry.classify import is_transient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import datetime
+    from collections.abc import Collection, Iterable
 
-    from aiorekostream.client.tickets import Ending, Ticket
+    from aiorekostream.client.poll_planner import WaitResult
+    from aiorekostream.domain.status import Status
     from aiorekostream.pipeline import Pipeline
 
-__all__ = ["Poller"]
+__all__ = ["OBSERVE_TIMEOUT", "Poller"]
+
+# The longest that one poll may take, in seconds: polls are made one at a time, so an answer that never comes holds up
+# every wait for this long.
+_POLL_TIMEOUT = 10.0
+# Seconds that `observe` takes at most: a service that stays away would hold it up for ever.
+OBSERVE_TIMEOUT = 60.0
+# Default timeouts in seconds. AWS's troubleshooting page calls a face search that is STARTING for more than two minutes
+# stuck.
+_DEFAULT_TIMEOUTS = {WaitCondition.RUNNING: 150.0, WaitCondition.STOPPED: 60.0, WaitCondition.DELETED: 60.0}
+# The other conditions wait for the longest session and so many seconds more: a session ends only at the end of a video
+# fragment.
+_BEYOND_SESSION = 60.0
+_LONGEST_TIMEOUT = 1e9
+
+# What a wait ends with: what was seen, or the error that it raises.
+_Ends: TypeAlias = dict[Waiter, "asyncio.Future[Observation | BaseException]"]
 
 
 class Poller:
-    """Looks at processors while somebody waits.
+    """Polls processors while there are waits for them, of any number of tasks of one event loop.
 
-    The task begins with the first wait and is over when the last one is. What it cannot survive ends every wait.
+    All waits share the polls, which take permits from the same rate limiter as every other call, and no more than half
+    of each quota. Throttling and lost answers do not end a wait.
+
+    The task begins with the first wait and ends with the last one. An error that it cannot survive ends every wait.
+    Invariant: at most one List or Describe call is in flight.
     """
 
-    __slots__ = ("_pipeline", "_task", "_trouble", "_waits", "_wake", "_watch")
+    __slots__ = ("_ends", "_pipeline", "_planner", "_task", "_trouble", "_wake")
 
     def __init__(self, pipeline: Pipeline) -> None:
-        """Nothing is sent before somebody waits."""
+        """Set up; nothing is sent before the first wait."""
         quotas = pipeline.limits.quotas
         describe, listing = (quotas.get(op.name, DEFAULT_LIMITS.quotas[op.name]) for op in (DESCRIBE, LIST))
         self._pipeline = pipeline
-        self._watch = Watch(describe.rate, listing.rate)
-        self._waits: dict[Ticket, asyncio.Future[Sight]] = {}
+        self._planner = PollPlanner(describe.rate, listing.rate)
+        self._ends: _Ends = {}
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._trouble: RekostreamError | None = None
 
-    async def until(self, goal: Goal, name: str, seconds: float) -> Sight:
-        """Wait until a processor has come to a goal; what was seen then.
+    async def until(
+        self,
+        condition: WaitCondition,
+        name: str,
+        *,
+        timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - it bounds the wait, not a call
+    ) -> StreamProcessorSummary:
+        """Wait until a processor satisfies a condition. See ``Client.wait_until_running`` and its siblings.
+
+        Args:
+            condition: what is waited for.
+            name: the processor.
+            timeout: the longest wait, as a ``timedelta`` or in seconds, from 0 to 1e9; by default, a number of seconds
+                that suits the condition.
+
+        Returns:
+            The processor as it was seen then; for ``DELETED``, its status is not to be used.
 
         Raises:
-            RekostreamError: it will not, or not in so many seconds.
+            InvalidRequestError: an argument breaks its rule, or the processor's kind never satisfies the condition.
+            RekostreamError: the condition cannot be satisfied, or is not in time.
         """
-        clock = self._pipeline.clock
-        ticket = self._watch.join(name, goal, clock.now())
-        ended: asyncio.Future[Sight] = asyncio.get_running_loop().create_future()
-        self._waits[ticket] = ended
+        name, duration = DescribeRequest(name).name, self._seconds(condition, timeout)
+        ((waiter, end),) = (await self._poll([name], condition, duration)).items()
+        if not end.done():
+            raise timeout_error(waiter, duration) from self._trouble
+        if isinstance(outcome := end.result(), BaseException):
+            raise outcome
+        return StreamProcessorSummary(name, cast("Status", outcome.status))
+
+    async def observe(
+        self,
+        names: Collection[str],
+        *,
+        timeout: float = OBSERVE_TIMEOUT,  # noqa: ASYNC109 - at its end, what was observed is returned
+    ) -> dict[str, Observation]:
+        """Observe each of these processors once, by polls that begin after this call and are shared with all waits.
+
+        A status may come from a list, without kind and message. That a processor does not exist (a status of ``None``)
+        comes from Describe's ResourceNotFoundException alone.
+
+        Args:
+            names: the processors.
+            timeout: seconds after which the observations made so far are returned.
+
+        Returns:
+            An observation by name, without the processors that the service refused to show.
+
+        Raises:
+            RekostreamError: the poller cannot go on, for instance because the client is closed.
+        """
+        if not names:
+            return {}
+        found: dict[str, Observation] = {}
+        for waiter, end in (await self._poll(set(names), WaitCondition.OBSERVED, timeout)).items():
+            outcome = end.result() if end.done() else None
+            if isinstance(outcome, Observation):
+                found[waiter.name] = outcome
+            elif outcome is not None and not isinstance(outcome, ServiceError):
+                raise outcome
+        return found
+
+    def _seconds(self, condition: WaitCondition, timeout: datetime.timedelta | float | None) -> float:
+        if timeout is None:
+            longest_session = self._pipeline.limits.max_duration_in_seconds
+            return _DEFAULT_TIMEOUTS.get(condition, longest_session + _BEYOND_SESSION)
+        try:
+            return seconds(timeout, least=0, most=_LONGEST_TIMEOUT)
+        except InvalidRequestError as error:
+            raise InvalidRequestError([issue.under("timeout") for issue in error.issues]) from error
+
+    async def _poll(self, names: Collection[str], condition: WaitCondition, duration: float) -> _Ends:
+        """Poll until every wait has ended or the time is over."""
+        clock, loop = self._pipeline.clock, asyncio.get_running_loop()
+        now = clock.now()
         if self._task is None or self._task.done():
-            self._trouble = None
-            self._watch.drop_looks()
-            self._wake = asyncio.Event()  # it belongs to the event loop of the task, which may be another one now
-            self._task = asyncio.create_task(self._poll(), name="aiorekostream-poller")
+            # Each task has a planner of its own, so that a dying one cannot disturb it.
+            self._task, self._trouble, self._planner = None, None, self._planner.successor(now)
+            self._wake = asyncio.Event()  # an event belongs to the event loop of its task, which may be another one now
+        planner = self._planner
+        ends: _Ends = {planner.join(name, condition, now): loop.create_future() for name in names}
+        self._ends |= ends
+        self._task = self._task or asyncio.create_task(self._run(planner), name="aiorekostream-poller")
         self._wake.set()
         try:
-            async with clock.timeout_at(ticket.joined + seconds):
-                return await ended
-        except TimeoutError as error:
-            if ended.done() and not ended.cancelled():
-                return ended.result()
-            raise too_late(ticket, seconds) from self._trouble or error
+            with contextlib.suppress(TimeoutError):
+                async with clock.timeout_at(now + duration):
+                    await asyncio.wait(ends.values())
         finally:
-            await self._leave(ticket)
+            await self._leave(planner, ends)
+        return ends
 
-    async def _leave(self, ticket: Ticket) -> None:
-        self._watch.leave(ticket)
-        ended = self._waits.pop(ticket)
-        if ended.done() and not ended.cancelled():
-            ended.exception()  # asyncio complains of errors that nobody looked at, even to one who was cancelled
+    async def _leave(self, planner: PollPlanner, waiters: Iterable[Waiter]) -> None:
+        for waiter in waiters:
+            planner.leave(waiter)
+            self._ends.pop(waiter, None)
         task = self._task
-        if not self._waits and task is not None:
+        if not self._ends and task is not None:
             self._task = None
             task.cancel()
             await asyncio.wait([task])
 
-    async def _poll(self) -> None:
-        clock = self._pipeline.clock
+    async def _run(self, planner: PollPlanner) -> None:
         try:
-            async with asyncio.TaskGroup() as under_way:
-                while True:
-                    self._wake.clear()
-                    looks = self._watch.looks(clock.now())
-                    for name in looks.describe:
-                        under_way.create_task(self._describe(name, looks.turn))
-                    if looks.sweep:
-                        under_way.create_task(self._sweep(looks.turn))
-                    await self._rest_until(looks.again)
-        except asyncio.CancelledError:
-            if self._task is asyncio.current_task():  # by somebody who cancels every task that there is
-                self._task = None
-                for ended in self._waits.values():
-                    ended.cancel()
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
-            if self._task is asyncio.current_task():
-                self._task = None
-                self._fail(self._watch.tickets(), _first(error))
-
-    async def _rest_until(self, moment: float) -> None:
-        if moment == math.inf:
-            await self._wake.wait()
-            return
-        with contextlib.suppress(TimeoutError):
-            async with self._pipeline.clock.timeout_at(moment):
-                await self._wake.wait()
-
-    async def _describe(self, name: str, turn: int) -> None:
-        try:
-            found = await self._pipeline.call(DESCRIBE, DescribeRequest(name))
-            sight = Sight(status=found.status, kind=found.kind, message=found.status_message, is_close=True)
-        except asyncio.CancelledError:
-            self._watch.describe_lost(name, turn, self._pipeline.clock.now())
-            self._wake.set()
-            raise
-        except ResourceNotFoundError as error:
-            sight = Sight(status=None, is_close=True, refusal=error)
-        except RekostreamError as error:
-            now = self._pipeline.clock.now()
-            if not isinstance(error, AccessDeniedError) or not self._watch.describe_denied(name, turn, error, now):
-                self._watch.describe_lost(name, turn, now)
-                if not _passes(error):
-                    self._fail((ticket for ticket in self._watch.tickets(name) if ticket.turn < turn), error)
-            self._wake.set()
-            self._trouble = error
-            return
-        now, random = self._pipeline.clock.now(), self._pipeline.random()
-        self._tell(self._watch.described(name, turn, sight, now=now, random=random))
-
-    async def _sweep(self, turn: int) -> None:
-        clock, pages, page_turn = self._pipeline.clock, 0, turn
-        try:
-            async for page in StreamProcessorList(self._pipeline, ListRequest()).pages():
-                self._tell(self._watch.listed(page.stream_processors, page_turn, clock.now()))
-                pages, page_turn = pages + 1, self._watch.turn()
-        except asyncio.CancelledError:
-            self._watch.sweep_lost(turn, clock.now())
-            self._wake.set()
-            raise
-        except RekostreamError as error:
-            self._watch.sweep_lost(turn, clock.now())
-            self._wake.set()
-            if isinstance(error, AccessDeniedError):
-                self._watch.may_list = False
-            elif not _passes(error):
+            while planner.waits:
+                self._wake.clear()
+                poll = planner.next_poll(self._pipeline.clock.now())
+                if isinstance(poll, Idle):
+                    with contextlib.suppress(TimeoutError):
+                        async with self._pipeline.clock.timeout_at(poll.until):
+                            await self._wake.wait()
+                    continue
+                for result in await self._results(planner, poll):
+                    self._end(result.waiter, wait_error(result) or result.observation)
+        except BaseException as error:
+            # Every wait ends with it. If other code cancels all tasks, the waits are cancelled too.
+            for waiter in planner.waiters():
+                planner.leave(waiter)
+                self._end(waiter, copy.copy(error))
+            if not isinstance(error, Exception):
                 raise
-            self._trouble = error
-            return
-        self._tell(self._watch.swept(turn, pages, now=clock.now(), random=self._pipeline.random()))
 
-    def _tell(self, endings: Iterable[Ending]) -> None:
-        self._trouble = None
-        self._wake.set()
-        for ending in endings:
-            ended = self._waits.get(ending.ticket)
-            if ended is None or ended.done():
-                continue
-            error = error_of(ending)
-            if error is None:
-                ended.set_result(ending.sight)
-            else:
-                ended.set_exception(error)
+    def _end(self, waiter: Waiter, outcome: Observation | BaseException) -> None:
+        if (end := self._ends.pop(waiter, None)) is not None:
+            end.set_result(outcome)
 
-    def _fail(self, tickets: Iterable[Ticket], error: Exception) -> None:
-        for ticket in tuple(tickets):
-            self._watch.leave(ticket)
-            ended = self._waits.get(ticket)
-            if ended is not None and not ended.done():
-                ended.set_exception(copy.copy(error))
+    async def _results(self, planner: PollPlanner, poll: DescribePoll | ListPoll) -> list[WaitResult]:
+        """Make a poll, and learn which waits it ended."""
+        pipeline, within = self._pipeline, min(_POLL_TIMEOUT, self._pipeline.total_timeout)
+        try:
+            if isinstance(poll, ListPoll):
+                page, self._trouble = await pipeline.call(LIST, poll.request, within=within), None
+                return planner.listed(poll, page, now=pipeline.clock.now(), random=pipeline.random())
+            found, self._trouble = await pipeline.call(DESCRIBE, DescribeRequest(poll.name), within=within), None
+            seen = Observation(status=found.status, kind=found.kind, message=found.status_message, described=True)
+        except RekostreamError as error:
+            self._trouble = None if isinstance(error, ResourceNotFoundError) else error
+            if _may_pass(error):
+                planner.lost(poll, pipeline.clock.now())
+                return []
+            if isinstance(poll, ListPoll):
+                if not isinstance(error, AccessDeniedError):
+                    raise
+                planner.list_denied(pipeline.clock.now())
+                return []
+            if isinstance(error, ConfigurationError):
+                raise
+            seen = Observation(status=None, described=True, error=error)
+        random = pipeline.random()
+        return planner.described(poll, seen, now=pipeline.clock.now(), random=random)
 
 
-def _passes(error: RekostreamError) -> bool:
-    """Whether another look may succeed: only a refusal of the service that is no passing one forbids it."""
+def _may_pass(error: RekostreamError) -> bool:
+    """Tell whether another poll may succeed: a refusal by the service is final unless it is transient."""
     if isinstance(error, ServiceError):
         return is_transient(error) or isinstance(error, InvalidPaginationTokenError)
     return isinstance(error, CallError)
-
-
-def _first(error: Exception) -> Exception:
-    return _first(cast("Exception", error.exceptions[0])) if isinstance(error, ExceptionGroup) else error

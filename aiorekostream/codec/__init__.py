@@ -1,4 +1,4 @@
-"""Values to AWS's JSON and back: the only package that knows AWS's spelling, and the home of cattrs."""
+"""Convert values to AWS's JSON and back; the only package that knows AWS's spelling and that imports cattrs."""
 
 from aiorekostream.codec.decode import decode
 from aiorekostream.codec.encode import encode

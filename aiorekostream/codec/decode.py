@@ -1,4 +1,4 @@
-"""From AWS's JSON to values: tolerant of what is new, exact about what cannot be read."""
+"""Decode responses: members and enum values that are unknown here are accepted, malformed ones are reported by path."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aiorekostream.codec.spelling import SPELLING
 from aiorekostream.domain.enums import Label, OpenEnum
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon, RegionOfInterest
 from aiorekostream.domain.processors import S3Destination
-from aiorekostream.domain.replies import (
+from aiorekostream.domain.responses import (
     ConnectedHomeSettings,
     CreatedStreamProcessor,
     FaceSearchSettings,
@@ -33,12 +33,13 @@ from aiorekostream.domain.rules import ABSENT
 from aiorekostream.domain.status import Status
 from aiorekostream.domain.tags import Tags
 from aiorekostream.errors import InvalidRequestError, MalformedResponseError, ValidationIssue
+from aiorekostream.operations import OPERATIONS
 
 __all__ = ["decode"]
 
 _T = TypeVar("_T")
-# The annotations of these are read at run time, so their modules do without the future's annotations.
-_READ = (
+# cattrs reads the annotations of these classes at run time, so their modules do not import annotations from __future__.
+_DECODED = (
     BoundingBox,
     ConnectedHomeSettings,
     CreatedStreamProcessor,
@@ -55,80 +56,89 @@ _READ = (
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
-def decode(body: Mapping[str, object], to: type[_T], *, operation: str, request_id: str | None = None) -> _T:
-    """Read a reply.
+def decode(
+    body: Mapping[str, object],
+    to: type[_T],
+    *,
+    operation: str,
+    request_id: str | None = None,
+) -> _T:
+    """Decode a response.
 
     Args:
-        body: the reply's members in AWS's spelling.
-        to: the class of the value; ``NoneType`` where the operation answers nothing.
+        body: the response's members in AWS's spelling.
+        to: the class of the value; ``NoneType`` for an operation whose response has no members.
         operation: AWS's name of the operation, for the error.
-        request_id: AWS's id of the request, for the error.
+        request_id: AWS's id of the request, for the error; ``None`` where the response has none.
 
     Raises:
-        MalformedResponseError: a member is missing or has the wrong type; ``issues`` point at it.
+        MalformedResponseError: members are missing or have the wrong type; ``issues`` has the path of each.
     """
     if to is types.NoneType:
         return cast("_T", None)
     try:
         return _converter(detailed=False).structure(body, to)
-    except Exception:  # noqa: BLE001 - read once more, slowly, to say what is wrong
-        return _explained(body, to, operation=operation, request_id=request_id)
+    except Exception:  # noqa: BLE001 - decode again with the slower converter that collects every issue
+        return _decode_with_issues(body, to, operation=operation, request_id=request_id)
 
 
-def _explained(body: Mapping[str, object], to: type[_T], *, operation: str, request_id: str | None) -> _T:
+def _decode_with_issues(body: Mapping[str, object], to: type[_T], *, operation: str, request_id: str | None) -> _T:
     try:
         return _converter(detailed=True).structure(body, to)
     except Exception as error:
         issues = tuple(_issues(error))
-        raise MalformedResponseError(issues, operation=operation, request_id=request_id) from error
+        retry_safe = operation in OPERATIONS and OPERATIONS[operation].idempotent
+        raise MalformedResponseError(
+            issues, operation=operation, request_id=request_id, retry_safe=retry_safe
+        ) from error
 
 
 @attrs.define
-class _UnreadableError(Exception):
+class _MalformedError(Exception):
     issues: tuple[ValidationIssue, ...]
 
 
-def _unreadable(value: object, allowed: str, *where: str) -> _UnreadableError:
-    return _UnreadableError((ValidationIssue(where, value, allowed),))
+def _malformed(value: object, expected: str, *path: str) -> _MalformedError:
+    return _MalformedError((ValidationIssue(path, value, expected),))
 
 
 def _text(value: object, _: object) -> str:
     if not isinstance(value, str):
-        raise _unreadable(value, "text")
+        raise _malformed(value, "text")
     return value
 
 
 def _number(value: object, _: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _unreadable(value, "a finite number")
+        raise _malformed(value, "a finite number")
     try:
         number = float(value)
     except OverflowError as error:
-        raise _unreadable(value, "a finite number") from error
+        raise _malformed(value, "a finite number") from error
     if not math.isfinite(number):
-        raise _unreadable(value, "a finite number")
+        raise _malformed(value, "a finite number")
     return number
 
 
 def _flag(value: object, _: object) -> bool:
     if not isinstance(value, bool):
-        raise _unreadable(value, "true or false")
+        raise _malformed(value, "true or false")
     return value
 
 
-def _moment(value: object, _: object) -> datetime.datetime:
-    allowed = "seconds since 1970 in UTC"
+def _timestamp(value: object, _: object) -> datetime.datetime:
+    expected = "seconds since 1970 in UTC"
     if isinstance(value, bool) or not isinstance(value, int | float | datetime.datetime):
-        raise _unreadable(value, allowed)
+        raise _malformed(value, expected)
     try:
         if isinstance(value, datetime.datetime):
             return _EPOCH + (value - _EPOCH)
         return _EPOCH + datetime.timedelta(seconds=value)
     except (OverflowError, TypeError, ValueError) as error:
-        raise _unreadable(value, allowed) from error
+        raise _malformed(value, expected) from error
 
 
-def _word(value: object, cls: type[OpenEnum]) -> OpenEnum:
+def _enum_value(value: object, cls: type[OpenEnum]) -> OpenEnum:
     return cls(_text(value, cls))
 
 
@@ -136,13 +146,13 @@ def _tags(value: object, _: object) -> Tags:
     return Tags(cast("Mapping[str, str]", _object(value)))
 
 
-def _object(value: object, *where: str) -> Mapping[str, object]:
+def _object(value: object, *path: str) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
-        raise _unreadable(value, "an object", *where)
+        raise _malformed(value, "an object", *path)
     return cast("Mapping[str, object]", value)
 
 
-def _found(value: object, path: tuple[str, ...]) -> object:
+def _member_at(value: object, path: tuple[str, ...]) -> object:
     for depth, step in enumerate(path):
         value = _object(value, *path[:depth]).get(step)
         if value is None:
@@ -150,7 +160,7 @@ def _found(value: object, path: tuple[str, ...]) -> object:
     return value
 
 
-_Read: TypeAlias = "Callable[[object, object], object]"
+_Hook: TypeAlias = "Callable[[object, object], object]"
 
 
 @functools.cache
@@ -159,69 +169,69 @@ def _converter(*, detailed: bool) -> cattrs.Converter:
     converter.register_structure_hook(str, _text)
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook(bool, _flag)
-    converter.register_structure_hook(datetime.datetime, _moment)
+    converter.register_structure_hook(datetime.datetime, _timestamp)
     converter.register_structure_hook(Tags, _tags)
     converter.register_structure_hook(RegionOfInterest, _region(converter))
     converter.register_structure_hook(Settings | None, _settings(converter))
-    converter.register_structure_hook_factory(_is_tuple, functools.partial(_listed, converter))
-    for word in (Label, Status):
-        converter.register_structure_hook(word, _word)
-    for cls in _READ:
+    converter.register_structure_hook_factory(_is_tuple, functools.partial(_tuple_from_list, converter))
+    for enum in (Label, Status):
+        converter.register_structure_hook(enum, _enum_value)
+    for cls in _DECODED:
         converter.register_structure_hook(cls, _by_table(converter, cls))
     return converter
 
 
-def _by_table(converter: cattrs.Converter, cls: type) -> _Read:
+def _by_table(converter: cattrs.Converter, cls: type) -> _Hook:
     table = tuple(SPELLING[cls].items())
     structure = make_dict_structure_fn(cast("type[Any]", cls), converter)
 
-    def read(value: object, _: object) -> object:
+    def structure_value(value: object, _: object) -> object:
         members = _object(value)
-        flat = {name: part for name, path in table if (part := _found(members, path)) is not None}
+        flat = {name: part for name, path in table if (part := _member_at(members, path)) is not None}
         return structure(flat, cls)
 
-    return read
+    return structure_value
 
 
 def _settings(converter: cattrs.Converter) -> Callable[[object, object], Settings | None]:
-    def read(value: object, _: object) -> Settings | None:
+    def structure_value(value: object, _: object) -> Settings | None:
         members = _object(value)
         if members.get("FaceSearch") is not None:
             return converter.structure(members, FaceSearchSettings)
         if members.get("ConnectedHome") is not None:
             return converter.structure(members, ConnectedHomeSettings)
-        # A kind that this version does not know has no settings that it could read.
+        # The settings of a kind that this version does not know cannot be decoded.
         return None
 
-    return read
+    return structure_value
 
 
 def _region(converter: cattrs.Converter) -> Callable[[object, object], RegionOfInterest]:
-    def read(value: object, _: object) -> RegionOfInterest:
+    def structure_value(value: object, _: object) -> RegionOfInterest:
         members = _object(value)
         if members.get("BoundingBox") is not None:
             return converter.structure(members, BoundingBox)
         if members.get("Polygon") is not None:
             return converter.structure(members, Polygon)
-        raise _unreadable(value, "an object with BoundingBox or Polygon")
+        raise _malformed(value, "an object with BoundingBox or Polygon")
 
-    return read
+    return structure_value
 
 
 def _is_tuple(cls: object) -> bool:
     return get_origin(cls) is tuple
 
 
-def _listed(converter: cattrs.Converter, cls: object) -> _Read:
-    # cattrs takes whatever can be iterated: the letters of a text, the keys of an object.
+def _tuple_from_list(converter: cattrs.Converter, cls: object) -> _Hook:
+    # cattrs would accept any iterable: the characters of a text, the keys of an object.
     items = cast("type[list[object]]", types.GenericAlias(list, get_args(cls)[0]))
 
-    def read(value: object, _: object) -> tuple[object, ...]:
+    def structure_value(value: object, _: object) -> tuple[object, ...]:
         if type(value) is not list:
-            raise _unreadable(value, "a list")
+            raise _malformed(value, "a list")
         return tuple(converter.structure(value, items))
 
-    return read
+    return structure_value
 
 
 def _issues(error: BaseException) -> Iterator[ValidationIssue]:
@@ -231,7 +241,7 @@ def _issues(error: BaseException) -> Iterator[ValidationIssue]:
             paths = SPELLING.get(error.cl, {})
             for inner, note in members:
                 yield from (issue.under(*paths.get(note.name, (note.name,))) for issue in _issues(inner))
-            # What a value refuses of itself, it tells in Python's names.
+            # An issue that a value raises itself has the name of the attribute instead of AWS's path.
             for issue in (issue for inner in others for issue in _issues(inner)):
                 first, rest = issue.steps[:1], issue.steps[1:]
                 yield attrs.evolve(issue, path=(*paths.get(str(*first), first), *rest))
@@ -240,9 +250,9 @@ def _issues(error: BaseException) -> Iterator[ValidationIssue]:
             for inner, position in items:
                 yield from (issue.under(position.index) for issue in _issues(inner))
             yield from (issue for inner in others for issue in _issues(inner))
-        case InvalidRequestError() | _UnreadableError():
+        case InvalidRequestError() | _MalformedError():
             yield from error.issues
         case KeyError():
-            yield ValidationIssue((), ABSENT, "there")
+            yield ValidationIssue((), ABSENT, "present")
         case _:
             yield ValidationIssue((), str(error), "readable")

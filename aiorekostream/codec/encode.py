@@ -1,4 +1,4 @@
-"""From values to AWS's JSON."""
+"""Encode requests as AWS's JSON."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ __all__ = ["encode"]
 
 _Json: TypeAlias = dict[str, object]
 
-# What UpdateStreamProcessor calls the two parameters that it can take away.
+# The names in ParametersToDelete of UpdateStreamProcessor.
+# https://docs.aws.amazon.com/rekognition/latest/APIReference/API_UpdateStreamProcessor.html
 _PARAMETERS_TO_DELETE = {"min_confidence": "ConnectedHomeMinConfidence", "regions_of_interest": "RegionsOfInterest"}
 
 _converter = cattrs.Converter()
 
 
 def encode(request: object) -> dict[str, object]:
-    """Write a request as AWS's JSON. Fields that say nothing (``None``, empty) are left out."""
+    """Encode a request as AWS's JSON, without fields that are ``None`` or empty."""
     return cast("_Json", _converter.unstructure(request))
 
 
@@ -36,7 +37,7 @@ def _put(target: _Json, path: tuple[str, ...], value: object) -> None:
     target[path[-1]] = value
 
 
-def _says_nothing(value: object) -> bool:
+def _is_omitted(value: object) -> bool:
     return value is None or (not value and isinstance(value, str | tuple | Tags))
 
 
@@ -44,26 +45,26 @@ def _by_table(cls: type) -> Callable[[object], _Json]:
     table = tuple(SPELLING[cls].items())
 
     def unstructure(value: object) -> _Json:
-        written: _Json = {}
+        encoded: _Json = {}
         for name, path in table:
             part: object = getattr(value, name)
-            if not _says_nothing(part):
-                _put(written, path, _converter.unstructure(part))
-        return written
+            if not _is_omitted(part):
+                _put(encoded, path, _converter.unstructure(part))
+        return encoded
 
     return unstructure
 
 
 def _update(value: LabelDetectionUpdate) -> _Json:
-    written: _Json = {}
+    encoded: _Json = {}
     deleted: list[str] = []
     for name, path in SPELLING[LabelDetectionUpdate].items():
         part: object = getattr(value, name)
         if part is RESET:
             deleted.append(_PARAMETERS_TO_DELETE[name])
         elif part is not KEEP:
-            _put(written, path, _converter.unstructure(part))
-    return {**written, "ParametersToDelete": deleted} if deleted else written
+            _put(encoded, path, _converter.unstructure(part))
+    return {**encoded, "ParametersToDelete": deleted} if deleted else encoded
 
 
 def _sequence(value: tuple[object, ...]) -> list[object]:

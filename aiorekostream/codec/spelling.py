@@ -1,6 +1,6 @@
-"""AWS's spelling: for each value, where in AWS's JSON each of its attributes stands.
+"""AWS's spelling: the path of each attribute of each value in AWS's JSON.
 
-One table serves encoding, decoding, reading boto3's keyword arguments, and the paths in issues.
+One table serves encoding, decoding, parsing boto3's keyword arguments, and the paths of issues.
 """
 
 from __future__ import annotations
@@ -10,16 +10,6 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon
 from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, S3Destination
-from aiorekostream.domain.replies import (
-    ConnectedHomeSettings,
-    CreatedStreamProcessor,
-    FaceSearchSettings,
-    ResourceTags,
-    StartedSession,
-    StreamProcessor,
-    StreamProcessorPage,
-    StreamProcessorSummary,
-)
 from aiorekostream.domain.requests import (
     DeleteRequest,
     DescribeRequest,
@@ -31,6 +21,16 @@ from aiorekostream.domain.requests import (
     StopRequest,
     TagRequest,
     UntagRequest,
+)
+from aiorekostream.domain.responses import (
+    ConnectedHomeSettings,
+    CreatedStreamProcessor,
+    FaceSearchSettings,
+    ResourceTags,
+    StartedSession,
+    StreamProcessor,
+    StreamProcessorPage,
+    StreamProcessorSummary,
 )
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
 
@@ -55,8 +55,8 @@ _LABEL_DETECTION_OUTPUT = {
     "regions_of_interest": "RegionsOfInterest",
 }
 
-_WORDS: Mapping[type, Mapping[str, str]] = {
-    # regions of interest, which name their shape, and selectors
+_DOTTED_PATHS: Mapping[type, Mapping[str, str]] = {
+    # regions of interest (each is an object with one key, its shape) and selectors
     Point: {"x": "X", "y": "Y"},
     BoundingBox: {
         "left": "BoundingBox.Left",
@@ -102,7 +102,7 @@ _WORDS: Mapping[type, Mapping[str, str]] = {
     TagRequest: {"resource_arn": "ResourceArn", "tags": "Tags"},
     UntagRequest: {"resource_arn": "ResourceArn", "tag_keys": "TagKeys"},
     ListTagsRequest: {"resource_arn": "ResourceArn"},
-    # replies
+    # responses
     CreatedStreamProcessor: {"stream_processor_arn": "StreamProcessorArn"},
     StartedSession: {"session_id": "SessionId"},
     FaceSearchSettings: {
@@ -129,8 +129,8 @@ _WORDS: Mapping[type, Mapping[str, str]] = {
 
 SPELLING: Mapping[type, Mapping[str, Path]] = MappingProxyType(
     {
-        cls: MappingProxyType({name: tuple(path.split(".")) for name, path in words.items()})
-        for cls, words in _WORDS.items()
+        cls: MappingProxyType({name: tuple(path.split(".")) for name, path in paths.items()})
+        for cls, paths in _DOTTED_PATHS.items()
     }
 )
-"""For each value its attributes' paths in AWS's JSON."""
+"""The paths in AWS's JSON, by class and attribute."""

@@ -1,4 +1,4 @@
-"""Words of AWS's that may grow: enumerations that keep a member they do not know."""
+"""Enumerations of values that AWS owns and may extend: a value that is unknown here is kept, never refused."""
 
 import enum
 from typing import Self
@@ -7,28 +7,30 @@ __all__ = ["Label", "OpenEnum", "ProcessorKind"]
 
 
 class OpenEnum(enum.StrEnum):
-    """An enumeration whose calls never fail: tomorrow's word becomes a member that ``is_known`` tells apart.
+    """An enumeration that accepts any text: a value that this version does not know becomes a member of its own.
 
-    Known words are identical (``is``) to their members, unknown ones are equal to each other and to their text.
+    A known value is identical (``is``) to its member. Unknown values are equal to each other and to their text;
+    ``is_known`` tells the two apart.
     """
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
         if not isinstance(value, str):
             return None
-        text = str.__str__(value)  # of a member of another enumeration, str() would give the member's name
+        # str() of a member of another enumeration may return that member's name instead of its value.
+        text = str.__str__(value)
         member = str.__new__(cls, text)
         member._name_ = member._value_ = text
         return member
 
     @property
     def is_known(self) -> bool:
-        """Whether this version of the package knows the word."""
+        """Whether this version of the package defines the value."""
         return self._name_ in type(self).__members__
 
 
 class Label(OpenEnum):
-    """What a label detection processor looks for.
+    """An object that a label detection processor detects.
 
     From https://docs.aws.amazon.com/rekognition/latest/APIReference/API_ConnectedHomeSettings.html.
     """
@@ -40,7 +42,7 @@ class Label(OpenEnum):
 
 
 class ProcessorKind(enum.StrEnum):
-    """The two kinds of stream processor; each has its own start, outputs, Regions and life."""
+    """The two kinds of stream processor; each has its own start request, outputs, Regions and life cycle."""
 
     FACE_SEARCH = "face search"
     LABEL_DETECTION = "label detection"

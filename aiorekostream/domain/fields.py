@@ -1,4 +1,7 @@
-"""Single values and what is allowed for them: text, whole numbers, percentages, times and durations."""
+"""Validate single values: text, whole numbers, percentages, times and durations.
+
+Each function returns the value in its canonical type, or raises ``InvalidRequestError`` with what is allowed.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ __all__ = [
     "kms_key_id",
     "percent",
     "processor_name",
+    "seconds",
     "text",
     "whole_number",
 ]
@@ -27,81 +31,92 @@ __all__ = [
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MILLISECOND = datetime.timedelta(milliseconds=1)
 _SECOND = datetime.timedelta(seconds=1)
-# Anything that can be sent: half of a surrogate pair has no UTF-8.
+# Any text that can be sent: a lone surrogate has no UTF-8 encoding.
 UNICODE = re.compile(r"[^\ud800-\udfff]*")
 _NAME = re.compile(r"[a-zA-Z0-9_.\-]+")
 _KMS_KEY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_/+=,@.\-]*")
 
-# In milliseconds these are 3 March 1973 and the year 5138: numbers outside were meant in another unit.
-_LEAST_MILLISECONDS = 10**11
-_MOST_MILLISECONDS = 10**14 - 1
+# In milliseconds since 1970: 3 March 1973 and 16 November 5138. AWS accepts any number from 0, and takes seconds or
+# microseconds that are passed by mistake for a moment decades or millennia away.
+_MIN_MILLISECONDS = 10**11
+_MAX_MILLISECONDS = 10**14 - 1
 
 
-def text(value: object, *, least: int, most: int, pattern: re.Pattern[str], allowed: str) -> str:
-    """Text of a length, all of which matches a pattern: a trailing newline is no part of it."""
+def text(value: object, *, least: int, most: int, pattern: re.Pattern[str], expected: str) -> str:
+    """Validate text by its length and by a pattern that must match the whole of it."""
     if not isinstance(value, str) or not least <= len(value) <= most or pattern.fullmatch(value) is None:
-        reject(value, allowed)
-    return str.__str__(value)  # of text that is an enumeration's member too, str() would give the member's name
+        reject(value, expected)
+    # str() of text that is also a member of an enumeration may return that member's name.
+    return str.__str__(value)
 
 
 def whole_number(value: object, *, least: int, most: int | None = None, unit: str = "") -> int:
-    """A whole number in a range; ``True`` is none."""
+    """Validate a whole number in a range; ``True`` and ``False`` are refused."""
     top = f"from {least} to {most}" if most is not None else f"of at least {least}"
-    allowed = f"a whole number{unit and ' of '}{unit} {top}"
+    expected = f"a whole number{unit and ' of '}{unit} {top}"
     if not isinstance(value, int) or isinstance(value, bool) or value < least or (most is not None and value > most):
-        reject(value, allowed)
+        reject(value, expected)
     return int(value)
 
 
 def finite(value: object, *, least: float = -math.inf, most: float = math.inf) -> float:
-    """A number in a range; ``True``, NaN and the infinities are none."""
-    allowed = "a finite number" if math.isinf(least) else f"a number from {least:g} to {most:g}"
+    """Validate a finite number in a range; ``True``, ``False``, NaN and the infinities are refused."""
+    expected = "a finite number" if math.isinf(least) else f"a number from {least:g} to {most:g}"
     if isinstance(value, bool) or not isinstance(value, int | float):
-        reject(value, allowed)
+        reject(value, expected)
     try:
         number = float(value)
     except OverflowError:
-        reject(value, allowed)
+        reject(value, expected)
     if not math.isfinite(number) or not least <= number <= most:
-        reject(value, allowed)
+        reject(value, expected)
     return number
 
 
+def seconds(value: object, *, least: float, most: float) -> float:
+    """Validate a duration, given as a ``timedelta`` or as a number of seconds, in a range."""
+    number = value.total_seconds() if isinstance(value, datetime.timedelta) else value
+    try:
+        return finite(number, least=least, most=most)
+    except InvalidRequestError:
+        reject(value, f"a timedelta, or a number of seconds, from {least:g} to {most:g}")
+
+
 def flag(value: object) -> bool:
-    """``True`` or ``False`` and nothing like them."""
+    """Validate a ``bool``; 0, 1 and other truthy or falsy values are refused."""
     if not isinstance(value, bool):
         reject(value, "True or False")
     return value
 
 
 def percent(value: float) -> float:
-    """A percentage from 0 to 100, not a ratio."""
+    """Validate a percentage from 0 to 100 (not a ratio from 0 to 1)."""
     return finite(value, least=0, most=100)
 
 
 def processor_name(value: str) -> str:
-    """The name of a stream processor: 1 to 128 of ``a-z A-Z 0-9 _ . -``."""
-    return text(value, least=1, most=128, pattern=_NAME, allowed="1 to 128 characters of a-z, A-Z, 0-9, '_', '.', '-'")
+    """Validate the name of a stream processor: 1 to 128 characters of ``a-z A-Z 0-9 _ . -``."""
+    return text(value, least=1, most=128, pattern=_NAME, expected="1 to 128 characters of a-z, A-Z, 0-9, '_', '.', '-'")
 
 
 def collection_id(value: str) -> str:
-    """The id of a face collection: 1 to 255 of ``a-z A-Z 0-9 _ . -``."""
-    return text(value, least=1, most=255, pattern=_NAME, allowed="1 to 255 characters of a-z, A-Z, 0-9, '_', '.', '-'")
+    """Validate the id of a face collection: 1 to 255 characters of ``a-z A-Z 0-9 _ . -``."""
+    return text(value, least=1, most=255, pattern=_NAME, expected="1 to 255 characters of a-z, A-Z, 0-9, '_', '.', '-'")
 
 
 def kms_key_id(value: str | None) -> str | None:
-    """A KMS key id, key ARN, alias or alias ARN; ``None`` for no key."""
+    """Validate a KMS key id, key ARN, alias or alias ARN; ``None`` means no key."""
     if value is None:
         return None
-    allowed = (
+    expected = (
         "a KMS key id, key ARN, alias or alias ARN: 1 to 2048 characters of a-z, A-Z, 0-9, ':', '_', '/', '+', '=', "
         "',', '@', '.', '-', the first a letter or a digit"
     )
-    return text(value, least=1, most=2048, pattern=_KMS_KEY_ID, allowed=allowed)
+    return text(value, least=1, most=2048, pattern=_KMS_KEY_ID, expected=expected)
 
 
 def duration_in_seconds(value: int | datetime.timedelta) -> int:
-    """The longest time of a session in whole seconds, or as a ``timedelta`` of whole seconds."""
+    """Validate the maximum duration of a session: whole seconds, or a ``timedelta`` of whole seconds."""
     most = limits_in_force().max_duration_in_seconds
     if not isinstance(value, datetime.timedelta):
         return whole_number(value, least=1, most=most, unit="seconds")
@@ -112,26 +127,26 @@ def duration_in_seconds(value: int | datetime.timedelta) -> int:
 
 
 def epoch_milliseconds(value: int | datetime.datetime) -> int:
-    """Milliseconds since 1970 in UTC, or an aware ``datetime`` (what is less than a millisecond is cut off)."""
+    """Convert to milliseconds since 1970 in UTC: from a number of them or an aware ``datetime``, truncated."""
     if isinstance(value, datetime.datetime):
         return _milliseconds_until(value)
-    allowed = f"milliseconds since 1970-01-01T00:00:00Z, {_LEAST_MILLISECONDS} to {_MOST_MILLISECONDS}"
+    expected = f"milliseconds since 1970-01-01T00:00:00Z, {_MIN_MILLISECONDS} to {_MAX_MILLISECONDS}"
     if not isinstance(value, int) or isinstance(value, bool):
-        reject(value, f"{allowed}, or a datetime with a time zone")
-    if 0 <= value < _LEAST_MILLISECONDS:
-        reject(value, f"{allowed}: this looks like seconds")
-    if value > _MOST_MILLISECONDS:
-        reject(value, f"{allowed}: this looks like micro- or nanoseconds")
-    return whole_number(value, least=_LEAST_MILLISECONDS, most=_MOST_MILLISECONDS, unit="milliseconds")
+        reject(value, f"{expected}, or a datetime with a time zone")
+    if 0 <= value < _MIN_MILLISECONDS:
+        reject(value, f"{expected}: this looks like seconds")
+    if value > _MAX_MILLISECONDS:
+        reject(value, f"{expected}: this looks like micro- or nanoseconds")
+    return whole_number(value, least=_MIN_MILLISECONDS, most=_MAX_MILLISECONDS, unit="milliseconds")
 
 
 def _milliseconds_until(moment: datetime.datetime) -> int:
     try:
         milliseconds = None if moment.utcoffset() is None else (moment - _EPOCH) // _MILLISECOND
-    except Exception as error:  # a time zone is anybody's code
+    except Exception as error:  # a tzinfo is foreign code and may raise anything
         raise InvalidRequestError([ValidationIssue((), moment, "a datetime whose time zone can be read")]) from error
     if milliseconds is None:
         reject(moment, "a datetime with a time zone, or whole milliseconds since 1970-01-01T00:00:00Z")
-    if not _LEAST_MILLISECONDS <= milliseconds <= _MOST_MILLISECONDS:
+    if not _MIN_MILLISECONDS <= milliseconds <= _MAX_MILLISECONDS:
         reject(moment, "a datetime from 1973-03-03T09:46:40Z to 5138-11-16T09:46:39.999Z")
     return milliseconds

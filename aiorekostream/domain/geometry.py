@@ -1,7 +1,7 @@
-"""Shapes on a video frame: points, boxes and polygons in ratios of the frame's size.
+"""Shapes on a video frame: points, boxes and polygons, in ratios of the frame's size.
 
-A shape is any shape, since what AWS detects may lie partly outside the frame. Which shapes may be watched is a rule of
-``regions_of_interest``.
+A shape may lie outside the frame, because AWS reports detections that do. ``regions_of_interest`` accepts only
+shapes inside the frame.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from typing import TypeAlias, cast
 import attrs
 
 from aiorekostream.domain.fields import finite
-from aiorekostream.domain.rules import Validated, as_tuple, collecting, each, is_set, reject
+from aiorekostream.domain.rules import Validated, as_tuple, collecting, each, is_unordered, reject
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
 from aiorekostream.limits import limits_in_force
 
@@ -24,7 +24,8 @@ __all__ = [
     "regions_of_interest",
 ]
 
-_LEAST_CORNERS = 3
+# https://docs.aws.amazon.com/rekognition/latest/APIReference/API_RegionOfInterest.html
+_MIN_POLYGON_POINTS = 3
 
 
 def _ratio(value: float) -> float:
@@ -33,7 +34,7 @@ def _ratio(value: float) -> float:
 
 @attrs.frozen(field_transformer=collecting)
 class Point(Validated):
-    """A place on the frame.
+    """A point on the frame.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_Point.html.
 
@@ -66,7 +67,7 @@ class BoundingBox(Validated):
 
 
 def _points(value: Iterable[Point]) -> tuple[Point, ...]:
-    if is_set(value):
+    if is_unordered(value):
         reject(value, "a collection of points in the order of the outline, which a set does not keep")
     return tuple(each(enumerate(as_tuple(value, "a collection of points")), _point))
 
@@ -79,25 +80,26 @@ def _point(value: object) -> Point:
 
 @attrs.frozen(field_transformer=collecting)
 class Polygon(Validated):
-    """An area on the frame, by its corners in order.
+    """An area on the frame, given by its corners in order.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_RegionOfInterest.html.
 
     Attributes:
-        points: the corners.
+        points: the corners, in the order of the outline.
     """
 
     points: tuple[Point, ...] = attrs.field(converter=_points)
 
 
 RegionOfInterest: TypeAlias = BoundingBox | Polygon
-"""An area to watch: a box or a polygon, never both."""
+"""A region of interest: a box or a polygon."""
 
 
 def regions_of_interest(value: Iterable[RegionOfInterest]) -> tuple[RegionOfInterest, ...]:
-    """The areas to watch: 0 to 10 boxes and polygons, all inside the frame.
+    """Validate regions of interest: 0 to 10 boxes and polygons, all inside the frame.
 
-    An object counts when enough of it lies inside a region. AWS's pages disagree on how much (a fifth, or half).
+    AWS detects an object when enough of it lies inside a region. UNCERTAIN: AWS's pages disagree on how much
+    (more than 20 %, or more than half).
     """
     regions = as_tuple(value, "a collection of BoundingBox and Polygon")
     issues: list[ValidationIssue] = []
@@ -114,16 +116,16 @@ def regions_of_interest(value: Iterable[RegionOfInterest]) -> tuple[RegionOfInte
 
 
 def region_of_interest(value: object) -> RegionOfInterest:
-    """An area to watch: a box, or a polygon of 3 to 10 points, inside the frame."""
+    """Validate a region of interest: a box, or a polygon of 3 to 10 points, inside the frame."""
     match value:
         case BoundingBox():
             issues = [*_outside(value)]
         case Polygon(points):
-            issues = [issue.under("points", i) for i, point in enumerate(points) for issue in _outside(point)]
+            issues = [issue.under("points", index) for index, point in enumerate(points) for issue in _outside(point)]
             most = limits_in_force().max_polygon_points
-            if not _LEAST_CORNERS <= len(points) <= most:
-                allowed = f"a polygon of {_LEAST_CORNERS} to {most} points"
-                issues.append(ValidationIssue(("points",), f"{len(points)} points", allowed))
+            if not _MIN_POLYGON_POINTS <= len(points) <= most:
+                expected = f"a polygon of {_MIN_POLYGON_POINTS} to {most} points"
+                issues.append(ValidationIssue(("points",), f"{len(points)} points", expected))
         case _:
             reject(value, "a BoundingBox or a Polygon")
     if issues:
@@ -132,7 +134,7 @@ def region_of_interest(value: object) -> RegionOfInterest:
 
 
 def ratio_of_frame(value: object) -> float:
-    """A ratio that lies on the frame: 0 to 1."""
+    """Validate a ratio that lies on the frame: 0 to 1."""
     if not 0 <= (number := finite(value)) <= 1:
         reject(value, "a ratio of the frame from 0 to 1")
     return number

@@ -1,7 +1,7 @@
-"""ARNs: parsed once, aware of the partition, one class for each kind of resource that a processor names.
+"""ARNs, parsed once and valid in every partition: one class for each kind of resource that a processor refers to.
 
-The rules are written by hand: the API's own model admits roles and topics of the ``aws`` partition only, and refuses
-good ones of GovCloud and China.
+The patterns are written by hand. Those of the API's model accept roles and topics of the ``aws`` partition only, and
+refuse valid ones of GovCloud and China.
 """
 
 import re
@@ -21,19 +21,19 @@ _STREAM = r"[a-zA-Z0-9_.\-]"
 
 @attrs.frozen
 class Arn:
-    """The parts of an ARN; made by ``parse`` of one of the classes below, written by ``str``.
+    """The parts of an ARN: read with ``parse`` of one of the classes below, written with ``str``.
 
     See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html.
 
     Attributes:
         partition: ``aws``, ``aws-cn``, ``aws-us-gov`` and so on.
-        region: the Region; empty where the service has none.
-        account_id: twelve digits.
-        resource: what follows, such as ``stream/front-door/1656000000000``.
+        region: the Region; empty for a global service such as IAM.
+        account_id: the account, twelve digits.
+        resource: the last part, such as ``stream/front-door/1656000000000``.
     """
 
     _service: ClassVar[str] = "*"
-    _pattern: ClassVar[re.Pattern[str]] = re.compile(r"(?!)")  # of no particular kind there is no ARN
+    _pattern: ClassVar[re.Pattern[str]] = re.compile(r"(?!)")  # matches nothing: only the classes below have instances
     _example: ClassVar[str] = "those of the classes KinesisVideoStreamArn, KinesisDataStreamArn, RoleArn and so on"
 
     partition: str
@@ -48,10 +48,10 @@ class Arn:
 
     @classmethod
     def parse(cls, value: str | Self) -> Self:
-        """Read an ARN of this class from text; one that is parsed already passes.
+        """Parse an ARN of this class from text; an instance of this class is returned as it is.
 
         Raises:
-            InvalidRequestError: it is not an ARN of this kind.
+            InvalidRequestError: the value is not an ARN of this kind.
         """
         if isinstance(value, cls):
             return value
@@ -79,7 +79,7 @@ class KinesisVideoStreamArn(Arn):
     """
 
     _service = "kinesisvideo"
-    # The number at the end is the rule of Kinesis Video Streams, but Rekognition's own examples leave it out.
+    # Kinesis Video Streams always appends the creation time, but examples in Rekognition's documentation omit it.
     _pattern = _compiled(_service, _REGION, rf"stream/{_STREAM}{{1,256}}(?:/[0-9]+)?")
     _example = "arn:aws:kinesisvideo:us-east-1:123456789012:stream/front-door/1656000000000"
 
@@ -133,25 +133,25 @@ class StreamProcessorArn(Arn):
 
 
 def kinesis_video_stream_arn(value: str | KinesisVideoStreamArn) -> KinesisVideoStreamArn:
-    """As text or parsed."""
+    """Convert text to an ARN; a parsed ARN is returned as it is."""
     return KinesisVideoStreamArn.parse(value)
 
 
 def kinesis_data_stream_arn(value: str | KinesisDataStreamArn) -> KinesisDataStreamArn:
-    """As text or parsed."""
+    """Convert text to an ARN; a parsed ARN is returned as it is."""
     return KinesisDataStreamArn.parse(value)
 
 
 def sns_topic_arn(value: str | SNSTopicArn) -> SNSTopicArn:
-    """As text or parsed."""
+    """Convert text to an ARN; a parsed ARN is returned as it is."""
     return SNSTopicArn.parse(value)
 
 
 def role_arn(value: str | RoleArn) -> RoleArn:
-    """As text or parsed."""
+    """Convert text to an ARN; a parsed ARN is returned as it is."""
     return RoleArn.parse(value)
 
 
 def stream_processor_arn(value: str | StreamProcessorArn) -> StreamProcessorArn:
-    """As text or parsed."""
+    """Convert text to an ARN; a parsed ARN is returned as it is."""
     return StreamProcessorArn.parse(value)

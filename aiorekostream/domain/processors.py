@@ -1,4 +1,4 @@
-"""Stream processors to be created: one value for each of the two kinds, so that their parts cannot be mixed up."""
+"""Stream processors to create: one class for each of the two kinds, so that their settings cannot be mixed up."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -31,12 +31,12 @@ _BUCKET = re.compile(r"[0-9A-Za-z.\-_]+")
 
 def _bucket(value: str) -> str:
     return text(
-        value, least=3, most=255, pattern=_BUCKET, allowed="3 to 255 characters of a-z, A-Z, 0-9, '.', '-', '_'"
+        value, least=3, most=255, pattern=_BUCKET, expected="3 to 255 characters of a-z, A-Z, 0-9, '.', '-', '_'"
     )
 
 
 def _key_prefix(value: str) -> str:
-    return text(value, least=0, most=1024, pattern=UNICODE, allowed="Unicode text of at most 1024 characters")
+    return text(value, least=0, most=1024, pattern=UNICODE, expected="Unicode text of at most 1024 characters")
 
 
 def _opt_in(value: bool | None) -> bool | None:  # noqa: FBT001 - an attrs converter takes its value by position
@@ -44,19 +44,19 @@ def _opt_in(value: bool | None) -> bool | None:  # noqa: FBT001 - an attrs conve
 
 
 def optional_percent(value: float | None) -> float | None:
-    """A percentage, or ``None`` to leave it to AWS."""
+    """Validate a percentage; ``None`` leaves it to AWS."""
     return percent(value) if value is not None else None
 
 
 def labels(value: Iterable[Label | str]) -> tuple[Label, ...]:
-    """What to look for: at least one of PERSON, PET, PACKAGE and ALL, none twice."""
-    allowed = f"a collection of {', '.join(Label)}"
-    found = each(enumerate(as_tuple(value, allowed)), _label)
+    """Validate labels to detect: at least one of PERSON, PET, PACKAGE and ALL, each at most once."""
+    expected = f"a collection of {', '.join(Label)}"
+    found = each(enumerate(as_tuple(value, expected)), _label)
     most = limits_in_force().max_labels
     if not 1 <= len(found) <= most:
-        reject(tuple(map(str, found)), f"{allowed}: from 1 to {most} of them")
+        reject(tuple(map(str, found)), f"{expected}: from 1 to {most} of them")
     if len(set(found)) < len(found):
-        reject(tuple(map(str, found)), f"{allowed}, none of them twice")
+        reject(tuple(map(str, found)), f"{expected}, none of them twice")
     return tuple(found)
 
 
@@ -68,16 +68,16 @@ def _label(value: object) -> Label:
 
 @attrs.frozen(field_transformer=collecting)
 class S3Destination(Validated):
-    """The bucket that a label detection writes frames and summaries to.
+    """The S3 bucket that a label detection writes its results to.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_S3Destination.html.
 
     Attributes:
-        bucket: its name, 3 to 255 characters of ``a-z A-Z 0-9 . - _``; you must own it.
-        key_prefix: put before every key; at most 1024 characters, none if not given.
+        bucket: the name of a bucket that the account owns, 3 to 255 characters of ``a-z A-Z 0-9 . - _``.
+        key_prefix: prefix of every key that is written, at most 1024 characters; empty by default.
 
     Raises:
-        InvalidRequestError: a field breaks its rule.
+        InvalidRequestError: a field is invalid; all issues at once.
     """
 
     bucket: str = attrs.field(converter=_bucket)
@@ -92,23 +92,24 @@ def _s3_destination(value: S3Destination) -> S3Destination:
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class FaceSearchProcessor(Validated):
-    """A processor that looks for faces of a collection, and writes what it sees to a Kinesis data stream.
+    """A processor that searches video for faces of a collection and writes records to a Kinesis data stream.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_CreateStreamProcessor.html.
 
     Attributes:
         name: 1 to 128 characters of ``a-z A-Z 0-9 _ . -``.
-        kinesis_video_stream_arn: the video to watch, as text or parsed; no other processor may watch it.
-        kinesis_data_stream_arn: where records go, in the same Region; no other face search may use it.
-        role_arn: the IAM role that lets Rekognition read the one and write the other.
+        kinesis_video_stream_arn: the video stream to read, as text or parsed; AWS allows one processor for each stream.
+        kinesis_data_stream_arn: the data stream for the records, in the same Region; AWS allows one face search for
+            each stream.
+        role_arn: the IAM role that allows Rekognition to read the video stream and to write to the data stream.
         collection_id: the face collection, 1 to 255 characters of ``a-z A-Z 0-9 _ . -``.
-        face_match_threshold: the least similarity of a match in percent, 0 to 100; AWS raises what is below 80 to 80,
-            which is also its default.
-        data_sharing_opt_in: whether AWS may use the video to better its models; ``None`` leaves it to AWS.
-        tags: at most 200.
+        face_match_threshold: the minimum similarity of a match in percent, 0 to 100; ``None`` leaves it to AWS, whose
+            default is 80. AWS treats a lower value as 80.
+        data_sharing_opt_in: whether AWS may use the video to improve its models; ``None`` leaves it to AWS.
+        tags: at most 200 tags, none by default.
 
     Raises:
-        InvalidRequestError: fields break their rules or contradict each other; all issues at once.
+        InvalidRequestError: fields are invalid or contradict each other; all issues at once.
     """
 
     kind: ClassVar[ProcessorKind] = ProcessorKind.FACE_SEARCH
@@ -125,31 +126,34 @@ class FaceSearchProcessor(Validated):
     def _contradictions(self) -> Iterator[ValidationIssue]:
         video, data = self.kinesis_video_stream_arn, self.kinesis_data_stream_arn
         if all_valid(video, data) and (video.partition, video.region) != (data.partition, data.region):
-            allowed = f"a stream in the Region of the video stream, {video.region} (partition {video.partition})"
-            yield ValidationIssue(("kinesis_data_stream_arn",), str(data), allowed)
+            expected = f"a stream in the Region of the video stream, {video.region} (partition {video.partition})"
+            yield ValidationIssue(("kinesis_data_stream_arn",), str(data), expected)
 
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class LabelDetectionProcessor(Validated):
-    """A processor that looks for people, pets and packages for a while after an event, and tells an SNS topic.
+    """A processor that detects people, pets and packages in sessions of video and notifies an SNS topic.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_CreateStreamProcessor.html.
 
     Attributes:
         name: 1 to 128 characters of ``a-z A-Z 0-9 _ . -``.
-        kinesis_video_stream_arn: the video to watch, as text or parsed; no other processor may watch it.
-        role_arn: the IAM role that lets Rekognition read the video, write to the bucket and publish to the topic.
-        labels: what to look for, at least one of PERSON, PET, PACKAGE and ALL, none twice.
-        s3_destination: where frames and summaries go.
-        sns_topic_arn: the topic that is told.
-        min_confidence: the least confidence of a detection in percent, 0 to 100; AWS takes 50 where none is given.
-        kms_key_id: encrypts the results in S3: key id, key ARN, alias or alias ARN.
-        regions_of_interest: 0 to 10 boxes and polygons inside the frame; none means all of it.
-        data_sharing_opt_in: whether AWS may use the video to better its models; ``None`` leaves it to AWS.
-        tags: at most 200.
+        kinesis_video_stream_arn: the video stream to read, as text or parsed; AWS allows one processor for each stream.
+        role_arn: the IAM role that allows Rekognition to read the video stream, to write to the bucket and to publish
+            to the topic.
+        labels: the labels to detect, at least one of PERSON, PET, PACKAGE and ALL, each at most once.
+        s3_destination: the bucket for the results.
+        sns_topic_arn: the topic that notifications are published to.
+        min_confidence: the minimum confidence of a detection in percent, 0 to 100; ``None`` leaves it to AWS, whose
+            default is 50.
+        kms_key_id: the KMS key that encrypts the results in S3: key id, key ARN, alias or alias ARN; ``None`` for no
+            key.
+        regions_of_interest: 0 to 10 boxes and polygons inside the frame; the whole frame by default.
+        data_sharing_opt_in: whether AWS may use the video to improve its models; ``None`` leaves it to AWS.
+        tags: at most 200 tags, none by default.
 
     Raises:
-        InvalidRequestError: fields break their rules; all issues at once.
+        InvalidRequestError: fields are invalid; all issues at once.
     """
 
     kind: ClassVar[ProcessorKind] = ProcessorKind.LABEL_DETECTION
@@ -168,4 +172,4 @@ class LabelDetectionProcessor(Validated):
 
 
 Processor: TypeAlias = FaceSearchProcessor | LabelDetectionProcessor
-"""A processor to be created, of either kind."""
+"""A processor to create, of either kind."""

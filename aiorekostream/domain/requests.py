@@ -1,4 +1,4 @@
-"""What the service is asked: one frozen value for each operation but Create, whose values are the processors."""
+"""Requests: one frozen value for each operation. CreateStreamProcessor takes the values of ``processors`` instead."""
 
 import enum
 from collections.abc import Iterable, Iterator, Mapping
@@ -37,7 +37,7 @@ __all__ = [
 
 @attrs.frozen(field_transformer=collecting)
 class FaceSearchStart(Validated):
-    """Start a face search. It takes no selectors: it searches from now on until it is stopped.
+    """Start a face search, which runs from now on until it is stopped. It takes no selectors.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StartStreamProcessor.html.
 
@@ -45,7 +45,7 @@ class FaceSearchStart(Validated):
         name: the processor, 1 to 128 characters of ``a-z A-Z 0-9 _ . -``.
 
     Raises:
-        InvalidRequestError: the name breaks this rule.
+        InvalidRequestError: the name is invalid.
     """
 
     kind: ClassVar[ProcessorKind] = ProcessorKind.FACE_SEARCH
@@ -55,17 +55,17 @@ class FaceSearchStart(Validated):
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class LabelDetectionStart(Validated):
-    """Start one session of label detection: from where in the video, and for how long.
+    """Start one session of label detection: its position in the video and its maximum duration.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StartStreamProcessor.html.
 
     Attributes:
         name: the processor, 1 to 128 characters of ``a-z A-Z 0-9 _ . -``.
-        start_selector: a ``ProducerTimestamp`` or a ``FragmentNumber``.
-        stop_selector: the latest end.
+        start_selector: the position to start at, a ``ProducerTimestamp`` or a ``FragmentNumber``.
+        stop_selector: the maximum duration.
 
     Raises:
-        InvalidRequestError: fields break their rules; all issues at once.
+        InvalidRequestError: fields are invalid; all issues at once.
     """
 
     kind: ClassVar[ProcessorKind] = ProcessorKind.LABEL_DETECTION
@@ -76,7 +76,7 @@ class LabelDetectionStart(Validated):
 
 
 StartRequest: TypeAlias = FaceSearchStart | LabelDetectionStart
-"""A start, of either kind."""
+"""A start request, of either kind."""
 
 
 @attrs.frozen(field_transformer=collecting)
@@ -92,7 +92,7 @@ class StopRequest(Validated):
 
 @attrs.frozen(field_transformer=collecting)
 class DescribeRequest(Validated):
-    """Ask for all of a processor.
+    """Read the configuration and the status of a processor.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_DescribeStreamProcessor.html.
 
@@ -117,7 +117,7 @@ class DeleteRequest(Validated):
 
 
 class Keep(enum.Enum):
-    """The type of ``KEEP``: an update leaves this parameter as it is."""
+    """The type of ``KEEP``: the update leaves this parameter unchanged."""
 
     KEEP = "keep"
 
@@ -126,7 +126,7 @@ class Keep(enum.Enum):
 
 
 class Reset(enum.Enum):
-    """The type of ``RESET``: an update takes this parameter away, so that AWS's default holds again."""
+    """The type of ``RESET``: the update deletes this parameter, so that AWS's default applies again."""
 
     RESET = "reset"
 
@@ -160,20 +160,20 @@ def _new_opt_in(value: bool | Literal[Keep.KEEP]) -> bool | Literal[Keep.KEEP]: 
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class LabelDetectionUpdate(Validated):
-    """Change a label detection processor; a face search cannot be changed.
+    """Update a label detection processor; AWS cannot update a face search.
 
-    ``KEEP``, the default, leaves a parameter alone; ``RESET`` takes it away. Setting and taking away the same parameter
-    cannot be said. See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_UpdateStreamProcessor.html.
+    ``KEEP``, the default, leaves a parameter unchanged; ``RESET`` deletes it.
+    See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_UpdateStreamProcessor.html.
 
     Attributes:
         name: the processor, 1 to 128 characters of ``a-z A-Z 0-9 _ . -``.
-        labels: what to look for from now on.
-        min_confidence: the least confidence in percent, 0 to 100, or ``RESET``.
-        regions_of_interest: 0 to 10 boxes and polygons inside the frame, or ``RESET``.
-        data_sharing_opt_in: whether AWS may use the video to better its models.
+        labels: the new labels to detect, at least one, each at most once.
+        min_confidence: the new minimum confidence in percent, 0 to 100, or ``RESET``.
+        regions_of_interest: the new regions, 0 to 10 boxes and polygons inside the frame, or ``RESET``.
+        data_sharing_opt_in: whether AWS may use the video to improve its models.
 
     Raises:
-        InvalidRequestError: fields break their rules, or nothing would change; all issues at once.
+        InvalidRequestError: fields are invalid, or every parameter is ``KEEP``; all issues at once.
     """
 
     name: str = attrs.field(converter=processor_name)
@@ -192,31 +192,33 @@ class LabelDetectionUpdate(Validated):
             )
 
 
-_MOST_RESULTS = 2**31 - 1  # AWS names no greatest page; the member is an integer of 32 bits
+# AWS documents no maximum page size; the member is a signed integer of 32 bits.
+_MAX_MAX_RESULTS = 2**31 - 1
 
 
 def _max_results(value: int | None) -> int | None:
-    return None if value is None else whole_number(value, least=1, most=_MOST_RESULTS)
+    return None if value is None else whole_number(value, least=1, most=_MAX_MAX_RESULTS)
 
 
 def _next_token(value: str | None) -> str | None:
     if value is None:
         return None
-    return text(value, least=1, most=255, pattern=UNICODE, allowed="a token of 1 to 255 characters")
+    return text(value, least=1, most=255, pattern=UNICODE, expected="a token of 1 to 255 characters")
 
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class ListRequest(Validated):
-    """Ask for one page of the processors.
+    """Read one page of the list of processors.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_ListStreamProcessors.html.
 
     Attributes:
-        max_results: the most that a page may hold, at least 1; AWS takes 1000 where none is given.
-        next_token: where the page before this one ended; 1 to 255 characters.
+        max_results: maximum number of entries on the page, at least 1; ``None`` leaves it to AWS, which returns up to
+            1000.
+        next_token: the token of the previous page, 1 to 255 characters; ``None`` requests the first page.
 
     Raises:
-        InvalidRequestError: fields break their rules; all issues at once.
+        InvalidRequestError: fields are invalid; all issues at once.
     """
 
     max_results: int | None = attrs.field(default=None, converter=_max_results)
@@ -231,13 +233,13 @@ def _at_least_one_tag(value: Mapping[str, str]) -> Tags:
 
 @attrs.frozen(field_transformer=collecting)
 class TagRequest(Validated):
-    """Add tags to a processor, or overwrite them.
+    """Add tags to a processor; a tag with the same key is overwritten.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_TagResource.html.
 
     Attributes:
         resource_arn: the processor's ARN, as text or parsed.
-        tags: at least one, at most 200.
+        tags: 1 to 200 tags.
     """
 
     resource_arn: StreamProcessorArn = attrs.field(converter=stream_processor_arn)
@@ -246,13 +248,13 @@ class TagRequest(Validated):
 
 @attrs.frozen(field_transformer=collecting)
 class UntagRequest(Validated):
-    """Take tags away from a processor.
+    """Remove tags from a processor.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_UntagResource.html.
 
     Attributes:
         resource_arn: the processor's ARN, as text or parsed.
-        tag_keys: 1 to 200 keys, none twice.
+        tag_keys: 1 to 200 keys, each at most once.
     """
 
     resource_arn: StreamProcessorArn = attrs.field(converter=stream_processor_arn)
@@ -261,7 +263,7 @@ class UntagRequest(Validated):
 
 @attrs.frozen(field_transformer=collecting)
 class ListTagsRequest(Validated):
-    """Ask for the tags of a processor.
+    """Read the tags of a processor.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_ListTagsForResource.html.
 

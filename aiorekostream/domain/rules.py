@@ -1,8 +1,11 @@
-"""How values are kept valid: converters that reject, and a base class that reports every refusal at once.
+"""Validation of values: converters that reject a value, and a base class that reports every issue at once.
 
-A field's converter either returns the right value or raises ``InvalidRequestError`` with what is allowed. In a class
-made with ``field_transformer=collecting`` it leaves a ``Refused`` in the field's place instead, so that the other
-fields are looked at too. ``Validated`` then gathers all of them, adds what contradicts across fields, and raises once.
+A field's converter returns the valid value or raises ``InvalidRequestError`` with what is allowed. In a class made with
+``field_transformer=collecting``, a converter that raises leaves a ``Rejected`` in the field instead, so that the other
+fields are validated too. ``Validated`` then collects the issues of all fields, adds those between fields, and raises
+once.
+
+Invariant: no instance of ``Validated`` that a caller can reach holds a ``Rejected``.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ABSENT",
     "Absent",
-    "Refused",
+    "Rejected",
     "Validated",
     "all_valid",
     "as_mapping",
@@ -29,7 +32,7 @@ __all__ = [
     "as_tuple",
     "collecting",
     "each",
-    "is_set",
+    "is_unordered",
     "reject",
 ]
 
@@ -38,7 +41,7 @@ _Converter: TypeAlias = "Callable[[object], object]"
 
 
 class Absent:
-    """What a issue shows as its value where nothing was given."""
+    """The type of ``ABSENT``: the value of an issue whose field was not given."""
 
     def __repr__(self) -> str:
         return "nothing"
@@ -51,116 +54,121 @@ ABSENT: Final = Absent()
 
 
 @attrs.frozen
-class Refused:
-    """Stands in a field for a value that was refused, until the whole is refused."""
+class Rejected:
+    """Takes the place of a field's value that was rejected, until ``Validated`` raises."""
 
     issues: tuple[ValidationIssue, ...]
 
 
-def reject(value: object, allowed: str) -> NoReturn:
-    """ErrorResponse one value."""
-    raise InvalidRequestError([ValidationIssue((), value, allowed)])
+def reject(value: object, expected: str) -> NoReturn:
+    """Raise ``InvalidRequestError`` for one value.
+
+    Args:
+        value: the invalid value.
+        expected: what is allowed, as a phrase that completes "must be ...".
+    """
+    raise InvalidRequestError([ValidationIssue((), value, expected)])
 
 
 def collecting(_: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
-    """Let the converters of a class leave ``Refused`` instead of raising; an attrs field transformer."""
+    """Wrap the converters of a class to return ``Rejected`` instead of raising; an attrs field transformer."""
     return [
-        field.evolve(converter=_guarded(cast("_Converter", convert)))
+        field.evolve(converter=_collecting_converter(cast("_Converter", convert)))
         if (convert := cast("object", field.converter))
         else field
         for field in fields
     ]
 
 
-def _guarded(convert: _Converter) -> _Converter:
+def _collecting_converter(convert: _Converter) -> _Converter:
     @functools.wraps(convert)
     def converter(value: object) -> object:
-        if isinstance(value, Refused):
+        if isinstance(value, Rejected):
             return value
         try:
             return convert(value)
         except InvalidRequestError as error:
-            return Refused(error.issues)
+            return Rejected(error.issues)
 
     return converter
 
 
 def each(items: Iterable[tuple[str | int, object]], convert: Callable[[object], _T]) -> list[_T]:
-    """Convert every item of a collection; the issues of all of them come in one ``InvalidRequestError``."""
-    good: list[_T] = []
+    """Convert every item of a collection and raise one ``InvalidRequestError`` with the issues of all items."""
+    converted: list[_T] = []
     issues: list[ValidationIssue] = []
     for step, item in items:
-        if isinstance(item, Refused):
+        if isinstance(item, Rejected):
             issues += [issue.under(step) for issue in item.issues]
             continue
         try:
-            good.append(convert(item))
+            converted.append(convert(item))
         except InvalidRequestError as error:
             issues += [issue.under(step) for issue in error.issues]
     if issues:
         raise InvalidRequestError(issues)
-    return good
+    return converted
 
 
 def all_valid(*values: object) -> bool:
-    """Whether none of the values was refused, so that they can be compared with each other."""
-    return not any(isinstance(value, Refused) for value in values)
+    """Whether none of the values was rejected, so that they can be compared with each other."""
+    return not any(isinstance(value, Rejected) for value in values)
 
 
 class Validated:
-    """The base of every value: it exists only if all its fields are right and do not contradict each other."""
+    """Base of the values: creating one raises unless all fields are valid and do not contradict each other."""
 
     __slots__ = ()
 
     def __attrs_post_init__(self) -> None:
-        issues = [*self._refusals(), *self._contradictions()]
+        issues = [*self._field_issues(), *self._contradictions()]
         if issues:
             raise InvalidRequestError(issues)
 
-    def _refusals(self) -> Iterator[ValidationIssue]:
+    def _field_issues(self) -> Iterator[ValidationIssue]:
         for field in attrs.fields(cast("type[attrs.AttrsInstance]", type(self))):
             name = field.name
             value: object = getattr(self, name)
-            if isinstance(value, Refused):
+            if isinstance(value, Rejected):
                 yield from (issue.under(name) for issue in value.issues)
 
     def _contradictions(self) -> Iterable[ValidationIssue]:
-        """What is wrong between fields; must pass over fields that are not ``all_valid``."""
+        """Yield the issues between fields; an override compares only fields that are ``all_valid``."""
         return ()
 
 
 def as_step(key: object) -> str:
-    """A mapping's key, whatever it is, as a step of a issue's path."""
+    """Convert a mapping's key, of any type, to a step of an issue's path."""
     if isinstance(key, str):
         return str.__str__(key)
     try:
         return repr(key)
-    except Exception:  # noqa: BLE001 - whatever was given, a issue can be told
+    except Exception:  # noqa: BLE001 - an issue is reported even if repr() fails
         return f"<{type(key).__name__}>"
 
 
-def as_mapping(value: object, allowed: str) -> Mapping[object, object]:
-    """Any mapping, or a refusal."""
+def as_mapping(value: object, expected: str) -> Mapping[object, object]:
+    """Return a mapping as it is, and reject any other value."""
     if not isinstance(value, Mapping):
-        reject(value, allowed)
+        reject(value, expected)
     return cast("Mapping[object, object]", value)
 
 
-def as_tuple(value: object, allowed: str) -> tuple[object, ...]:
-    """The items of any collection but text and mappings, or a refusal; those of a set in the order of their text."""
+def as_tuple(value: object, expected: str) -> tuple[object, ...]:
+    """Return the items of a collection and reject text, mappings and what is not iterable; a set is sorted by text."""
     if not _is_collection(value):
-        reject(value, allowed)
+        reject(value, expected)
     try:
         items = tuple(cast("Iterable[object]", value))
-        return tuple(sorted(items, key=str)) if is_set(value) else items
-    except Exception as error:  # an iterator is anybody's code
-        raise InvalidRequestError([ValidationIssue((), value, allowed)]) from error
+        return tuple(sorted(items, key=str)) if is_unordered(value) else items
+    except Exception as error:  # an iterator is foreign code and may raise anything
+        raise InvalidRequestError([ValidationIssue((), value, expected)]) from error
 
 
 def _is_collection(value: object) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray | memoryview | Mapping)
 
 
-def is_set(value: object) -> bool:
-    """Whether it is a collection without an order."""
+def is_unordered(value: object) -> bool:
+    """Whether the value is a collection without an order."""
     return isinstance(value, set | frozenset)

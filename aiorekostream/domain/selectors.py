@@ -1,4 +1,4 @@
-"""Where in a video stream a label detection begins, and when it ends."""
+"""Selectors of a label detection session: the position in the video to start at, and the maximum duration."""
 
 import datetime
 import re
@@ -17,45 +17,45 @@ _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 @attrs.frozen(field_transformer=collecting)
 class ProducerTimestamp(Validated):
-    """Begin at the moment at which the camera recorded the picture.
+    """Start at the fragment that the camera recorded at this time.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_KinesisVideoStreamStartSelector.html.
 
     Attributes:
-        milliseconds: since 1970-01-01T00:00:00Z; an aware ``datetime`` is taken too. Numbers that are plainly seconds
-            (below 100,000,000,000) or microseconds are refused.
+        milliseconds: milliseconds since 1970-01-01T00:00:00Z, or an aware ``datetime``. Numbers that can only be
+            seconds (below 100,000,000,000) or microseconds (from 100,000,000,000,000) are refused.
 
     Raises:
-        InvalidRequestError: it is no such time.
+        InvalidRequestError: the value is not such a time.
     """
 
     milliseconds: int = attrs.field(converter=epoch_milliseconds)
 
     @classmethod
     def from_datetime(cls, moment: datetime.datetime) -> Self:
-        """From an aware ``datetime``; what is less than a millisecond is cut off."""
+        """Convert an aware ``datetime``, truncated to milliseconds."""
         return cls(moment)
 
     def to_datetime(self) -> datetime.datetime:
-        """The moment, in UTC."""
+        """Convert to a ``datetime`` in UTC."""
         return _EPOCH + datetime.timedelta(milliseconds=self.milliseconds)
 
 
 def _fragment_number(value: str) -> str:
-    return text(value, least=1, most=128, pattern=_DIGITS, allowed="text of 1 to 128 digits")
+    return text(value, least=1, most=128, pattern=_DIGITS, expected="text of 1 to 128 digits")
 
 
 @attrs.frozen(field_transformer=collecting)
 class FragmentNumber(Validated):
-    """Begin at a fragment of the video stream.
+    """Start at a fragment of the video stream.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_KinesisVideoStreamStartSelector.html.
 
     Attributes:
-        value: 1 to 128 digits, as Kinesis Video Streams gave them; later fragments have greater numbers (``int``).
+        value: 1 to 128 digits, as returned by Kinesis Video Streams. ``int()`` orders fragments by time.
 
     Raises:
-        InvalidRequestError: it is no such text.
+        InvalidRequestError: the value is not such text.
     """
 
     value: str = attrs.field(converter=_fragment_number)
@@ -65,35 +65,35 @@ class FragmentNumber(Validated):
 
 
 StartSelector: TypeAlias = ProducerTimestamp | FragmentNumber
-"""Where to begin: a moment or a fragment, exactly one."""
+"""The position to start at: a time or a fragment."""
 
 
 @attrs.frozen(field_transformer=collecting)
 class StopSelector(Validated):
-    """When to end a label detection at the latest.
+    """End a label detection session after a maximum duration.
 
-    AWS looks only at the end of a fragment, so a session may last a little longer.
+    AWS checks the duration at the end of each fragment, so a session may last up to one fragment longer.
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StreamProcessingStopSelector.html.
 
     Attributes:
-        max_duration_in_seconds: 1 to 120, 10 if not given; a ``timedelta`` of whole seconds is taken too.
+        max_duration_in_seconds: whole seconds from 1 to 120 or a ``timedelta`` of whole seconds; 10 by default.
 
     Raises:
-        InvalidRequestError: it is out of this range.
+        InvalidRequestError: the value is out of this range.
     """
 
     max_duration_in_seconds: int = attrs.field(default=10, converter=duration_in_seconds)
 
 
 def start_selector(value: StartSelector) -> StartSelector:
-    """A moment or a fragment."""
+    """Validate the position to start at."""
     if not isinstance(value, ProducerTimestamp | FragmentNumber):
         reject(value, "a ProducerTimestamp or a FragmentNumber")
     return value
 
 
 def stop_selector(value: StopSelector) -> StopSelector:
-    """The latest end."""
+    """Validate the maximum duration."""
     if not isinstance(value, StopSelector):
         reject(value, "a StopSelector")
     return value

@@ -1,4 +1,4 @@
-"""Tags: an immutable mapping of text to text, and the rules for its keys and values."""
+"""Tags: an immutable mapping of text to text, and the validation of its keys and values."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Tags", "tag_keys", "tags"]
 
-_LONGEST_KEY = 128
-_LONGEST_VALUE = 256
-_SIGNS = frozenset("_.:/=+-@")
-_ALLOWED = "letters, digits, spaces and '_', '.', ':', '/', '=', '+', '-', '@'"
+# https://docs.aws.amazon.com/rekognition/latest/APIReference/API_TagResource.html, in characters
+_MAX_KEY_LENGTH = 128
+_MAX_VALUE_LENGTH = 256
+_PUNCTUATION = frozenset("_.:/=+-@")
+_ALPHABET = "letters, digits, spaces and '_', '.', ':', '/', '=', '+', '-', '@'"
 
 
 class Tags(FrozenMapping[str]):
-    """Tags of a processor: reads like a dict, never changes, and can be hashed.
+    """Tags of a processor: an immutable, hashable mapping of text to text.
 
-    They are any tags, since a processor may carry tags of AWS's own. Those that a request sends have rules: at most
-    200, keys of 1 to 128 characters that do not begin with ``aws:``, values of 0 to 256.
+    A ``Tags`` value may hold any text, because AWS adds tags of its own to a processor. Tags in a request are
+    validated: at most 200, keys of 1 to 128 characters that do not begin with ``aws:``, values of 0 to 256.
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_TagResource.html.
     """
 
@@ -48,45 +49,45 @@ def _text(value: object) -> str:
 
 
 def _in_alphabet(value: str) -> bool:
-    return all(sign in _SIGNS or unicodedata.category(sign)[0] in "LZN" for sign in value)
+    return all(char in _PUNCTUATION or unicodedata.category(char)[0] in "LZN" for char in value)
 
 
 def _key(value: object) -> str:
-    if not isinstance(value, str) or not 1 <= len(value) <= _LONGEST_KEY or not _in_alphabet(value):
-        reject(value, f"a tag key: 1 to {_LONGEST_KEY} {_ALLOWED}")
+    if not isinstance(value, str) or not 1 <= len(value) <= _MAX_KEY_LENGTH or not _in_alphabet(value):
+        reject(value, f"a tag key: 1 to {_MAX_KEY_LENGTH} {_ALPHABET}")
     if value.startswith("aws:"):
         reject(value, "a tag key that does not begin with 'aws:', which AWS keeps for itself")
     return str.__str__(value)
 
 
 def _value(value: object) -> str:
-    if not isinstance(value, str) or len(value) > _LONGEST_VALUE or not _in_alphabet(value):
-        reject(value, f"a tag value: 0 to {_LONGEST_VALUE} {_ALLOWED}")
+    if not isinstance(value, str) or len(value) > _MAX_VALUE_LENGTH or not _in_alphabet(value):
+        reject(value, f"a tag value: 0 to {_MAX_VALUE_LENGTH} {_ALPHABET}")
     return str.__str__(value)
 
 
 def tags(value: Mapping[str, str]) -> Tags:
-    """The tags that a request sends."""
+    """Validate the tags of a request."""
     most = limits_in_force().max_tags
     items = as_mapping(value, "a mapping of tag keys to tag values")
     issues: list[ValidationIssue] = []
     if len(items) > most:
         issues.append(ValidationIssue((), f"{len(items)} tags", f"at most {most} tags"))
-    names = [(as_step(key), key) for key in items]
-    texts = [(as_step(key), text) for key, text in items.items()]
-    plain: list[list[str]] = []
-    for parts, check in ((names, _key), (texts, _value)):
+    keys = [(as_step(key), key) for key in items]
+    values = [(as_step(key), value) for key, value in items.items()]
+    columns: list[list[str]] = []
+    for column, validate in ((keys, _key), (values, _value)):
         try:
-            plain.append(each(parts, check))
+            columns.append(each(column, validate))
         except InvalidRequestError as error:
             issues += error.issues
     if issues:
         raise InvalidRequestError(issues)
-    return Tags(dict(zip(*plain, strict=True)))
+    return Tags(dict(zip(*columns, strict=True)))
 
 
 def tag_keys(value: Iterable[str]) -> tuple[str, ...]:
-    """The keys of tags to take away: at least one, none twice."""
+    """Validate the keys of tags to remove: at least one, each at most once."""
     most = limits_in_force().max_tags
     keys = each(enumerate(as_tuple(value, "a collection of tag keys")), _key)
     if not 1 <= len(keys) <= most:

@@ -1,6 +1,6 @@
-"""A stateful Amazon Rekognition endpoint for stream processors, to run against where AWS is not at hand."""
+"""Emulate Amazon Rekognition's stream processor API over HTTP, with state, for tests and local development."""
 
-from aiorekostream.emulator.call_log import Call
+from aiorekostream.emulator.call_log import RecordedCall
 from aiorekostream.emulator.clocks import EmulatorClock, ManualClock, RealClock, ScaledClock
 from aiorekostream.emulator.dependency_faults import DependencyFaults
 from aiorekostream.emulator.engine import ProcessorState
@@ -19,7 +19,6 @@ from aiorekostream.emulator.service import Emulator
 from aiorekostream.emulator.timings import Timings
 
 __all__ = [
-    "Call",
     "DependencyFaults",
     "Emulator",
     "EmulatorClock",
@@ -31,6 +30,7 @@ __all__ = [
     "ManualClock",
     "ProcessorState",
     "RealClock",
+    "RecordedCall",
     "ResetAfter",
     "ResetBefore",
     "ScaledClock",

@@ -1,4 +1,4 @@
-"""One account in one Region: its processors, what they occupy, and what will happen next."""
+"""Hold the state of one account in one Region: processors, stream ownership and the queue of due events."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ if TYPE_CHECKING:
 __all__ = ["Account"]
 
 
-def _nobody() -> dict[ProcessorKind, set[str]]:
+def _no_active() -> dict[ProcessorKind, set[str]]:
     return {kind: set() for kind in ProcessorKind}
 
 
 @attrs.define
 class Account:
-    """The processors of one account in one Region. Time moves only forward, and only by ``advance``.
+    """Store the processors of one account in one Region. Only ``advance`` moves time, and only forward.
+
+    Invariant: every due event up to ``now`` has been applied.
 
     Attributes:
-        account_id: twelve digits.
+        account_id: the account id, twelve digits.
         region: the Region.
-        now: the time up to which everything that was due has happened, in epoch seconds.
+        now: the time up to which events have been applied, in epoch seconds.
     """
 
     account_id: str
@@ -39,85 +41,93 @@ class Account:
     now: float = 0.0
     _processors: dict[str, Processor] = attrs.field(factory=dict)
     _names: list[str] = attrs.field(factory=list)
-    _occupied: dict[Stream, str] = attrs.field(factory=dict)
-    _active: dict[ProcessorKind, set[str]] = attrs.field(factory=_nobody)
-    _agenda: list[tuple[float, str]] = attrs.field(factory=list)
+    _stream_owners: dict[Stream, str] = attrs.field(factory=dict)
+    _active: dict[ProcessorKind, set[str]] = attrs.field(factory=_no_active)
+    _event_queue: list[tuple[float, str]] = attrs.field(factory=list)
 
     @property
     def processors(self) -> Mapping[str, Processor]:
-        """All processors by name, those that are being deleted included."""
+        """All processors by name, including those that are being deleted."""
         return self._processors
 
     @property
     def names(self) -> Sequence[str]:
-        """The names of all processors in alphabetical order."""
+        """The names of all processors, in alphabetical order."""
         return self._names
 
     def active(self, kind: ProcessorKind) -> int:
-        """How many processors of a kind are at work."""
+        """Return the number of active processors of a kind."""
         return len(self._active[kind])
 
-    def occupant(self, stream: Stream) -> str | None:
-        """The name of the processor that has this stream."""
-        return self._occupied.get(stream)
+    def stream_owner(self, stream: Stream) -> str | None:
+        """Return the name of the processor that uses a stream, or None."""
+        return self._stream_owners.get(stream)
 
-    def seen(self, name: str) -> Processor:
-        """A processor that can be read: one that is being deleted can be, for a while."""
+    def get(self, name: str) -> Processor:
+        """Return a processor, including one that is being deleted.
+
+        Raises:
+            RefusedError: there is no processor of this name.
+        """
         processor = self._processors.get(name)
         if processor is None:
             raise refuse(not_found(f"Stream processor {name}"))
         return processor
 
-    def present(self, name: str) -> Processor:
-        """A processor that can be worked with: it is there and is not being deleted."""
-        processor = self.seen(name)
-        if processor.gone_at is not None:
+    def get_undeleted(self, name: str) -> Processor:
+        """Return a processor that is not being deleted.
+
+        Raises:
+            RefusedError: there is no processor of this name, or it is being deleted.
+        """
+        processor = self.get(name)
+        if processor.removed_at is not None:
             raise refuse(not_found(f"Stream processor {name}"))
         return processor
 
     def put(self, processor: Processor) -> None:
-        """Add a processor, or replace it by what has become of it."""
+        """Add a processor, or replace it with its new state."""
         name = processor.name
         if name not in self._processors:
             bisect.insort(self._names, name)
-            for stream in processor.blueprint.streams:
-                self._occupied[stream] = name
+            for stream in processor.definition.streams:
+                self._stream_owners[stream] = name
         self._processors[name] = processor
         active = self._active[processor.kind]
         if processor.is_active:
             active.add(name)
         else:
             active.discard(name)
-        moment = processor.next_moment
-        if moment is not None:
-            heapq.heappush(self._agenda, (moment, name))
+        due_at = processor.next_event_at
+        if due_at is not None:
+            heapq.heappush(self._event_queue, (due_at, name))
 
     def advance(self, now: float) -> None:
-        """Let everything happen that is due by now, in the order of time."""
-        while self._agenda and self._agenda[0][0] <= now:
-            moment, name = heapq.heappop(self._agenda)
+        """Apply every event that is due by ``now``, in time order."""
+        while self._event_queue and self._event_queue[0][0] <= now:
+            due_at, name = heapq.heappop(self._event_queue)
             processor = self._processors.get(name)
             if processor is None:
                 continue
-            if processor.gone_at is not None and processor.gone_at <= moment:
+            if processor.removed_at is not None and processor.removed_at <= due_at:
                 self._remove(processor)
-            elif (settled := processor.settled(moment)) is not processor:
-                self.put(settled)
+            elif (advanced := processor.advanced(due_at)) is not processor:
+                self.put(advanced)
         self.now = max(self.now, now)
 
-    def next_moment(self) -> float | None:
-        """When the next thing happens by itself, in epoch seconds."""
-        while self._agenda:
-            moment, name = self._agenda[0]
+    def next_event_at(self) -> float | None:
+        """Return when the next event is due, in epoch seconds, or None if no event is queued."""
+        while self._event_queue:
+            due_at, name = self._event_queue[0]
             processor = self._processors.get(name)
-            if processor is not None and processor.next_moment == moment:
-                return moment
-            heapq.heappop(self._agenda)
+            if processor is not None and processor.next_event_at == due_at:
+                return due_at
+            heapq.heappop(self._event_queue)
         return None
 
     def _remove(self, processor: Processor) -> None:
         del self._processors[processor.name]
         del self._names[bisect.bisect_left(self._names, processor.name)]
         self._active[processor.kind].discard(processor.name)
-        for stream in processor.blueprint.streams:
-            del self._occupied[stream]
+        for stream in processor.definition.streams:
+            del self._stream_owners[stream]

@@ -1,7 +1,8 @@
-"""What the emulated service answers: a success, or one of AWS's refusals with AWS's own words and HTTP status.
+"""Define the results of an operation: a success, or a refusal with AWS's error code, message and HTTP status.
 
 The codes, messages and statuses are those of https://docs.aws.amazon.com/rekognition/latest/dg/error-handling.html and
-https://docs.aws.amazon.com/rekognition/latest/APIReference/CommonErrors.html. Nothing here knows HTTP or JSON.
+https://docs.aws.amazon.com/rekognition/latest/APIReference/CommonErrors.html. Serialization to HTTP and JSON is in
+``wire``.
 """
 
 from __future__ import annotations
@@ -11,18 +12,18 @@ from typing import TypeAlias
 
 import attrs
 
-__all__ = ["Answer", "JsonObject", "Refusal", "RefusedError", "Success"]
+__all__ = ["JsonObject", "OperationResult", "Refusal", "RefusedError", "Success"]
 
 JsonObject: TypeAlias = Mapping[str, object]
 
 
 @attrs.frozen
 class Success:
-    """The operation was carried out.
+    """The result of an operation that was executed.
 
     Attributes:
-        body: the members of the answer; None where AWS sends an empty body (Stop, Update and Delete).
-        session_id: the session that was started, whether or not the answer names it.
+        body: the members of the response; None where AWS sends an empty body (Stop, Update and Delete).
+        session_id: the session that was started, whether or not the response contains it.
     """
 
     body: JsonObject | None
@@ -31,11 +32,11 @@ class Success:
 
 @attrs.frozen
 class Refusal:
-    """The operation was refused.
+    """The result of an operation that was refused.
 
     Attributes:
         code: AWS's error code.
-        message: AWS's message; None where AWS answers ``__type`` and nothing else.
+        message: AWS's message; None where the body of AWS's response contains only ``__type``.
         status: the HTTP status.
     """
 
@@ -44,11 +45,11 @@ class Refusal:
     status: int = 400
 
 
-Answer: TypeAlias = Success | Refusal
+OperationResult: TypeAlias = Success | Refusal
 
 
 class RefusedError(Exception):
-    """Carries a refusal out of the depth of an operation; it never leaves the emulated world."""
+    """Carry a refusal from inside an operation to its caller; never raised outside the emulator."""
 
     refusal: Refusal
 
@@ -58,41 +59,41 @@ class RefusedError(Exception):
 
 
 BLANK_DENIAL = Refusal("AccessDeniedException", None)
-"""What AWS is seen to answer in a Region that does not offer the feature."""
+"""The observed response of AWS in a Region that does not offer the feature."""
 
 INTERNAL_FAILURE = Refusal("InternalFailure", "The request processing has failed because of an unknown error.", 500)
 
 
 def invalid(detail: str) -> Refusal:
-    """A parameter is wrong; the detail is the emulator's own addition to AWS's sentence."""
+    """Return the refusal of an invalid parameter; ``detail`` is the emulator's addition to AWS's message."""
     return Refusal("InvalidParameterException", f"Request has invalid parameters. {detail}")
 
 
 def serialization(detail: str) -> Refusal:
-    """The body is not JSON, or a member has another JSON type than the model says."""
+    """Return the refusal of a body that is not JSON, or of a member whose JSON type contradicts the model."""
     return Refusal("SerializationException", detail)
 
 
 def not_found(what: str) -> Refusal:
-    """There is no such resource. AWS documents the messages as "various"; this one is the emulator's own."""
+    """Return the refusal of an unknown resource. AWS documents "various" messages; this text is the emulator's."""
     return Refusal("ResourceNotFoundException", f"{what} not found.")
 
 
 def in_use(message: str = "Specified resource is in use.") -> Refusal:
-    """The state of the resource forbids it now."""
+    """Return the refusal of an operation that the resource's current state forbids."""
     return Refusal("ResourceInUseException", message)
 
 
 def too_many_processors(limit: int) -> Refusal:
-    """The account has as many processors as it may have."""
+    """Return the refusal of a create above the account's maximum number of processors."""
     return Refusal("LimitExceededException", f"Stream processor limit exceeded for account, limit - {limit}.")
 
 
 def too_many_sessions(kind: str, limit: int) -> Refusal:
-    """As many processors of a kind are at work as may be.
+    """Return the refusal of a start above the maximum number of concurrent sessions of a kind.
 
-    UNCERTAIN: AWS documents the quota and not the error, and StartStreamProcessor models none that fits. The code is
-    the one that CreateStreamProcessor has for its own limit, the message is worded after it.
+    UNCERTAIN: AWS documents the quota but not the error, and the model of StartStreamProcessor has no fitting one. The
+    code and the form of the message are those of CreateStreamProcessor's own limit.
     """
     return Refusal(
         "LimitExceededException", f"Concurrent {kind} stream processor limit exceeded for account, limit - {limit}."
@@ -100,7 +101,7 @@ def too_many_sessions(kind: str, limit: int) -> Refusal:
 
 
 def too_many_tags(limit: int) -> Refusal:
-    """The resource would have more tags than it may have."""
+    """Return the refusal of a request that would exceed the maximum number of tags."""
     return Refusal("ServiceQuotaExceededException", f"Tag limit exceeded for resource, limit - {limit}.")
 
 
@@ -108,5 +109,5 @@ BAD_TOKEN = Refusal("InvalidPaginationTokenException", "Invalid Pagination Token
 
 
 def refuse(refusal: Refusal) -> RefusedError:
-    """The exception that carries a refusal; to be raised."""
+    """Return the exception that carries a refusal, for the caller to raise."""
     return RefusedError(refusal)

@@ -1,4 +1,4 @@
-"""The record: what was asked, what was done and what was answered. It is the truth that tests hold outcomes against."""
+"""Record each request, whether its operation was executed, and the response. Tests compare outcomes with this log."""
 
 from __future__ import annotations
 
@@ -13,27 +13,29 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-__all__ = ["Call", "CallLog"]
+__all__ = ["CallLog", "RecordedCall"]
 
-_MOST = 1_000_000
+# Calls; bounds the memory of an emulator that runs for days.
+_MAX_CALLS = 1_000_000
 
 
 @attrs.frozen(kw_only=True)
-class Call:
+class RecordedCall:
     """One request that the emulator received.
 
     Attributes:
-        operation: AWS's name of the operation; empty where the request did not say one.
-        name: the name of the stream processor; empty where there is none.
-        account: the caller's account, twelve digits; empty where the caller is not known.
-        region: the Region; empty likewise.
-        at: when it came, in epoch seconds of the emulator's clock.
-        request_id: the id that the answer bore, or would have borne.
-        status: the HTTP status that was answered; None if there was no answer.
-        code: AWS's error code that was answered; None for a success, and if there was no answer or not AWS's.
-        done: whether the operation was carried out, whatever was answered.
-        session_id: the session that was started by it.
-        faults: the scripted faults that struck it.
+        operation: AWS's name of the operation; empty if the request could not be parsed.
+        name: the name of the stream processor; empty if the request has none.
+        account: the caller's account, twelve digits; empty if the caller is unknown.
+        region: the Region; empty if the caller is unknown.
+        at: the time of arrival, in epoch seconds of the emulator's clock.
+        request_id: the request id, also for a request without a response.
+        status: the HTTP status of the response; None if no response was sent.
+        code: AWS's error code in the response; None for a success, without a response, and for a response that is
+            not in AWS's format.
+        done: whether the operation was executed, whatever the response was.
+        session_id: the session that this call started.
+        faults: the injected faults that applied to it.
     """
 
     operation: str = ""
@@ -51,25 +53,25 @@ class Call:
 
 @attrs.define
 class CallLog:
-    """The latest million calls.
+    """Keep the latest million calls.
 
     Attributes:
-        keeps: whether calls are kept at all.
+        enabled: whether calls are recorded.
     """
 
-    keeps: bool = True
-    _calls: deque[Call] = attrs.field(factory=lambda: deque(maxlen=_MOST), init=False)
+    enabled: bool = True
+    _calls: deque[RecordedCall] = attrs.field(factory=lambda: deque(maxlen=_MAX_CALLS), init=False)
 
     @property
-    def calls(self) -> Sequence[Call]:
-        """The calls in the order in which they were decided."""
+    def calls(self) -> Sequence[RecordedCall]:
+        """The recorded calls, in the order in which their responses were decided."""
         return tuple(self._calls)
 
-    def add(self, call: Call) -> None:
-        """Keep one."""
-        if self.keeps:
+    def add(self, call: RecordedCall) -> None:
+        """Record a call."""
+        if self.enabled:
             self._calls.append(call)
 
     def clear(self) -> None:
-        """Forget them all."""
+        """Remove all recorded calls."""
         self._calls.clear()

@@ -1,4 +1,4 @@
-"""Who calls: an account in a Region. Every access key has an account of its own."""
+"""Identify callers: an account in a Region. By default each access key belongs to an account of its own."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import hashlib
 
 import attrs
 
-__all__ = ["Caller", "account_of"]
+__all__ = ["Caller", "account_for_key"]
 
 
 @attrs.frozen
 class Caller:
-    """Who asks, and where.
+    """The identity of a caller.
 
     Attributes:
-        account: twelve digits.
-        region: the Region whose endpoint is asked.
+        account: the account id, twelve digits.
+        region: the Region that the request is signed for.
     """
 
     account: str
     region: str
 
 
-def account_of(access_key: str) -> str:
-    """The account of an access key: twelve digits, always the same for the same key."""
+def account_for_key(access_key: str) -> str:
+    """Derive a stable account id of twelve digits from an access key."""
     number = int.from_bytes(hashlib.sha256(access_key.encode()).digest()[:8], "big")
     return f"{10**11 + number % (9 * 10**11)}"

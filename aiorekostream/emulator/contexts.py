@@ -1,4 +1,4 @@
-"""What one operation has at hand while it is carried out."""
+"""Define the context in which one operation executes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["OperationContext", "ScheduledFailure"]
 
 @attrs.frozen
 class ScheduledFailure:
-    """A failure that was scripted for a processor's next start.
+    """A failure that is scheduled for a processor's next start.
 
     Attributes:
         message: the StatusMessage.
-        after: how long after the start, in seconds.
+        after: the delay after the start, in seconds.
     """
 
     message: str
@@ -30,15 +30,15 @@ class ScheduledFailure:
 
 @attrs.frozen(kw_only=True)
 class OperationContext:
-    """One request's view of the world.
+    """The state and the configuration that one operation works on.
 
     Attributes:
-        account: the caller's account in the Region, brought up to date.
-        limits: AWS's numbers.
-        timings: how long things take.
-        dependency_faults: what is out of reach.
-        new_id: makes the id of a session.
-        take_doom: the failure that was scripted for the next start of the processor of this name; it is used up.
+        account: the caller's account in the Region, advanced to the time of the request.
+        limits: the account's limits.
+        timings: the durations of state changes.
+        dependency_faults: the resources that are unavailable.
+        new_id: generates a session id.
+        take_scheduled_failure: returns and removes the failure that is scheduled for a processor's next start.
     """
 
     account: Account
@@ -46,15 +46,15 @@ class OperationContext:
     timings: Timings
     dependency_faults: DependencyFaults
     new_id: Callable[[], str]
-    take_doom: Callable[[str], ScheduledFailure | None]
+    take_scheduled_failure: Callable[[str], ScheduledFailure | None]
 
     @property
     def now(self) -> float:
-        """The time, in epoch seconds."""
+        """The time of the request, in epoch seconds."""
         return self.account.now
 
-    def allowed(self, kind: ProcessorKind) -> int | None:
-        """How many processors of a kind may work at once in this Region; None where the kind is not offered."""
+    def max_active(self, kind: ProcessorKind) -> int | None:
+        """Return the maximum number of active processors of a kind; None if the Region does not offer the kind."""
         is_face_search = kind is ProcessorKind.FACE_SEARCH
         by_region = self.limits.concurrent_face_search if is_face_search else self.limits.concurrent_label_detection
         return by_region.get(self.account.region)

@@ -1,4 +1,4 @@
-"""The operations on what exists: create, describe, list and delete.
+"""Execute the operations that create, describe, list and delete stream processors.
 
 See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_Operations_Amazon_Rekognition.html.
 """
@@ -12,7 +12,7 @@ import attrs
 
 from aiorekostream.domain.status import Status
 from aiorekostream.emulator.answers import BLANK_DENIAL, Success, in_use, refuse, too_many_processors
-from aiorekostream.emulator.definitions import blueprint, kind_asked_for
+from aiorekostream.emulator.definitions import parse_definition, requested_kind
 from aiorekostream.emulator.processors import Processor
 from aiorekostream.emulator.resources import processor_arn
 from aiorekostream.emulator.tokens import name_in_token, token_after
@@ -21,53 +21,55 @@ if TYPE_CHECKING:
     from aiorekostream.emulator.contexts import OperationContext
     from aiorekostream.emulator.fields import Fields
 
-__all__ = ["create", "delete", "describe", "listing"]
+__all__ = ["create", "delete", "describe", "list_page"]
 
-_PAGE = 1000
+_MAX_PAGE_SIZE = 1000
 
 
-def create(turn: OperationContext, request: Fields) -> Success:
-    """CreateStreamProcessor."""
-    account, name = turn.account, request.text("Name")
-    if turn.allowed(kind_asked_for(request)) is None:
+def create(context: OperationContext, request: Fields) -> Success:
+    """Execute CreateStreamProcessor."""
+    account, name = context.account, request.text("Name")
+    if context.max_active(requested_kind(request)) is None:
         raise refuse(BLANK_DENIAL)
-    plan = blueprint(request, turn.limits)
-    # UNCERTAIN: AWS calls Name "idempotent" and also documents this error; an equal processor is refused as well.
+    definition = parse_definition(request, context.limits)
+    # UNCERTAIN: AWS calls Name "idempotent" and also documents this error. The emulator refuses an equal processor too.
     if name in account.processors:
         raise refuse(in_use("Stream processor name already in use."))
-    if len(account.processors) >= turn.limits.max_stream_processors:
-        raise refuse(too_many_processors(turn.limits.max_stream_processors))
-    if any(account.occupant(stream) is not None for stream in plan.streams):
+    if len(account.processors) >= context.limits.max_stream_processors:
+        raise refuse(too_many_processors(context.limits.max_stream_processors))
+    if any(account.stream_owner(stream) is not None for stream in definition.streams):
         raise refuse(in_use())
     arn = processor_arn(account.region, account.account_id, name)
     tags = request.text_map("Tags")
-    account.put(Processor(name=name, arn=arn, blueprint=plan, created=turn.now, updated=turn.now, tags=tags))
+    account.put(
+        Processor(name=name, arn=arn, definition=definition, created=context.now, updated=context.now, tags=tags)
+    )
     return Success({"StreamProcessorArn": arn})
 
 
-def describe(turn: OperationContext, request: Fields) -> Success:
-    """DescribeStreamProcessor; it finds a processor that is being deleted."""
-    processor = turn.account.seen(request.text("Name"))
-    shown: dict[str, object] = {
+def describe(context: OperationContext, request: Fields) -> Success:
+    """Execute DescribeStreamProcessor, also for a processor that is being deleted."""
+    processor = context.account.get(request.text("Name"))
+    members: dict[str, object] = {
         "Name": processor.name,
         "StreamProcessorArn": processor.arn,
         "Status": processor.status,
         "CreationTimestamp": round(processor.created, 3),
         "LastUpdateTimestamp": round(processor.updated, 3),
-        **processor.blueprint.shown(),
+        **processor.definition.to_response(),
     }
     if processor.status_message is not None:
-        shown["StatusMessage"] = processor.status_message
-    return Success(shown)
+        members["StatusMessage"] = processor.status_message
+    return Success(members)
 
 
-def listing(turn: OperationContext, request: Fields) -> Success:
-    """ListStreamProcessors, in alphabetical order.
+def list_page(context: OperationContext, request: Fields) -> Success:
+    """Execute ListStreamProcessors, in alphabetical order.
 
-    UNCERTAIN: what AWS does with MaxResults above 1000; here a page has no more than that.
+    UNCERTAIN: how AWS treats MaxResults above 1000. The emulator returns at most 1000 items a page.
     """
-    account = turn.account
-    size = min(request.optional_whole("MaxResults") or _PAGE, _PAGE)
+    account = context.account
+    size = min(request.optional_whole("MaxResults") or _MAX_PAGE_SIZE, _MAX_PAGE_SIZE)
     token = request.optional_text("NextToken")
     start = 0 if token is None else bisect.bisect_right(account.names, name_in_token(account, token))
     names = account.names[start : start + size]
@@ -79,15 +81,15 @@ def listing(turn: OperationContext, request: Fields) -> Success:
     return Success(page)
 
 
-def delete(turn: OperationContext, request: Fields) -> Success:
-    """DeleteStreamProcessor.
+def delete(context: OperationContext, request: Fields) -> Success:
+    """Execute DeleteStreamProcessor.
 
-    UNCERTAIN: AWS documents that a busy processor is refused and tells users to delete one that is stuck in STARTING.
+    UNCERTAIN: AWS documents that deleting a busy processor fails, and advises deleting one that is stuck in STARTING.
     """
-    processor = turn.account.present(request.text("Name"))
-    is_stuck = processor.status is Status.STARTING and turn.now - processor.updated >= turn.timings.stuck
+    processor = context.account.get_undeleted(request.text("Name"))
+    is_stuck = processor.status is Status.STARTING and context.now - processor.updated >= context.timings.stuck
     if processor.status not in {Status.STOPPED, Status.FAILED} and not is_stuck:
         raise refuse(in_use("Cannot delete stream processor."))
-    turn.account.put(attrs.evolve(processor, steps=(), gone_at=turn.now + turn.timings.deleting))
-    turn.account.advance(turn.now)
+    context.account.put(attrs.evolve(processor, transitions=(), removed_at=context.now + context.timings.deleting))
+    context.account.advance(context.now)
     return Success(None)

@@ -1,6 +1,6 @@
-"""What a processor is: its kind and its members, defaults filled in, as DescribeStreamProcessor shows them.
+"""Parse and hold the definition of a processor: its kind and its members with defaults applied.
 
-Which members belong together is read from
+The rules about which members belong together come from
 https://docs.aws.amazon.com/rekognition/latest/APIReference/API_CreateStreamProcessor.html and from the schema of AWS's
 own CloudFormation provider: ConnectedHome, S3Destination and NotificationChannel, or FaceSearch and KinesisDataStream.
 """
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
     from aiorekostream.emulator.fields import Fields
     from aiorekostream.limits import Limits
 
-__all__ = ["ProcessorDefinition", "blueprint", "kind_asked_for", "revised"]
+__all__ = ["ProcessorDefinition", "parse_definition", "requested_kind", "updated_definition"]
 
 _FACE_MATCH_THRESHOLD = 80.0
-"""The default, and the least: AWS raises smaller thresholds to it."""
+"""Percent; the default and the minimum. AWS raises smaller thresholds to it."""
 _MIN_CONFIDENCE = 50.0
-"""The default. UNCERTAIN: whether Describe shows it where it was not given."""
+"""Percent; the default. UNCERTAIN: whether Describe returns it when the request omitted it."""
 
 
 @attrs.frozen(kw_only=True)
 class ProcessorDefinition:
-    """What a processor is.
+    """The definition of a processor, as created and updated.
 
     Attributes:
         kind: face search or label detection.
-        video: the video stream that it watches.
+        video: the video stream that the processor reads.
         data: the data stream that a face search writes to.
-        role: the ARN of the role that it takes on.
-        collection: the id of the collection that a face search searches.
-        members: what never changes, in AWS's spelling.
+        role: the ARN of the role that the processor assumes.
+        collection: the id of the collection that a face search uses.
+        members: the members that updates cannot change, in AWS's spelling.
         settings: the members of ``FaceSearch`` or ``ConnectedHome``.
         regions: the regions of interest.
-        sharing: ``OptIn``, where the user has said so.
+        sharing: the value of ``OptIn``; None if it was never set.
     """
 
     kind: ProcessorKind
@@ -57,31 +57,31 @@ class ProcessorDefinition:
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        """The streams that no other processor may have."""
+        """The streams that no other processor may use."""
         return (self.video,) if self.data is None else (self.video, self.data)
 
-    def shown(self) -> dict[str, object]:
-        """The members as DescribeStreamProcessor shows them."""
-        word = "FaceSearch" if self.kind is ProcessorKind.FACE_SEARCH else "ConnectedHome"
-        shown: dict[str, object] = {**self.members, "Settings": {word: self.settings}}
+    def to_response(self) -> dict[str, object]:
+        """Return the members as DescribeStreamProcessor returns them."""
+        settings_name = "FaceSearch" if self.kind is ProcessorKind.FACE_SEARCH else "ConnectedHome"
+        members: dict[str, object] = {**self.members, "Settings": {settings_name: self.settings}}
         if self.regions:
-            shown["RegionsOfInterest"] = self.regions
+            members["RegionsOfInterest"] = self.regions
         if self.sharing is not None:
-            shown["DataSharingPreference"] = {"OptIn": self.sharing}
-        return shown
+            members["DataSharingPreference"] = {"OptIn": self.sharing}
+        return members
 
 
-def kind_asked_for(request: Fields) -> ProcessorKind:
-    """The kind of processor that a CreateStreamProcessor asks for."""
+def requested_kind(request: Fields) -> ProcessorKind:
+    """Return the kind of processor that a CreateStreamProcessor request describes."""
     settings = request.structure("Settings")
     if settings.has("FaceSearch") == settings.has("ConnectedHome"):
         raise refuse(invalid("Settings must have exactly one of FaceSearch and ConnectedHome."))
     return ProcessorKind.FACE_SEARCH if settings.has("FaceSearch") else ProcessorKind.LABEL_DETECTION
 
 
-def blueprint(request: Fields, limits: Limits) -> ProcessorDefinition:
-    """Read a CreateStreamProcessor and check which members belong together."""
-    kind = kind_asked_for(request)
+def parse_definition(request: Fields, limits: Limits) -> ProcessorDefinition:
+    """Parse a CreateStreamProcessor request and check which members belong together."""
+    kind = requested_kind(request)
     source = request.structure("Input").structure("KinesisVideoStream")
     members: dict[str, object] = {
         "Input": {"KinesisVideoStream": {"Arn": source.text("Arn")}},
@@ -102,32 +102,32 @@ def blueprint(request: Fields, limits: Limits) -> ProcessorDefinition:
         collection=collection,
         members={**members, **extra},
         settings=settings,
-        # AWS says that a face search "should not" have regions, and is seen to accept them.
+        # AWS documents that a face search "should not" have regions, but has been observed to accept them.
         regions=regions_of_interest(request, "RegionsOfInterest", limits),
-        sharing=_opted_in(request, "DataSharingPreference"),
+        sharing=_data_sharing(request, "DataSharingPreference"),
     )
 
 
-def revised(before: ProcessorDefinition, request: Fields, limits: Limits) -> ProcessorDefinition:
-    """The blueprint of a label detection after an UpdateStreamProcessor."""
+def updated_definition(before: ProcessorDefinition, request: Fields, limits: Limits) -> ProcessorDefinition:
+    """Return the definition of a label detection after an UpdateStreamProcessor request."""
     to_delete = frozenset(request.texts("ParametersToDelete"))
     settings, regions = dict(before.settings), before.regions
-    wanted = request.optional_structure("SettingsForUpdate")
-    home = None if wanted is None else wanted.optional_structure("ConnectedHomeForUpdate")
-    if home is not None:
-        settings |= _connected_home_changes(home)
+    update = request.optional_structure("SettingsForUpdate")
+    changes = None if update is None else update.optional_structure("ConnectedHomeForUpdate")
+    if changes is not None:
+        settings |= _connected_home_changes(changes)
     if request.has("RegionsOfInterestForUpdate"):
         regions = regions_of_interest(request, "RegionsOfInterestForUpdate", limits)
-    # UNCERTAIN: AWS does not say what comes of setting and deleting one parameter at once; refusing is safe.
+    # UNCERTAIN: AWS does not document the effect of setting and deleting one parameter at once. Refusing is safe.
     twice = "ParametersToDelete names it too"
     if "ConnectedHomeMinConfidence" in to_delete:
-        if home is not None:
-            home.forbidden("MinConfidence", twice)
+        if changes is not None:
+            changes.forbidden("MinConfidence", twice)
         settings["MinConfidence"] = _MIN_CONFIDENCE
     if "RegionsOfInterest" in to_delete:
         request.forbidden("RegionsOfInterestForUpdate", twice)
         regions = ()
-    sharing = _opted_in(request, "DataSharingPreferenceForUpdate")
+    sharing = _data_sharing(request, "DataSharingPreferenceForUpdate")
     return attrs.evolve(
         before, settings=settings, regions=regions, sharing=before.sharing if sharing is None else sharing
     )
@@ -184,13 +184,13 @@ def _connected_home_changes(settings: Fields) -> dict[str, object]:
     return changes
 
 
-def _opted_in(request: Fields, name: str) -> bool | None:
+def _data_sharing(request: Fields, name: str) -> bool | None:
     sharing = request.optional_structure(name)
     return None if sharing is None else sharing.flag("OptIn")
 
 
 def _stream(fields: Fields, service: str) -> Stream:
-    stream = Stream.named(fields.text("Arn"), service)
+    stream = Stream.from_arn(fields.text("Arn"), service)
     if stream is None:
         raise fields.wrong("Arn", f"the ARN of a {service} stream")
     return stream

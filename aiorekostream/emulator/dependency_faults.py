@@ -1,7 +1,8 @@
-"""What the emulated service finds around it: which roles, streams and collections are out of reach.
+"""Define which roles, streams and collections are unavailable to the emulated service.
 
-AWS looks at them only when a processor starts, so a start succeeds and the processor is FAILED a little later. The
-messages are those of https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video-troubleshooting.html.
+AWS checks these dependencies only when a processor starts: the start succeeds and the processor becomes FAILED shortly
+after. The messages are those of
+https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video-troubleshooting.html.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ def _globs(value: Iterable[str]) -> tuple[str, ...]:
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class DependencyFaults(Validated):
-    """Which resources are out of reach; everything that is not named here exists and can be used.
+    """The resources that are unavailable; every other resource exists and is accessible.
 
-    Every attribute is a collection of patterns (``*``, ``?``, ``[...]``) that are held against the ARN of a role or
-    stream and against its bare name, or against the id of a collection. Streams of another Region than the processor's
-    are missing whatever stands here, as they are at AWS.
+    Each attribute is a collection of patterns (``*``, ``?``, ``[...]``). A pattern is matched against the ARN and the
+    bare name of a role or stream, or against the id of a collection. A stream in another Region than the processor's
+    is always missing, as it is at AWS.
 
     Attributes:
         denied_roles: roles that do not exist, do not trust Rekognition or have no policy: ``Access denied to Role``.
@@ -49,7 +50,7 @@ class DependencyFaults(Validated):
         missing_collections: collections that do not exist: ``Collection not found``.
 
     Raises:
-        InvalidRequestError: an attribute is no collection of texts.
+        InvalidRequestError: an attribute is not a collection of strings.
     """
 
     denied_roles: tuple[str, ...] = attrs.field(default=(), converter=_globs)
@@ -59,11 +60,16 @@ class DependencyFaults(Validated):
     missing_data_streams: tuple[str, ...] = attrs.field(default=(), converter=_globs)
     missing_collections: tuple[str, ...] = attrs.field(default=(), converter=_globs)
 
-    def failure(self, plan: ProcessorDefinition, region: str) -> str | None:
-        """The StatusMessage of the first thing that is out of reach of a processor that starts in a Region, if any."""
-        if _any(self.denied_roles, plan.role, plan.role.rpartition("/")[2]):
+    def failure(self, definition: ProcessorDefinition, region: str) -> str | None:
+        """Return the StatusMessage of the first unavailable dependency of a processor that starts in a Region, or None.
+
+        Args:
+            definition: the processor.
+            region: the processor's Region.
+        """
+        if _any(self.denied_roles, definition.role, definition.role.rpartition("/")[2]):
             return "Access denied to Role"
-        return self._video_failure(plan.video, region) or self._data_failure(plan, region)
+        return self._video_failure(definition.video, region) or self._data_failure(definition, region)
 
     def _video_failure(self, video: Stream, region: str) -> str | None:
         if video.region != region or _any(self.missing_video_streams, video.arn, video.name):
@@ -72,9 +78,9 @@ class DependencyFaults(Validated):
             return "Access denied to Kinesis Video"
         return None
 
-    def _data_failure(self, plan: ProcessorDefinition, region: str) -> str | None:
-        data = plan.data
-        if plan.collection is not None and _any(self.missing_collections, plan.collection):
+    def _data_failure(self, definition: ProcessorDefinition, region: str) -> str | None:
+        data = definition.data
+        if definition.collection is not None and _any(self.missing_collections, definition.collection):
             return "Collection not found"
         if data is None:
             return None

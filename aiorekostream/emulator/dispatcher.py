@@ -1,7 +1,7 @@
-"""The desk: takes a request apart, finds out who calls, and has it carried out. It decides and never awaits.
+"""Dispatch requests: parse them, identify the caller, and execute the operation. Never awaits.
 
-The order is AWS's as far as it can be told: operation, caller, body, then the scripted faults (which the HTTP side
-plays), then quotas, form and the world.
+The order of the checks is AWS's as far as it is known: operation, caller, body, injected faults (applied by
+``handlers``), quotas, validation against the model, and the state of the world.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aiorekostream.emulator.answers import INTERNAL_FAILURE, JsonObject, Refusal, Success, refuse
-from aiorekostream.emulator.callers import Caller, account_of
+from aiorekostream.emulator.callers import Caller, account_for_key
+from aiorekostream.emulator.model_validator import ModelValidator
 from aiorekostream.emulator.quotas import Quotas
-from aiorekostream.emulator.referee import Referee
-from aiorekostream.emulator.resources import processor_named
+from aiorekostream.emulator.resources import processor_name
 from aiorekostream.emulator.signatures import check_signature, read_signature
 from aiorekostream.emulator.wire import operation_in, read_object, unknown_operation
 from aiorekostream.emulator.world import OPERATIONS, World
 
 if TYPE_CHECKING:
-    from aiorekostream.emulator.answers import Answer
+    from aiorekostream.emulator.answers import OperationResult
 
-__all__ = ["Dispatcher", "Incoming", "ParsedRequest"]
+__all__ = ["Dispatcher", "HttpRequest", "ParsedRequest"]
 
 
 @attrs.frozen(kw_only=True)
-class Incoming:
+class HttpRequest:
     """An HTTP request.
 
     Attributes:
         method: the HTTP method.
         path: the path with the query.
-        headers: every header by its name in lower case.
+        headers: the headers by lower-case name.
         body: the body.
-        wall: the real time, in UTC.
+        wall: the system time in UTC, against which signatures are checked.
     """
 
     method: str
@@ -48,13 +48,13 @@ class Incoming:
 
 @attrs.frozen(kw_only=True)
 class ParsedRequest:
-    """A request that says what it wants.
+    """A request with a known operation and a known caller.
 
     Attributes:
         operation: AWS's name of the operation.
-        name: the name of the stream processor, empty where there is none.
-        caller: who calls, and where.
-        members: the request as JSON says it.
+        name: the name of the stream processor; empty if the request has none.
+        caller: the caller's account and Region.
+        members: the members of the JSON body.
     """
 
     operation: str
@@ -65,61 +65,61 @@ class ParsedRequest:
 
 @attrs.define(kw_only=True)
 class Dispatcher:
-    """Everything that is decided about a request.
+    """Parse requests and execute them against the world.
 
     Attributes:
-        world: the world.
-        referee: holds requests against the model.
-        quotas: the rates that are allowed.
-        accounts: the account of an access key, where it is not to be derived from the key.
-        secrets: the secret of each access key, where signatures are to be checked; None where they are not.
-        checks_answers: whether the emulator's own answers are held against the model as well.
+        world: the emulated state.
+        validator: validates requests and responses against the model.
+        quotas: the request quotas.
+        accounts: account ids by access key; the account of any other key is derived from the key.
+        secrets: secret keys by access key; None disables the check of signatures.
+        checks_answers: whether the emulator's own responses are validated against the model too.
     """
 
     world: World
-    referee: Referee
+    validator: ModelValidator
     quotas: Quotas
     accounts: Mapping[str, str]
     secrets: Mapping[str, str] | None
     checks_answers: bool
 
-    def read(self, incoming: Incoming) -> ParsedRequest:
-        """Find out what a request wants.
+    def parse(self, request: HttpRequest) -> ParsedRequest:
+        """Parse a request and identify its caller.
 
         Raises:
-            RefusedError: it cannot be told, or the caller is nobody.
+            RefusedError: the operation is unknown, the signature is missing or invalid, or the body is not JSON.
         """
-        headers = incoming.headers
-        if incoming.method != "POST" or incoming.path != "/":
+        headers = request.headers
+        if request.method != "POST" or request.path != "/":
             raise refuse(unknown_operation("Requests are POST /."))
         operation = operation_in(headers.get("x-amz-target"), headers.get("content-type", ""))
         if operation not in OPERATIONS:
             raise refuse(unknown_operation(f"The emulator has no operation {operation!r}."))
         signature = read_signature(headers.get("authorization"))
         if self.secrets is not None:
-            check_signature(signature, secrets=self.secrets, headers=headers, body=incoming.body, now=incoming.wall)
+            check_signature(signature, secrets=self.secrets, headers=headers, body=request.body, now=request.wall)
         key = signature.credential.access_key
-        caller = Caller(self.accounts.get(key) or account_of(key), signature.credential.region)
-        members = read_object(incoming.body)
+        caller = Caller(self.accounts.get(key) or account_for_key(key), signature.credential.region)
+        members = read_object(request.body)
         return ParsedRequest(operation=operation, name=_name_in(members), caller=caller, members=members)
 
-    def carry_out(self, order: ParsedRequest, now: float) -> Answer:
-        """Admit the request, check its form and let the world answer."""
-        refusal = self.quotas.refusal(order.caller, order.operation, now)
-        if refusal is None and self.world.offered(order.caller.region):
-            refusal = self.referee.refusal(order.operation, order.members)
+    def execute(self, request: ParsedRequest, now: float) -> OperationResult:
+        """Check the quota, validate the request and execute its operation."""
+        refusal = self.quotas.refusal(request.caller, request.operation, now)
+        if refusal is None and self.world.supports_region(request.caller.region):
+            refusal = self.validator.request_error(request.operation, request.members)
         if refusal is not None:
             return refusal
-        answer = self.world.serve(order.caller, order.operation, order.members, now)
-        if self.checks_answers and isinstance(answer, Success):
-            mistake = self.referee.mistake(order.operation, answer.body or {})
-            if mistake is not None:
-                return Refusal(INTERNAL_FAILURE.code, f"The emulator is wrong: {mistake}", INTERNAL_FAILURE.status)
-        return answer
+        result = self.world.serve(request.caller, request.operation, request.members, now)
+        if self.checks_answers and isinstance(result, Success):
+            error = self.validator.response_error(request.operation, result.body or {})
+            if error is not None:
+                return Refusal(INTERNAL_FAILURE.code, f"The emulator is wrong: {error}", INTERNAL_FAILURE.status)
+        return result
 
 
 def _name_in(members: JsonObject) -> str:
     name, arn = members.get("Name"), members.get("ResourceArn")
     if isinstance(name, str):
         return name
-    return (processor_named(arn) or "") if isinstance(arn, str) else ""
+    return (processor_name(arn) or "") if isinstance(arn, str) else ""

@@ -1,4 +1,4 @@
-"""The engine: the emulated world together with its clock, quotas, script and record."""
+"""Combine the emulated world with its clock, quotas, fault script and call log."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ __all__ = ["Engine", "ProcessorState"]
 
 @attrs.frozen(kw_only=True)
 class ProcessorState:
-    """A stream processor as the emulator has it now; no quota is spent on looking.
+    """The current state of a stream processor. Reading it uses no request quota.
 
     Attributes:
-        name: its name.
-        arn: its ARN.
-        account: its account, twelve digits.
-        region: its Region.
+        name: the name.
+        arn: the ARN.
+        account: the account, twelve digits.
+        region: the Region.
         kind: face search or label detection.
-        status: its status.
-        status_message: why it FAILED.
-        session_id: the session that it works at or worked at last.
-        created: when, in epoch seconds of the emulator's clock.
-        updated: what DescribeStreamProcessor calls LastUpdateTimestamp.
-        tags: its tags.
-        is_being_deleted: whether it was deleted and will soon be gone.
+        status: the status.
+        status_message: the reason of a FAILED status; None otherwise.
+        session_id: the current session, or else the latest one.
+        created: the creation time, in epoch seconds of the emulator's clock.
+        updated: the LastUpdateTimestamp of DescribeStreamProcessor, in epoch seconds.
+        tags: the tags as pairs of key and value.
+        is_being_deleted: whether a delete is in progress.
     """
 
     name: str
@@ -57,42 +57,46 @@ class ProcessorState:
 
 @attrs.define(kw_only=True)
 class Engine:
-    """What the HTTP side and the control endpoints work on.
+    """The shared state of the request handlers and the control endpoints.
 
     Attributes:
-        clock: the time.
-        world: what there is.
-        quotas: the rates that are allowed.
-        script: the faults that are waiting.
-        record: what happened.
+        clock: the clock.
+        world: the emulated state.
+        quotas: the request quotas.
+        fault_script: the pending faults.
+        call_log: the recorded calls.
     """
 
     clock: EmulatorClock
     world: World
     quotas: Quotas
-    script: FaultScript
-    record: CallLog
+    fault_script: FaultScript
+    call_log: CallLog
 
     def reset(self) -> None:
-        """Forget every processor, fault, call and used quota."""
+        """Remove all processors, faults and calls, and refill the quotas."""
         self.world.clear()
         self.quotas.clear()
-        self.script.clear()
-        self.record.clear()
+        self.fault_script.clear()
+        self.call_log.clear()
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, if it is driven by hand."""
+        """Advance the clock.
+
+        Raises:
+            ConfigurationError: the clock is not a ``ManualClock``.
+        """
         if not isinstance(self.clock, ManualClock):
-            raise ConfigurationError("only an emulator with a ManualClock can be advanced")
+            raise ConfigurationError(f"cannot advance a {type(self.clock).__name__}: use Emulator(clock=ManualClock())")
         self.clock.advance(seconds)
         self.world.advance(self.clock.now())
 
     def fail(self, name: str, status_message: str, *, after: float) -> None:
-        """Let a processor fail, now or at its next start."""
-        self.world.doom(name, status_message, self.clock.now(), after=after)
+        """Schedule the failure of a processor. See ``Emulator.fail``."""
+        self.world.schedule_failure(name, status_message, self.clock.now(), after=after)
 
     def states(self) -> Iterator[ProcessorState]:
-        """Every processor, brought up to date."""
+        """Yield the current state of every processor."""
         self.world.advance(self.clock.now())
         for account in self.world.accounts():
             for name in account.names:
@@ -109,5 +113,5 @@ class Engine:
                     created=processor.created,
                     updated=processor.updated,
                     tags=tuple(processor.tags.items()),
-                    is_being_deleted=processor.gone_at is not None,
+                    is_being_deleted=processor.removed_at is not None,
                 )

@@ -1,4 +1,4 @@
-"""The script: the faults that are waiting for their requests."""
+"""Hold the pending faults and match them with requests."""
 
 from __future__ import annotations
 
@@ -18,44 +18,47 @@ __all__ = ["FaultScript"]
 
 @attrs.define
 class FaultScript:
-    """Faults in the order in which they were scripted.
+    """The pending faults, in the order in which they were injected.
 
     Attributes:
-        random: a number from 0 up to and without 1, for faults that strike with a probability.
+        random: returns a number in [0, 1), compared with a fault's probability.
     """
 
     random: Callable[[], float]
-    _waiting: list[tuple[Fault, int | None]] = attrs.field(factory=list, init=False)
+    _pending: list[tuple[Fault, int | None]] = attrs.field(factory=list, init=False)
 
     @property
-    def waiting(self) -> Sequence[Fault]:
-        """The faults that may still strike, each with the number of times that it has left."""
-        return tuple(attrs.evolve(fault, times=left) for fault, left in self._waiting)
+    def pending(self) -> Sequence[Fault]:
+        """The pending faults, each with its remaining number of times."""
+        return tuple(attrs.evolve(fault, times=left) for fault, left in self._pending)
 
     def add(self, faults: Iterable[Fault]) -> None:
-        """FaultScript faults behind those that are there."""
-        self._waiting += [(fault, fault.times) for fault in faults]
+        """Append faults."""
+        self._pending += [(fault, fault.times) for fault in faults]
 
     def clear(self) -> None:
-        """Take every fault away."""
-        self._waiting.clear()
+        """Remove all pending faults."""
+        self._pending.clear()
 
     def match(self, operation: str, name: str) -> tuple[Fault, ...]:
-        """The faults that strike a request, which uses them up: every latency, and the first of the others."""
-        if not self._waiting:
+        """Return the faults that apply to a request: every matching latency, and the first other matching fault.
+
+        Decrements the remaining times of each returned fault.
+        """
+        if not self._pending:
             return ()
-        struck: list[Fault] = []
+        matched: list[Fault] = []
         kept: list[tuple[Fault, int | None]] = []
-        decided = False
-        for fault, left in self._waiting:
+        is_decided = False
+        for fault, left in self._pending:
             is_latency = isinstance(fault, Latency)
-            if (is_latency or not decided) and fault.matches(operation, name) and self.random() < fault.probability:
-                struck.append(fault)
-                decided = decided or not is_latency
+            if (is_latency or not is_decided) and fault.matches(operation, name) and self.random() < fault.probability:
+                matched.append(fault)
+                is_decided = is_decided or not is_latency
                 if left == 1:
                     continue
                 kept.append((fault, None if left is None else left - 1))
             else:
                 kept.append((fault, left))
-        self._waiting = kept
-        return tuple(struck)
+        self._pending = kept
+        return tuple(matched)

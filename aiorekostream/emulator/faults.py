@@ -1,6 +1,6 @@
-"""Faults that can be scripted, as values: what goes wrong, with which requests, and how often.
+"""Define the faults that can be injected: the failure, the requests that it applies to, and how often.
 
-A fault strikes requests that are well formed and whose caller is known, before any quota is looked at.
+A fault applies to well-formed requests of a known caller, before the request quotas are checked.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ def _status(value: int) -> int:
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class Fault(Validated):
-    """What every scripted fault has: the requests that it strikes.
+    """The base of all injected faults: selects the requests that the fault applies to.
 
     Attributes:
-        operation: a pattern (``*``, ``?``, ``[...]``) for AWS's name of the operation.
-        name: a pattern for the name of the stream processor; ``*`` matches requests without a name too.
-        times: how many requests it strikes; None for every one until the faults are cleared.
-        probability: the share of the matching requests that it strikes, from 0 to 1.
+        operation: a pattern (``*``, ``?``, ``[...]``) for AWS's name of the operation; all operations by default.
+        name: a pattern for the name of the stream processor; the default ``*`` matches requests without a name too.
+        times: the number of requests that the fault applies to, at least 1; None for no limit; 1 by default.
+        probability: the probability that the fault applies to a matching request, from 0 to 1; 1 by default.
 
     Raises:
         InvalidRequestError: an attribute is out of its range.
@@ -69,16 +69,17 @@ class Fault(Validated):
     probability: float = attrs.field(default=1.0, converter=_probability)
 
     def matches(self, operation: str, name: str) -> bool:
-        """Whether a request is one that it may strike."""
+        """Return whether the fault may apply to a request."""
         return fnmatchcase(operation, self.operation) and fnmatchcase(name, self.name)
 
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class Throttle(Fault):
-    """``ThrottlingException``, not carried out.
+    """Respond with ``ThrottlingException``; the operation is not executed.
 
     Attributes:
-        status: 400 with ``Slow down; ...``, or 500 with ``Service Unavailable``: AWS documents both.
+        status: the HTTP status, 400 to 599. Below 500 the message is ``Slow down; ...``, otherwise ``Service
+            Unavailable``: AWS documents both. 400 by default.
     """
 
     status: int = attrs.field(default=400, converter=_status)
@@ -86,12 +87,12 @@ class Throttle(Fault):
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class ErrorResponse(Fault):
-    """Any refusal, not carried out.
+    """Respond with an error; the operation is not executed.
 
     Attributes:
-        code: AWS's error code.
-        message: the message; None for a body that is ``__type`` and nothing else.
-        status: the HTTP status, 400 to 599.
+        code: AWS's error code, ``AccessDeniedException`` by default.
+        message: the message; None for a body that contains only ``__type``.
+        status: the HTTP status, 400 to 599; 400 by default.
     """
 
     code: str = attrs.field(default="AccessDeniedException", converter=_text)
@@ -101,13 +102,13 @@ class ErrorResponse(Fault):
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class ServerError(Fault):
-    """The service fails.
+    """Respond with a server error.
 
     Attributes:
-        status: the HTTP status, 400 to 599.
+        status: the HTTP status, 400 to 599; 500 by default.
         code: AWS's error code.
-        html: answer a page of HTML as a proxy in between would, without any code.
-        done: carry the operation out all the same.
+        html: whether to respond with an HTML page without an error code, as a proxy would.
+        done: whether to execute the operation first.
     """
 
     status: int = attrs.field(default=500, converter=_status)
@@ -118,10 +119,10 @@ class ServerError(Fault):
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class Latency(Fault):
-    """The request waits before it is looked at. It is carried out then, even if the caller has gone away by that time.
+    """Delay a request before it is processed. The operation is executed even if the caller disconnects meanwhile.
 
     Attributes:
-        seconds: how long; real seconds, whatever clock the emulator has.
+        seconds: the delay in real seconds, whichever clock the emulator has; 1 by default.
     """
 
     seconds: float = attrs.field(default=1.0, converter=_seconds)
@@ -129,20 +130,20 @@ class Latency(Fault):
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class ResetBefore(Fault):
-    """The connection is reset after the request was read; it is not carried out."""
+    """Reset the connection after reading the request; the operation is not executed."""
 
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class ResetAfter(Fault):
-    """The operation is carried out, and the connection is reset instead of an answer."""
+    """Execute the operation, then reset the connection instead of responding."""
 
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class Hang(Fault):
-    """No answer comes for as long as the emulator runs.
+    """Send no response as long as the emulator runs.
 
     Attributes:
-        done: carry the operation out first.
+        done: whether to execute the operation first.
     """
 
     done: bool = attrs.field(default=False, converter=flag)
@@ -150,11 +151,11 @@ class Hang(Fault):
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class MalformedResponse(Fault):
-    """HTTP 200 with a body that is not what AWS sends.
+    """Respond with HTTP 200 and a body that is not valid for the operation.
 
     Attributes:
         body: the body.
-        done: carry the operation out first.
+        done: whether to execute the operation first; True by default.
     """
 
     body: str = attrs.field(default="<html><body>It works!</body></html>", converter=_text)
@@ -165,4 +166,4 @@ FAULTS: dict[str, type[Fault]] = {
     fault.__name__: fault
     for fault in (MalformedResponse, Hang, Latency, ErrorResponse, ResetAfter, ResetBefore, ServerError, Throttle)
 }
-"""Every kind of fault by its name."""
+"""The classes of faults by name."""

@@ -1,7 +1,7 @@
-"""Reading the members of a request: each reader gives a value of the right type or refuses with its path.
+"""Read the typed members of a request, or refuse the request with the path of the invalid member.
 
-Members are spelt here and in the operations as AWS spells them, and nowhere are they taken from the package's codec: a
-misspelling of one side cannot be hidden by the other. A null member counts as absent, as it does at AWS.
+The emulator spells members as AWS does and shares no names with the package's codec, so that neither side hides a
+misspelling of the other. A null member counts as absent, as it does at AWS.
 """
 
 from __future__ import annotations
@@ -22,53 +22,53 @@ __all__ = ["Fields"]
 
 @attrs.frozen
 class Fields:
-    """A JSON object of a request, with the way to it.
+    """A JSON object of a request, with its path.
 
     Attributes:
         members: the object.
-        path: names from the top of the request, such as ``Settings.FaceSearch``; empty at the top.
+        path: the path from the top of the request, such as ``Settings.FaceSearch``; empty at the top.
     """
 
     members: JsonObject
     path: str = ""
 
     def at(self, name: str) -> str:
-        """The way to a member."""
+        """Return the path of a member."""
         return f"{self.path}.{name}" if self.path else name
 
     def has(self, name: str) -> bool:
-        """Whether the member is there."""
+        """Return whether the member is present and not null."""
         return self.members.get(name) is not None
 
     def missing(self, name: str) -> RefusedError:
-        """The refusal of a request that lacks a member."""
+        """Return the refusal of a request that lacks a required member."""
         return refuse(invalid(f"{self.at(name)} is required."))
 
     def wrong(self, name: str, allowed: str) -> RefusedError:
-        """The refusal of a member with a wrong value."""
+        """Return the refusal of a member with an invalid value."""
         return refuse(invalid(f"{self.at(name)} must be {allowed}."))
 
     def forbidden(self, name: str, reason: str) -> None:
-        """ErrorResponse the request if the member is there."""
+        """Refuse the request if the member is present."""
         if self.has(name):
             raise refuse(invalid(f"{self.at(name)} must not be given: {reason}."))
 
     def optional_text(self, name: str) -> str | None:
-        """Text, or None where it is absent."""
+        """Return a string member, or None if it is absent."""
         value = self.members.get(name)
         if value is None or isinstance(value, str):
             return value
         raise self._mistyped(name, "a string")
 
     def text(self, name: str) -> str:
-        """Text that must be there."""
+        """Return a required string member."""
         value = self.optional_text(name)
         if value is None:
             raise self.missing(name)
         return value
 
     def optional_structure(self, name: str) -> Fields | None:
-        """An object, or None where it is absent."""
+        """Return an object member, or None if it is absent."""
         value = self.members.get(name)
         if value is None:
             return None
@@ -77,14 +77,14 @@ class Fields:
         return Fields(cast("JsonObject", value), self.at(name))
 
     def structure(self, name: str) -> Fields:
-        """An object that must be there."""
+        """Return a required object member."""
         value = self.optional_structure(name)
         if value is None:
             raise self.missing(name)
         return value
 
     def optional_whole(self, name: str) -> int | None:
-        """A whole number, or None where it is absent."""
+        """Return an integer member, or None if it is absent."""
         value = self.members.get(name)
         if value is None:
             return None
@@ -93,7 +93,7 @@ class Fields:
         return value
 
     def optional_number(self, name: str) -> float | None:
-        """A finite number, or None where it is absent."""
+        """Return a finite number, or None if it is absent."""
         value = self.members.get(name)
         if value is None:
             return None
@@ -102,7 +102,7 @@ class Fields:
         return value
 
     def flag(self, name: str) -> bool:
-        """True or false, which must be there."""
+        """Return a required boolean member."""
         value = self.members.get(name)
         if value is None:
             raise self.missing(name)
@@ -111,7 +111,7 @@ class Fields:
         return value
 
     def items(self, name: str) -> list[object]:
-        """The items of a list; none where it is absent."""
+        """Return the items of a list; an empty list if it is absent."""
         value = self.members.get(name)
         if value is None:
             return []
@@ -120,15 +120,15 @@ class Fields:
         return list(cast("list[object]", value))
 
     def texts(self, name: str) -> list[str]:
-        """The items of a list of text; none where it is absent."""
+        """Return the items of a list of strings; an empty list if it is absent."""
         items = self.items(name)
-        good = [item for item in items if isinstance(item, str)]
-        if len(good) < len(items):
+        strings = [item for item in items if isinstance(item, str)]
+        if len(strings) < len(items):
             raise self._mistyped(name, "a list of strings")
-        return good
+        return strings
 
     def structures(self, name: str) -> list[Fields]:
-        """The items of a list of objects; none where it is absent."""
+        """Return the items of a list of objects; an empty list if it is absent."""
         found: list[Fields] = []
         for index, item in enumerate(self.items(name)):
             if not isinstance(item, Mapping):
@@ -137,9 +137,9 @@ class Fields:
         return found
 
     def text_map(self, name: str) -> dict[str, str]:
-        """An object whose members are all text; empty where it is absent."""
+        """Return an object whose members are all strings; an empty object if it is absent."""
         found = self.optional_structure(name)
         return {} if found is None else {key: found.text(key) for key in found.members}
 
-    def _mistyped(self, name: str, wanted: str) -> RefusedError:
-        return refuse(serialization(f"{self.at(name)} must be {wanted}."))
+    def _mistyped(self, name: str, expected: str) -> RefusedError:
+        return refuse(serialization(f"{self.at(name)} must be {expected}."))

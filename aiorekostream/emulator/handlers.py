@@ -1,4 +1,4 @@
-"""From an HTTP request to its response: plays the scripted faults around what the desk decides, and records it."""
+"""Handle HTTP requests: apply the injected faults, dispatch the operation, record the call and respond."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import attrs
 
 from aiorekostream.clock import SystemClock
 from aiorekostream.emulator.answers import INTERNAL_FAILURE, Refusal, RefusedError, Success
-from aiorekostream.emulator.call_log import Call
+from aiorekostream.emulator.call_log import RecordedCall
 from aiorekostream.emulator.control import Control
-from aiorekostream.emulator.dispatcher import Dispatcher, Incoming
+from aiorekostream.emulator.dispatcher import Dispatcher, HttpRequest
 from aiorekostream.emulator.engine import Engine
 from aiorekostream.emulator.faults import (
     ErrorResponse,
@@ -29,60 +29,65 @@ from aiorekostream.emulator.faults import (
 )
 from aiorekostream.emulator.http_limits import read_body, respond
 from aiorekostream.emulator.quotas import SLOW_DOWN
-from aiorekostream.emulator.wire import Reply, encode
+from aiorekostream.emulator.wire import HttpResponse, encode
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from aiorekostream.emulator.answers import Answer
+    from aiorekostream.emulator.answers import OperationResult
     from aiorekostream.emulator.dispatcher import ParsedRequest
     from aiorekostream.emulator.faults import Fault
 
 __all__ = ["Handlers"]
 
 _LOGGER = logging.getLogger("aiorekostream.emulator")
-_ABORT_AT_ONCE = struct.pack("ii", 1, 0)
+# SO_LINGER on, with a timeout of 0 seconds: close() then sends RST instead of FIN. See socket(7).
+_LINGER_ZERO = struct.pack("ii", 1, 0)
 
 
 @attrs.define(kw_only=True)
 class Handlers:
-    """Answers every HTTP request.
+    """Handle every HTTP request of the emulator.
 
     Attributes:
-        engine: the world and what is around it.
-        desk: decides.
-        control: answers what is below ``/_emulator/``.
-        new_id: makes the ids of requests.
-        closing: set when the emulator closes, so that nothing waits any longer.
+        engine: the emulated state, the fault script and the call log.
+        dispatcher: parses requests and executes operations.
+        control: serves the endpoints below ``/_emulator/``.
+        new_id: generates request ids.
+        closing: set when the emulator closes; ends the requests that a fault delays.
     """
 
     engine: Engine
-    desk: Dispatcher
+    dispatcher: Dispatcher
     control: Control
     new_id: Callable[[], str]
     closing: asyncio.Event
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer a request, whatever it is."""
+        """Respond to an HTTP request.
+
+        Raises:
+            ConnectionError: an injected fault reset the connection, or the caller disconnected.
+        """
         request_id = self.new_id()
         try:
             body = await read_body(request)
         except RefusedError as error:
-            self._note(Call(at=self.engine.clock.now(), request_id=request_id), error.refusal)
+            self._record(RecordedCall(at=self.engine.clock.now(), request_id=request_id), error.refusal)
             return respond(encode(error.refusal, request_id), request_id, last=True)
         try:
-            if self.control.owns(request.path):
-                return self.control.answer(request, body)
-            return respond(await self._reply(request, body, request_id), request_id, at=self.engine.clock.now())
+            if self.control.handles(request.path):
+                return self.control.handle(request, body)
+            return respond(await self._respond(request, body, request_id), request_id, at=self.engine.clock.now())
         except ConnectionError:
             raise
         except Exception:
-            _LOGGER.exception("the emulator failed at request %s", request_id)
+            _LOGGER.exception("the emulator failed to handle request %s", request_id)
             return respond(encode(INTERNAL_FAILURE, request_id), request_id)
 
-    async def _reply(self, request: web.BaseRequest, body: bytes, request_id: str) -> Reply:
-        call = Call(at=self.engine.clock.now(), request_id=request_id)
-        incoming = Incoming(
+    async def _respond(self, request: web.BaseRequest, body: bytes, request_id: str) -> HttpResponse:
+        call = RecordedCall(at=self.engine.clock.now(), request_id=request_id)
+        http_request = HttpRequest(
             method=request.method,
             path=request.path_qs,
             headers={name.lower(): value for name, value in request.headers.items()},
@@ -90,90 +95,96 @@ class Handlers:
             wall=SystemClock().wall(),
         )
         try:
-            order = self.desk.read(incoming)
+            parsed = self.dispatcher.parse(http_request)
         except RefusedError as error:
-            return self._note(call, error.refusal)
-        faults = self.engine.script.match(order.operation, order.name)
+            return self._record(call, error.refusal)
+        faults = self.engine.fault_script.match(parsed.operation, parsed.name)
         call = attrs.evolve(
             call,
-            operation=order.operation,
-            name=order.name,
-            account=order.caller.account,
-            region=order.caller.region,
+            operation=parsed.operation,
+            name=parsed.name,
+            account=parsed.caller.account,
+            region=parsed.caller.region,
             faults=faults,
         )
-        decisive: Fault | None = None
+        response_fault: Fault | None = None
         for fault in faults:
             if isinstance(fault, Latency):
                 await self._wait(fault.seconds)
             else:
-                decisive = fault
-        return await self._play(decisive, request, order, call)
+                response_fault = fault
+        return await self._apply(response_fault, request, parsed, call)
 
-    async def _play(self, fault: Fault | None, request: web.BaseRequest, order: ParsedRequest, call: Call) -> Reply:
+    async def _apply(
+        self, fault: Fault | None, request: web.BaseRequest, parsed: ParsedRequest, call: RecordedCall
+    ) -> HttpResponse:
         match fault:
             case Throttle(status=status):
                 message = SLOW_DOWN.message if status < 500 else "Service Unavailable"  # noqa: PLR2004
-                return self._note(call, Refusal(SLOW_DOWN.code, message, status))
+                return self._record(call, Refusal(SLOW_DOWN.code, message, status))
             case ErrorResponse(code=code, message=message, status=status):
-                return self._note(call, Refusal(code, message, status))
+                return self._record(call, Refusal(code, message, status))
             case ServerError():
-                return self._server_error(fault, order, call)
+                return self._server_error(fault, parsed, call)
             case MalformedResponse(body=body, done=done):
-                self._note(self._done(call, order) if done else call, None, status=200)
-                return Reply(200, body.encode(errors="replace"))
+                self._record(self._execute(call, parsed) if done else call, None, status=200)
+                return HttpResponse(200, body.encode(errors="replace"))
             case ResetBefore() | ResetAfter():
-                self._note(self._done(call, order) if isinstance(fault, ResetAfter) else call, None)
+                self._record(self._execute(call, parsed) if isinstance(fault, ResetAfter) else call, None)
                 raise _reset(request)
             case Hang(done=done):
-                self._note(self._done(call, order) if done else call, None)
+                self._record(self._execute(call, parsed) if done else call, None)
                 await self.closing.wait()
                 raise _reset(request)
             case _:
-                answer = self.desk.carry_out(order, self.engine.clock.now())
-                return self._note(_marked(call, answer), answer)
+                result = self.dispatcher.execute(parsed, self.engine.clock.now())
+                return self._record(_with_outcome(call, result), result)
 
-    def _server_error(self, fault: ServerError, order: ParsedRequest, call: Call) -> Reply:
-        call = self._done(call, order) if fault.done else call
+    def _server_error(self, fault: ServerError, parsed: ParsedRequest, call: RecordedCall) -> HttpResponse:
+        call = self._execute(call, parsed) if fault.done else call
         if fault.html:
-            self._note(call, None, status=fault.status)
+            self._record(call, None, status=fault.status)
             page = f"<html><body><h1>{fault.status} Service Unavailable</h1></body></html>"
-            return Reply(fault.status, page.encode(), "text/html")
-        return self._note(call, Refusal(fault.code, "Internal server error", fault.status))
+            return HttpResponse(fault.status, page.encode(), "text/html")
+        return self._record(call, Refusal(fault.code, "Internal server error", fault.status))
 
-    def _done(self, call: Call, order: ParsedRequest) -> Call:
-        return _marked(call, self.desk.carry_out(order, self.engine.clock.now()))
+    def _execute(self, call: RecordedCall, parsed: ParsedRequest) -> RecordedCall:
+        return _with_outcome(call, self.dispatcher.execute(parsed, self.engine.clock.now()))
 
-    def _note(self, call: Call, answer: Answer | None, *, status: int | None = None) -> Reply:
-        """Put a call on the record with what is answered, and make that ready to be sent."""
-        code = answer.code if isinstance(answer, Refusal) else None
-        reply = Reply(status or 0, b"") if answer is None else encode(answer, call.request_id)
-        self.engine.record.add(attrs.evolve(call, status=reply.status or None, code=code))
-        return reply
+    def _record(self, call: RecordedCall, result: OperationResult | None, *, status: int | None = None) -> HttpResponse:
+        """Record a call with its result, and return the encoded response."""
+        code = result.code if isinstance(result, Refusal) else None
+        response = HttpResponse(status or 0, b"") if result is None else encode(result, call.request_id)
+        self.engine.call_log.add(attrs.evolve(call, status=response.status or None, code=code))
+        return response
 
     async def _wait(self, seconds: float) -> None:
-        """Let real time pass; when the emulator closes meanwhile, the caller is left without an answer."""
+        """Wait in real time.
+
+        Raises:
+            ConnectionAbortedError: the emulator closes first.
+        """
         clock = SystemClock()
         try:
             async with clock.timeout_at(clock.now() + seconds):
                 await self.closing.wait()
         except TimeoutError:
             return
-        raise ConnectionAbortedError("the emulator closes")
+        raise ConnectionAbortedError("the emulator is closing")
 
 
-def _marked(call: Call, answer: Answer) -> Call:
-    if isinstance(answer, Success):
-        return attrs.evolve(call, done=True, session_id=answer.session_id)
+def _with_outcome(call: RecordedCall, result: OperationResult) -> RecordedCall:
+    if isinstance(result, Success):
+        return attrs.evolve(call, done=True, session_id=result.session_id)
     return call
 
 
 def _reset(request: web.BaseRequest) -> ConnectionResetError:
-    """Reset the connection, so that the caller sees it break rather than end; the error ends the handler."""
+    """Send RST to the caller, and return the error that ends the handler."""
     transport = request.transport
     if transport is not None:
         sock = transport.get_extra_info("socket")
         if sock is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT_AT_ONCE)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
         transport.abort()
-    return ConnectionResetError("scripted")
+    return ConnectionResetError("reset by an injected fault")

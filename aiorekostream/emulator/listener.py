@@ -1,4 +1,4 @@
-"""An HTTP server that is opened and closed: sockets and connections, and nothing of Rekognition."""
+"""Open and close the HTTP server: sockets and connections, without knowledge of Rekognition."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 from aiohttp import web
 
-from aiorekostream.emulator.http_limits import Server
+from aiorekostream.emulator.http_limits import HttpServer
 from aiorekostream.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -15,17 +15,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Listener"]
 
+# Connections that wait to be accepted; tests open hundreds at once.
 _BACKLOG = 1024
-_SHUTDOWN = 0.1  # seconds for what is under way: everything that waits on purpose has been told to end by then
+# Seconds for requests in progress. Requests that a fault delays have been ended before the server closes.
+_SHUTDOWN = 0.1
 
 
 @attrs.define
 class Listener:
-    """Listens on one address.
+    """Listen on one address.
 
     Attributes:
         host: the address.
-        port: the port; that which was taken, if 0 was asked for.
+        port: the port in use, also if port 0 was requested.
     """
 
     host: str
@@ -36,12 +38,17 @@ class Listener:
     async def open(
         cls, host: str, port: int, handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
     ) -> Listener:
-        """Listen, and let requests be handled.
+        """Start to listen.
+
+        Args:
+            host: the address.
+            port: the port; 0 selects a free one.
+            handle: handles a request.
 
         Raises:
-            ConfigurationError: the address cannot be had.
+            ConfigurationError: the address is unavailable.
         """
-        runner = web.ServerRunner(Server(handle), shutdown_timeout=_SHUTDOWN)
+        runner = web.ServerRunner(HttpServer(handle), shutdown_timeout=_SHUTDOWN)
         await runner.setup()
         try:
             await web.TCPSite(runner, host, port, backlog=_BACKLOG).start()
@@ -52,7 +59,7 @@ class Listener:
 
     @property
     def url(self) -> str:
-        """The URL, without a slash at the end."""
+        """The URL, without a trailing slash."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 

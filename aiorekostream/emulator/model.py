@@ -1,4 +1,4 @@
-"""Amazon's own model of the API, as botocore carries it. Only botocore's data is read here, none of its code is run."""
+"""Load Amazon's model of the API from the data files of botocore. Runs no code of botocore."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ from typing import TYPE_CHECKING, Required, TypedDict, cast
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Model", "Operation", "Reference", "Shape", "load_model"]
+__all__ = ["OperationModel", "ServiceModel", "Shape", "ShapeReference", "load_model"]
 
 
-class Reference(TypedDict):
-    """A member of a shape, which names the shape that it has."""
+class ShapeReference(TypedDict):
+    """A reference to a shape by its name."""
 
     shape: str
 
 
 class Shape(TypedDict, total=False):
-    """One shape of the model. Only lists have a ``member``, and only maps a ``key`` and a ``value``."""
+    """A shape of the model. Only lists have a ``member``, and only maps have a ``key`` and a ``value``."""
 
     type: Required[str]
     required: list[str]
-    members: dict[str, Reference]
-    member: Required[Reference]
-    key: Required[Reference]
-    value: Required[Reference]
+    members: dict[str, ShapeReference]
+    member: Required[ShapeReference]
+    key: Required[ShapeReference]
+    value: Required[ShapeReference]
     min: float
     max: float
     pattern: str
     enum: list[str]
 
 
-class Operation(TypedDict):
-    """One operation of the model."""
+class OperationModel(TypedDict):
+    """The input and output shapes of an operation."""
 
-    input: Reference
-    output: Reference
+    input: ShapeReference
+    output: ShapeReference
 
 
-class Model(TypedDict):
-    """The model, as far as it is of interest here."""
+class ServiceModel(TypedDict):
+    """The parts of the model that the emulator uses."""
 
-    operations: Mapping[str, Operation]
+    operations: Mapping[str, OperationModel]
     shapes: Mapping[str, Shape]
 
 
 @functools.cache
-def load_model() -> Model:
-    """The model of the installed botocore; takes about 20 ms the first time."""
+def load_model() -> ServiceModel:
+    """Load the model of the installed botocore, once per process. Blocks for about 20 ms."""
     version = importlib.resources.files("botocore").joinpath("data", "rekognition", "2016-06-27")
     packed = version.joinpath("service-2.json.gz")
     data = gzip.decompress(packed.read_bytes()) if packed.is_file() else version.joinpath("service-2.json").read_bytes()
-    return cast("Model", json.loads(data))
+    return cast("ServiceModel", json.loads(data))

@@ -1,4 +1,4 @@
-"""Scripted faults, dependency_faults and single values from and to plain JSON, for the control endpoints."""
+"""Convert faults, dependency faults and single values from and to JSON for the control endpoints."""
 
 from __future__ import annotations
 
@@ -17,46 +17,54 @@ if TYPE_CHECKING:
     from aiorekostream.emulator.answers import JsonObject
     from aiorekostream.emulator.faults import Fault
 
-__all__ = ["dependency_faults_from", "fault_from", "fault_to", "faults_from", "member", "seconds", "text"]
+__all__ = [
+    "dependency_faults_from_json",
+    "fault_from_json",
+    "fault_to_json",
+    "faults_from_json",
+    "member",
+    "seconds",
+    "text",
+]
 
 _T = TypeVar("_T")
 _Value = TypeVar("_Value", bound=attrs.AttrsInstance)
 
 
 def member(members: JsonObject, name: str, read: Callable[[object], _T]) -> _T:
-    """One member of an object, read.
+    """Read one member of an object.
 
     Raises:
-        InvalidRequestError: it is absent or wrong.
+        InvalidRequestError: the member is absent or invalid.
     """
     try:
         return read(members.get(name, ABSENT))
     except InvalidRequestError as error:
-        raise InvalidRequestError([fault.under(name) for fault in error.issues]) from None
+        raise InvalidRequestError([issue.under(name) for issue in error.issues]) from None
 
 
 def text(value: object) -> str:
-    """Text."""
+    """Read a string."""
     return value if isinstance(value, str) else reject(value, "a string")
 
 
 def seconds(value: object) -> float:
-    """A number of seconds, 0 or more."""
+    """Read a number of seconds, 0 to 1e9."""
     return finite(value, least=0, most=1e9)
 
 
-def faults_from(value: object) -> list[Fault]:
-    """A list of faults."""
+def faults_from_json(value: object) -> list[Fault]:
+    """Read a list of faults."""
     if not isinstance(value, list):
         reject(value, "a list of faults")
-    return [fault_from(item) for item in cast("list[object]", value)]
+    return [fault_from_json(item) for item in cast("list[object]", value)]
 
 
-def fault_from(value: object) -> Fault:
-    """A fault: its kind under ``fault``, and its attributes.
+def fault_from_json(value: object) -> Fault:
+    """Read a fault: the name of its class under ``fault``, and its attributes.
 
     Raises:
-        InvalidRequestError: there is no such kind, or no such attribute, or its value is wrong.
+        InvalidRequestError: the class or an attribute is unknown, or a value is invalid.
     """
     given: object = value
     if not isinstance(value, Mapping):
@@ -65,20 +73,24 @@ def fault_from(value: object) -> Fault:
     kind = FAULTS.get(str(members.pop("fault", "")))
     if kind is None:
         reject(given, f"an object whose 'fault' is one of {', '.join(FAULTS)}")
-    return _made(kind, members)
+    return _construct(kind, members)
 
 
-def fault_to(fault: Fault) -> JsonObject:
-    """The JSON of a fault."""
+def fault_to_json(fault: Fault) -> JsonObject:
+    """Convert a fault to JSON."""
     return {"fault": type(fault).__name__, **attrs.asdict(fault)}
 
 
-def dependency_faults_from(members: JsonObject) -> DependencyFaults:
-    """What is out of reach."""
-    return _made(DependencyFaults, members)
+def dependency_faults_from_json(members: JsonObject) -> DependencyFaults:
+    """Read dependency faults.
+
+    Raises:
+        InvalidRequestError: an attribute is unknown, or a value is invalid.
+    """
+    return _construct(DependencyFaults, members)
 
 
-def _made(cls: type[_Value], members: JsonObject) -> _Value:
+def _construct(cls: type[_Value], members: JsonObject) -> _Value:
     known = {attribute.name for attribute in attrs.fields(cls)}
     unknown = [name for name in members if name not in known]
     if unknown:

@@ -1,7 +1,7 @@
-"""Text that the model has a pattern for.
+"""Match strings with the patterns of the model.
 
-Patterns are held against the whole text. Where the model's own pattern is wrong or cannot be had in Python, it is
-written by hand: the model's roles and topics are those of the ``aws`` partition only, and tags need Unicode classes.
+A pattern must match the whole string. Some patterns are replaced: those of roles and topics allow only the ``aws``
+partition in the model, and those of tags use Unicode classes, which ``re`` does not support.
 """
 
 from __future__ import annotations
@@ -43,5 +43,5 @@ _BY_HAND: Mapping[str, Callable[[str], bool]] = MappingProxyType(
 
 
 def matcher(shape: str, pattern: str) -> Callable[[str], bool]:
-    """A function that says whether text is right for a shape of the model with this pattern."""
+    """Return a predicate that matches strings of a shape of the model."""
     return _BY_HAND.get(shape) or _compiled(pattern)

@@ -1,6 +1,6 @@
-"""One stream processor of the emulated world, as a value: what it is, its status, and what will happen to it when.
+"""Define an emulated stream processor as an immutable value: definition, status and scheduled transitions.
 
-Every change of status goes through the package's table of transitions.
+Invariant: every change of status is a transition of the package's own table (``aiorekostream.domain.status``).
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
     from aiorekostream.domain.enums import ProcessorKind
 
-__all__ = ["ACTIVE", "Processor", "Step"]
+__all__ = ["ACTIVE", "Processor", "ScheduledTransition"]
 
 ACTIVE = frozenset({Status.STARTING, Status.RUNNING, Status.STOPPING})
-"""What counts against the number of processors that may work at once. UNCERTAIN for STOPPING: the strict reading."""
+"""The statuses that count as concurrent sessions. UNCERTAIN for STOPPING: the strict reading of AWS's quota."""
 
-_ENDS = frozenset({Event.FINISH, Event.FAIL})
+_END_EVENTS = frozenset({Event.FINISH, Event.FAIL})
 
 
 @attrs.frozen
-class Step:
-    """Something that will happen to a processor.
+class ScheduledTransition:
+    """A future transition of a processor.
 
     Attributes:
-        at: when, in epoch seconds.
-        event: what.
-        message: the StatusMessage that it leaves behind.
+        at: the due time, in epoch seconds.
+        event: the event that is applied.
+        message: the StatusMessage after the transition.
     """
 
     at: float
@@ -47,70 +47,70 @@ class Processor:
     """A stream processor.
 
     Attributes:
-        name: its name.
-        arn: its ARN.
-        blueprint: what it was created as, with what updates have changed.
-        created: when, in epoch seconds.
-        updated: when its status last changed, or a user last started, stopped or updated it.
-        status: its status.
-        status_message: why it FAILED.
-        tags: its tags.
-        session_id: the session that it works at or worked at last.
-        steps: what will happen to it, in the order of time.
-        gone_at: when nothing is left of it, once it has been deleted.
+        name: the name.
+        arn: the ARN.
+        definition: the definition, including updates.
+        created: the creation time, in epoch seconds.
+        updated: the time of the latest change of status or request to start, stop or update, in epoch seconds.
+        status: the status.
+        status_message: the reason of a FAILED status.
+        tags: the tags.
+        session_id: the current session, or else the latest one.
+        transitions: the scheduled transitions, in time order.
+        removed_at: the time at which a deleted processor disappears, in epoch seconds; None if it is not being deleted.
     """
 
     name: str
     arn: str
-    blueprint: ProcessorDefinition
+    definition: ProcessorDefinition
     created: float
     updated: float
     status: Status = Status.STOPPED
     status_message: str | None = None
     tags: Mapping[str, str] = MappingProxyType({})
     session_id: str | None = None
-    steps: tuple[Step, ...] = ()
-    gone_at: float | None = None
+    transitions: tuple[ScheduledTransition, ...] = ()
+    removed_at: float | None = None
 
     @property
     def kind(self) -> ProcessorKind:
         """Face search or label detection."""
-        return self.blueprint.kind
+        return self.definition.kind
 
     @property
     def is_active(self) -> bool:
-        """Whether it counts against the number of processors that may work at once."""
-        return self.status in ACTIVE and self.gone_at is None
+        """Whether the processor counts as a concurrent session."""
+        return self.status in ACTIVE and self.removed_at is None
 
     @property
-    def next_moment(self) -> float | None:
-        """When the next thing happens to it by itself."""
-        moments = [step.at for step in self.steps[:1]]
-        if self.gone_at is not None:
-            moments.append(self.gone_at)
-        return min(moments, default=None)
+    def next_event_at(self) -> float | None:
+        """The time of the next transition or of the removal, in epoch seconds; None if neither is scheduled."""
+        due_times = [transition.at for transition in self.transitions[:1]]
+        if self.removed_at is not None:
+            due_times.append(self.removed_at)
+        return min(due_times, default=None)
 
     def allows(self, event: Event) -> bool:
-        """Whether the table of transitions has an answer to this event now."""
+        """Return whether the current status allows an event."""
         return next_status(self.kind, self.status, event) is not None
 
     def after(self, event: Event, now: float, *, message: str | None = None) -> Processor:
-        """The processor after an event; the same one where the event is not allowed."""
+        """Return the processor after an event, or itself if the event is not allowed."""
         status = next_status(self.kind, self.status, event)
         if status is None:
             return self
-        steps = () if event in _ENDS else self.steps
-        return attrs.evolve(self, status=status, status_message=message, updated=now, steps=steps)
+        transitions = () if event in _END_EVENTS else self.transitions
+        return attrs.evolve(self, status=status, status_message=message, updated=now, transitions=transitions)
 
-    def bound_for(self, steps: Iterable[Step]) -> Processor:
-        """The processor with another future."""
-        return attrs.evolve(self, steps=tuple(sorted(steps, key=lambda step: step.at)))
+    def with_transitions(self, transitions: Iterable[ScheduledTransition]) -> Processor:
+        """Return the processor with other scheduled transitions."""
+        return attrs.evolve(self, transitions=tuple(sorted(transitions, key=lambda transition: transition.at)))
 
-    def settled(self, now: float) -> Processor:
-        """The processor after everything that has become due."""
+    def advanced(self, now: float) -> Processor:
+        """Return the processor after all transitions that are due by ``now``."""
         processor = self
-        while processor.steps and processor.steps[0].at <= now:
-            step, *rest = processor.steps
-            remaining = attrs.evolve(processor, steps=tuple(rest))
-            processor = remaining.after(step.event, step.at, message=step.message)
+        while processor.transitions and processor.transitions[0].at <= now:
+            due, *rest = processor.transitions
+            remaining = attrs.evolve(processor, transitions=tuple(rest))
+            processor = remaining.after(due.event, due.at, message=due.message)
         return processor

@@ -1,4 +1,4 @@
-"""Request quotas: a token bucket for each account, Region and operation. Pure: the time is an argument."""
+"""Enforce request quotas with a token bucket per account, Region and operation. Pure: the time is an argument."""
 
 from __future__ import annotations
 
@@ -10,69 +10,71 @@ from aiorekostream.emulator.answers import Refusal
 from aiorekostream.emulator.callers import Caller
 from aiorekostream.limits import Quota
 
-__all__ = ["PROVISIONED_RATE_EXCEEDED", "SLOW_DOWN", "Bucket", "Quotas"]
+__all__ = ["PROVISIONED_RATE_EXCEEDED", "SLOW_DOWN", "QuotaBucket", "Quotas"]
 
 SLOW_DOWN = Refusal("ThrottlingException", "Slow down; sudden increase in rate of requests.")
 PROVISIONED_RATE_EXCEEDED = Refusal("ProvisionedThroughputExceededException", "Provisioned Rate exceeded.")
 
-_SUDDEN = 1.0
+# Seconds since the bucket was full in which a refusal counts as a sudden increase. UNCERTAIN: see ``Quotas.refusal``.
+_BURST_WINDOW_SECONDS = 1.0
 
 
 @attrs.define
-class Bucket:
-    """A token bucket that is full at first.
+class QuotaBucket:
+    """A token bucket of a request quota.
 
     Attributes:
-        quota: how fast it fills and how much it holds.
-        level: what is in it.
-        at: when that was so, in epoch seconds.
-        full_at: when it was last seen full.
+        quota: the fill rate in tokens a second, and the capacity.
+        tokens: the number of tokens at ``updated_at``.
+        updated_at: the time of the latest update, in epoch seconds.
+        full_at: the latest time at which the bucket was full, in epoch seconds.
     """
 
     quota: Quota
-    level: float
-    at: float
+    tokens: float
+    updated_at: float
     full_at: float
 
-    def take(self, now: float) -> bool:
-        """Take one token, or leave the bucket as it is and answer False."""
-        self.level = min(self.quota.burst, self.level + max(0.0, now - self.at) * self.quota.rate)
-        self.at = max(self.at, now)
-        if self.level >= self.quota.burst:
-            self.full_at = self.at
-        if self.level < 1:
+    def try_acquire(self, now: float) -> bool:
+        """Take one token; return False if none is available."""
+        self.tokens = min(self.quota.burst, self.tokens + max(0.0, now - self.updated_at) * self.quota.rate)
+        self.updated_at = max(self.updated_at, now)
+        if self.tokens >= self.quota.burst:
+            self.full_at = self.updated_at
+        if self.tokens < 1:
             return False
-        self.level -= 1
+        self.tokens -= 1
         return True
 
 
 @attrs.define
 class Quotas:
-    """The buckets of every account.
+    """The token buckets of all accounts.
 
     Attributes:
-        quotas: by AWS's name of the operation; an operation that is not named has no quota.
+        quotas: quotas by AWS's name of the operation; other operations are unlimited.
     """
 
     quotas: Mapping[str, Quota]
-    _buckets: dict[tuple[Caller, str], Bucket] = attrs.field(factory=dict, init=False)
+    _buckets: dict[tuple[Caller, str], QuotaBucket] = attrs.field(factory=dict, init=False)
 
     def refusal(self, caller: Caller, operation: str, now: float) -> Refusal | None:
-        """Admit a request, or say how it is refused.
+        """Take a token for a request and return None, or return the refusal of a request above the quota.
 
-        UNCERTAIN: AWS documents both codes and not when it uses which. Going by their messages, a burst that empties a
-        bucket which was full within the last second is a sudden increase; after that the rate itself is exceeded.
+        UNCERTAIN: AWS documents both error codes but not when it uses each. The emulator follows their messages:
+        a refusal within a second after the bucket was full is a sudden increase; a later one exceeds the provisioned
+        rate.
         """
         quota = self.quotas.get(operation)
         if quota is None:
             return None
         bucket = self._buckets.get((caller, operation))
         if bucket is None:
-            bucket = self._buckets[caller, operation] = Bucket(quota, quota.burst, now, now)
-        if bucket.take(now):
+            bucket = self._buckets[caller, operation] = QuotaBucket(quota, quota.burst, now, now)
+        if bucket.try_acquire(now):
             return None
-        return SLOW_DOWN if now - bucket.full_at <= _SUDDEN else PROVISIONED_RATE_EXCEEDED
+        return SLOW_DOWN if now - bucket.full_at <= _BURST_WINDOW_SECONDS else PROVISIONED_RATE_EXCEEDED
 
     def clear(self) -> None:
-        """Fill every bucket."""
+        """Refill all buckets."""
         self._buckets.clear()

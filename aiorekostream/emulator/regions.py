@@ -1,7 +1,7 @@
-"""Regions of interest, and numbers as AWS keeps them: in 32 bits.
+"""Parse regions of interest, and round numbers to the 32-bit floats that AWS stores.
 
-The model says little about a region; that each is a box or a polygon, that a polygon has three points or more and that
-a box has all four members is from the API's prose and AWS's CloudFormation schema.
+The model leaves most rules about regions open. The API's prose and AWS's CloudFormation schema add that a region is a
+box or a polygon, that a polygon has at least three points, and that a box has all four members.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 __all__ = ["float32", "regions_of_interest"]
 
-_LEAST_POINTS = 3
+_MIN_POLYGON_POINTS = 3
 
 
 def float32(value: float) -> float:
-    """The number as it comes back from 32 bits: 0.1 becomes 0.10000000149011612."""
+    """Round a number to a 32-bit float: 0.1 becomes 0.10000000149011612."""
     (rounded,) = struct.unpack("f", struct.pack("f", value))
     return float(rounded)
 
 
 def regions_of_interest(request: Fields, name: str, limits: Limits) -> list[JsonObject]:
-    """Read a list of regions."""
+    """Parse a list of regions."""
     regions = request.structures(name)
     if len(regions) > limits.max_regions_of_interest:
         raise request.wrong(name, f"at most {limits.max_regions_of_interest} regions")
@@ -41,8 +41,8 @@ def _region(region: Fields, limits: Limits) -> JsonObject:
     if region.has("BoundingBox"):
         return {"BoundingBox": _ratios(region.structure("BoundingBox"), ("Width", "Height", "Left", "Top"))}
     points = [_ratios(point, ("X", "Y")) for point in region.structures("Polygon")]
-    if not _LEAST_POINTS <= len(points) <= limits.max_polygon_points:
-        raise region.wrong("Polygon", f"{_LEAST_POINTS} to {limits.max_polygon_points} points")
+    if not _MIN_POLYGON_POINTS <= len(points) <= limits.max_polygon_points:
+        raise region.wrong("Polygon", f"{_MIN_POLYGON_POINTS} to {limits.max_polygon_points} points")
     return {"Polygon": points}
 
 

@@ -1,6 +1,6 @@
-"""The resources that a processor names (streams, roles), told apart by their ARNs.
+"""Parse and build the ARNs of streams and stream processors.
 
-Written without the package's own ARN classes, so that the two readings check each other.
+Independent of the package's own ARN classes, so that tests compare two implementations.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 
 import attrs
 
-__all__ = ["Stream", "partition_of", "processor_arn", "processor_named"]
+__all__ = ["Stream", "partition_of", "processor_arn", "processor_name"]
 
 _STREAM = re.compile(r"arn:([a-z0-9-]+):(kinesis|kinesisvideo):([a-z0-9-]+):([0-9]{12}):stream/([^/]+)(?:/[0-9]+)?")
 _PROCESSOR = re.compile(r"arn:([a-z0-9-]+):rekognition:([a-z0-9-]+):([0-9]{12}):streamprocessor/([a-zA-Z0-9_.\-]+)")
@@ -26,15 +26,17 @@ _PARTITIONS = (
 
 @attrs.frozen
 class Stream:
-    """A Kinesis stream for video or data; the creation time that may end a video stream's ARN does not tell two apart.
+    """A Kinesis video or data stream.
+
+    Two ARNs of a video stream that differ only in the optional creation time are the same stream.
 
     Attributes:
-        partition: ``aws`` and so on.
+        partition: the partition, such as ``aws``.
         service: ``kinesis`` or ``kinesisvideo``.
-        region: its Region.
-        account: its account, twelve digits.
-        name: its name.
-        arn: its ARN as it was given, which has no part in comparisons.
+        region: the Region.
+        account: the account, twelve digits.
+        name: the name.
+        arn: the ARN as given; ignored in comparisons.
     """
 
     partition: str
@@ -45,8 +47,8 @@ class Stream:
     arn: str = attrs.field(eq=False)
 
     @classmethod
-    def named(cls, arn: str, service: str) -> Stream | None:
-        """The stream of an ARN; None if it is no ARN of a stream of this service."""
+    def from_arn(cls, arn: str, service: str) -> Stream | None:
+        """Parse the ARN of a stream; return None if it is not an ARN of a stream of this service."""
         match = _STREAM.fullmatch(arn)
         if match is None or match[2] != service:
             return None
@@ -54,16 +56,16 @@ class Stream:
 
 
 def partition_of(region: str) -> str:
-    """The partition that a Region belongs to."""
+    """Return the partition of a Region."""
     return next((partition for prefix, partition in _PARTITIONS if region.startswith(prefix)), "aws")
 
 
 def processor_arn(region: str, account: str, name: str) -> str:
-    """The ARN of a stream processor."""
+    """Build the ARN of a stream processor."""
     return f"arn:{partition_of(region)}:rekognition:{region}:{account}:streamprocessor/{name}"
 
 
-def processor_named(arn: str) -> str | None:
-    """The name in a stream processor's ARN; None if it is none."""
+def processor_name(arn: str) -> str | None:
+    """Return the name in the ARN of a stream processor; None for any other string."""
     match = _PROCESSOR.fullmatch(arn)
     return None if match is None else match[4]

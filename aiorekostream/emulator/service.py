@@ -1,14 +1,14 @@
-"""The emulator as an object: an HTTP server on this machine that stands in for Amazon Rekognition."""
+"""Run the emulator: a local HTTP server with the stream processor API of Amazon Rekognition."""
 
 from __future__ import annotations
 
 import asyncio
-import random as dice  # noqa: TID251 - the one place that throws dice, for faults that strike with a probability
+import random as stdlib_random  # noqa: TID251 - the default random source of faults with a probability
 import uuid
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
-from aiorekostream.emulator.call_log import Call, CallLog
+from aiorekostream.emulator.call_log import CallLog, RecordedCall
 from aiorekostream.emulator.clocks import EmulatorClock, RealClock
 from aiorekostream.emulator.control import Control
 from aiorekostream.emulator.dependency_faults import DependencyFaults
@@ -18,8 +18,8 @@ from aiorekostream.emulator.fault_script import FaultScript
 from aiorekostream.emulator.handlers import Handlers
 from aiorekostream.emulator.listener import Listener
 from aiorekostream.emulator.model import load_model
+from aiorekostream.emulator.model_validator import ModelValidator
 from aiorekostream.emulator.quotas import Quotas
-from aiorekostream.emulator.referee import Referee
 from aiorekostream.emulator.timings import Timings
 from aiorekostream.emulator.world import OPERATIONS, World
 from aiorekostream.errors import ConfigurationError
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Emulator"]
 
-_TIMINGS, _AT_HAND = Timings(), DependencyFaults()
+_TIMINGS, _NO_DEPENDENCY_FAULTS = Timings(), DependencyFaults()
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -42,32 +42,32 @@ def _new_id() -> str:
 
 
 class Emulator:
-    """A stateful Amazon Rekognition endpoint for stream processors, over real HTTP, on this machine.
+    """Serve a stateful, local emulation of Amazon Rekognition's stream processor API over HTTP.
 
-    It serves any AWS SDK in any language that is told its ``url``, for instance by ``AWS_ENDPOINT_URL_REKOGNITION``.
-    The ten operations on stream processors and their tags are there, as
+    Any AWS SDK in any language can use it: pass ``url`` as the endpoint URL, for instance in the environment variable
+    ``AWS_ENDPOINT_URL_REKOGNITION``. It implements the ten operations on stream processors and their tags as
     https://docs.aws.amazon.com/rekognition/latest/APIReference/ describes them.
 
-    Use it in ``async with``, or call ``start`` and ``aclose``. It belongs to the event loop that it was started on.
+    Use it as an async context manager, or call ``start`` and ``aclose``. An emulator belongs to the event loop on which
+    it was started.
 
     Args:
-        host: the address to listen on; nobody but this machine reaches the default.
-        port: the port; 0 takes one that is free.
-        clock: ``RealClock()`` if not given.
-        limits: AWS's numbers: rates, concurrency, counts.
+        host: the address to listen on; the default is reachable only from the same machine.
+        port: the port to listen on; the default 0 selects a free one.
+        clock: the clock of sessions, state changes and quotas; ``RealClock()`` by default.
+        limits: the limits of every account: request rates, concurrent sessions and counts; AWS's defaults by default.
         quotas: whether requests above the rates of ``limits`` are refused.
-        timings: how long things take.
-        dependency_faults: which roles, streams and collections are out of reach.
-        accounts: the account (twelve digits) of an access key; every other key has one of its own, derived from it.
-        credentials: the secret of each access key, to check signatures; if not given, requests need only look signed.
-        control: whether the endpoints below ``/_emulator/`` answer.
-        record: whether calls are kept in ``calls`` (the latest million).
-        check_answers: whether its own answers are held against Amazon's model: ``InternalFailure`` if they are wrong.
-        random: numbers from 0 up to and without 1, for faults with a probability; the same in every run if not given.
-        new_id: makes the ids of sessions and requests; random UUIDs if not given.
-
-    Raises:
-        ConfigurationError: (from ``start``) the address cannot be had.
+        timings: the durations of state changes.
+        dependency_faults: the roles, streams and collections that are unavailable; none by default.
+        accounts: account ids (twelve digits) by access key; the account of any other key is derived from the key.
+        credentials: secret keys by access key, to check signatures; by default requests need a well-formed signature
+            that is not verified.
+        control: whether the endpoints below ``/_emulator/`` are served.
+        record: whether ``calls`` records calls (the latest million).
+        check_answers: whether the emulator's own responses are validated against Amazon's model; a mismatch becomes an
+            ``InternalFailure``.
+        random: returns numbers in [0, 1) for faults with a probability; by default a generator with a fixed seed.
+        new_id: generates the ids of sessions and requests; random UUIDs by default.
     """
 
     def __init__(
@@ -102,27 +102,27 @@ class Emulator:
                 new_id=new_id,
                 limits=limits,
                 timings=timings or _TIMINGS,
-                dependency_faults=dependency_faults or _AT_HAND,
+                dependency_faults=dependency_faults or _NO_DEPENDENCY_FAULTS,
             ),
             quotas=Quotas(limits.quotas if quotas else {}),
-            script=FaultScript(dice.Random(0).random if random is None else random),  # noqa: S311 - no secret depends on it
-            record=CallLog(keeps=record),
+            fault_script=FaultScript(stdlib_random.Random(0).random if random is None else random),  # noqa: S311 - no secret depends on it
+            call_log=CallLog(enabled=record),
         )
         self._closing = asyncio.Event()
         self._listener: Listener | None = None
 
     async def start(self) -> None:
-        """Listen. Amazon's model is read on another thread, once for each process.
+        """Start to listen. Loads Amazon's model in a worker thread, once per process.
 
         Raises:
-            ConfigurationError: the emulator runs already, or the address cannot be had.
+            ConfigurationError: the emulator is already running, or the address is unavailable.
         """
         if self._listener is not None:
-            raise ConfigurationError("the emulator runs already")
+            raise ConfigurationError("the emulator is already running: call aclose() before start()")
         model = await asyncio.to_thread(load_model)
-        desk = Dispatcher(
+        dispatcher = Dispatcher(
             world=self._engine.world,
-            referee=Referee(model, OPERATIONS, self._limits),
+            validator=ModelValidator(model, OPERATIONS, self._limits),
             quotas=self._engine.quotas,
             accounts=self._accounts,
             secrets=self._credentials,
@@ -131,15 +131,15 @@ class Emulator:
         self._closing = asyncio.Event()
         handlers = Handlers(
             engine=self._engine,
-            desk=desk,
-            control=Control(self._engine, self._control),
+            dispatcher=dispatcher,
+            control=Control(self._engine, enabled=self._control),
             new_id=self._new_id,
             closing=self._closing,
         )
         self._listener = await Listener.open(self._host, self._port, handlers.handle)
 
     async def aclose(self) -> None:
-        """Stop listening and end every request that is under way; what the emulator knows stays readable."""
+        """Stop listening and close all connections. The state stays readable. Safe to call more than once."""
         listener, self._listener = self._listener, None
         self._closing.set()
         if listener is not None:
@@ -156,72 +156,81 @@ class Emulator:
 
     @property
     def port(self) -> int:
-        """The port that it listens on.
+        """The port in use.
 
         Raises:
-            ConfigurationError: it does not run.
+            ConfigurationError: the emulator is not running.
         """
-        return self._running().port
+        return self._require_listener().port
 
     @property
     def url(self) -> str:
-        """The endpoint URL for ``endpoint_url`` or ``AWS_ENDPOINT_URL_REKOGNITION``, without a slash at the end.
+        """The URL for ``endpoint_url`` or ``AWS_ENDPOINT_URL_REKOGNITION``, without a trailing slash.
 
         Raises:
-            ConfigurationError: it does not run.
+            ConfigurationError: the emulator is not running.
         """
-        return self._running().url
+        return self._require_listener().url
 
     @property
     def clock(self) -> EmulatorClock:
-        """The clock that it was given."""
+        """The emulator's clock."""
         return self._engine.clock
 
     @property
-    def calls(self) -> Sequence[Call]:
-        """Every request that was received, with what was done and what was answered."""
-        return self._engine.record.calls
+    def calls(self) -> Sequence[RecordedCall]:
+        """The requests received so far, each with whether it was executed and how the emulator responded."""
+        return self._engine.call_log.calls
 
     def clear_calls(self) -> None:
-        """Forget the calls so far."""
-        self._engine.record.clear()
+        """Remove the recorded calls."""
+        self._engine.call_log.clear()
 
     @property
     def processors(self) -> Sequence[ProcessorState]:
-        """Every stream processor of every account and Region, as it is now."""
+        """The current state of every stream processor in every account and Region."""
         return tuple(self._engine.states())
 
     @property
     def next_event(self) -> float | None:
-        """When the next thing happens by itself, in epoch seconds of the clock; None if nothing will."""
+        """The time of the next scheduled state change, in epoch seconds of the clock; None if none is scheduled."""
         self._engine.world.advance(self.clock.now())
-        return self._engine.world.next_moment()
+        return self._engine.world.next_event_at()
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, 0 seconds or more; for an emulator with a ``ManualClock``.
+        """Advance the ``ManualClock`` and apply the state changes that become due.
+
+        Args:
+            seconds: the number of seconds, 0 to 1e9.
 
         Raises:
-            ConfigurationError: the clock is another one.
-            InvalidRequestError: time would go back.
+            ConfigurationError: the clock is not a ``ManualClock``.
+            InvalidRequestError: the number of seconds is out of range.
         """
         self._engine.advance(seconds)
 
     @property
     def faults(self) -> Sequence[Fault]:
-        """The scripted faults that are waiting, each with the number of times that it has left."""
-        return self._engine.script.waiting
+        """The pending faults, each with its remaining number of times."""
+        return self._engine.fault_script.pending
 
     def inject(self, *faults: Fault) -> None:
-        """Inject faults: every latency that matches a request applies to it, and the first other fault that matches."""
-        self._engine.script.add(faults)
+        """Inject faults.
+
+        Every ``Latency`` that matches a request applies to it, and the first other fault that matches.
+
+        Args:
+            *faults: the faults; they follow those that are pending.
+        """
+        self._engine.fault_script.add(faults)
 
     def clear_faults(self) -> None:
-        """Take away every scripted fault."""
-        self._engine.script.clear()
+        """Remove all pending faults."""
+        self._engine.fault_script.clear()
 
     @property
     def dependency_faults(self) -> DependencyFaults:
-        """Which roles, streams and collections are out of reach; may be set, and counts for the starts that follow."""
+        """The roles, streams and collections that are unavailable. Setting it affects subsequent starts."""
         return self._engine.world.dependency_faults
 
     @dependency_faults.setter
@@ -229,20 +238,20 @@ class Emulator:
         self._engine.world.dependency_faults = dependency_faults
 
     def fail(self, name: str, status_message: str, *, after: float = 0.0) -> None:
-        """Let the processors of this name that are at work become FAILED; if there are none, the next one that starts.
+        """Make the active processors of a name FAILED, or, if there are none, the next one that starts.
 
         Args:
-            name: the name of the processor, in whichever account and Region.
-            status_message: its StatusMessage, such as ``Access denied to Role``.
-            after: how many seconds of the clock after now, or after the start.
+            name: the name of the processor, in any account and Region.
+            status_message: the StatusMessage, such as ``Access denied to Role``.
+            after: the delay after this call or after the start, in seconds of the clock; 0 by default.
         """
         self._engine.fail(name, status_message, after=after)
 
     def reset(self) -> None:
-        """Forget every processor, scripted fault, call and used quota; time and dependency_faults stay."""
+        """Remove all processors, faults and calls, and refill the quotas. Keeps the clock and ``dependency_faults``."""
         self._engine.reset()
 
-    def _running(self) -> Listener:
+    def _require_listener(self) -> Listener:
         if self._listener is None:
-            raise ConfigurationError("the emulator does not run: use `async with` or call start()")
+            raise ConfigurationError("the emulator is not running: use `async with` or call start()")
         return self._listener

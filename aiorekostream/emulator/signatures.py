@@ -1,7 +1,7 @@
-"""Signature Version 4: who signed a request, for which Region, and, if secrets are known, whether rightly.
+"""Parse and verify Signature Version 4.
 
-See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html. Written from that page
-alone; the tests let botocore sign.
+See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html. Independent of
+botocore's implementation, which signs the requests of the tests.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ _ALGORITHM = "AWS4-HMAC-SHA256"
 _SCOPE = re.compile(r"(?P<key>[!-.0-~]+)/(?P<date>[0-9]{8})/(?P<region>[^/\s]+)/(?P<service>[^/\s]+)/aws4_request")
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-[0-9]+")
 _TIME = "%Y%m%dT%H%M%SZ"
+# AWS documents that a request must arrive within five minutes of its timestamp:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-signing.html.
 _SKEW = datetime.timedelta(minutes=5)
 
 _MISSING = Refusal("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
@@ -37,13 +39,13 @@ _MISMATCH = (
 
 @attrs.frozen
 class Credential:
-    """The scope of a signature.
+    """The credential scope of a signature.
 
     Attributes:
-        access_key: who signed.
-        date: the day, as ``20261124``.
-        region: for which Region.
-        service: for which service.
+        access_key: the access key.
+        date: the date, such as ``20261124``.
+        region: the Region.
+        service: the service.
     """
 
     access_key: str
@@ -54,11 +56,11 @@ class Credential:
 
 @attrs.frozen
 class Signature:
-    """What an Authorization header says.
+    """A parsed Authorization header.
 
     Attributes:
-        credential: the scope.
-        signed_headers: the names of the headers that were signed, in lower case.
+        credential: the credential scope.
+        signed_headers: the lower-case names of the signed headers.
         value: the signature, in hexadecimal.
     """
 
@@ -68,10 +70,10 @@ class Signature:
 
 
 def read_signature(authorization: str | None) -> Signature:
-    """Read an Authorization header.
+    """Parse an Authorization header.
 
     Raises:
-        RefusedError: it is absent, of another scheme, incomplete or for another service.
+        RefusedError: the header is absent, has another scheme, is incomplete or is for another service.
     """
     if not authorization:
         raise refuse(_MISSING)
@@ -99,17 +101,17 @@ def read_signature(authorization: str | None) -> Signature:
 def check_signature(
     signature: Signature, *, secrets: Mapping[str, str], headers: Mapping[str, str], body: bytes, now: datetime.datetime
 ) -> None:
-    """Check a signature of ``POST /`` without a query.
+    """Verify the signature of a ``POST /`` request without a query.
 
     Args:
         signature: the signature.
-        secrets: the secret access key of each access key that is known.
-        headers: every header by its name in lower case.
+        secrets: secret keys by access key.
+        headers: the headers by lower-case name.
         body: the body.
-        now: the real time, in UTC.
+        now: the system time in UTC.
 
     Raises:
-        RefusedError: the key is unknown, the time is more than 5 minutes off, or the signature is wrong.
+        RefusedError: the key is unknown, the time differs by more than 5 minutes, or the signature does not match.
     """
     credential = signature.credential
     secret = secrets.get(credential.access_key)
@@ -118,8 +120,8 @@ def check_signature(
     absent = {"host", "x-amz-date"} - set(signature.signed_headers) | set(signature.signed_headers) - set(headers)
     if absent:
         raise _rejected(f"These headers must be sent and signed: {', '.join(sorted(absent))}.")
-    moment = headers["x-amz-date"]
-    _check_time(moment, credential.date, now)
+    timestamp = headers["x-amz-date"]
+    _check_time(timestamp, credential.date, now)
     canonical = "\n".join(
         [
             "POST",
@@ -132,7 +134,7 @@ def check_signature(
         ]
     )
     scope = (credential.date, credential.region, credential.service, "aws4_request")
-    to_sign = "\n".join([_ALGORITHM, moment, "/".join(scope), _sha256(canonical)])
+    to_sign = "\n".join([_ALGORITHM, timestamp, "/".join(scope), _sha256(canonical)])
     key = f"AWS4{secret}".encode()
     for part in (*scope, to_sign):
         key = hmac.digest(key, _encoded(part), hashlib.sha256)
@@ -141,24 +143,24 @@ def check_signature(
 
 
 def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")  # bytes of a header that are no UTF-8 come as lone surrogates
+    return text.encode("utf-8", "surrogateescape")  # aiohttp decodes invalid UTF-8 to lone surrogates
 
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(_encoded(text)).hexdigest()
 
 
-def _check_time(moment: str, date: str, now: datetime.datetime) -> None:
+def _check_time(timestamp: str, date: str, now: datetime.datetime) -> None:
     try:
-        signed = datetime.datetime.strptime(moment, _TIME).replace(tzinfo=datetime.UTC)
+        signed = datetime.datetime.strptime(timestamp, _TIME).replace(tzinfo=datetime.UTC)
     except ValueError:
-        raise _incomplete(f"Date must be in ISO-8601 'basic format'. Got '{moment}'.") from None
-    if not moment.startswith(date):
+        raise _incomplete(f"Date must be in ISO-8601 'basic format'. Got '{timestamp}'.") from None
+    if not timestamp.startswith(date):
         raise _rejected("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP.")
     if signed < now - _SKEW:
-        raise _rejected(f"Signature expired: {moment} is now earlier than {now - _SKEW:{_TIME}}.")
+        raise _rejected(f"Signature expired: {timestamp} is now earlier than {now - _SKEW:{_TIME}}.")
     if signed > now + _SKEW:
-        raise _rejected(f"Signature not yet current: {moment} is still later than {now + _SKEW:{_TIME}}.")
+        raise _rejected(f"Signature not yet current: {timestamp} is still later than {now + _SKEW:{_TIME}}.")
 
 
 def _incomplete(message: str) -> RefusedError:

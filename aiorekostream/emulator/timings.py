@@ -1,4 +1,4 @@
-"""How long things take in the emulated service."""
+"""Define the durations of state changes in the emulated service."""
 
 from __future__ import annotations
 
@@ -22,25 +22,26 @@ def _seconds_or_for_ever(value: float) -> float:
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class Timings(Validated):
-    """How long things take, all in seconds of the emulator's clock; 0 or more.
+    """The durations of state changes, in seconds of the emulator's clock, from 0 to 1e9.
 
-    AWS documents none of these but the longest duration of a session, which is in the request. That a face search takes
-    about 2 seconds to start was seen once; the rest is the emulator's own guess.
+    UNCERTAIN: AWS documents none of them. The 2 seconds of ``starting`` were observed once; the other defaults are
+    guesses, except ``stuck``.
 
     Attributes:
-        starting: from the start of a face search until it is RUNNING.
-        failing: from a start until a role, a stream or a collection that is out of reach makes it FAILED.
-        stopping: from a stop until the processor is STOPPED.
-        updating: from an update until the processor is STOPPED again.
-        deleting: from a delete until Describe no longer finds the processor and its name and streams are free.
-        overshoot: how much longer than its maximum duration a label detection works: AWS looks at the time only at the
+        starting: the time from the start of a face search to RUNNING.
+        failing: the time from a start with an unavailable role, stream or collection to FAILED.
+        stopping: the time from a stop to STOPPED.
+        updating: the time from an update to STOPPED.
+        deleting: the time from a delete until Describe no longer finds the processor and its name and streams are free.
+        overshoot: the time by which a label detection exceeds its maximum duration: AWS checks the duration only at the
             end of a video fragment.
-        media: how much video every stream has to offer: a label detection ends there if that is earlier.
-        stuck: how long a processor has been STARTING when DeleteStreamProcessor no longer refuses it: AWS tells users
-            to delete one that starts for more than two minutes.
+        media: the length of the video in every stream; a label detection ends there if that is earlier. More than 0;
+            infinite by default.
+        stuck: the time in STARTING after which DeleteStreamProcessor is allowed: AWS advises deleting a processor that
+            has been starting for more than two minutes.
 
     Raises:
-        InvalidRequestError: one is negative, infinite (``media`` may be) or no number.
+        InvalidRequestError: a duration is out of range.
     """
 
     starting: float = attrs.field(default=2.0, converter=_seconds)

@@ -1,4 +1,4 @@
-"""Page tokens: opaque to callers, good for one account and Region only, and plainly bad when they are changed."""
+"""Encode and decode pagination tokens. A token is valid only for its account and Region, and only unmodified."""
 
 from __future__ import annotations
 
@@ -14,25 +14,30 @@ if TYPE_CHECKING:
 
 __all__ = ["name_in_token", "token_after"]
 
-_SEAL = 9
+# Bytes of the digest that detects modified tokens; a multiple of 3 needs no padding in Base64.
+_DIGEST_BYTES = 9
 
 
 def token_after(account: Account, name: str) -> str:
-    """The token of the page that begins after the processor of this name."""
-    return base64.b64encode(_seal(account, name.encode()) + name.encode()).decode()
+    """Encode the token of the page that begins after a processor's name."""
+    return base64.b64encode(_digest(account, name.encode()) + name.encode()).decode()
 
 
 def name_in_token(account: Account, token: str) -> str:
-    """The name after which the page of this token begins."""
+    """Decode the name after which the page of a token begins.
+
+    Raises:
+        RefusedError: the token is malformed, modified, or of another account or Region.
+    """
     try:
-        opened = base64.b64decode(token, validate=True)
-        name = opened[_SEAL:].decode()
+        decoded = base64.b64decode(token, validate=True)
+        name = decoded[_DIGEST_BYTES:].decode()
     except (binascii.Error, ValueError):
         raise refuse(BAD_TOKEN) from None
-    if opened[:_SEAL] != _seal(account, name.encode()) or not name:
+    if decoded[:_DIGEST_BYTES] != _digest(account, name.encode()) or not name:
         raise refuse(BAD_TOKEN)
     return name
 
 
-def _seal(account: Account, name: bytes) -> bytes:
-    return hashlib.sha256(f"{account.account_id} {account.region} ".encode() + name).digest()[:_SEAL]
+def _digest(account: Account, name: bytes) -> bytes:
+    return hashlib.sha256(f"{account.account_id} {account.region} ".encode() + name).digest()[:_DIGEST_BYTES]

@@ -1,4 +1,4 @@
-"""AWS's JSON 1.1 protocol: bytes to requests, answers to bytes. Nothing here awaits.
+"""Decode requests and encode results in AWS's JSON 1.1 protocol. Never awaits.
 
 See https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html.
 """
@@ -13,22 +13,22 @@ import attrs
 from aiorekostream.emulator.answers import Refusal, Success, refuse, serialization
 
 if TYPE_CHECKING:
-    from aiorekostream.emulator.answers import Answer, JsonObject
+    from aiorekostream.emulator.answers import JsonObject, OperationResult
 
-__all__ = ["CONTENT_TYPE", "Reply", "encode", "operation_in", "read_object"]
+__all__ = ["CONTENT_TYPE", "HttpResponse", "encode", "operation_in", "read_object"]
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 _TARGET = "RekognitionService."
 
 
 @attrs.frozen
-class Reply:
-    """What goes out.
+class HttpResponse:
+    """An encoded response.
 
     Attributes:
         status: the HTTP status.
         body: the body.
-        content_type: its type.
+        content_type: the value of the Content-Type header.
     """
 
     status: int
@@ -37,15 +37,15 @@ class Reply:
 
 
 def unknown_operation(message: str) -> Refusal:
-    """The request names no operation that there is."""
+    """Return the refusal of a request without a known operation."""
     return Refusal("UnknownOperationException", message, 404)
 
 
 def operation_in(target: str | None, content_type: str) -> str:
-    """The operation that the headers name.
+    """Return the operation in the ``X-Amz-Target`` header.
 
     Raises:
-        RefusedError: they name none, or the body is not of this protocol.
+        RefusedError: the header has no operation, or the content type is not that of this protocol.
     """
     if not target or not target.startswith(_TARGET):
         raise refuse(unknown_operation(f"X-Amz-Target must be {_TARGET}<operation>."))
@@ -55,10 +55,10 @@ def operation_in(target: str | None, content_type: str) -> str:
 
 
 def read_object(body: bytes) -> JsonObject:
-    """The JSON object of a body; an empty body is an empty object.
+    """Decode the JSON object of a body; an empty body counts as an empty object.
 
     Raises:
-        RefusedError: it is not UTF-8, not JSON or not an object.
+        RefusedError: the body is not UTF-8, not JSON or not an object.
     """
     if not body:
         return {}
@@ -71,14 +71,19 @@ def read_object(body: bytes) -> JsonObject:
     return cast("JsonObject", found)
 
 
-def encode(answer: Answer, log_reference: str) -> Reply:
-    """The HTTP status and body of an answer."""
-    if isinstance(answer, Success):
-        return Reply(200, b"" if answer.body is None else _dumped(answer.body))
-    body = {"__type": answer.code}
-    if answer.message is not None:
-        body |= {"Code": answer.code, "Message": answer.message, "Logref": log_reference}
-    return Reply(answer.status, _dumped(body))
+def encode(result: OperationResult, log_reference: str) -> HttpResponse:
+    """Encode the result of an operation.
+
+    Args:
+        result: the result.
+        log_reference: the value of ``Logref`` in an error.
+    """
+    if isinstance(result, Success):
+        return HttpResponse(200, b"" if result.body is None else _dumped(result.body))
+    body = {"__type": result.code}
+    if result.message is not None:
+        body |= {"Code": result.code, "Message": result.message, "Logref": log_reference}
+    return HttpResponse(result.status, _dumped(body))
 
 
 def _dumped(value: object) -> bytes:

@@ -1,7 +1,8 @@
-"""The emulated world: a pure value machine that takes a caller, an operation, its members and the time, and answers.
+"""Hold the emulated state, and execute operations on it.
 
-It reads no clock, rolls no dice, awaits nothing and knows no HTTP. Things that happen by themselves (a face search
-comes to run, a session ends, a deleted processor vanishes) happen when the world is told that their time has come.
+A pure state machine: the time is an argument, and nothing here reads a clock, uses randomness, awaits or depends on
+HTTP. Scheduled transitions (a face search starts to run, a session ends, a deleted processor disappears) are applied
+when the world is advanced to their time.
 """
 
 from __future__ import annotations
@@ -20,25 +21,25 @@ from aiorekostream.emulator.callers import Caller
 from aiorekostream.emulator.contexts import OperationContext, ScheduledFailure
 from aiorekostream.emulator.dependency_faults import DependencyFaults
 from aiorekostream.emulator.fields import Fields
-from aiorekostream.emulator.processors import Step
+from aiorekostream.emulator.processors import ScheduledTransition
 from aiorekostream.emulator.timings import Timings
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from aiorekostream.emulator.answers import Answer, JsonObject, Success
+    from aiorekostream.emulator.answers import JsonObject, OperationResult, Success
 
-    _Operation: TypeAlias = Callable[[OperationContext, Fields], Success]
+    _OperationFunction: TypeAlias = Callable[[OperationContext, Fields], Success]
 
 __all__ = ["OPERATIONS", "World"]
 
-_OPERATIONS: Mapping[str, _Operation] = MappingProxyType(
+_OPERATIONS: Mapping[str, _OperationFunction] = MappingProxyType(
     {
         "CreateStreamProcessor": crud.create,
         "DeleteStreamProcessor": crud.delete,
         "DescribeStreamProcessor": crud.describe,
-        "ListStreamProcessors": crud.listing,
+        "ListStreamProcessors": crud.list_page,
         "ListTagsForResource": tagging.list_tags,
         "StartStreamProcessor": lifecycle.start,
         "StopStreamProcessor": lifecycle.stop,
@@ -49,18 +50,18 @@ _OPERATIONS: Mapping[str, _Operation] = MappingProxyType(
 )
 
 OPERATIONS = tuple(_OPERATIONS)
-"""AWS's names of the operations that the world knows."""
+"""AWS's names of the operations that the emulator implements."""
 
 
 @attrs.define(kw_only=True)
 class World:
-    """Every account of the emulated service.
+    """The state of all accounts of the emulated service.
 
     Attributes:
-        new_id: makes the ids of sessions.
-        limits: AWS's numbers.
-        timings: how long things take.
-        dependency_faults: what is out of reach; it may be replaced at any time and counts for the starts that follow.
+        new_id: generates session ids.
+        limits: the limits of every account.
+        timings: the durations of state changes.
+        dependency_faults: the resources that are unavailable; a new value affects subsequent starts.
     """
 
     new_id: Callable[[], str]
@@ -68,83 +69,87 @@ class World:
     timings: Timings = attrs.field(factory=Timings)
     dependency_faults: DependencyFaults = attrs.field(factory=DependencyFaults)
     _accounts: dict[Caller, Account] = attrs.field(factory=dict, init=False)
-    _dooms: dict[str, ScheduledFailure] = attrs.field(factory=dict, init=False)
+    _scheduled_failures: dict[str, ScheduledFailure] = attrs.field(factory=dict, init=False)
 
-    def serve(self, caller: Caller, operation: str, members: JsonObject, now: float) -> Answer:
-        """Carry out one operation, or refuse it and change nothing.
+    def serve(self, caller: Caller, operation: str, members: JsonObject, now: float) -> OperationResult:
+        """Execute one operation, or refuse it without any change.
 
         Args:
             caller: the account and the Region.
             operation: one of ``OPERATIONS``.
-            members: the request as JSON says it.
-            now: epoch seconds; a time before that of an earlier request counts as that one's.
+            members: the members of the JSON request.
+            now: the time in epoch seconds; a time before that of an earlier request counts as the earlier one's.
         """
-        if not self.offered(caller.region):
+        if not self.supports_region(caller.region):
             return BLANK_DENIAL
         account = self.account(caller)
         account.advance(now)
-        turn = OperationContext(
+        context = OperationContext(
             account=account,
             limits=self.limits,
             timings=self.timings,
             dependency_faults=self.dependency_faults,
             new_id=self.new_id,
-            take_doom=self._take_doom,
+            take_scheduled_failure=self._take_scheduled_failure,
         )
         try:
-            return _OPERATIONS[operation](turn, Fields(members))
+            return _OPERATIONS[operation](context, Fields(members))
         except RefusedError as error:
             return error.refusal
 
-    def offered(self, region: str) -> bool:
-        """Whether a Region offers stream processors of either kind."""
+    def supports_region(self, region: str) -> bool:
+        """Return whether a Region offers stream processors of either kind."""
         return region in self.limits.concurrent_face_search or region in self.limits.concurrent_label_detection
 
     def account(self, caller: Caller) -> Account:
-        """An account in a Region; it comes into being when it is first asked for."""
+        """Return an account in a Region; create it on first use."""
         found = self._accounts.get(caller)
         if found is None:
             found = self._accounts[caller] = Account(caller.account, caller.region)
         return found
 
     def accounts(self) -> Iterator[Account]:
-        """Every account that has been asked for."""
+        """Iterate over the accounts in use."""
         return iter(self._accounts.values())
 
     def advance(self, now: float) -> None:
-        """Let everything happen that is due by now, in every account."""
+        """Apply every event that is due by ``now``, in every account."""
         for account in self._accounts.values():
             account.advance(now)
 
-    def next_moment(self) -> float | None:
-        """When the next thing happens by itself, in epoch seconds; None if nothing will."""
-        moments = (account.next_moment() for account in self._accounts.values())
-        return min((moment for moment in moments if moment is not None), default=None)
+    def next_event_at(self) -> float | None:
+        """Return when the next event is due, in epoch seconds, or None if no event is queued."""
+        due_times = (account.next_event_at() for account in self._accounts.values())
+        return min((due_at for due_at in due_times if due_at is not None), default=None)
 
-    def doom(self, name: str, message: str, now: float, *, after: float = 0.0) -> None:
-        """Let every processor of this name that is at work fail, and if there is none, the next one that is started.
+    def schedule_failure(self, name: str, message: str, now: float, *, after: float = 0.0) -> None:
+        """Schedule the failure of every active processor of a name, or, if there is none, of the next one that starts.
 
         Args:
-            name: the name of the processor, in whichever account and Region.
+            name: the name of the processor, in any account and Region.
             message: the StatusMessage.
-            now: epoch seconds.
-            after: how many seconds after now, or after the start, it fails.
+            now: the time in epoch seconds.
+            after: the delay after ``now`` or after the start, in seconds.
         """
         self.advance(now)
-        doomed = False
+        found = False
         for account in self._accounts.values():
             processor = account.processors.get(name)
             if processor is not None and processor.allows(Event.FAIL):
-                doomed = True
-                account.put(processor.bound_for([Step(account.now + after, Event.FAIL, message), *processor.steps]))
-        if not doomed:
-            self._dooms[name] = ScheduledFailure(message, after)
+                found = True
+                account.put(
+                    processor.with_transitions(
+                        [ScheduledTransition(account.now + after, Event.FAIL, message), *processor.transitions]
+                    )
+                )
+        if not found:
+            self._scheduled_failures[name] = ScheduledFailure(message, after)
         self.advance(now)
 
     def clear(self) -> None:
-        """Forget every account, and every failure that was scripted."""
+        """Remove all accounts and all scheduled failures."""
         self._accounts.clear()
-        self._dooms.clear()
+        self._scheduled_failures.clear()
 
-    def _take_doom(self, name: str) -> ScheduledFailure | None:
-        return self._dooms.pop(name, None)
+    def _take_scheduled_failure(self, name: str) -> ScheduledFailure | None:
+        return self._scheduled_failures.pop(name, None)

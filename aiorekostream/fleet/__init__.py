@@ -1,7 +1,8 @@
-"""Many processors at once: what is asked, what became of it, and the fleet that carries it out."""
+"""Many processors at once: requests, outcomes, runs, events, and the fleet that carries them out."""
 
-from aiorekostream.fleet.ends import Ends
+from aiorekostream.fleet.events import FleetEvent, FleetEventType
 from aiorekostream.fleet.fleet import Fleet
+from aiorekostream.fleet.monitor import SessionMonitor
 from aiorekostream.fleet.outcomes import (
     AlreadyRunning,
     AlreadyStopped,
@@ -13,26 +14,29 @@ from aiorekostream.fleet.outcomes import (
     Stopped,
     Unknown,
 )
-from aiorekostream.fleet.progress import Progress, Step
 from aiorekostream.fleet.report import FleetReport, StartReport, StopReport
 from aiorekostream.fleet.requests import FleetRequest, WhenBusy
+from aiorekostream.fleet.runs import FleetRun, StartRun, StopRun
 
 __all__ = [
     "AlreadyRunning",
     "AlreadyStopped",
-    "Ends",
     "Expired",
     "Failed",
     "Fleet",
+    "FleetEvent",
+    "FleetEventType",
     "FleetReport",
     "FleetRequest",
-    "Progress",
+    "FleetRun",
+    "SessionMonitor",
     "StartOutcome",
     "StartReport",
+    "StartRun",
     "Started",
-    "Step",
     "StopOutcome",
     "StopReport",
+    "StopRun",
     "Stopped",
     "Unknown",
     "WhenBusy",

@@ -1,4 +1,4 @@
-"""What becomes of a request to a fleet: exactly one of these, for each.
+"""The outcomes of requests to a fleet: exactly one for each request.
 
 A start ends as ``Started``, ``AlreadyRunning``, ``Failed``, ``Expired`` or ``Unknown``; a stop as ``Stopped``,
 ``AlreadyStopped``, ``Failed`` or ``Unknown``. Match on them::
@@ -10,17 +10,16 @@ A start ends as ``Started``, ``AlreadyRunning``, ``Failed``, ``Expired`` or ``Un
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import attrs
 
-from aiorekostream.domain.replies import StartedSession
 from aiorekostream.domain.requests import StartRequest
+from aiorekostream.domain.responses import StartedSession
 from aiorekostream.errors import UnknownOutcomeError
-from aiorekostream.operations import START, STOP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import datetime
 
 __all__ = [
     "AlreadyRunning",
@@ -33,10 +32,6 @@ __all__ = [
     "StopOutcome",
     "Stopped",
     "Unknown",
-    "failed",
-    "lost",
-    "shared",
-    "unknown",
 ]
 
 _RequestT_co = TypeVar("_RequestT_co", bound=StartRequest | str, covariant=True)
@@ -48,7 +43,7 @@ class Started:
 
     Attributes:
         request: what was asked.
-        session: the session that began, which joined requests share.
+        session: the session that began; requests that share it have the same one.
     """
 
     request: StartRequest
@@ -62,7 +57,7 @@ class Started:
 
 @attrs.frozen
 class AlreadyRunning:
-    """The processor is at work already, or is stopping or updating: somebody else's doing.
+    """The processor is at work already, or is stopping or updating, and not by this request.
 
     Attributes:
         request: what was asked.
@@ -96,7 +91,7 @@ class Expired:
 
 @attrs.frozen
 class Stopped:
-    """The processor was told to stop, and is STOPPING or STOPPED.
+    """The stop was applied, and the processor is STOPPING or STOPPED.
 
     Attributes:
         request: the name that was given.
@@ -128,11 +123,11 @@ class AlreadyStopped:
 
 @attrs.frozen
 class Failed(Generic[_RequestT_co]):
-    """It was not carried out.
+    """The request was not applied.
 
     Attributes:
         request: what was asked: the start, or the name to stop.
-        error: why.
+        error: the reason.
     """
 
     request: _RequestT_co
@@ -146,7 +141,7 @@ class Failed(Generic[_RequestT_co]):
 
 @attrs.frozen
 class Unknown(Generic[_RequestT_co]):
-    """It may have been carried out, and that could not be found out.
+    """The request may have been applied; whether it was could not be determined.
 
     Attributes:
         request: what was asked: the start, or the name to stop.
@@ -157,16 +152,24 @@ class Unknown(Generic[_RequestT_co]):
     error: Exception
 
     @property
+    def retry_safe_at(self) -> datetime.datetime | None:
+        """When the same request may be made again: from then on the service no longer applies this one.
+
+        The date and time in UTC; ``None`` where it is not known. See ``RetryPolicy.max_apply_delay``.
+        """
+        return self.error.retry_safe_at if isinstance(self.error, UnknownOutcomeError) else None
+
+    @property
     def name(self) -> str:
         """The processor."""
         return _name(self.request)
 
 
 StartOutcome: TypeAlias = Started | AlreadyRunning | Failed[StartRequest] | Expired | Unknown[StartRequest]
-"""What becomes of a start."""
+"""The outcome of a start."""
 
 StopOutcome: TypeAlias = Stopped | AlreadyStopped | Failed[str] | Unknown[str]
-"""What becomes of a stop."""
+"""The outcome of a stop."""
 
 Outcome: TypeAlias = (
     Started
@@ -179,35 +182,9 @@ Outcome: TypeAlias = (
     | Failed[str]
     | Unknown[str]
 )
-"""What becomes of either."""
-
-
-def failed(request: StartRequest | str, error: Exception) -> Failed[StartRequest] | Failed[str]:
-    """A request of either sort was not carried out."""
-    if isinstance(request, str):
-        return Failed(request, error)
-    return Failed(request, error)
-
-
-def unknown(request: StartRequest | str, error: Exception) -> Unknown[StartRequest] | Unknown[str]:
-    """A request of either sort may have been carried out."""
-    if isinstance(request, str):
-        return Unknown(request, error)
-    return Unknown(request, error)
-
-
-def lost(request: StartRequest | str, message: str) -> Unknown[StartRequest] | Unknown[str]:
-    """A request of either sort may have been carried out, and nobody will look any more."""
-    operation = STOP.name if isinstance(request, str) else START.name
-    return unknown(request, UnknownOutcomeError(message, operation=operation))
-
-
-def shared(outcome: Outcome, request: StartRequest | str) -> Outcome:
-    """The same outcome for another request of the same sort."""
-    evolve = cast("Callable[..., Outcome]", attrs.evolve)
-    return evolve(outcome, request=request)
+"""The outcome of either."""
 
 
 def _name(request: StartRequest | str) -> str:
-    # What was given may be no request at all, and then that is why it failed.
+    # What was given may be no request at all, which is why it failed.
     return request if isinstance(request, str) else str(getattr(request, "name", request))

@@ -1,4 +1,4 @@
-"""What became of many requests, as one value."""
+"""Collect the outcomes of many requests in one value."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _SHOWN = 20
 
 @attrs.frozen
 class FleetReport(Generic[_OutcomeT_co]):
-    """The outcomes of a fleet's requests, one for each, in the order in which they were settled.
+    """The outcomes of a fleet's requests, one for each, in the order of completion.
 
     That of starts is a ``StartReport``, that of stops a ``StopReport``.
 
@@ -68,7 +68,7 @@ class FleetReport(Generic[_OutcomeT_co]):
         return {word: found[kind] for kind, word in _WORDS.items() if found[kind]}
 
     def raise_for_failures(self) -> None:
-        """Raise if anything failed or is unknown. What expired did as it was told to, and is no failure.
+        """Raise if anything failed or is unknown. An expired request kept its deadline, and is no failure.
 
         Raises:
             ExceptionGroup: the errors, each with a note that names its processor.
@@ -85,7 +85,7 @@ class FleetReport(Generic[_OutcomeT_co]):
 
     def __str__(self) -> str:
         wrong = [it for it in self.outcomes if isinstance(it, Failed | Unknown | Expired)]
-        lines = [self._summary(), *(f"  {it.name}: {_told(it)}" for it in wrong[:_SHOWN])]
+        lines = [self._summary(), *(f"  {it.name}: {_description(it)}" for it in wrong[:_SHOWN])]
         if len(wrong) > _SHOWN:
             lines.append(f"  and {len(wrong) - _SHOWN} more")
         return "\n".join(lines)
@@ -98,7 +98,7 @@ class FleetReport(Generic[_OutcomeT_co]):
 
 @attrs.frozen
 class StartReport(FleetReport[StartOutcome]):
-    """What became of starts."""
+    """The outcomes of starts."""
 
     @property
     def started(self) -> tuple[Started, ...]:
@@ -117,18 +117,18 @@ class StartReport(FleetReport[StartOutcome]):
 
     @property
     def failed(self) -> tuple[Failed[StartRequest], ...]:
-        """The requests that were not carried out."""
+        """The requests that were not applied."""
         return tuple(it for it in self.outcomes if isinstance(it, Failed))
 
     @property
     def unknown(self) -> tuple[Unknown[StartRequest], ...]:
-        """The requests of which it is not known whether they were carried out."""
+        """The requests of which it is not known whether they were applied."""
         return tuple(it for it in self.outcomes if isinstance(it, Unknown))
 
 
 @attrs.frozen
 class StopReport(FleetReport[StopOutcome]):
-    """What became of stops."""
+    """The outcomes of stops."""
 
     @property
     def stopped(self) -> tuple[Stopped | AlreadyStopped, ...]:
@@ -146,7 +146,7 @@ class StopReport(FleetReport[StopOutcome]):
         return tuple(it for it in self.outcomes if isinstance(it, Unknown))
 
 
-def _told(outcome: object) -> str:
+def _description(outcome: object) -> str:
     match outcome:
         case Expired(waited=waited):
             return f"expired after {waited:.3g} s"

@@ -1,9 +1,9 @@
-"""What a fleet is asked: starts with a deadline or in a hurry, and what to do about a busy camera."""
+"""Define the requests of a fleet: starts with a deadline or a priority, and the policy for busy processors."""
 
 from __future__ import annotations
 
 import datetime
-import enum
+from typing import Literal, TypeAlias
 
 import attrs
 
@@ -13,16 +13,12 @@ from aiorekostream.domain.rules import Validated, collecting, reject
 
 __all__ = ["FleetRequest", "WhenBusy"]
 
+WhenBusy: TypeAlias = Literal["queue", "share", "reject"]
+"""The policy for a request for a processor that the fleet is starting, or has a session of.
 
-class WhenBusy(enum.StrEnum):
-    """What becomes of a request for a processor that the fleet is starting, or has a session of under way."""
-
-    WAIT = "wait"
-    """It is sent when the session before it has ended."""
-    JOIN = "join"
-    """It shares the outcome, and the session, of the request before it."""
-    REFUSE = "refuse"
-    """It fails with ``ProcessorBusyError``."""
+``"queue"`` sends it when that session has ended, ``"share"`` gives it the outcome and the session of the request before
+it, ``"reject"`` fails it with ``ProcessorBusyError``.
+"""
 
 
 def _start(value: StartRequest) -> StartRequest:
@@ -39,12 +35,13 @@ def _moment(value: datetime.datetime | None) -> datetime.datetime | None:
 
 @attrs.frozen(field_transformer=collecting)
 class FleetRequest(Validated):
-    """A start with something to be said about when.
+    """A start with a deadline or a priority.
 
     Attributes:
         request: the start.
-        expires_at: when it is no longer worth sending, with a time zone; ``None`` if it always is.
-        urgent: whether it goes before those that are not.
+        expires_at: the date and time, with a time zone, after which it is no longer worth sending; ``None`` for no
+            deadline.
+        urgent: whether it goes before those that are not urgent.
 
     Raises:
         InvalidRequestError: fields break their rules; all issues at once.

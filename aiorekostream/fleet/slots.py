@@ -1,184 +1,173 @@
-"""Which sessions are under way, and whether one more may begin: never more of a kind than the account may have. Pure.
+"""The sessions of an account, and whether one more may begin: never more of a kind than the limit allows. Pure.
 
-A label detection ends by itself, at the latest a little after its longest duration; a face search ends only when it is
-stopped or fails. A slot is given back when its session was seen to have ended, or cannot last any longer.
+A label detection ends by itself, at the latest a little after its longest duration. A face search ends only when it is
+stopped or fails. A slot is freed when its session was seen to have ended, or cannot last any longer.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 
 import attrs
 
 from aiorekostream.domain.enums import ProcessorKind
-from aiorekostream.domain.replies import StartedSession
-from aiorekostream.fleet.agenda import Agenda
+from aiorekostream.domain.responses import StartedSession
+from aiorekostream.fleet.deadline_queue import DeadlineQueue
 
-__all__ = ["MARGIN", "Hold", "Slots"]
+__all__ = ["MARGIN", "SessionSlot", "SessionSlots"]
 
 MARGIN = 20.0
-"""Seconds that a session may last beyond its longest duration: AWS looks at the time only at the end of a fragment, and
+"""Seconds that a session may last beyond its longest duration: AWS checks the time only at the end of a fragment, and
 those are up to 20 seconds long. See https://docs.aws.amazon.com/rekognition/latest/dg/streaming-labels-detection.html.
 """
 
-# As many processors may exist at all: https://docs.aws.amazon.com/general/latest/gr/rekognition.html.
-_ENOUGH = 10_000
+# The quota on processors: no account has more sessions. https://docs.aws.amazon.com/general/latest/gr/rekognition.html
+_MOST_PROCESSORS = 10_000
 
 
 @attrs.frozen(eq=False)
-class Hold:
-    """A session that is under way, or about to begin.
+class SessionSlot:
+    """A session that is under way, may be, or is about to begin.
 
     Attributes:
-        kind: what it counts against; ``None`` for a session of which no more is known than that it was told to stop.
-        since: when it began; infinity while its start is on the way.
-        expected: when it should end by itself; infinity if it does not.
-        session: the session, where the fleet started it.
-        latest: when it cannot last any longer; infinity if it may last for ever.
-        before: what the processor had when its start was about to begin, which it has still if nothing comes of that.
+        kind: the limit that it counts against; ``None`` where only a stop of it is known.
+        since: when it began, on the clock; infinity while its start is dispatched. A poll asked before does not count.
+        expected_end: when it should end by itself; infinity for a face search.
+        session: the session, where this fleet started it.
+        latest_end: when it cannot last any longer; infinity for a face search.
+        previous: the slot that the processor had when its start was dispatched; it is kept if the start is not applied.
     """
 
     kind: ProcessorKind | None
     since: float = math.inf
-    expected: float = math.inf
+    expected_end: float = math.inf
     session: StartedSession | None = None
-    latest: float = math.inf
-    before: Hold | None = None
+    latest_end: float = math.inf
+    previous: SessionSlot | None = None
 
 
 @attrs.define
-class _Ceiling:
-    """A lower limit than the account's, since the service refused a start: others have sessions that are not known.
+class LearnedLimit:
+    """A limit below the account's, learned from a refused start: other clients have sessions that are not known here.
 
-    It rises by one, then by two, by four and so on: theirs end, too.
+    It rises by one, then by two, by four and so on, since those sessions end, too.
     """
 
-    height: int
+    sessions: int
     rises_at: float
-    by: int = 1
-
-
-def _by_kind() -> dict[ProcessorKind | None, dict[str, Hold]]:
-    return {kind: {} for kind in (*ProcessorKind, None)}
+    step: int = 1
 
 
 @attrs.define
-class Slots:
-    """The sessions of one account in one Region, by the names of their processors: each has one at the most.
+class SessionSlots:
+    """The sessions of one account in one Region, at most one for each processor.
 
     Attributes:
         limits: the most sessions at once, by kind; a kind that is not named has no limit.
-        pause: seconds until a start is tried again which the service refused for its own limit, if no session ends.
+        retry_interval: seconds until a start that was refused for the session limit is tried again, if no session ends.
     """
 
     limits: Mapping[ProcessorKind, int] = attrs.field(factory=dict[ProcessorKind, int])
-    pause: float = 5.0
-    _holds: dict[ProcessorKind | None, dict[str, Hold]] = attrs.field(factory=_by_kind, init=False)
-    _ends: Agenda[str] = attrs.field(factory=Agenda[str], init=False)
-    _ceilings: dict[ProcessorKind, _Ceiling] = attrs.field(factory=dict, init=False)
+    retry_interval: float = 5.0
+    _slots: dict[str, SessionSlot] = attrs.field(factory=dict, init=False)
+    _counts: Counter[ProcessorKind | None] = attrs.field(factory=Counter[ProcessorKind | None], init=False)
+    _ends: DeadlineQueue[str] = attrs.field(factory=DeadlineQueue[str], init=False)
+    _learned: dict[ProcessorKind, LearnedLimit] = attrs.field(factory=dict, init=False)
 
     def __len__(self) -> int:
-        return sum(map(len, self._holds.values()))
+        return len(self._slots)
 
     def __contains__(self, name: str) -> bool:
-        return any(name in holds for holds in self._holds.values())
+        return name in self._slots
 
     def count(self, kind: ProcessorKind) -> int:
-        """How many slots of a kind are taken."""
-        return len(self._holds[kind])
+        """The number of slots of a kind that are taken."""
+        return self._counts[kind]
 
-    def room(self, kind: ProcessorKind) -> bool:
+    def has_room(self, kind: ProcessorKind) -> bool:
         """Whether one more session of this kind may begin."""
-        ceiling = self._ceilings.get(kind)
-        most = min(self.limits.get(kind, math.inf), ceiling.height if ceiling else math.inf)
-        return len(self._holds[kind]) < most
+        learned = self._learned.get(kind)
+        limit = min(self.limits.get(kind, math.inf), learned.sessions if learned else math.inf)
+        return self._counts[kind] < limit
 
-    def held(self, name: str) -> Hold | None:
-        """The session of a processor, if it is known to have one."""
-        for holds in self._holds.values():
-            if name in holds:
-                return holds[name]
-        return None
+    def get(self, name: str) -> SessionSlot | None:
+        """The slot of a processor."""
+        return self._slots.get(name)
 
     def reserve(self, name: str, kind: ProcessorKind) -> None:
-        """Take a slot for a processor that is about to be started; it keeps one that it has."""
-        self._put(name, Hold(kind, before=self.held(name)))
+        """Take a slot for a start that is dispatched."""
+        self._put(name, SessionSlot(kind, previous=self.get(name)))
 
-    def unreserve(self, name: str) -> None:
-        """A start was not carried out: its processor has what it had before."""
-        hold = self.held(name)
-        if hold is not None and hold.before is not None:
-            self._put(name, hold.before)
+    def restore(self, name: str) -> None:
+        """Give the slot of a start that was not applied back, or keep what the processor had before."""
+        slot = self._slots.get(name)
+        if slot is not None and slot.previous is not None:
+            self._put(name, slot.previous)
         else:
-            self.release(name)
+            self.free(name)
 
-    def begun(
+    def occupy(
         self,
         name: str,
         kind: ProcessorKind,
         *,
-        now: float,
-        expected: float,
-        latest: float,
+        since: float,
+        expected_end: float,
+        latest_end: float,
         session: StartedSession | None = None,
     ) -> None:
-        """A processor has a session, or may have one.
+        """Record a session that there is or may be; see ``SessionSlot``."""
+        self._put(name, SessionSlot(kind, since, expected_end, session, latest_end))
 
-        Args:
-            name: the processor.
-            kind: what the session counts against.
-            now: the time.
-            expected: when it should end by itself.
-            latest: when it cannot last any longer; infinity if it may last for ever.
-            session: the session, if it is the fleet's own.
+    def mark_stopping(self, name: str, now: float) -> None:
+        """Record that a stop of a processor was sent.
+
+        UNCERTAIN: whether a session that is STOPPING counts against the limit. The slot is kept until the session is
+        seen to have ended, or for the margin.
         """
-        self._put(name, Hold(kind, now, expected, session, latest))
+        slot = self._slots.get(name) or SessionSlot(None, since=now)
+        if slot.since <= now:
+            latest_end = min(slot.latest_end, now + MARGIN)
+            self._put(name, attrs.evolve(slot, expected_end=now, session=None, latest_end=latest_end))
 
-    def ending(self, name: str, now: float) -> None:
-        """A processor was told to stop. UNCERTAIN whether one that is STOPPING counts: its slot is kept until it ended.
+    def free(self, name: str) -> None:
+        """Free the slot of a processor that has no session."""
+        slot = self._slots.pop(name, None)
+        if slot is not None:
+            self._counts[slot.kind] -= 1
+            self._ends.remove(name)
 
-        It has ended when that is seen, or after the margin.
-        """
-        hold = self.held(name) or Hold(None, since=now)
-        if hold.since <= now:
-            latest = min(hold.latest, now + MARGIN)
-            self._put(name, attrs.evolve(hold, expected=now, session=None, latest=latest))
+    def learn_limit(self, kind: ProcessorKind, now: float) -> None:
+        """Learn from a start that was refused for the session limit: what is taken now is all there is for a while."""
+        self._learned[kind] = LearnedLimit(self._counts[kind], now + self.retry_interval)
 
-    def release(self, name: str) -> None:
-        """A processor has no session."""
-        for holds in self._holds.values():
-            holds.pop(name, None)
-        self._ends.strike(name)
-
-    def refused(self, kind: ProcessorKind, now: float) -> None:
-        """The service has no slot of this kind: what is held now is all there is until one ends, or time passes."""
-        self._ceilings[kind] = _Ceiling(self.count(kind), now + self.pause)
-
-    def lapse(self, now: float) -> list[str]:
-        """Give back the slots of sessions that cannot last any longer, and name their processors."""
-        over = self._ends.due(now)
-        for name in over:
-            self.release(name)
-        for kind, ceiling in list(self._ceilings.items()):
-            if ceiling.rises_at <= now:
-                ceiling.height += ceiling.by
-                ceiling.by *= 2
-                ceiling.rises_at = now + self.pause
-                if ceiling.height >= min(self.limits.get(kind, _ENOUGH), _ENOUGH):
-                    del self._ceilings[kind]
-        return over
+    def expire(self, now: float) -> list[str]:
+        """Free the slots of sessions that cannot last any longer, and return the names of their processors."""
+        ended = self._ends.pop_due(now)
+        for name in ended:
+            self.free(name)
+        for kind, learned in list(self._learned.items()):
+            if learned.rises_at <= now:
+                learned.sessions += learned.step
+                learned.step *= 2
+                learned.rises_at = now + self.retry_interval
+                if learned.sessions >= min(self.limits.get(kind, _MOST_PROCESSORS), _MOST_PROCESSORS):
+                    del self._learned[kind]
+        return ended
 
     @property
     def next_change(self) -> float:
-        """When ``lapse`` will next have something to do; infinity if never."""
-        return min([self._ends.next, *(ceiling.rises_at for ceiling in self._ceilings.values())])
+        """When ``expire`` will have something to do; infinity for never."""
+        return min([self._ends.next_moment, *(learned.rises_at for learned in self._learned.values())])
 
-    def begun_before(self, moment: float) -> dict[str, Hold]:
-        """The sessions that began before a moment, by the names of their processors."""
-        return {name: hold for holds in self._holds.values() for name, hold in holds.items() if hold.since < moment}
+    def begun_before(self, moment: float) -> dict[str, SessionSlot]:
+        """The slots of sessions that began before a moment, by the names of their processors."""
+        return {name: slot for name, slot in self._slots.items() if slot.since < moment}
 
-    def _put(self, name: str, hold: Hold) -> None:
-        self.release(name)
-        self._holds[hold.kind][name] = hold
-        self._ends.put(name, hold.latest)
+    def _put(self, name: str, slot: SessionSlot) -> None:
+        self.free(name)
+        self._slots[name] = slot
+        self._counts[slot.kind] += 1
+        self._ends.set(name, slot.latest_end)

@@ -1,5 +1,6 @@
 """The retry policy, and tenacity, which carries it out; the only file that knows tenacity."""
 
+import datetime
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar, cast
@@ -8,27 +9,35 @@ import attrs
 import tenacity
 
 from aiorekostream.clock import Clock
-from aiorekostream.domain.fields import finite, whole_number
+from aiorekostream.domain.fields import seconds, whole_number
 from aiorekostream.domain.rules import Validated, collecting
-from aiorekostream.errors import RekostreamError, ValidationIssue
+from aiorekostream.errors import (
+    CallError,
+    ConnectionLostError,
+    RekostreamError,
+    ServiceError,
+    ValidationIssue,
+)
 
 __all__ = ["RetryPolicy", "full_jitter"]
 
 _T = TypeVar("_T")
 _log = logging.getLogger("aiorekostream")
+_LONGEST_DELAY = 86_400  # seconds: a day
+_SERVER_ERROR = 500  # the first HTTP status of the service's own failures
 
 
 def _attempts(value: int) -> int:
     return whole_number(value, least=1)
 
 
-def _seconds(value: float) -> float:
-    return finite(value, least=0, most=86_400)
+def _seconds(value: datetime.timedelta | float) -> float:
+    return seconds(value, least=0, most=_LONGEST_DELAY)
 
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class RetryPolicy(Validated):
-    """How often a call is made, and how long it waits in between: exponential with full jitter.
+    """The number of attempts of a call, and the delay between them: exponential with full jitter.
 
     A call is made again only where that can do no harm and may help; see ``retry_safe`` on the errors. The call's
     deadline holds whatever this says: an attempt that would begin after it is not waited for.
@@ -37,6 +46,9 @@ class RetryPolicy(Validated):
         max_attempts: the most attempts, the first one included; at least 1.
         base_delay: the longest wait after the first attempt, in seconds; it doubles with each further one.
         max_delay: the longest wait of all, in seconds.
+        max_apply_delay: for how long after sending the service may still apply a call whose response was lost (none in
+            time, HTTP 408), in seconds. Such a call is sent again, or called "not applied", only after that.
+        max_apply_delay_after_close: the same after the connection was closed or an HTTP 5xx was read, in seconds.
 
     Raises:
         InvalidRequestError: a field breaks its rule.
@@ -45,6 +57,10 @@ class RetryPolicy(Validated):
     max_attempts: int = attrs.field(default=12, converter=_attempts)
     base_delay: float = attrs.field(default=0.5, converter=_seconds)
     max_delay: float = attrs.field(default=8.0, converter=_seconds)
+    # UNCERTAIN: AWS does not say for how long it may still apply a call after its response was lost. A service that
+    # acts later than this makes "not applied" untrue. These are longer than any documented timeout of a front end.
+    max_apply_delay: float = attrs.field(default=30.0, converter=_seconds)
+    max_apply_delay_after_close: float = attrs.field(default=3.0, converter=_seconds)
 
     def _contradictions(self) -> Iterator[ValidationIssue]:
         if (
@@ -58,25 +74,41 @@ class RetryPolicy(Validated):
         """Seconds to wait after a failed attempt, by its number from 1; ``random`` from 0 to 1 is the jitter."""
         return full_jitter(attempt, base=self.base_delay, cap=self.max_delay, random=random)
 
+    def applied_by(self, error: CallError, *, sent_at: float, now: float) -> float:
+        """The moment after which the service no longer applies an attempt whose response was lost.
+
+        Args:
+            error: how the response was lost.
+            sent_at: when the attempt began to go out.
+            now: when the loss was seen, on the same clock.
+        """
+        is_closed = isinstance(error, ConnectionLostError) and error.closed
+        is_server_error = isinstance(error, ServiceError) and error.http_status >= _SERVER_ERROR
+        if is_closed or is_server_error:
+            return now + self.max_apply_delay_after_close
+        return sent_at + self.max_apply_delay
+
     async def run(
         self,
         attempt: Callable[[], Awaitable[_T]],
         *,
-        worth: Callable[[BaseException], bool],
+        is_retryable: Callable[[BaseException], bool],
         delay: Callable[[BaseException, int], float],
-        again: Callable[[BaseException], None],
+        before_retry: Callable[[BaseException], None],
         clock: Clock,
-        deadline: float,
+        deadline: Callable[[], float],
+        attempts_made: int = 0,
     ) -> _T:
-        """Make attempts until one succeeds, none is worth making, or the next would begin after the deadline.
+        """Make attempts until one succeeds, fails for good, is the last one allowed, or meets the deadline.
 
         Args:
             attempt: makes one attempt.
-            worth: whether there should be another attempt after this error.
+            is_retryable: whether this error allows another attempt.
             delay: seconds to wait after this error of this attempt, which has a number from 1.
-            again: told that there will be another attempt after this error, before the wait for it.
-            clock: tells the time and sleeps.
-            deadline: a moment of that clock.
+            before_retry: called with the error before the wait for another attempt.
+            clock: measures the time and sleeps.
+            deadline: the moment of that clock after which no attempt begins.
+            attempts_made: attempts that earlier calls for the same request have made.
 
         Raises:
             RekostreamError: the last attempt's error.
@@ -85,6 +117,8 @@ class RetryPolicy(Validated):
         try:
             return await attempt()
         except RekostreamError as error:
+            if not is_retryable(error):
+                raise
             first: RekostreamError | None = error
 
         async def next_attempt() -> _T:
@@ -98,20 +132,22 @@ class RetryPolicy(Validated):
             return delay(_error(state), state.attempt_number)
 
         def stop(state: tenacity.RetryCallState) -> bool:
-            return state.attempt_number >= self.max_attempts or clock.now() + state.upcoming_sleep >= deadline
+            return attempts_made + state.attempt_number >= self.max_attempts or (
+                clock.now() + state.upcoming_sleep >= deadline()
+            )
 
-        def tell(state: tenacity.RetryCallState) -> None:
+        def notify(state: tenacity.RetryCallState) -> None:
             _log.debug(
                 "attempt %d failed, again in %.3f s: %s", state.attempt_number, state.upcoming_sleep, _error(state)
             )
-            again(_error(state))
+            before_retry(_error(state))
 
         retrying = tenacity.AsyncRetrying(
             sleep=clock.sleep,
             stop=stop,
             wait=wait,
-            retry=tenacity.retry_if_exception(worth),
-            before_sleep=tell,
+            retry=tenacity.retry_if_exception(is_retryable),
+            before_sleep=notify,
             reraise=True,
         )
         return cast("_T", await retrying(next_attempt))

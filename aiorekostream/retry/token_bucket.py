@@ -1,42 +1,43 @@
-"""How many retries a client may still make: a purse that failures empty and successes fill.
+"""The retries that a client may still make without a rate limiter: a token bucket that failures empty.
 
 When a service is down, every call fails, and retrying all of them only adds to the load. Each retry after a failure
-has a price; the success of the retry gives it back, and every call that succeeds at once adds a little. Calls that a
-pacer lets through cost nothing: retries make them no more frequent. Nor do refusals of too fast calls, and those that
-found no connection. The numbers are botocore's.
+takes tokens; the success of the retry returns them, and every call that succeeds at once adds a little. Retries of rate
+limited calls take none, since the rate limiter keeps them from becoming more frequent. Nor do throttled calls and those
+that found no connection. The numbers are those of botocore's standard retry mode.
 """
 
 import attrs
 
 __all__ = ["RetryTokenBucket"]
 
-_FULL = 500
-_PRICE = 5
-_REWARD = 1
+_RETRY_COST = 5  # tokens
+_SUCCESS_REWARD = 1  # tokens
 
 
 @attrs.define
 class RetryTokenBucket:
-    """The purse; one for all calls of a client.
+    """One bucket for all calls of a client.
 
     Attributes:
-        left: what is in it.
+        capacity: the most tokens that it holds.
+        tokens: the tokens in it.
     """
 
-    left: int = _FULL
+    capacity: int = 500
+    tokens: int = attrs.field(default=attrs.Factory(lambda self: self.capacity, takes_self=True))
 
     @property
     def has_tokens(self) -> bool:
-        """Whether there is enough for one retry."""
-        return self.left >= _PRICE
+        """Whether there are enough for one retry."""
+        return self.tokens >= _RETRY_COST
 
     def acquire(self) -> bool:
-        """Pay for one retry, if there is enough."""
+        """Take the tokens of one retry, if there are enough."""
         if not self.has_tokens:
             return False
-        self.left -= _PRICE
+        self.tokens -= _RETRY_COST
         return True
 
-    def succeeded(self, paid: int) -> None:
-        """A call succeeded, after so many retries were paid for."""
-        self.left = min(_FULL, self.left + (paid * _PRICE or _REWARD))
+    def succeeded(self, retries_paid: int) -> None:
+        """Return the tokens of a call that succeeded after so many retries, or add the reward for one without."""
+        self.tokens = min(self.capacity, self.tokens + (retries_paid * _RETRY_COST or _SUCCESS_REWARD))

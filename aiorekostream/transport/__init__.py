@@ -1,1 +1,1 @@
-"""What moves the bytes: a port, the transport to AWS behind it, and one for tests."""
+"""Send requests: the transport port, and its implementation on aiobotocore."""

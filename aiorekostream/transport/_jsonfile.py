@@ -1,9 +1,9 @@
-"""Reading botocore's largest data file without stopping the other threads.
+"""Read botocore's largest data file without blocking other threads.
 
-``endpoints.json`` is one and a quarter megabytes for some three hundred services. Decoded at once, it holds Python's
-interpreter lock for the whole time and leaves so many objects that a full garbage collection follows: together some
-30 ms in which the event loop stands still, whatever thread reads the file. The file is walked instead, and what each
-service says is decoded when somebody asks for it.
+``endpoints.json`` has 1.25 MB for about three hundred services. Decoding it in one call holds the interpreter lock
+throughout and creates enough objects to cause a full garbage collection: together about 30 ms in which the event loop
+makes no progress, whichever thread reads the file. So the file is parsed in steps, and the entry of a service is
+decoded on first access.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import TypeVar
 
 from botocore.loaders import JSONFileLoader
 
-__all__ = ["LaterObject", "UnhurriedJSONFileLoader", "walked"]
+__all__ = ["LaterObject", "LazyJSONFileLoader", "walked"]
 
-_DEPTH = 3  # the file, its list of partitions, a partition; below them come the services
+_DEPTH = 3  # levels above the services: the file, its list of partitions, a partition
 
-# Reads the value that begins at a place in a text; answers it and where it ends.
+# Reads the value at an index of a text; returns the value and the index of its end.
 _Reader = Callable[[str, int], tuple[object, int]]
 
 _T = TypeVar("_T")
@@ -31,7 +31,7 @@ _BLANK = re.compile(r"[ \t\n\r]*")
 
 
 class LaterObject(Mapping[str, object]):
-    """A JSON object whose members are decoded when they are asked for.
+    """A JSON object whose members are decoded on access.
 
     Args:
         members: the JSON text of each member.
@@ -50,11 +50,11 @@ class LaterObject(Mapping[str, object]):
         return len(self._members)
 
 
-class UnhurriedJSONFileLoader(JSONFileLoader):
-    """botocore's reader of data files, with a way of its own for the largest one."""
+class LazyJSONFileLoader(JSONFileLoader):
+    """Read data files as botocore does, except for the largest one."""
 
     def load_file(self, file_path: str) -> object:
-        """Read a data file, named without its ending; ``None`` when there is none."""
+        """Return the content of a data file, named without its suffix; ``None`` if it does not exist."""
         path = Path(f"{file_path}.json")
         if path.stem == "endpoints" and path.is_file():
             return walked(path.read_text("utf-8"))
@@ -62,7 +62,7 @@ class UnhurriedJSONFileLoader(JSONFileLoader):
 
 
 def walked(text: str, depth: int = _DEPTH) -> object:
-    """Decode JSON; objects so many levels down become a ``LaterObject``.
+    """Decode JSON, with a ``LaterObject`` for each object at a depth.
 
     Raises:
         ValueError: the text is not JSON.

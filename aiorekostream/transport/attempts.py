@@ -1,4 +1,4 @@
-"""How far an attempt at a call has come: values that the transport fills in on its way."""
+"""Record the progress of an attempt at a call, with values that the transport fills in on its way."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["CURRENT", "Answer", "Attempt", "seconds"]
 
 @attrs.frozen
 class Answer:
-    """What is known of an answer before its body is read.
+    """The parts of a response that are known before its body is read.
 
     Attributes:
         status: the HTTP status.
@@ -54,14 +54,14 @@ def seconds(text: str | None) -> float:
 
 @attrs.define
 class Attempt:
-    """How far one attempt at a call has come.
+    """The progress of one attempt at a call.
 
     Attributes:
         operation: AWS's name of the operation.
         idempotent: whether doing it twice is the same as doing it once.
-        on_sent: told when the request begins to go out.
+        on_sent: called when the request begins to go out.
         signed: whether the request was signed and handed to the HTTP client.
-        sent: whether it found a connection, and so may have been carried out.
+        sent: whether it found a connection, and so may have been applied.
         answer: the answer, once one has come.
     """
 

@@ -1,7 +1,7 @@
-"""The transport to AWS: one long-lived aiobotocore client, opened when it is first needed.
+"""Send requests to AWS through one long-lived aiobotocore client, which is opened on first use.
 
-Importing this module imports neither aiobotocore nor botocore: that takes some 0.3 seconds, and is left to a worker
-thread at the time of opening.
+Importing this module imports neither aiobotocore nor botocore. Their import takes about 0.3 seconds, so it runs in a
+worker thread when the transport is opened.
 """
 
 from __future__ import annotations
@@ -31,33 +31,32 @@ __all__ = ["AwsTransport"]
 
 _logger = logging.getLogger(__name__)
 
-_CLOSED = "the transport is closed: make another one"
+_CLOSED = "the transport is closed: create a new client"
 _ELSEWHERE = "the transport was opened in another event loop: make one for each loop"
 _DEFAULT_TIMEOUT = Timeout()
 
 
 class AwsTransport:
-    """Sends calls to Amazon Rekognition, or to whatever answers in its place.
+    """Send requests to Amazon Rekognition, or to another endpoint with its API.
 
-    Credentials, Region, endpoint and proxies are found as boto3 finds them: arguments, environment variables
-    (``AWS_ENDPOINT_URL_REKOGNITION`` and ``AWS_PROFILE`` among them), config files, roles.
+    Credentials, Region, endpoint and proxies are resolved as in boto3: arguments, environment variables
+    (``AWS_ENDPOINT_URL_REKOGNITION`` and ``AWS_PROFILE`` included), config files, roles.
     See https://docs.aws.amazon.com/boto3/latest/guide/configuration.html.
 
-    The client is opened by ``open``, by ``async with`` or by the first call, without holding up the event loop; any
-    number of tasks may wait for it, and one of them may be cancelled without harm to the others. It belongs to the
-    event loop that it was opened in.
+    ``open``, ``async with`` and the first call open the client without blocking the event loop. Any number of tasks may
+    wait for it; cancelling one of them does not affect the others. The client belongs to the event loop that opened it.
 
     Args:
-        region: the Region to call, such as ``us-east-1``.
-        endpoint_url: where to call instead of the Region's own endpoint.
-        profile: the profile of the AWS config files to use.
-        session: a session of the caller's own, with its own profile, credentials and hooks.
-        timeout: ``connect`` and ``read`` hold for every attempt; ``total`` is for whoever makes the attempts.
-        max_connections: how many calls may be under way at once; more wait for a free connection.
+        region: the Region, such as ``us-east-1``.
+        endpoint_url: the endpoint URL; the Region's endpoint by default.
+        profile: the profile of the AWS config files.
+        session: an aiobotocore session with a profile, credentials and event handlers of its own.
+        timeout: the connect and read timeouts of each attempt; the transport does not use ``total``.
+        max_connections: the maximum number of concurrent connections, at least 1; further calls wait for a free one.
 
     Raises:
         ConfigurationError: both a session and a profile are given.
-        InvalidRequestError: ``max_connections`` is no whole number above zero, or what should be text is not.
+        InvalidRequestError: arguments break their rules.
     """
 
     def __init__(
@@ -87,19 +86,19 @@ class AwsTransport:
 
     @property
     def region(self) -> str | None:
-        """The Region that calls go to: the one that was given or, once open, the one that was found."""
+        """The Region of the calls: the argument or, when the transport is open, the resolved Region."""
         return self._settings.region if self._connection is None else self._connection.region
 
     @property
     def timeout(self) -> Timeout:
-        """The time limits that were given."""
+        """The timeouts."""
         return self._settings.timeout
 
     @property
     def scope(self) -> Scope:
-        """What the quotas of the calls belong to: the endpoint, the Region, and the account.
+        """The endpoint, Region and account that the quotas belong to.
 
-        The account is its number where the credentials tell it, as those of most roles do, or else the access key.
+        The account is its id if the credentials contain it, as those of most roles do, else the access key.
 
         Raises:
             ConfigurationError: the transport is not open.
@@ -109,24 +108,24 @@ class AwsTransport:
         return self._connection.scope
 
     async def open(self) -> None:
-        """Open the client now, so that the first call need not; when it is open, do nothing.
+        """Open the client unless it is open.
 
         Raises:
-            ConfigurationError: no Region, no credentials, no such profile, or the transport is closed.
-            ConnectError: whoever gives the credentials cannot be reached, or is too busy, for a moment.
+            ConfigurationError: no Region, no credentials, an unknown profile, or the transport is closed.
+            ConnectError: the credential provider is unreachable or overloaded at the moment.
         """
         await self._opened()
 
     async def send(self, operation: str, body: Mapping[str, object], *, on_sent: Callable[[], None] = ignored) -> Reply:
-        """Send one request, once, and read its answer; see ``Transport.send``."""
+        """Send one request and return its response. See ``Transport.send``."""
         connection = await self._opened()
         return await connection.send(operation, body, on_sent=on_sent)
 
     async def aclose(self) -> None:
-        """Close the connections; a second time does nothing. Calls under way are broken off.
+        """Close the connections and cancel the calls in flight. Has no effect on a closed transport.
 
         Raises:
-            ConfigurationError: it was opened in another event loop, which is there to close it in.
+            ConfigurationError: another event loop, which is not closed, opened the transport. Close it there.
         """
         if self._loop is not None and self._loop is not asyncio.get_running_loop() and not self._loop.is_closed():
             raise ConfigurationError(_ELSEWHERE)
@@ -175,7 +174,7 @@ class AwsTransport:
             connect = await asyncio.to_thread(_import_connect)
             connection: Connection = await connect.connect(self._settings, self._session)
         except asyncio.CancelledError:
-            if self._closed:  # it was aclose that cancelled: whoever waits was not cancelled
+            if self._closed:  # aclose cancelled the opening; the tasks that wait for it were not cancelled
                 raise ConfigurationError(_CLOSED) from None
             raise
         self._connection = connection
@@ -184,7 +183,7 @@ class AwsTransport:
 
     def _opening_ended(self, task: asyncio.Task[Connection]) -> None:
         self._opening = None
-        # What went wrong is told to those who wait; when nobody does, the next call tries again.
+        # Retrieve the exception, which asyncio would log otherwise: waiting tasks raise it, and the next call retries.
         if task.cancelled() or task.exception() is not None:
             self._loop = None
 
@@ -196,5 +195,5 @@ def _import_connect() -> ModuleType:
 
 
 def _host(url: str) -> str:
-    # An address may carry a password.
+    # A URL may contain a password, which must not be in a repr.
     return urlsplit(url).netloc.rpartition("@")[2] or "an unreadable address"

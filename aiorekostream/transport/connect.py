@@ -1,8 +1,8 @@
-"""Building an aiobotocore client without holding up the event loop.
+"""Create an aiobotocore client without blocking the event loop.
 
-What takes long (importing aiobotocore, reading botocore's data) happens in a worker thread; what may touch the network
-or the session (credentials, the user's hooks) happens on the loop, where it takes a few milliseconds. This module is
-itself imported in that thread, because its own imports are the better half of the work.
+Slow work (importing aiobotocore, reading botocore's data files) runs in a worker thread. Work that uses the network or
+the session (credentials, event handlers) runs on the event loop and takes a few milliseconds. Import this module in a
+worker thread as well: its imports are more than half of the work.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from botocore import UNSIGNED
 from botocore.exceptions import NoCredentialsError
 
 from aiorekostream.transport._direct import DirectSession
-from aiorekostream.transport._jsonfile import UnhurriedJSONFileLoader
+from aiorekostream.transport._jsonfile import LazyJSONFileLoader
 from aiorekostream.transport.connection import Connection
 from aiorekostream.transport.error_mapping import configuration_error, unsigned_error
 
@@ -38,41 +38,42 @@ _OPENING = "opening the client"
 def _user_agent() -> str:
     try:
         version = importlib.metadata.version("aiorekostream")
-    except importlib.metadata.PackageNotFoundError:  # run from a source tree that is not installed
+    except importlib.metadata.PackageNotFoundError:  # a source tree that is not installed
         version = "unknown"
-    # The session adds botocore's own.
+    # The session appends botocore's user agent.
     return f"aiorekostream/{version} aiobotocore/{aiobotocore.__version__} Python/{platform.python_version()}"
 
 
-# The search for the version reads directories, which the importing thread may do.
+# Computed on import, in a worker thread: the lookup of the version reads directories.
 _USER_AGENT = _user_agent()
 
 
 async def connect(settings: TransportOptions, session: AioSession | None) -> Connection:
-    """Build a client and open it.
+    """Create a client and open it.
 
     Args:
-        settings: how to build it.
-        session: the caller's session; without one, a session of our own is made.
+        settings: the options of the client.
+        session: the caller's session; a new session if ``None``.
 
     Raises:
-        ConfigurationError: no Region, no credentials, no such profile, or something else is wrong with the set-up.
-        ConnectError: whoever gives the credentials cannot be reached, or is too busy, for a moment.
+        ConfigurationError: no Region, no credentials, an unknown profile, or another configuration error.
+        ConnectError: the credential provider is unreachable or overloaded at the moment.
     """
     config = AioConfig(
         connect_timeout=settings.timeout.connect,
         read_timeout=settings.timeout.read,
         max_pool_connections=settings.max_connections,
         http_session_cls=DirectSession,
-        parameter_validation=False,  # the values are valid, or they would not exist
-        # One request for each call, whatever AWS_MAX_ATTEMPTS and the config file say; `max_attempts` would not do.
+        parameter_validation=False,  # values of the domain are valid by construction
+        # One request for each call. `total_max_attempts` overrides AWS_MAX_ATTEMPTS and the config file;
+        # `max_attempts` does not.
         retries={"total_max_attempts": 1, "mode": "standard"},
-        user_agent=_USER_AGENT,  # else botocore puts one together anew for each request: a fifth of the call
+        user_agent=_USER_AGENT,  # otherwise botocore composes one for each request: a fifth of a call's CPU time
     )
     try:
         if session is None:
             session = await asyncio.to_thread(_new_session, settings.profile)
-        # A session makes its parts when they are first asked for, which is no work for two threads at once.
+        # A session creates its components on first use and is not thread-safe, so get the loader here.
         await asyncio.to_thread(_read_data, session.get_component("data_loader"))
         client = await session.create_client(
             _SERVICE, region_name=settings.region, endpoint_url=settings.endpoint_url, config=config
@@ -88,12 +89,12 @@ async def connect(settings: TransportOptions, session: AioSession | None) -> Con
 
 def _new_session(profile: str | None) -> AioSession:
     session = AioSession(profile=profile)
-    session.get_component("data_loader").file_loader = UnhurriedJSONFileLoader()
+    session.get_component("data_loader").file_loader = LazyJSONFileLoader()
     return session
 
 
 def _read_data(loader: Loader) -> None:
-    """Read what building a client will ask for; the loader keeps it."""
+    """Read the data files that a client needs into the loader's cache."""
     loader.load_data_with_path("endpoints")
     for name in ("partitions", "sdk-default-configuration", "_retry"):
         loader.load_data(name)
@@ -102,16 +103,19 @@ def _read_data(loader: Loader) -> None:
 
 
 async def _account(session: AioSession, client: AioBaseClient) -> str:
-    """What stands for the account of the calls: its number where the credentials tell it, else the access key.
+    """Return the identity of the account: its id if the credentials contain it, else the access key.
 
-    It is empty where calls are not signed. A client keeps the credentials that were found when it was built: one that
-    was built without never has any.
+    Empty if calls are not signed.
+
+    Raises:
+        ConfigurationError: no credentials; a client that was created without credentials never gets any.
+        ConnectError: the credential provider is unreachable or overloaded at the moment.
     """
     if client.meta.config.signature_version is UNSIGNED:
         return ""
     try:
         found = await session.get_credentials()
-        # Those that are renewed on their way (of a role, of SSO, of a container) show nothing before they are frozen.
+        # Refreshable credentials (of a role, SSO or a container) have no account id before they are frozen.
         now = None if found is None else await found.get_frozen_credentials()
     except Exception as error:
         raise unsigned_error(error, _OPENING) from error

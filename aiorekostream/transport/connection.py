@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, cast
 
 from botocore import handlers
 
-from aiorekostream.errors import ConfigurationError, MalformedResponseError, ValidationIssue
+from aiorekostream.errors import ConfigurationError
 from aiorekostream.limits import Scope
 from aiorekostream.operations import OPERATIONS
 from aiorekostream.transport import _signing
 from aiorekostream.transport.attempts import CURRENT, Answer, Attempt
-from aiorekostream.transport.error_mapping import translated
+from aiorekostream.transport.error_mapping import malformed_response, translated
 from aiorekostream.transport.port import Reply, ignored
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ __all__ = ["Connection"]
 
 _logger = logging.getLogger(__name__)
 
-_NOT_A_SUCCESS = 300
+# AWS answers every call of these operations with this status: botocore's model names no other.
+_SUCCESS = 200
+_FIRST_ERROR = 400
 
 
 class Connection:
@@ -104,7 +106,7 @@ def _note_signing(**_: object) -> None:
 def _note_answer(response_dict: Mapping[str, object], **_: object) -> None:
     """Note that an answer came, and refuse a success that is none.
 
-    botocore reads a body that is not JSON as an empty success.
+    botocore reads a body that is not JSON as an empty success, and any status below 301 as a success.
     """
     attempt = CURRENT.get()
     if attempt is None:
@@ -112,19 +114,20 @@ def _note_answer(response_dict: Mapping[str, object], **_: object) -> None:
     status = cast("int", response_dict["status_code"])
     headers = cast("Mapping[str, str]", response_dict["headers"])
     attempt.answer = Answer.read(status, headers)
+    if status >= _FIRST_ERROR:
+        return
+    if status != _SUCCESS:
+        raise malformed_response(attempt, f"HTTP {status}", f"HTTP {_SUCCESS} or an error")
     body = cast("bytes", response_dict["body"])
-    if status < _NOT_A_SUCCESS and body.strip() and not _is_an_answer(body):
-        raise MalformedResponseError(
-            [ValidationIssue((), body[:200].decode("utf-8", "replace"), "a JSON object that is no error")],
-            operation=attempt.operation,
-            request_id=attempt.answer.request_id,
-            retry_safe=attempt.idempotent,
-        )
+    if body.strip() and not _is_an_answer(body):
+        found = body[:200].decode("utf-8", "replace")
+        raise malformed_response(attempt, found, "a JSON object that is no error")
 
 
 def _is_an_answer(body: bytes) -> bool:
     try:
-        members: object = json.loads(body)
+        # As text: from bytes, json.loads also takes a byte order mark and other encodings, which botocore does not.
+        members: object = json.loads(body.decode())
     except (ValueError, RecursionError):
         return False
     return isinstance(members, dict) and "__type" not in members

@@ -1,18 +1,20 @@
-"""From what went wrong to which error it is: botocore's and aiohttp's exceptions become the package's own.
+"""Map the exceptions of botocore and aiohttp to the package's own errors.
 
-Nothing else translates, and nothing here moves bytes: an ``Attempt`` says how far the call came, the exception says
-what stopped it. Three rules decide whether the service may have carried the call out:
+Nothing here moves bytes: an ``Attempt`` says how far the call came, the exception says what stopped it. Three rules
+decide whether the service may have applied the call:
 
-- Nothing is sent before the request is signed, so whatever stops a call earlier (credentials, Region, a hook of the
-  user's) is the caller's set-up, or a passing trouble of whoever gives the credentials.
-- A request that found no connection was never sent: refused, unknown host, TLS, proxy, connect timeout, whatever else.
-- Everything later may have been carried out, unless the service itself says that it refused.
+- Nothing is sent before the request is signed. An earlier failure (credentials, Region, a hook of the user's) is one of
+  the configuration, or a transient one of the credential provider.
+- A request that found no connection was never sent: refused, unknown host, TLS, proxy, connect timeout.
+- Everything later may have been applied, unless the service says that it refused.
 
-Errors are told apart by their code and never by their HTTP status: Rekognition uses 400 for nearly all of them.
+Errors are told apart by their code: Rekognition answers nearly all of them with HTTP 400. What codes mean is in
+``error_codes.py``.
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from typing import cast
 
@@ -20,40 +22,13 @@ import aiohttp
 from botocore import exceptions as botocore
 
 from aiorekostream import errors
+from aiorekostream.error_codes import Category, category_of, error_class
 from aiorekostream.transport.attempts import Answer, Attempt, seconds
 
-__all__ = ["configuration_error", "service_error", "translated", "unsigned_error"]
+__all__ = ["configuration_error", "malformed_response", "service_error", "translated", "unsigned_error"]
 
-_CODES: Mapping[str, type[errors.ServiceError]] = {
-    "AccessDeniedException": errors.AccessDeniedError,
-    "InternalServerError": errors.InternalServerError,
-    "InvalidPaginationTokenException": errors.InvalidPaginationTokenError,
-    "InvalidParameterException": errors.InvalidParameterError,
-    "LimitExceededException": errors.LimitExceededError,
-    "ProvisionedThroughputExceededException": errors.ProvisionedThroughputExceededError,
-    "ResourceInUseException": errors.ResourceInUseError,
-    "ResourceNotFoundException": errors.ResourceNotFoundError,
-    "ServiceQuotaExceededException": errors.ServiceQuotaExceededError,
-    "ThrottlingException": errors.ThrottlingError,
-    # The same things in the words of AWS's front doors, which every service shares:
-    # https://docs.aws.amazon.com/rekognition/latest/APIReference/CommonErrors.html
-    "AccessDenied": errors.AccessDeniedError,
-    "InternalError": errors.InternalServerError,
-    "InternalFailure": errors.InternalServerError,
-    "InternalServerException": errors.InternalServerError,
-    "RequestLimitExceeded": errors.ThrottlingError,
-    "ServiceUnavailable": errors.InternalServerError,
-    "ServiceUnavailableException": errors.InternalServerError,
-    "Throttling": errors.ThrottlingError,
-    "ThrottledException": errors.ThrottlingError,
-    "TooManyRequestsException": errors.ThrottlingError,
-}
-
-# The one refusal of AWS's that says nothing about whether the work was done.
-_ABORTED = "RequestAbortedException"
-
-_SERVER_FAULT = 500
-_NOT_A_SUCCESS = 300
+_SERVER_ERROR = 500
+_FIRST_ERROR = 400
 
 # These stop the HTTP client itself before it connects: a bad address, proxy setting or certificate bundle.
 _SET_UP_CAUSES = (
@@ -77,6 +52,20 @@ _LOST_IN_THE_NETWORK = (
     OSError,
 )
 
+# The connection was closed or reset.
+_CLOSED = (
+    aiohttp.ClientConnectionResetError,
+    aiohttp.ClientOSError,
+    aiohttp.ClientPayloadError,
+    aiohttp.ServerDisconnectedError,
+    botocore.ConnectionClosedError,
+    ConnectionError,
+)
+# The connection may still be open.
+_SILENT = (TimeoutError, botocore.ReadTimeoutError, botocore.ConnectTimeoutError)
+# The network between is gone, so the service did not see the connection end.
+_SILENT_ERRNOS = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN)
+
 _HELP: Mapping[type[Exception], str] = {
     botocore.NoRegionError: (
         "no AWS Region is set: give region=..., set AWS_DEFAULT_REGION, or name one in the profile"
@@ -88,7 +77,7 @@ _HELP: Mapping[type[Exception], str] = {
     ),
     botocore.PartialCredentialsError: "the AWS credentials are incomplete: an access key needs its secret key",
     botocore.ProfileNotFound: (
-        "there is no such AWS profile: look at profile=..., AWS_PROFILE, AWS_CONFIG_FILE and ~/.aws/config"
+        "there is no such AWS profile: check profile=..., AWS_PROFILE, AWS_CONFIG_FILE and ~/.aws/config"
     ),
     botocore.SSOError: "the sign-in has run out: run `aws sso login`",
     botocore.LoginError: "the sign-in has run out: run `aws login`",
@@ -150,24 +139,16 @@ def service_error(response: Mapping[str, object], attempt: Attempt) -> errors.Se
 
 
 def _service_error(code: str, message: str, attempt: Attempt, answer: Answer) -> errors.ServiceError:
-    kind = _CODES.get(code, errors.ServiceError)
-    return kind(
+    category = category_of(code, answer.status)
+    return error_class(code)(
         message,
         operation=attempt.operation,
         code=code,
         http_status=answer.status,
         request_id=answer.request_id,
-        retry_safe=attempt.idempotent or _was_refused(kind, code, answer.status),
+        retry_safe=attempt.idempotent or category in {Category.THROTTLING, Category.HARD},
         retry_after=answer.retry_after,
     )
-
-
-def _was_refused(kind: type[errors.ServiceError], code: str, status: int) -> bool:
-    """Whether the call was certainly not carried out."""
-    if code == _ABORTED or kind is errors.InternalServerError:
-        return False
-    # A code without a class: only here has the status a say, for there is nothing else to go by.
-    return kind is not errors.ServiceError or 0 < status < _SERVER_FAULT
 
 
 def _stopped_before_signing(error: Exception, attempt: Attempt) -> errors.RekostreamError:
@@ -183,7 +164,7 @@ def _will_pass(error: BaseException | None) -> bool:
     if isinstance(error, botocore.ClientError):
         refusal = service_error(error.response, Attempt(error.operation_name, idempotent=True))
         is_passing = isinstance(refusal, errors.ThrottlingError | errors.InternalServerError)
-        return is_passing or refusal.http_status >= _SERVER_FAULT or refusal.code == _PROVIDER_AWAY
+        return is_passing or refusal.http_status >= _SERVER_ERROR or refusal.code == _PROVIDER_AWAY
     if isinstance(error, botocore.CredentialRetrievalError | botocore.MetadataRetrievalError):
         is_of_a_machine = _mapping(error.kwargs).get("provider") == _OF_A_MACHINE
         return is_of_a_machine or _will_pass(error.__cause__ or error.__context__)
@@ -199,19 +180,44 @@ def _stopped_before_sending(cause: Exception, attempt: Attempt) -> errors.Rekost
 def _stopped_after_sending(error: Exception, attempt: Attempt) -> errors.RekostreamError:
     cause, answer = _cause(error), attempt.answer
     if answer is None or isinstance(error, _LOST_IN_THE_NETWORK):
-        return errors.ConnectionLostError(_said(cause), operation=attempt.operation, retry_safe=attempt.idempotent)
-    if answer.status >= _NOT_A_SUCCESS:
+        return errors.ConnectionLostError(
+            _said(cause), operation=attempt.operation, closed=_is_closed(error), retry_safe=attempt.idempotent
+        )
+    if answer.status >= _FIRST_ERROR:
         return _service_error(str(answer.status), "", attempt, answer)
+    return malformed_response(attempt, _said(error), f"the response of {attempt.operation}")
+
+
+def malformed_response(attempt: Attempt, value: object, expected: str) -> errors.CallError:
+    """Return the error of an answer that cannot be read; the service may have applied the call.
+
+    Args:
+        attempt: the attempt that was answered.
+        value: what was found.
+        expected: what is allowed, as a phrase that completes "must be ...".
+    """
     return errors.MalformedResponseError(
-        [errors.ValidationIssue((), _said(error), f"the reply of {attempt.operation}")],
+        [errors.ValidationIssue((), value, expected)],
         operation=attempt.operation,
-        request_id=answer.request_id,
+        request_id=None if attempt.answer is None else attempt.answer.request_id,
         retry_safe=attempt.idempotent,
     )
 
 
+def _is_closed(error: Exception) -> bool:
+    """Whether the connection was seen to be closed or reset, rather than silent.
+
+    A service that lost its client applies the call for a shorter time than one that is still busy with it; see
+    ``RetryPolicy.max_apply_delay_after_close``. Anything that may be a timeout is not closed.
+    """
+    causes = (error, _cause(error))
+    if any(isinstance(cause, _SILENT) or getattr(cause, "errno", None) in _SILENT_ERRNOS for cause in causes):
+        return False
+    return any(isinstance(cause, _CLOSED) for cause in causes)
+
+
 def _cause(error: Exception) -> Exception:
-    """What aiobotocore wrapped: botocore's errors keep it as the ``error`` that their message was formatted with."""
+    """The error that aiobotocore wrapped: botocore's errors keep it as the ``error`` of their message."""
     kwargs = _mapping(getattr(error, "kwargs", None))
     inner = kwargs.get("error")
     return inner if isinstance(inner, Exception) else error

@@ -1,6 +1,6 @@
-"""What to do about an error of the service, where the service does not say: pure, from facts that AWS documents.
+"""Recommend an action for an error of the service, from facts that AWS documents. Pure.
 
-Every hint names the page that it rests on.
+Every hint names the page that it is based on.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _ERRORS = "https://docs.aws.amazon.com/rekognition/latest/dg/error-handling.html
 _COMMON_ERRORS = "https://docs.aws.amazon.com/rekognition/latest/APIReference/CommonErrors.html"
 _API = "https://docs.aws.amazon.com/rekognition/latest/APIReference/API_{}.html"
 
-# The codes of the quotas that are not of one operation; see limits.py for the others.
+# Codes of the quotas that do not belong to one operation; the others are in limits.py.
 _PROCESSORS = "L-01C8D885"
 _SESSIONS = {ProcessorKind.FACE_SEARCH: "L-8D9029A2", ProcessorKind.LABEL_DETECTION: "L-0A2A7683"}
 
 
 @attrs.frozen
 class _Case:
-    """An error, and the call that met it."""
+    """An error, and the call that caused it."""
 
     message: str
     operation: str
@@ -55,15 +55,15 @@ def advise(
     body: Mapping[str, object],
     limits: Limits,
 ) -> str:
-    """What the caller can do about an error, or nothing (``""``) where the error says it already.
+    """Return the recommended action for an error; empty if the error itself is sufficient.
 
     Args:
         code: AWS's error code.
-        message: AWS's message, which may be empty.
+        message: AWS's error message; may be empty.
         operation: AWS's name of the operation.
-        region: the Region that was called, when it is known.
+        region: the Region of the call; ``None`` if it is not known.
         body: the members of the request in AWS's spelling.
-        limits: the account's numbers.
+        limits: the limits of the account.
     """
     advisor = _ADVISORS.get(code)
     if advisor is None:
@@ -72,7 +72,7 @@ def advise(
 
 
 def _kind(operation: str, body: Mapping[str, object]) -> ProcessorKind | None:
-    """The kind of processor that a request is about, where the request shows it."""
+    """Return the kind of the processor of a request; ``None`` if the request does not show it."""
     if operation == "CreateStreamProcessor":
         settings = body.get("Settings")
         if settings and isinstance(settings, dict):
@@ -152,10 +152,11 @@ _IN_USE = {
         " to find it. After a deletion it may take some seconds until a name is free"
     ),
     "StartStreamProcessor": (
-        "It is neither STOPPED nor FAILED: describe it. If an answer to an earlier start was lost, this may be that run"
+        "It is neither STOPPED nor FAILED: describe it. If the response to an earlier start was lost, this may be its"
+        " session"
     ),
     "StopStreamProcessor": (
-        "There may be nothing to stop: describe it. STOPPED and FAILED need no stop, and STOPPING needs patience"
+        "There may be nothing to stop: describe it. STOPPED and FAILED need no stop, and STOPPING needs time"
     ),
     "UpdateStreamProcessor": "Wait until it is STOPPED",
     "DeleteStreamProcessor": "Stop it first, and wait until it is STOPPED",
@@ -192,7 +193,7 @@ _not_of_rekognition = (
 )
 _expired = _always(f"The credentials have run out: get new ones ({_COMMON_ERRORS})")
 _unknown_key = _always(
-    f"AWS does not know the access key, or not in this partition: look at the credentials ({_COMMON_ERRORS})"
+    f"AWS does not know the access key, or not in this partition: check the credentials ({_COMMON_ERRORS})"
 )
 _bad_signature = _always(
     f"The secret key does not fit the access key, or this machine's clock is wrong by minutes ({_COMMON_ERRORS})"
@@ -223,7 +224,7 @@ _ADVISORS: Mapping[str, Callable[[_Case], str]] = {
     "ThrottlingException": _too_fast,
     "TooManyRequestsException": _too_fast,
     "UnknownOperationException": _always(
-        f"Whatever answers at this address does not know the operation: look at the endpoint ({_COMMON_ERRORS})"
+        f"The server at this address does not know the operation: check the endpoint ({_COMMON_ERRORS})"
     ),
     "UnrecognizedClientException": _unknown_key,
 }

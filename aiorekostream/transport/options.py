@@ -1,4 +1,4 @@
-"""How the transport to AWS is set up."""
+"""Define the options of the transport to AWS."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ __all__ = ["TransportOptions"]
 
 @attrs.frozen(kw_only=True)
 class TransportOptions:
-    """What opening a client needs to know; ``None`` leaves the search to botocore.
+    """The options of an aiobotocore client. ``None`` lets botocore resolve the value. See ``AwsTransport``.
 
     Attributes:
-        region: the Region to call.
-        endpoint_url: where to call instead of the Region's own endpoint.
+        region: the Region.
+        endpoint_url: the endpoint URL.
         profile: the profile of the AWS config files.
-        timeout: how long to wait for a connection and for an answer.
-        max_connections: how many calls may be under way at once.
+        timeout: the connect and read timeouts.
+        max_connections: the maximum number of concurrent connections, at least 1.
 
     Raises:
-        InvalidRequestError: ``max_connections`` is no whole number above zero, or what should be text is not.
+        InvalidRequestError: options break their rules; all issues at once.
     """
 
     region: str | None

@@ -1,4 +1,4 @@
-"""The port: what the pipeline asks of whatever moves the bytes."""
+"""Define the transport port: how the pipeline sends one attempt of a call."""
 
 import datetime
 from collections.abc import Callable, Mapping
@@ -12,17 +12,17 @@ __all__ = ["Reply", "Transport", "ignored"]
 
 
 def ignored() -> None:
-    """What is told to nobody."""
+    """Ignore the notification; the default of ``on_sent``."""
 
 
 @attrs.frozen
 class Reply:
-    """An answer of the service that is not an error.
+    """A successful response of the service.
 
     Attributes:
-        body: the members of the answer in AWS's spelling; timestamps as aware ``datetime``.
-        request_id: AWS's id of the request, when it came.
-        date: the service's own time, to the second, when it came.
+        body: the members of the response in AWS's spelling; timestamps as aware ``datetime``.
+        request_id: AWS's id of the request; ``None`` if the response has none.
+        date: the service's date and time, with a resolution of one second; ``None`` if the response has none.
     """
 
     body: Mapping[str, object]
@@ -31,45 +31,52 @@ class Reply:
 
 
 class Transport(Protocol):
-    """One attempt at one call: it sends once, never repeats, and has no deadline but its own socket timeouts."""
+    """Send requests.
+
+    Each ``send`` is one attempt: a transport never retries, and has no deadline except its connect and read timeouts.
+    """
 
     @property
     def region(self) -> str | None:
-        """The Region that calls go to, when it is known."""
+        """The Region of the calls; ``None`` if it is not known yet."""
         ...
 
     @property
     def scope(self) -> Scope:
-        """What the quotas of the calls belong to; to be asked for once the transport is open."""
+        """The endpoint, Region and account that the quotas belong to.
+
+        Raises:
+            ConfigurationError: the transport is not open.
+        """
         ...
 
     async def open(self) -> None:
-        """Open the connections, if they are not open yet; sending does it too.
+        """Open the transport unless it is open. ``send`` opens it, too.
 
         Raises:
-            ConfigurationError: no Region, a profile that does not exist, or the transport is closed.
-            ConnectError: whoever gives the credentials cannot be reached for a moment.
+            ConfigurationError: no Region, an unknown profile, or the transport is closed.
+            ConnectError: the credential provider is unreachable at the moment.
         """
         ...
 
     async def send(self, operation: str, body: Mapping[str, object], *, on_sent: Callable[[], None] = ignored) -> Reply:
-        """Send one request and read its answer.
+        """Send one request and return its response.
 
         Args:
             operation: AWS's name of the operation, such as ``StartStreamProcessor``.
             body: the members of the request in AWS's spelling.
-            on_sent: to be told when the request begins to go out: from then on it may be carried out, and before that
-                (while it waits for a connection, or for that to come about) it certainly was not.
+            on_sent: a callback without arguments, called immediately before the first byte is written. From then on
+                the service may apply the request; before, while waiting for a connection, it cannot.
 
         Raises:
-            ServiceError: the service answered with an error.
+            ServiceError: the service returned an error.
             ConnectError: the request was never sent.
-            ConnectionLostError: the request was sent and no answer came back.
-            MalformedResponseError: what came back is no answer of this service.
+            ConnectionLostError: the request was sent and no response was received.
+            MalformedResponseError: the response is not one of this service.
             ConfigurationError: no Region, no credentials, or the transport is closed.
         """
         ...
 
     async def aclose(self) -> None:
-        """Close the connections; a second time does nothing."""
+        """Close the connections. Has no effect on a closed transport."""
         ...

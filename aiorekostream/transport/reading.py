@@ -1,4 +1,4 @@
-"""Reading the Service Quotas API with an aiobotocore client of its own, which retries by itself: it is asked once."""
+"""Read the Service Quotas API, with a separate aiobotocore client that uses botocore's own retries."""
 
 from __future__ import annotations
 
@@ -24,7 +24,14 @@ _OPERATION = "ListServiceQuotas"
 async def quotas(
     *, region: str | None, endpoint_url: str | None, profile: str | None, session: AioSession | None
 ) -> tuple[Sequence[Mapping[str, object]], str]:
-    """The entries of all pages for Rekognition, and the Region that was asked."""
+    """Return Rekognition's entries from all pages, and the Region of the API.
+
+    Raises:
+        ServiceError: the API returned an error.
+        TransportError: the API was not reached.
+        ConfigurationError: no Region or no credentials.
+    """
+    # Seconds, and attempts: defaults of this package for one read at the start of a program.
     config = AioConfig(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 3})
     try:
         if session is None:

@@ -1,4 +1,4 @@
-"""The account's own quotas, as the Service Quotas API tells them."""
+"""Read the quotas of an account from the Service Quotas API."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ async def read_limits(
     session: AioSession | None = None,
     base: Limits = DEFAULT_LIMITS,
 ) -> Limits:
-    """Ask the Service Quotas API what AWS has granted this account in this Region.
+    """Read the limits of the account in a Region from the Service Quotas API.
 
-    It needs the permission ``servicequotas:ListServiceQuotas``. See
+    Requires the permission ``servicequotas:ListServiceQuotas``. See
     https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ListServiceQuotas.html.
 
     Args:
-        region: the Region, looked up as boto3 does if not given.
-        endpoint_url: another address of the Service Quotas API than AWS's own.
-        profile: a profile of the AWS configuration files.
-        session: an aiobotocore session to take credentials and settings from.
-        base: what holds for everything that the API does not tell.
+        region: the Region; resolved as in boto3 by default.
+        endpoint_url: the endpoint URL of the Service Quotas API; AWS's endpoint by default.
+        profile: a profile of the AWS config files.
+        session: an aiobotocore session with credentials and settings.
+        base: the limits that the API does not return; AWS's defaults by default.
 
     Raises:
-        ServiceError: the API refused.
+        ServiceError: the API returned an error.
         TransportError: the API was not reached.
         MalformedResponseError: an entry has no code or no value.
         ConfigurationError: no Region or no credentials.
@@ -56,12 +56,15 @@ async def read_limits(
 
 
 def granted_limits(quotas: Iterable[Mapping[str, object]], *, region: str, base: Limits = DEFAULT_LIMITS) -> Limits:
-    """Other limits, with the numbers of entries of ListServiceQuotas in the place of those of the same code.
+    """Return limits with the values of entries of ListServiceQuotas.
 
     Args:
         quotas: the entries, each with ``QuotaCode`` and ``Value``.
-        region: the Region that they are for.
-        base: what holds for everything else.
+        region: the Region of the entries.
+        base: the limits that have no entry.
+
+    Raises:
+        MalformedResponseError: an entry has no code or no value.
     """
     values = dict(_code_and_value(place, quota) for place, quota in enumerate(quotas))
     rates = {operation: _granted(quota, values.get(quota.code)) for operation, quota in base.quotas.items()}
@@ -76,23 +79,23 @@ def granted_limits(quotas: Iterable[Mapping[str, object]], *, region: str, base:
 
 def _code_and_value(place: int, quota: Mapping[str, object]) -> tuple[str, float]:
     code, value = quota.get("QuotaCode"), quota.get("Value")
-    faults: list[ValidationIssue] = []
+    issues: list[ValidationIssue] = []
     if not isinstance(code, str):
-        faults.append(ValidationIssue(("Quotas", place, "QuotaCode"), code, "text"))
+        issues.append(ValidationIssue(("Quotas", place, "QuotaCode"), code, "text"))
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        faults.append(ValidationIssue(("Quotas", place, "Value"), value, "a number of at least 0"))
-    if faults:
-        raise MalformedResponseError(faults, operation=_OPERATION, retry_safe=True)
+        issues.append(ValidationIssue(("Quotas", place, "Value"), value, "a number of at least 0"))
+    if issues:
+        raise MalformedResponseError(issues, operation=_OPERATION, retry_safe=True)
     return cast("str", code), float(cast("float", value))
 
 
 def _granted(quota: Quota, rate: float | None) -> Quota:
-    # A rate of nothing is none: nobody could ever call.
+    # With a rate of 0 no call could ever be made, so the value is not a quota.
     return Quota(rate, max(1.0, rate), quota.code) if rate else quota
 
 
 def _with(numbers: Mapping[str, int], region: str, number: float | None) -> Mapping[str, int | None]:
-    # A Region that does not offer the kind tells a number all the same.
+    # The API has an entry even for a Region that does not offer the kind.
     if number is None or region not in numbers:
         return numbers
     return {**numbers, region: int(number) or None}

@@ -1,43 +1,40 @@
-"""How long a call may take, part by part."""
+"""Define the timeouts of a call."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import attrs
 
-from aiorekostream.errors import InvalidRequestError, ValidationIssue
+from aiorekostream.domain.fields import seconds
+from aiorekostream.domain.rules import Validated, collecting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import datetime
 
 __all__ = ["Timeout"]
 
+# The range of a limit, in seconds.
+_SHORTEST, _LONGEST = 0.001, 86_400.0
 
-@attrs.frozen(kw_only=True)
-class Timeout:
-    """The time limits of a call, in seconds.
+
+def _limit(value: datetime.timedelta | float) -> float:
+    return seconds(value, least=_SHORTEST, most=_LONGEST)
+
+
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class Timeout(Validated):
+    """The timeouts of a call, each a ``timedelta`` or seconds, from 0.001 to 86,400.
 
     Attributes:
-        connect: how long a connection may take to come about. Waiting for a free connection is not counted.
-        read: how long the service may be silent after the request was sent.
-        total: how long the whole call may take, every attempt and every wait between them included.
+        connect: the time to open a connection; 5 s by default. The wait for a free connection does not count.
+        read: the longest silence of the service after the request was sent; 30 s by default.
+        total: the time of the whole call, with all attempts and the waits between them; 60 s by default.
 
     Raises:
-        InvalidRequestError: a limit is not a finite number above zero.
+        InvalidRequestError: timeouts are out of their range; all issues at once.
     """
 
-    connect: float = 5.0
-    read: float = 30.0
-    total: float = 60.0
-
-    def __attrs_post_init__(self) -> None:
-        if issues := tuple(self._issues()):
-            raise InvalidRequestError(issues)
-
-    def _issues(self) -> Iterator[ValidationIssue]:
-        for name, value in attrs.asdict(self).items():
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not (is_number and math.isfinite(value) and value > 0):
-                yield ValidationIssue((name,), value, "a finite number of seconds above 0")
+    connect: float = attrs.field(default=5.0, converter=_limit)
+    read: float = attrs.field(default=30.0, converter=_limit)
+    total: float = attrs.field(default=60.0, converter=_limit)

@@ -1,4 +1,4 @@
-"""Who takes part: each is a client that is open, and a way to start or stop many cameras with it."""
+"""Define the contenders: clients, each with a way to start or stop many cameras."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import importlib
 import importlib.util
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
 import attrs
 from aiobotocore.config import AioConfig
@@ -16,38 +16,42 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import ClientError
 
 import aiorekostream as rks
-from aiorekostream.fleet import AlreadyRunning, AlreadyStopped, Failed, Fleet, Started, Stopped, Unknown
-from aiorekostream.limits import Limits
-from aiorekostream.transport.timeout import Timeout
+from aiorekostream.errors import CallError
 from bench.fleet.cases import Case, Kind
-from bench.fleet.truth import Answer, Told
-from bench.fleet.wire import REGION
+from bench.fleet.measurement import Reported, ReportedOutcome
+from bench.fleet.raw_client import REGION
 
-__all__ = ["CONTENDERS", "Contender", "Crowd"]
+if TYPE_CHECKING:
+    from aiorekostream.fleet import StartOutcome, StopOutcome
 
-Crowd: TypeAlias = Callable[[Sequence[str]], Awaitable[list[Told]]]
-"""Starts or stops many cameras, and says what became of each."""
+__all__ = ["CONTENDERS", "Batch", "Contender"]
 
-_Open: TypeAlias = Callable[[Case, str], AbstractAsyncContextManager[Crowd]]
+Batch: TypeAlias = Callable[[Sequence[str]], Awaitable[list[ReportedOutcome]]]
+"""Starts or stops many cameras, and returns the outcome of each."""
 
-_MANY = 100_000
-_BOTOCORES_POOL = 10
-_BOTOCORES_READ_TIMEOUT = 60
+_Open: TypeAlias = Callable[[Case, str], AbstractAsyncContextManager[Batch]]
+
+_UNLIMITED = 100_000
+# The defaults of botocore.config.Config: connections, and seconds.
+_BOTOCORE_POOL = 10
+_BOTOCORE_READ_TIMEOUT = 60
 _POOL = 100
-_MOMENT_MS = 1_763_892_000_000
-_SECONDS = 120
-_SERVER_FAULT = 500
+_TIMESTAMP_MS = 1_763_892_000_000
+_MAX_DURATION_SECONDS = 120
+# Seconds. All calls of a gather over the client wait in the queue of the rate limiter, and that counts.
+_TOTAL_TIMEOUT = 600
+_SERVER_ERROR = 500  # the first HTTP status of the service's own failures
 _CAPO = "capo_rekognition"
 
 
 @attrs.frozen
 class Contender:
-    """Somebody who takes part.
+    """A client that is measured.
 
     Attributes:
         title: its name in the tables.
         open: opens it for a case, at a URL.
-        module: what it is made of, where that need not be installed.
+        module: the module that it needs, where that may not be installed.
     """
 
     title: str
@@ -55,68 +59,69 @@ class Contender:
     module: str | None = None
 
     @property
-    def is_here(self) -> bool:
-        """Whether what it is made of is installed."""
+    def is_installed(self) -> bool:
+        """Whether its module is installed."""
         return self.module is None or importlib.util.find_spec(self.module) is not None
 
 
-# ---------------------------------------------------------------------------------------------------------------- ours
+# -------------------------------------------------------------------------------------------------------- aiorekostream
 
 
-def _ours(case: Case, url: str) -> rks.Client:
+def _open_client(case: Case, url: str) -> rks.Client:
     quotas = {} if case.believed is None else {str(case.kind): case.believed}
-    limits = Limits(quotas=quotas, concurrent_label_detection={REGION: _MANY})
-    # A gather over the client waits in one long queue; each call's time is for that, too.
-    timeout = Timeout(total=600) if case.read_timeout is None else Timeout(total=600, read=case.read_timeout)
+    limits = rks.Limits(quotas=quotas, concurrent_label_detection={REGION: _UNLIMITED})
+    timeout = rks.Timeout(total=_TOTAL_TIMEOUT)
+    if case.read_timeout is not None:
+        timeout = rks.Timeout(total=_TOTAL_TIMEOUT, read=case.read_timeout)
     return rks.Client(
         region=REGION,
         endpoint_url=url,
         limits=limits,
         timeout=timeout,
         max_connections=_POOL,
-        pacing=None if case.believed is None else rks.LocalPacing(),
+        rate_limiter=None if case.believed is None else rks.LocalRateLimiter(),
     )
 
 
 def _start(name: str) -> rks.LabelDetectionStart:
     return rks.LabelDetectionStart(
         name=name,
-        start_selector=rks.ProducerTimestamp(_MOMENT_MS),
-        stop_selector=rks.StopSelector(max_duration_in_seconds=_SECONDS),
+        start_selector=rks.ProducerTimestamp(_TIMESTAMP_MS),
+        stop_selector=rks.StopSelector(max_duration_in_seconds=_MAX_DURATION_SECONDS),
     )
 
 
 @contextlib.asynccontextmanager
-async def _fleet(case: Case, url: str) -> AsyncGenerator[Crowd]:
-    async with _ours(case, url) as client:
+async def _fleet(case: Case, url: str) -> AsyncGenerator[Batch]:
+    async with _open_client(case, url) as client:
 
-        async def crowd(names: Sequence[str]) -> list[Told]:
-            fleet = Fleet(client)
+        async def batch(names: Sequence[str]) -> list[ReportedOutcome]:
+            # A fleet queues a start behind the session that it knows: each round has a fleet of its own.
+            fleet = rks.Fleet(client, expires_after=case.expires_after)
             if case.kind is Kind.STOP:
-                return [_outcome(outcome) for outcome in (await fleet.stop(names)).outcomes]
-            return [_outcome(outcome) for outcome in (await fleet.start(map(_start, names))).outcomes]
+                return [_reported(outcome) for outcome in (await fleet.stop(names)).outcomes]
+            return [_reported(outcome) for outcome in (await fleet.start(map(_start, names))).outcomes]
 
-        yield crowd
+        yield batch
 
 
-def _outcome(outcome: object) -> Told:
+def _reported(outcome: StartOutcome | StopOutcome) -> ReportedOutcome:
     match outcome:
-        case Started(request, session):
-            return Told(request.name, Answer.DONE, session.session_id)
-        case Stopped(name) | AlreadyStopped(name):
-            return Told(name, Answer.DONE)
-        case Unknown():
-            return Told(outcome.name, Answer.UNKNOWN)
-        case Failed() | AlreadyRunning():
-            return Told(outcome.name, Answer.REFUSED)
-        case _:
-            message = f"no outcome of this benchmark: {outcome}"
-            raise RuntimeError(message)
+        case rks.Started(session=session):
+            return ReportedOutcome(outcome.name, Reported.DONE, session.session_id)
+        case rks.Stopped() | rks.AlreadyStopped():
+            return ReportedOutcome(outcome.name, Reported.DONE)
+        case rks.Unknown():
+            return ReportedOutcome(outcome.name, Reported.UNKNOWN)
+        case rks.Expired():
+            return ReportedOutcome(outcome.name, Reported.EXPIRED)
+        case rks.Failed() | rks.AlreadyRunning():
+            return ReportedOutcome(outcome.name, Reported.REFUSED)
 
 
 @contextlib.asynccontextmanager
-async def _client(case: Case, url: str) -> AsyncGenerator[Crowd]:
-    async with _ours(case, url) as client:
+async def _client(case: Case, url: str) -> AsyncGenerator[Batch]:
+    async with _open_client(case, url) as client:
 
         async def start(name: str) -> str | None:
             if case.kind is Kind.STOP:
@@ -124,19 +129,19 @@ async def _client(case: Case, url: str) -> AsyncGenerator[Crowd]:
                 return None
             return (await client.start_stream_processor(_start(name))).session_id
 
-        yield _gathered(start, lambda error: isinstance(error, rks.CallError) and error.retry_safe)
+        yield _gathered(start, lambda error: isinstance(error, CallError) and error.retry_safe)
 
 
 # ------------------------------------------------------------------------------------------------------- aiobotocore
 
 
-def _aiobotocore(mode: str, pool: int = _BOTOCORES_POOL) -> _Open:
-    """With its defaults, but for the retry mode and, if given, the pool."""
+def _aiobotocore(mode: str, pool: int = _BOTOCORE_POOL) -> _Open:
+    """Return aiobotocore's client with its defaults except the retry mode and, if given, the pool."""
 
     @contextlib.asynccontextmanager
-    async def bare(case: Case, url: str) -> AsyncGenerator[Crowd]:
+    async def bare(case: Case, url: str) -> AsyncGenerator[Batch]:
         config = AioConfig(
-            retries={"mode": mode}, max_pool_connections=pool, read_timeout=case.read_timeout or _BOTOCORES_READ_TIMEOUT
+            retries={"mode": mode}, max_pool_connections=pool, read_timeout=case.read_timeout or _BOTOCORE_READ_TIMEOUT
         )
         async with AioSession().create_client("rekognition", REGION, endpoint_url=url, config=config) as client:
             call = cast(
@@ -150,22 +155,22 @@ def _aiobotocore(mode: str, pool: int = _BOTOCORES_POOL) -> _Open:
                     return None
                 reply = await call(
                     Name=name,
-                    StartSelector={"KVSStreamStartSelector": {"ProducerTimestamp": _MOMENT_MS}},
-                    StopSelector={"MaxDurationInSeconds": _SECONDS},
+                    StartSelector={"KVSStreamStartSelector": {"ProducerTimestamp": _TIMESTAMP_MS}},
+                    StopSelector={"MaxDurationInSeconds": _MAX_DURATION_SECONDS},
                 )
                 return str(reply["SessionId"])
 
-            yield _gathered(ask, _refused_by_aws)
+            yield _gathered(ask, _is_refusal_by_aws)
 
     return bare
 
 
-def _refused_by_aws(error: BaseException) -> bool:
+def _is_refusal_by_aws(error: BaseException) -> bool:
     if not isinstance(error, ClientError):
         return False
     metadata = cast("Mapping[str, object]", error.response.get("ResponseMetadata", {}))
     status = metadata.get("HTTPStatusCode")
-    return isinstance(status, int) and status < _SERVER_FAULT
+    return isinstance(status, int) and status < _SERVER_ERROR
 
 
 # -------------------------------------------------------------------------------------------------------------- capo
@@ -181,7 +186,7 @@ class _Capo(Protocol):
 
 def _capo(*, wide: bool = False) -> _Open:
     @contextlib.asynccontextmanager
-    async def capo(case: Case, url: str) -> AsyncGenerator[Crowd]:
+    async def capo(case: Case, url: str) -> AsyncGenerator[Batch]:
         sdk, http = importlib.import_module(_CAPO), importlib.import_module("zapros")
         pool = {"max_connections_per_host": _POOL, "max_idle_connections_per_host": _POOL}
         handler = cast("Callable[..., object]", http.AsyncStdNetworkHandler)
@@ -196,14 +201,14 @@ def _capo(*, wide: bool = False) -> _Open:
                     return None
                 reply = await client.start_stream_processor(
                     name,
-                    start_selector={"kvs_stream_start_selector": {"producer_timestamp": _MOMENT_MS}},
-                    stop_selector={"max_duration_in_seconds": _SECONDS},
+                    start_selector={"kvs_stream_start_selector": {"producer_timestamp": _TIMESTAMP_MS}},
+                    stop_selector={"max_duration_in_seconds": _MAX_DURATION_SECONDS},
                 )
                 return reply["session_id"]
 
             def refused(error: BaseException) -> bool:
                 status = getattr(getattr(error, "response", None), "status", None)
-                return isinstance(error, refusal) and isinstance(status, int) and status < _SERVER_FAULT
+                return isinstance(error, refusal) and isinstance(status, int) and status < _SERVER_ERROR
 
             yield _gathered(ask, refused)
 
@@ -213,20 +218,19 @@ def _capo(*, wide: bool = False) -> _Open:
 # ------------------------------------------------------------------------------------------------------------- gather
 
 
-def _gathered(ask: Callable[[str], Awaitable[str | None]], refused: Callable[[BaseException], bool]) -> Crowd:
-    """What every program writes first. An error that is no refusal by the service counts as a doubt."""
+def _gathered(call: Callable[[str], Awaitable[str | None]], is_refusal: Callable[[BaseException], bool]) -> Batch:
+    """Make all calls at once. An error that is no refusal by the service counts as an unknown outcome."""
 
-    async def crowd(names: Sequence[str]) -> list[Told]:
-        found = await asyncio.gather(*map(ask, names), return_exceptions=True)
-        return [_told(name, one, refused) for name, one in zip(names, found, strict=True)]
+    def reported(name: str, result: str | BaseException | None) -> ReportedOutcome:
+        if not isinstance(result, BaseException):
+            return ReportedOutcome(name, Reported.DONE, result)
+        return ReportedOutcome(name, Reported.REFUSED if is_refusal(result) else Reported.UNKNOWN)
 
-    return crowd
+    async def batch(names: Sequence[str]) -> list[ReportedOutcome]:
+        results = await asyncio.gather(*map(call, names), return_exceptions=True)
+        return [reported(name, result) for name, result in zip(names, results, strict=True)]
 
-
-def _told(name: str, found: str | BaseException | None, refused: Callable[[BaseException], bool]) -> Told:
-    if not isinstance(found, BaseException):
-        return Told(name, Answer.DONE, found)
-    return Told(name, Answer.REFUSED if refused(found) else Answer.UNKNOWN)
+    return batch
 
 
 CONTENDERS: Mapping[str, Contender] = {

@@ -1,16 +1,16 @@
-"""The page of the documentation, made from a run's results."""
+"""Generate the page of the documentation from the results of a run."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.fleet.cases import CASES
 from bench.fleet.plot import plot
-from bench.fleet.tables import heading, lines, note, verdict
+from bench.fleet.tables import conclusion, heading, lines, note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from bench.fleet.cases import Case
     from bench.fleet.results import Results
@@ -23,35 +23,35 @@ _PLOT = "performance.svg"
 _INTRODUCTION = """\
 # Performance
 
-What it takes to start or stop a whole fleet, side by side with clients that know nothing of quotas. This page is made
-by `make performance` (`python bench/performance.py --docs docs`), which takes about fifteen minutes. The service is an
-emulator in a process of its own that enforces the quota and writes down what it did; what callers were told is held
-against that record. Every request waits 60 ms before the service looks at it.
+Starting or stopping a whole fleet, compared with clients that do not know the quotas. `make performance`
+(`python bench/performance.py --docs docs`) generates this page in about twelve minutes. The service is an emulator in a
+separate process that enforces the quota and records every request; the outcomes that each client reports are compared
+with that record. The service processes a request 60 ms after its arrival.
 
-- **Time / ideal**: the time until the last outcome was known, over the shortest time that the quota allows from a full
-  bucket on: (processors - burst) / rate. A client that gives up early is quick, and has lost cameras.
+- **Time / ideal**: the time until the last outcome, relative to the shortest time that the quota allows from a full
+  bucket on, (processors - burst) / rate. A client that gives up early is fast and leaves cameras unstarted.
+- **Time / undisturbed**: the same, relative to the same client without the stray throttle.
+- **Time / aiobotocore**: the same, relative to aiobotocore with an equal pool of connections.
 - **Not done**, **not started**: cameras that were not started (or stopped) although the caller asked.
-- **Sessions lost**: cameras that were started while the caller was told that they were not.
-- **In doubt**: the caller was told that it is not known; for clients without such a word, any error that is not a
-  refusal by the service.
-- Every client has its own defaults, a pool of 10 connections for aiobotocore and capo-rekognition among them, where
-  nothing else is said.
+- **Sessions lost**: cameras that were started although the client reported that they were not.
+- **Unknown**: outcomes that the client reported as unknown. For clients without such an outcome, every error that is
+  not a refusal by the service.
+- **Untrue outcomes**: outcomes that contradict the record, sessions lost included.
+- Every client has its defaults unless its name says otherwise, such as a pool of 10 connections for aiobotocore and
+  capo-rekognition.
 """
 
 _ELSEWHERE = """\
 ## Not measured here
 
-That many processors are watched with a handful of list sweeps, and that the pacer, the slots and the settling of lost
-answers hold under all orders of events, is shown in virtual time by the tests.
-"""
-
-_DOORBELLS = """\
-A day of 10,000 doorbells is played in simulated time by `python bench/doorbells.py`.
+Tests in virtual time show that a few List calls observe many processors, and that the rate limiter, the session slots
+and the reconciliation of lost responses are correct under all orders of events. The other scripts in `bench/` measure
+CPU time, memory and imports.
 """
 
 
 def write(results: Results, folder: Path) -> None:
-    """Write the page and its picture."""
+    """Write the page and its plot."""
     (folder / _PAGE).write_text("\n".join(_page(results)), encoding="utf-8")
     (folder / _PLOT).write_text(plot(results), encoding="utf-8")
 
@@ -63,9 +63,7 @@ def _page(results: Results) -> Iterator[str]:
     for case in CASES:
         yield from _section(case, results)
     yield _ELSEWHERE
-    if (Path(__file__).parents[1] / "doorbells.py").exists():
-        yield _DOORBELLS
-    yield "## Made with"
+    yield "## Versions"
     yield ""
     yield ", ".join(f"{name} {version}" for name, version in results.versions.items()) + "."
     yield ""
@@ -79,9 +77,9 @@ def _section(case: Case, results: Results) -> Iterator[str]:
     yield ""
     yield from _table(("client", *heading(case)), lines(case, rows))
     yield ""
-    for said in (verdict(case, rows), note(case, rows)):
-        if said:
-            yield said
+    for sentence in (conclusion(case, rows), note(case, rows)):
+        if sentence:
+            yield sentence
     yield ""
 
 

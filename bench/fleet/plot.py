@@ -1,4 +1,4 @@
-"""The picture: how many cameras were started by when, as an SVG written by hand. Pure."""
+"""Plot the number of started cameras over time as an SVG. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bench.fleet.cases import Case
     from bench.fleet.results import Results
-    from bench.fleet.turns import Row
+    from bench.fleet.runner import Row
 
 __all__ = ["plot"]
 
@@ -35,7 +35,7 @@ _LINE = 15
 
 
 def plot(results: Results) -> str:
-    """One panel for each case that has a quota for starts."""
+    """Return the SVG, with one panel for each case of a burst of starts under a quota."""
     panels = [(case, results.of(case.key)) for case in CASES if case.key in _CASES and results.of(case.key)]
     height = _HEIGHT * len(panels)
     return "\n".join(
@@ -56,8 +56,8 @@ def plot(results: Results) -> str:
 def _panel(case: Case, rows: Sequence[Row], *, top: int) -> Iterator[str]:
     shown = [row for row in rows if row.contender in _COLOURS]
     ideal = case.ideal or 1.0
-    # A client that takes for ever must not press the others against the wall.
-    longest = min(max([ideal, *(row.tally.pace[-1] for row in shown if row.tally.pace)]), 3 * ideal) * 1.02
+    # A client that takes much longer than the others must not compress their curves.
+    longest = min(max([ideal, *(row.measurement.pace[-1] for row in shown if row.measurement.pace)]), 3 * ideal) * 1.02
     inner_width, inner_height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 
     def x(seconds: float) -> float:
@@ -79,12 +79,12 @@ def _panel(case: Case, rows: Sequence[Row], *, top: int) -> Iterator[str]:
         )
     for row in reversed(shown):
         points = " ".join(
-            f"{x(seconds)},{y(count)}" for seconds, count in _thinned(row.tally.pace) if seconds <= longest
+            f"{x(seconds)},{y(count)}" for seconds, count in _thinned(row.measurement.pace) if seconds <= longest
         )
         yield f'<polyline points="{points}" fill="none" stroke="{_COLOURS[row.contender]}" stroke-width="2"/>'
     legend = [
-        ("#999999", "what the quota allows"),
-        *((_COLOURS[row.contender], f"{_short(row)}: {len(row.tally.pace)} of {case.count}") for row in shown),
+        ("#999999", "allowed by the quota"),
+        *((_COLOURS[row.contender], f"{_short(row)}: {len(row.measurement.pace)} of {case.count}") for row in shown),
     ]
     for number, (colour, text) in enumerate(legend):
         level = top + _TOP + 10 + number * _LINE * 1.3
@@ -97,7 +97,7 @@ def _short(row: Row) -> str:
 
 
 def _thinned(pace: Sequence[float]) -> list[tuple[float, int]]:
-    """Steps as a few points: when so many were started."""
+    """Return a few points of the step function: the time, and the cameras started by then."""
     every = max(1, math.ceil(len(pace) / _POINTS))
     ordered = sorted(pace)
     points = [(seconds, number) for number, seconds in enumerate(ordered, 1) if number % every == 0]

@@ -1,4 +1,4 @@
-"""A run's results as one value: what was measured, with what, and how it is kept in a file."""
+"""Hold the results of a run with the versions that were measured, and store them as JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 import cattrs
 
-from bench.fleet.turns import Row
+from bench.fleet.runner import Row
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ _LIBRARIES = ("aiorekostream", "aiobotocore", "botocore", "aiohttp", "capo-rekog
 
 
 def versions() -> dict[str, str]:
-    """The versions of Python and of the libraries that took part; what is not installed is not named."""
+    """Return the versions of Python and of the libraries that are installed."""
     found = {"Python": platform.python_version()}
     for name in _LIBRARIES:
         try:
@@ -34,25 +34,25 @@ def versions() -> dict[str, str]:
 
 @attrs.frozen
 class Results:
-    """What a run found.
+    """The results of a run.
 
     Attributes:
-        versions: of Python and the libraries.
-        rows: the results, in the order in which they came.
+        versions: the versions of Python and the libraries.
+        rows: the results, in the order of measurement.
     """
 
     versions: dict[str, str]
     rows: Sequence[Row]
 
     def of(self, case: str) -> list[Row]:
-        """The rows of a case, by its key."""
+        """Return the rows of a case, by its key."""
         return [row for row in self.rows if row.case == case]
 
     def write(self, file: Path) -> None:
-        """Keep it as JSON."""
+        """Write the results as JSON."""
         file.write_text(json.dumps(cattrs.unstructure(self)) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, file: Path) -> Results:
-        """From such a file."""
+        """Read such a file."""
         return cattrs.structure(json.loads(file.read_text(encoding="utf-8")), cls)

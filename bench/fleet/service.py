@@ -1,11 +1,12 @@
-"""The service as a process of its own: told on its standard input which case to play, it plays one after the other.
+"""Run the service as a separate process, which is told on its standard input which case to serve.
 
 It reads lines, and answers each with a line of JSON::
 
-    open KEY [small]    an emulator with the processors of the case; its URL
-    close               the record of every request since; nothing from the stand-in, which keeps none
+    open KEY [small] [undisturbed]    starts an emulator with the processors of the case; its URL
+    close                             ends it; the record of every request since (none from the stub server)
 
-The quota belongs to the one operation that is measured, so that setting up is free.
+``small`` selects the small version of the case, ``undisturbed`` the one without its stray throttle. The quota applies
+only to the operation that is measured, so that the set-up is not limited.
 """
 
 from __future__ import annotations
@@ -14,42 +15,45 @@ import asyncio
 import contextlib
 import json
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import TypeAlias
 
 import attrs
 
 from aiorekostream.clock import SystemClock
-from aiorekostream.emulator import Call, Emulator, Latency, Timings
+from aiorekostream.emulator import Emulator, Latency, RecordedCall, Throttle, Timings
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 from bench.fleet.cases import CASES, Case, Kind
-from bench.fleet.standin import stand_in
-from bench.fleet.truth import NEIGHBOUR
-from bench.fleet.wire import REGION, Wire
+from bench.fleet.measurement import OTHER_CLIENT, THROTTLED
+from bench.fleet.raw_client import REGION, RawClient
+from bench.fleet.stub_server import stub_server
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+__all__ = ["cameras", "case_named", "main", "warm_up_cameras"]
 
-__all__ = ["camera", "cameras", "case_named", "main"]
+Served: TypeAlias = AbstractAsyncContextManager[tuple[str, Callable[[], Awaitable[object]]]]
+"""A running service: its URL, and a function that returns the record."""
 
-_MANY = 100_000
-_AT_ONCE = 20
-_AGAIN = 0.005
+_UNLIMITED = 100_000
+_SET_UP_TASKS = 20
+# Seconds until the other client repeats a throttled call.
+_REPEAT_AFTER = 0.005
 
 
 def case_named(key: str, *, small: bool = False) -> Case:
-    """A case by its key."""
+    """Return a case by its key."""
     case = next(case for case in CASES if case.key == key)
     return case.small() if small else case
 
 
-def camera(number: int) -> str:
-    """The name of a camera."""
-    return f"camera-{number:04}"
-
-
 def cameras(case: Case) -> list[str]:
-    """The names of a case's cameras."""
-    return [camera(number) for number in range(case.count)]
+    """Return the names of the cameras that are measured."""
+    return [f"camera-{number:04}" for number in range(case.count)]
+
+
+def warm_up_cameras(case: Case) -> list[str]:
+    """Return the names of the cameras that are started before."""
+    return [f"camera-warm-up-{number:02}" for number in range(case.warm_up)]
 
 
 def _label_detection(name: str) -> Mapping[str, object]:
@@ -73,80 +77,91 @@ _SELECTORS: Mapping[str, object] = {
 }
 
 
-async def _set_up(wire: Wire, case: Case) -> None:
+async def _set_up(client: RawClient, case: Case) -> None:
     """Create the cameras of a case, and start those that are to be stopped."""
-    waiting = iter(cameras(case))
+    names = iter([*warm_up_cameras(case), *cameras(case)])
 
-    async def some() -> None:
-        for name in waiting:
-            refused = await wire.send("CreateStreamProcessor", _label_detection(name))
+    async def create() -> None:
+        for name in names:
+            code = await client.send("CreateStreamProcessor", _label_detection(name))
             if case.kind is Kind.STOP:
-                refused = refused or await wire.send("StartStreamProcessor", {"Name": name, **_SELECTORS})
-            if refused:
-                message = f"{name} could not be set up: {refused}"
+                code = code or await client.send("StartStreamProcessor", {"Name": name, **_SELECTORS})
+            if code:
+                message = f"{name} could not be set up: {code}"
                 raise RuntimeError(message)
 
     async with asyncio.TaskGroup() as tasks:
-        for _ in range(_AT_ONCE):
-            tasks.create_task(some())
+        for _ in range(_SET_UP_TASKS):
+            tasks.create_task(create())
 
 
-async def _be_another_client(wire: Wire, case: Case) -> None:
-    """Take so many calls a second off the account's quota, steadily; what is refused is asked again at once."""
+async def _play_other_client(client: RawClient, case: Case) -> None:
+    """Take a share of the account's quota at a steady rate; a throttled call is repeated at once."""
     clock = SystemClock()
     began, number = clock.now(), 0
     while True:
         number += 1
         await clock.sleep(max(0.0, began + number / case.taken - clock.now()))
-        while await wire.send(case.kind, {"Name": NEIGHBOUR, **_SELECTORS}) in _TOO_FAST:
-            await clock.sleep(_AGAIN)
-
-
-_TOO_FAST = {"ThrottlingException", "ProvisionedThroughputExceededException"}
+        while await client.send(case.kind, {"Name": OTHER_CLIENT, **_SELECTORS}) in THROTTLED:
+            await clock.sleep(_REPEAT_AFTER)
 
 
 @contextlib.asynccontextmanager
-async def _emulated(case: Case) -> AsyncGenerator[tuple[str, Callable[[], object]]]:
+async def _emulated(case: Case) -> AsyncGenerator[tuple[str, Callable[[], Awaitable[object]]]]:
     limits = Limits(
         quotas={**dict.fromkeys(DEFAULT_LIMITS.quotas), case.kind: case.quota},
-        concurrent_label_detection={REGION: _MANY},
-        max_stream_processors=_MANY,
+        concurrent_label_detection={REGION: _UNLIMITED},
+        max_stream_processors=_UNLIMITED,
     )
-    async with Emulator(limits=limits, timings=Timings(stopping=0)) as emulator, Wire(emulator.url) as wire:
-        await _set_up(wire, case)
+    async with Emulator(limits=limits, timings=Timings(stopping=0)) as emulator, RawClient(emulator.url) as client:
+        await _set_up(client, case)
         emulator.clear_calls()
-        other = asyncio.create_task(_be_another_client(wire, case)) if case.taken else None
-        # The other client's requests are not delayed: it is as near to the service as it likes.
+        other = asyncio.create_task(_play_other_client(client, case)) if case.taken else None
+        # The requests of the other client are not delayed.
         emulator.inject(Latency(times=None, seconds=case.latency, name="camera-*"), *case.faults)
+        if case.stray_throttle:
+            emulator.inject(Throttle(operation=case.kind, name=warm_up_cameras(case)[-1]))
+
+        async def record() -> object:
+            # A request that is applied late must be in the record, whatever its client reported before.
+            if any(isinstance(fault, Latency) for fault in case.faults):
+                await SystemClock().sleep(case.latest_application)
+            return [_as_json(call) for call in emulator.calls]
+
         try:
-            yield emulator.url, lambda: [_line(call) for call in emulator.calls]
+            yield emulator.url, record
         finally:
             if other is not None:
                 other.cancel()
                 await asyncio.wait([other])
 
 
-def _line(call: Call) -> Mapping[str, object]:
+def _as_json(call: RecordedCall) -> Mapping[str, object]:
     return attrs.asdict(call, filter=lambda attribute, _: attribute.name != "faults")
 
 
 @contextlib.asynccontextmanager
-async def _stood_in(case: Case) -> AsyncGenerator[tuple[str, Callable[[], object]]]:
-    async with stand_in(case.latency) as url:
-        yield url, list[object]
+async def _stubbed(case: Case) -> AsyncGenerator[tuple[str, Callable[[], Awaitable[object]]]]:
+    async def record() -> object:
+        return []
+
+    async with stub_server(case.latency) as url:
+        yield url, record
 
 
 async def _serve() -> None:
-    async def line() -> list[str]:
-        said: str = await asyncio.to_thread(sys.stdin.readline)
-        return said.split()
+    async def read_line() -> list[str]:
+        line: str = await asyncio.to_thread(sys.stdin.readline)
+        return line.split()
 
-    while words := await line():
+    while words := await read_line():
         case = case_named(words[1], small="small" in words)
-        async with (_stood_in if case.rounds > 1 else _emulated)(case) as (url, record):
+        case = case.without_throttle() if "undisturbed" in words else case
+        service: Served = _stubbed(case) if case.rounds > 1 else _emulated(case)
+        async with service as (url, record):
             print(json.dumps(url), flush=True)
-            await line()
-            print(json.dumps(record()), flush=True)
+            await read_line()
+            print(json.dumps(await record()), flush=True)
 
 
 def main() -> None:

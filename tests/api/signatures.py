@@ -1,6 +1,6 @@
-"""The public interface as text, one line for each name: what a user may call, and with what.
+"""Render the public API as text: one line for each name, with its signature.
 
-Read from the source, without running it. ``make api`` renews the committed snapshot.
+The source is parsed, not imported. ``make api`` updates the committed snapshot.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 SNAPSHOT = Path(__file__).with_name("signatures.txt")
-DOORS = ("aiorekostream", "aiorekostream.emulator")
-SPOKEN_DUNDERS = frozenset(
+PUBLIC_MODULES = ("aiorekostream", "aiorekostream.emulator")
+PUBLIC_DUNDERS = frozenset(
     f"__{name}__"
     for name in (
         *("init", "call", "await", "len", "getitem", "contains"),
@@ -30,7 +30,7 @@ def _final(member: griffe.Object | griffe.Alias) -> griffe.Object:
 
 
 def _is_public(name: str) -> bool:
-    return not name.startswith("_") or name in SPOKEN_DUNDERS
+    return not name.startswith("_") or name in PUBLIC_DUNDERS
 
 
 def _parameters(function: griffe.Function) -> str:
@@ -60,9 +60,9 @@ def _parameters(function: griffe.Function) -> str:
 def _function(function: griffe.Function) -> str:
     labels = function.labels
     marks = "".join(f"@{label} " for label in ("staticmethod", "classmethod") if label in labels)
-    word = "async def" if "async" in labels else "def"
-    back = f" -> {function.returns}" if function.returns is not None else ""
-    return f"{marks}{word} {function.name}({_parameters(function)}){back}"
+    keyword = "async def" if "async" in labels else "def"
+    returns = f" -> {function.returns}" if function.returns is not None else ""
+    return f"{marks}{keyword} {function.name}({_parameters(function)}){returns}"
 
 
 def _attribute(attribute: griffe.Attribute) -> str:
@@ -72,22 +72,22 @@ def _attribute(attribute: griffe.Attribute) -> str:
         text += f": {attribute.annotation}"
     value = attribute.value
     if isinstance(value, griffe.ExprCall) and str(value.function) == "attrs.field":
-        text += _chosen(value, {"default", "factory", "init", "kw_only", "alias"}, " = field({})")
+        text += _selected_keywords(value, {"default", "factory", "init", "kw_only", "alias"}, " = field({})")
     elif value is not None and ("class-attribute" in attribute.labels or "module-attribute" in attribute.labels):
         text += f" = {value}"
     return " ".join(text.split())
 
 
-def _chosen(call: griffe.ExprCall, names: set[str], form: str) -> str:
+def _selected_keywords(call: griffe.ExprCall, names: set[str], form: str) -> str:
     keywords = [argument for argument in call.arguments if isinstance(argument, griffe.ExprKeyword)]
-    chosen = ", ".join(f"{keyword.name}={keyword.value}" for keyword in keywords if keyword.name in names)
-    return form.format(chosen) if chosen else ""
+    selected = ", ".join(f"{keyword.name}={keyword.value}" for keyword in keywords if keyword.name in names)
+    return form.format(selected) if selected else ""
 
 
 def _decorator(decorator: griffe.Decorator) -> str:
     value = decorator.value
     if isinstance(value, griffe.ExprCall):
-        return f"@{value.function}{_chosen(value, {'init', 'kw_only', 'eq', 'order'}, '({})')} "
+        return f"@{value.function}{_selected_keywords(value, {'init', 'kw_only', 'eq', 'order'}, '({})')} "
     return f"@{value} "
 
 
@@ -95,7 +95,7 @@ def _class(class_: griffe.Class) -> Iterator[str]:
     bases = f"({', '.join(map(str, class_.bases))})" if class_.bases else ""
     yield f"{''.join(map(_decorator, class_.decorators))}class {class_.name}{bases}"
     members = {name: _final(member) for name, member in class_.all_members.items() if _is_public(name)}
-    # The order of the attributes is that of the arguments; the order of the rest means nothing.
+    # The order of attributes is that of the constructor's arguments; other members have no meaningful order.
     attributes = [name for name, member in members.items() if isinstance(member, griffe.Attribute)]
     for name in attributes + sorted(members.keys() - set(attributes)):
         for line in _lines(members[name]):
@@ -117,14 +117,15 @@ def _lines(member: griffe.Object) -> Iterator[str]:
         yield f"{member.kind.value} {member.path}"
 
 
-def render(doors: Iterable[str] = DOORS, *, root: Path | None = None) -> str:
-    """The names in each door's ``__all__`` with their signatures."""
+def render(modules: Iterable[str] = PUBLIC_MODULES, *, root: Path | None = None) -> str:
+    """Render the names in the ``__all__`` of each module with their signatures."""
     paths = [str(root or Path(__file__).parents[2])]
     package = griffe.load("aiorekostream", search_paths=paths, resolve_aliases=True)
     lines: list[str] = []
-    for door in doors:
-        module = package if door == "aiorekostream" else package[door.removeprefix("aiorekostream.")]
-        lines += [f"# {door}", ""]
+    for name_of_module in modules:
+        is_root = name_of_module == "aiorekostream"
+        module = package if is_root else package[name_of_module.removeprefix("aiorekostream.")]
+        lines += [f"# {name_of_module}", ""]
         for name in sorted(str(name) for name in module.exports or ()):
             lines += [*_lines(_final(module.members[name])), ""]
     return "\n".join(lines)

@@ -1,9 +1,11 @@
-"""The public interface is what was last agreed on."""
+"""The public API matches the committed snapshot."""
 
 from __future__ import annotations
 
 from tests.api.signatures import SNAPSHOT, render
 
 
-def test_the_public_interface_is_that_of_the_snapshot() -> None:
-    assert render() == SNAPSHOT.read_text(encoding="utf-8"), "if the change is meant: `make api`, and a CHANGELOG entry"
+def test_public_api_matches_the_snapshot() -> None:
+    assert render() == SNAPSHOT.read_text(encoding="utf-8"), (
+        "if the change is intended, run `make api` and add a CHANGELOG entry"
+    )

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from aiorekostream.cli import main
-from aiorekostream.cli.cameras import Camera, Stage
+from aiorekostream.cli.cameras import Camera, CameraState
 from aiorekostream.cli.demo import run_demo
 from aiorekostream.cli.rendering import table
 from aiorekostream.clock import SystemClock
@@ -22,27 +22,29 @@ _COMMAND = [sys.executable, "-c", "from aiorekostream.cli import main; main()"]
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-async def test_the_demonstration_sees_every_session_to_its_end(*, terminal: bool) -> None:
+async def test_demo_succeeds_when_every_session_ends(*, terminal: bool) -> None:
     page = io.StringIO()
     console = Console(file=page, force_terminal=terminal, width=80, color_system=None)
-    good = await run_demo(console, cameras=5, seconds=1, clock=SystemClock(), emulated=ScaledClock(50))
-    assert good
+    succeeded = await run_demo(console, cameras=5, seconds=1, clock=SystemClock(), emulator_clock=ScaledClock(50))
+    assert succeeded
     assert "5 ended" in page.getvalue()
     assert "camera-5" in page.getvalue()
 
 
-async def test_the_demonstration_says_so_when_a_session_does_not_end() -> None:
+async def test_demo_reports_a_session_that_does_not_end() -> None:
     page = io.StringIO()
     console = Console(file=page, width=80)
-    # To this emulator a second is eleven and a half days of ours.
+    # One second of this emulator's clock takes eleven and a half real days.
     clock = ScaledClock(1e-6)
-    assert not await run_demo(console, cameras=1, seconds=1, clock=SystemClock(), patience=0, emulated=clock)
+    assert not await run_demo(console, cameras=1, seconds=1, clock=SystemClock(), end_timeout=0, emulator_clock=clock)
     assert "was not finished after 1 s" in " ".join(page.getvalue().split())
 
 
-def test_the_table_fits_a_terminal_of_eighty_columns_and_twenty_four_lines() -> None:
+def test_table_fits_a_terminal_of_80_columns_and_24_lines() -> None:
     page = io.StringIO()
-    fleet = [Camera(f"camera-{n:02d}", stage, "f3a8eb8f") for n, stage in zip(range(50), list(Stage) * 10, strict=True)]
+    fleet = [
+        Camera(f"camera-{n:02d}", state, "f3a8eb8f") for n, state in zip(range(50), list(CameraState) * 10, strict=True)
+    ]
     Console(file=page, width=80).print(table(fleet, 12.34))
     lines = page.getvalue().splitlines()
     assert len(lines) <= 24
@@ -52,7 +54,7 @@ def test_the_table_fits_a_terminal_of_eighty_columns_and_twenty_four_lines() -> 
     )
 
 
-def test_the_emulator_serves_until_it_is_interrupted() -> None:
+def test_emulator_command_serves_until_interrupted() -> None:
     with subprocess.Popen([*_COMMAND, "emulator", "--port", "0"], stdout=subprocess.PIPE, text=True) as served:
         assert served.stdout is not None
         name, _, url = served.stdout.readline().strip().removeprefix("export ").partition("=")
@@ -65,13 +67,13 @@ def test_the_emulator_serves_until_it_is_interrupted() -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--port", "65536"], ["--speed", "0"], ["--port", "door"]])
-def test_the_emulator_refuses_options_that_make_no_sense(arguments: list[str]) -> None:
+def test_emulator_command_rejects_invalid_options(arguments: list[str]) -> None:
     done = subprocess.run([*_COMMAND, "emulator", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert arguments[0] in done.stdout + done.stderr
 
 
-def test_the_command_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_names_the_extra_to_install_when_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cyclopts", None)
     for name in [name for name in sys.modules if name == "aiorekostream.cli.commands"]:
         monkeypatch.delitem(sys.modules, name)
@@ -79,7 +81,7 @@ def test_the_command_without_its_extra_says_what_to_install(monkeypatch: pytest.
         main()
 
 
-def test_an_interrupted_import_ends_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_exits_without_traceback_when_interrupted_on_import(monkeypatch: pytest.MonkeyPatch) -> None:
     class Interrupted(importlib.abc.MetaPathFinder):
         def find_spec(self, fullname: str, *_: object) -> None:
             if fullname == "aiorekostream.cli.commands":
@@ -92,7 +94,7 @@ def test_an_interrupted_import_ends_without_a_traceback(monkeypatch: pytest.Monk
     assert caught.value.code == 130
 
 
-def test_the_command_line_does_not_use_the_user_s_credentials() -> None:
+def test_demo_ignores_the_credentials_of_the_user() -> None:
     environment = {**os.environ, "AWS_PROFILE": "nobody", "AWS_SECRET_ACCESS_KEY": "precious"}
     done = subprocess.run(
         [*_COMMAND, "demo", "--cameras", "1", "--seconds", "1"],

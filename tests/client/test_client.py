@@ -1,4 +1,4 @@
-"""The client over a transport in memory: what it sends, and what it makes of the answers."""
+"""The client over a transport in memory: the requests that it sends, and the values and errors that it returns."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 import aiorekostream as rks
+from aiorekostream.domain.names import StreamProcessorArn
+from aiorekostream.domain.responses import CreatedStreamProcessor
+from aiorekostream.domain.tags import Tags
+from aiorekostream.errors import ConnectError, MalformedResponseError
+from aiorekostream.testing import MemoryTransport
 from tests.fleet.service import OpensLate
 from tests.virtual_time import run
 
@@ -26,8 +31,8 @@ _FACE_SEARCH = rks.FaceSearchProcessor(
 )
 
 
-def _client(answer: Mapping[str, object] | Exception | None = None) -> tuple[rks.Client, rks.MemoryTransport]:
-    transport = rks.MemoryTransport(lambda _operation, _body: {} if answer is None else answer)
+def _client(answer: Mapping[str, object] | Exception | None = None) -> tuple[rks.Client, MemoryTransport]:
+    transport = MemoryTransport(lambda _operation, _body: {} if answer is None else answer)
     return rks.Client(transport=transport), transport
 
 
@@ -49,7 +54,7 @@ _VERBS: list[
             "Settings": {"FaceSearch": {"CollectionId": "staff"}},
         },
         {"StreamProcessorArn": _ARN},
-        rks.CreatedStreamProcessor(_ARN),
+        CreatedStreamProcessor(_ARN),
     ),
     (
         lambda client: client.start_stream_processor(
@@ -103,7 +108,7 @@ _VERBS: list[
         None,
     ),
     (
-        lambda client: client.untag_resource(rks.StreamProcessorArn.parse(_ARN), ["site"]),
+        lambda client: client.untag_resource(StreamProcessorArn.parse(_ARN), ["site"]),
         "UntagResource",
         {"ResourceArn": _ARN, "TagKeys": ["site"]},
         {},
@@ -114,13 +119,13 @@ _VERBS: list[
         "ListTagsForResource",
         {"ResourceArn": _ARN},
         {"Tags": {"aws:cloudformation:stack-name": "doors"}},
-        rks.Tags({"aws:cloudformation:stack-name": "doors"}),
+        Tags({"aws:cloudformation:stack-name": "doors"}),
     ),
 ]
 
 
 @pytest.mark.parametrize(("call", "operation", "sent", "answer", "result"), _VERBS, ids=range(len(_VERBS)))
-async def test_each_verb_sends_its_operation_and_returns_its_value(
+async def test_method_sends_its_operation_and_returns_its_value(
     call: _Call,
     operation: str,
     sent: Mapping[str, object],
@@ -147,7 +152,7 @@ _BAD_CALLS: list[tuple[_Call, str]] = [
 
 
 @pytest.mark.parametrize(("call", "path"), _BAD_CALLS, ids=range(len(_BAD_CALLS)))
-async def test_bad_arguments_are_refused_before_anything_is_sent(call: _Call, path: str) -> None:
+async def test_client_rejects_invalid_arguments_before_sending(call: _Call, path: str) -> None:
     client, transport = _client()
     with pytest.raises(rks.InvalidRequestError) as caught:
         await call(client)
@@ -155,14 +160,14 @@ async def test_bad_arguments_are_refused_before_anything_is_sent(call: _Call, pa
     assert transport.calls == []
 
 
-async def test_a_video_stream_of_another_region_is_refused_before_anything_is_sent() -> None:
-    transport = rks.MemoryTransport(lambda _operation, _body: {}, region="eu-west-1")
+async def test_client_rejects_a_video_stream_of_another_region() -> None:
+    transport = MemoryTransport(lambda _operation, _body: {}, region="eu-west-1")
     with pytest.raises(rks.InvalidRequestError, match=r"a stream in the client's Region, eu-west-1"):
         await rks.Client(transport=transport).create_stream_processor(_FACE_SEARCH)
     assert transport.calls == []
 
 
-async def test_an_error_says_what_to_do_in_numbers_of_the_client_s_own_limits() -> None:
+async def test_hint_has_the_numbers_of_the_limits_of_the_client() -> None:
     granted = rks.Limits(quotas={"StopStreamProcessor": rks.Quota(3, 3, "L-85890340")})
     throttled = rks.ThrottlingError(
         "", operation="StopStreamProcessor", code="ThrottlingException", http_status=400, retry_safe=True
@@ -175,9 +180,9 @@ async def test_an_error_says_what_to_do_in_numbers_of_the_client_s_own_limits() 
     assert caught.value.hint in str(caught.value)
 
 
-def _pages(*pages: Mapping[str, object]) -> rks.MemoryTransport:
+def _pages(*pages: Mapping[str, object]) -> MemoryTransport:
     answers = iter(pages)
-    return rks.MemoryTransport(lambda _operation, _body: next(answers))
+    return MemoryTransport(lambda _operation, _body: next(answers))
 
 
 _FIRST = {
@@ -187,14 +192,14 @@ _FIRST = {
 _LAST = {"StreamProcessors": [{"Name": "c", "Status": "RUNNING"}]}
 
 
-async def test_a_list_is_its_items() -> None:
+async def test_list_iterates_over_its_items() -> None:
     transport = _pages(_FIRST, _LAST)
     found = [item async for item in rks.Client(transport=transport).list_stream_processors(max_results=2)]
     assert [(item.name, str(item.status)) for item in found] == [("a", "STOPPED"), ("b", "DREAMING"), ("c", "RUNNING")]
     assert [body for _, body in transport.calls] == [{"MaxResults": 2}, {"MaxResults": 2, "NextToken": "2"}]
 
 
-async def test_a_list_is_its_pages_and_asks_for_one_only_when_it_is_wanted() -> None:
+async def test_list_requests_each_page_only_when_it_is_read() -> None:
     transport = _pages(_FIRST, _LAST)
     async for page in rks.Client(transport=transport).list_stream_processors().pages():
         assert [item.name for item in page.stream_processors] == ["a", "b"]
@@ -202,33 +207,36 @@ async def test_a_list_is_its_pages_and_asks_for_one_only_when_it_is_wanted() -> 
     assert len(transport.calls) == 1
 
 
-async def test_pages_that_lead_back_to_themselves_end_in_an_error() -> None:
-    transport = rks.MemoryTransport(lambda _operation, _body: _FIRST)
-    with pytest.raises(rks.MalformedResponseError, match="NextToken"):
+async def test_list_raises_when_a_page_repeats_its_token() -> None:
+    transport = MemoryTransport(lambda _operation, _body: _FIRST)
+    with pytest.raises(MalformedResponseError, match="NextToken"):
         async for _ in rks.Client(transport=transport).list_stream_processors():
             pass
     assert len(transport.calls) == 2
 
 
-async def test_pages_that_lead_round_in_a_circle_end_in_an_error() -> None:
+async def test_list_raises_when_page_tokens_form_a_cycle() -> None:
     onward = {None: "a", "a": "b", "b": "c", "c": "a"}
-    transport = rks.MemoryTransport(
-        lambda _operation, body: {"NextToken": onward[cast("str | None", body.get("NextToken"))]}
+    transport = MemoryTransport(
+        lambda _operation, body: {
+            "StreamProcessors": [],
+            "NextToken": onward[cast("str | None", body.get("NextToken"))],
+        }
     )
-    with pytest.raises(rks.MalformedResponseError, match="NextToken"):
+    with pytest.raises(MalformedResponseError, match="NextToken"):
         async for _ in rks.Client(transport=transport).list_stream_processors():
             pass
     assert len(transport.calls) == 4
 
 
 @pytest.mark.parametrize("max_results", [0, -1, True, "7"])
-def test_a_page_size_that_makes_no_sense_is_refused_at_once(max_results: int) -> None:
+def test_list_rejects_an_invalid_page_size(max_results: int) -> None:
     client, _ = _client()
     with pytest.raises(rks.InvalidRequestError, match="max_results"):
         client.list_stream_processors(max_results=max_results)
 
 
-async def test_a_view_has_options_of_its_own_on_the_same_connections() -> None:
+async def test_view_shares_the_transport_and_has_its_own_options() -> None:
     throttled = rks.ThrottlingError("", operation="S", code="ThrottlingException", http_status=400, retry_safe=True)
     client, transport = _client(throttled)
     view = client.with_options(retry=rks.RetryPolicy(max_attempts=1))
@@ -237,31 +245,31 @@ async def test_a_view_has_options_of_its_own_on_the_same_connections() -> None:
     assert len(transport.calls) == 1
 
 
-async def test_a_view_may_have_less_time() -> None:
+async def test_view_may_have_a_shorter_timeout() -> None:
     async def silence(_operation: str, _body: Mapping[str, object]) -> Mapping[str, object]:
         await asyncio.get_running_loop().create_future()
         return {}
 
-    client = rks.Client(transport=rks.MemoryTransport(silence)).with_options(total_timeout=0.01)
+    client = rks.Client(transport=MemoryTransport(silence)).with_options(timeout=0.01)
     with pytest.raises(rks.DeadlineExceededError, match=r"0\.01 s"):
         await client.describe_stream_processor("lobby")
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
-def test_a_view_without_any_time_is_refused(seconds: float) -> None:
+def test_view_rejects_an_invalid_timeout(seconds: float) -> None:
     client, _ = _client()
     with pytest.raises(rks.InvalidRequestError):
-        client.with_options(total_timeout=seconds)
+        client.with_options(timeout=seconds)
 
 
-async def test_closing_a_view_leaves_the_connections_open() -> None:
+async def test_closed_view_leaves_the_client_open() -> None:
     async with rks.Client(region="us-east-1", endpoint_url="http://127.0.0.1:1") as client:
         await client.with_options().aclose()
-        with pytest.raises(rks.ConnectError):
+        with pytest.raises(ConnectError):
             await client.with_options(retry=rks.RetryPolicy(max_attempts=1)).stop_stream_processor("lobby")
 
 
-async def test_a_closed_client_says_so_instead_of_sending() -> None:
+async def test_closed_client_raises_configuration_error() -> None:
     client = rks.Client(region="us-east-1", endpoint_url="http://127.0.0.1:1")
     await client.aclose()
     await client.aclose()
@@ -269,16 +277,16 @@ async def test_a_closed_client_says_so_instead_of_sending() -> None:
         await client.stop_stream_processor("lobby")
 
 
-def test_a_transport_of_your_own_takes_no_address() -> None:
+def test_client_rejects_transport_options_with_a_transport() -> None:
     with pytest.raises(rks.InvalidRequestError, match="transport"):
-        rks.Client(region="us-east-1", transport=rks.MemoryTransport(lambda _operation, _body: {}))
+        rks.Client(region="us-east-1", transport=MemoryTransport(lambda _operation, _body: {}))
 
 
-def test_options_that_are_something_else_are_refused_at_once_and_all_together() -> None:
-    wrong = cast("Any", {"retry": 3, "pacing": 5, "limits": {}, "timeout": 2.5})
+def test_client_reports_every_invalid_option_at_once() -> None:
+    wrong = cast("Any", {"retry": 3, "rate_limiter": 5, "limits": {}, "timeout": "2.5"})
     with pytest.raises(rks.InvalidRequestError) as caught:
         rks.Client(**wrong)
-    assert {issue.path for issue in caught.value.issues} == {"retry", "pacing", "limits", "timeout"}
+    assert {issue.path for issue in caught.value.issues} == {"retry", "rate_limiter", "limits", "timeout"}
     with pytest.raises(rks.InvalidRequestError, match="retry: must be a RetryPolicy; got 3"):
         _client()[0].with_options(**cast("Any", {"retry": 3}))
 
@@ -287,26 +295,26 @@ def test_options_that_are_something_else_are_refused_at_once_and_all_together() 
 @pytest.mark.parametrize(
     "verb", ["create_stream_processor", "start_stream_processor", "ensure_running", "ensure_created"]
 )
-async def test_what_is_no_request_is_refused_before_anything_is_sent(verb: str, argument: object) -> None:
+async def test_client_rejects_values_that_are_not_requests(verb: str, argument: object) -> None:
     client, transport = _client()
     with pytest.raises(rks.InvalidRequestError, match="must be a FaceSearch"):
         await getattr(client, verb)(argument)
     assert not transport.calls
 
 
-def test_a_client_never_changes() -> None:
+def test_client_is_immutable() -> None:
     client, _ = _client()
     with pytest.raises(AttributeError):
         client.region = "eu-west-1"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_a_client_shows_where_it_sends_and_no_credentials() -> None:
+def test_repr_of_client_has_the_region_and_no_credentials() -> None:
     client = rks.Client(region="us-east-1", endpoint_url="http://127.0.0.1:1")
     assert "us-east-1" in repr(client)
     assert "an-example-and-no-secret" not in repr(client)
 
 
-def test_a_client_whose_credentials_cannot_be_fetched_for_a_moment_opens_all_the_same() -> None:
+def test_client_opens_when_credentials_fail_for_a_moment() -> None:
     async def scene() -> int:
         async with rks.Client(transport=(transport := OpensLate(lambda _operation, _body: {}, failures=3))):
             return transport.failures

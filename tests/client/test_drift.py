@@ -1,4 +1,4 @@
-"""What differs between a processor as it should be and as AWS has it."""
+"""Drift between the desired configuration of a processor and its actual one."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from aiorekostream.client.drift import Drift, EnsuredProcessor, drift
 from aiorekostream.domain.enums import Label
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon, RegionOfInterest
 from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, Processor, S3Destination
-from aiorekostream.domain.replies import ConnectedHomeSettings, FaceSearchSettings, Settings, StreamProcessor
 from aiorekostream.domain.requests import KEEP, RESET, LabelDetectionUpdate
+from aiorekostream.domain.responses import ConnectedHomeSettings, FaceSearchSettings, Settings, StreamProcessor
 from aiorekostream.domain.status import Status
 from tests import strategies
 
@@ -52,25 +52,25 @@ _LOBBY = FaceSearchProcessor(
 )
 
 
-def _single(value: float) -> float:
+def _as_32_bits(value: float) -> float:
     return float(struct.unpack("f", struct.pack("f", value))[0])
 
 
 def _region(region: RegionOfInterest) -> RegionOfInterest:
     if isinstance(region, Polygon):
-        return Polygon([Point(_single(point.x), _single(point.y)) for point in region.points])
+        return Polygon([Point(_as_32_bits(point.x), _as_32_bits(point.y)) for point in region.points])
     return BoundingBox(
-        left=_single(region.left),
-        top=_single(region.top),
-        width=_single(region.width),
-        height=_single(region.height),
+        left=_as_32_bits(region.left),
+        top=_as_32_bits(region.top),
+        width=_as_32_bits(region.width),
+        height=_as_32_bits(region.height),
     )
 
 
 def _described(processor: Processor) -> StreamProcessor:
-    """What AWS shows of a processor: numbers of 32 bits, defaults filled in, thresholds raised."""
+    """The response to Describe for a processor: 32-bit numbers, defaults filled in, thresholds raised."""
     settings: Settings
-    shown = StreamProcessor(
+    actual = StreamProcessor(
         name=processor.name,
         stream_processor_arn=f"arn:aws:rekognition:{_ACCOUNT}:streamprocessor/{processor.name}",
         status=Status.STOPPED,
@@ -79,12 +79,14 @@ def _described(processor: Processor) -> StreamProcessor:
         data_sharing_opt_in=processor.data_sharing_opt_in,
     )
     if isinstance(processor, FaceSearchProcessor):
-        settings = FaceSearchSettings(processor.collection_id, _single(max(80, processor.face_match_threshold or 0)))
-        return attrs.evolve(shown, settings=settings, kinesis_data_stream_arn=str(processor.kinesis_data_stream_arn))
+        settings = FaceSearchSettings(
+            processor.collection_id, _as_32_bits(max(80, processor.face_match_threshold or 0))
+        )
+        return attrs.evolve(actual, settings=settings, kinesis_data_stream_arn=str(processor.kinesis_data_stream_arn))
     confidence = 50 if processor.min_confidence is None else processor.min_confidence
-    settings = ConnectedHomeSettings(processor.labels, _single(confidence))
+    settings = ConnectedHomeSettings(processor.labels, _as_32_bits(confidence))
     return attrs.evolve(
-        shown,
+        actual,
         settings=settings,
         s3_destination=processor.s3_destination,
         sns_topic_arn=str(processor.sns_topic_arn),
@@ -94,22 +96,22 @@ def _described(processor: Processor) -> StreamProcessor:
 
 
 @given(strategies.processors, st.data())
-def test_a_processor_does_not_differ_from_its_own_description(processor: Processor, data: st.DataObject) -> None:
-    found = _described(processor)
-    regions = tuple(data.draw(st.permutations(found.regions_of_interest)))
-    found = attrs.evolve(found, regions_of_interest=regions)
-    if isinstance(found.settings, ConnectedHomeSettings):
-        labels = tuple(data.draw(st.permutations(found.settings.labels)))
-        found = attrs.evolve(found, settings=attrs.evolve(found.settings, labels=labels))
-    assert drift(processor, found, {**processor.tags, "aws:cloudformation:stack-name": "doors"}) == ()
+def test_drift_is_empty_for_the_description_of_the_processor(processor: Processor, data: st.DataObject) -> None:
+    actual = _described(processor)
+    regions = tuple(data.draw(st.permutations(actual.regions_of_interest)))
+    actual = attrs.evolve(actual, regions_of_interest=regions)
+    if isinstance(actual.settings, ConnectedHomeSettings):
+        labels = tuple(data.draw(st.permutations(actual.settings.labels)))
+        actual = attrs.evolve(actual, settings=attrs.evolve(actual.settings, labels=labels))
+    assert drift(processor, actual, {**processor.tags, "aws:cloudformation:stack-name": "doors"}) == ()
 
 
-def _with(processor: _P, **changes: Any) -> _P:  # noqa: ANN401 - whatever the field takes
+def _evolved(processor: _P, **changes: Any) -> _P:  # noqa: ANN401 - any value of the field
     return attrs.evolve(processor, **changes)
 
 
-def _matters(name: str, one: Any, other: Any) -> bool:  # noqa: ANN401 - whatever the field holds
-    """Whether the service would tell two values of a field apart."""
+def _is_distinct(name: str, one: Any, other: Any) -> bool:  # noqa: ANN401 - any value of the field
+    """Whether the service distinguishes two values of a field."""
     match name:
         case "face_match_threshold":
             return bool(abs(max(80, one or 0) - max(80, other or 0)) > 0.001)
@@ -132,20 +134,20 @@ def _one_change(draw: DrawFn) -> tuple[Processor, Processor, str]:
     kind = strategies.face_search_processors() if isinstance(one, FaceSearchProcessor) else _label_detections
     name = draw(st.sampled_from([field.name for field in attrs.fields(type(one)) if field.name != "name"]))
     value: Any
-    if name in {"kinesis_video_stream_arn", "kinesis_data_stream_arn"}:  # which must be of one Region
+    if name in {"kinesis_video_stream_arn", "kinesis_data_stream_arn"}:  # both streams must be in one Region
         value = attrs.evolve(getattr(one, name), resource="stream/another")
     else:
         value = getattr(draw(kind), name)
-    assume(_matters(name, getattr(one, name), value))
-    return one, _with(one, **{name: value}), name
+    assume(_is_distinct(name, getattr(one, name), value))
+    return one, _evolved(one, **{name: value}), name
 
 
 @given(_one_change())
-def test_one_changed_field_is_exactly_one_drift(change: tuple[Processor, Processor, str]) -> None:
+def test_drift_has_one_entry_for_one_changed_field(change: tuple[Processor, Processor, str]) -> None:
     before, after, name = change
     (difference,) = drift(after, _described(before), before.tags)
     assert difference.field == name
-    assert difference.wanted in {getattr(after, name), str(getattr(after, name))}
+    assert difference.desired in {getattr(after, name), str(getattr(after, name))}
     assert difference.updatable is (isinstance(before, LabelDetectionProcessor) and name in _UPDATABLE)
 
 
@@ -167,9 +169,9 @@ _CHANGES: list[tuple[str, object, bool]] = [
 
 
 @pytest.mark.parametrize(("field", "value", "updatable"), _CHANGES)
-def test_each_field_of_a_label_detection_is_compared(field: str, value: object, *, updatable: bool) -> None:
-    wanted = _with(_DOOR, **{field: value})
-    (difference,) = drift(wanted, _described(_DOOR), _DOOR.tags)
+def test_drift_compares_each_field_of_a_label_detection(field: str, value: object, *, updatable: bool) -> None:
+    desired = _evolved(_DOOR, **{field: value})
+    (difference,) = drift(desired, _described(_DOOR), _DOOR.tags)
     assert (difference.field, difference.updatable) == (field, updatable)
 
 
@@ -183,46 +185,53 @@ def test_each_field_of_a_label_detection_is_compared(field: str, value: object, 
         ("data_sharing_opt_in", True),
     ],
 )
-def test_no_field_of_a_face_search_can_be_updated(field: str, value: object) -> None:
-    wanted = _with(_LOBBY, **{field: value})
-    (difference,) = drift(wanted, _described(_LOBBY), {})
+def test_drift_of_a_face_search_is_never_updatable(field: str, value: object) -> None:
+    desired = _evolved(_LOBBY, **{field: value})
+    (difference,) = drift(desired, _described(_LOBBY), {})
     assert (difference.field, difference.updatable) == (field, False)
 
 
-@pytest.mark.parametrize(("asked", "found"), [(None, 80), (0, 80), (79.9, 80), (80, 80), (None, None), (50, None)])
-def test_a_threshold_below_eighty_counts_as_eighty(asked: float | None, found: float | None) -> None:
-    wanted = attrs.evolve(_LOBBY, face_match_threshold=asked)
-    shown = attrs.evolve(_described(_LOBBY), settings=FaceSearchSettings("staff", found))
-    assert drift(wanted, shown, {}) == ()
+@pytest.mark.parametrize(
+    ("desired_value", "actual_value"), [(None, 80), (0, 80), (79.9, 80), (80, 80), (None, None), (50, None)]
+)
+def test_drift_treats_a_threshold_below_80_as_80(desired_value: float | None, actual_value: float | None) -> None:
+    desired = attrs.evolve(_LOBBY, face_match_threshold=desired_value)
+    actual = attrs.evolve(_described(_LOBBY), settings=FaceSearchSettings("staff", actual_value))
+    assert drift(desired, actual, {}) == ()
 
 
-@pytest.mark.parametrize(("asked", "found"), [(None, 50), (50, None), (None, None), (62.3, 62.29999923706055)])
-def test_a_confidence_that_was_not_asked_for_is_fifty(asked: float | None, found: float | None) -> None:
-    wanted = attrs.evolve(_DOOR, min_confidence=asked)
-    settings = ConnectedHomeSettings(_DOOR.labels, found)
-    assert drift(wanted, attrs.evolve(_described(_DOOR), settings=settings), _DOOR.tags) == ()
+@pytest.mark.parametrize(
+    ("desired_value", "actual_value"), [(None, 50), (50, None), (None, None), (62.3, 62.29999923706055)]
+)
+def test_drift_treats_a_missing_confidence_as_50(desired_value: float | None, actual_value: float | None) -> None:
+    desired = attrs.evolve(_DOOR, min_confidence=desired_value)
+    settings = ConnectedHomeSettings(_DOOR.labels, actual_value)
+    assert drift(desired, attrs.evolve(_described(_DOOR), settings=settings), _DOOR.tags) == ()
 
 
-@pytest.mark.parametrize(("asked", "found"), [(None, True), (None, False), (None, None), (False, None)])
-def test_data_sharing_that_is_left_to_aws_may_be_either(asked: bool | None, found: bool | None) -> None:  # noqa: FBT001
-    wanted = attrs.evolve(_DOOR, data_sharing_opt_in=asked)
-    assert drift(wanted, attrs.evolve(_described(_DOOR), data_sharing_opt_in=found), _DOOR.tags) == ()
+@pytest.mark.parametrize(("desired_value", "actual_value"), [(None, True), (None, False), (None, None), (False, None)])
+def test_drift_ignores_data_sharing_when_it_is_left_to_aws(
+    *, desired_value: bool | None, actual_value: bool | None
+) -> None:
+    desired = attrs.evolve(_DOOR, data_sharing_opt_in=desired_value)
+    assert drift(desired, attrs.evolve(_described(_DOOR), data_sharing_opt_in=actual_value), _DOOR.tags) == ()
 
 
-def test_another_kind_is_a_drift_that_nothing_but_creating_it_anew_can_mend() -> None:
-    wanted = attrs.evolve(
+def test_drift_of_the_kind_has_no_update() -> None:
+    """Only deleting the processor and creating it again changes its kind."""
+    desired = attrs.evolve(
         _DOOR, name="lobby", kinesis_video_stream_arn=_LOBBY.kinesis_video_stream_arn, data_sharing_opt_in=True
     )
-    differences = drift(wanted, _described(_LOBBY), wanted.tags)
+    differences = drift(desired, _described(_LOBBY), desired.tags)
     assert [difference.field for difference in differences] == ["kind", "data_sharing_opt_in"]
-    report = EnsuredProcessor(processor=wanted, stream_processor_arn="arn", created=False, drift=differences)
+    report = EnsuredProcessor(processor=desired, stream_processor_arn="arn", created=False, drift=differences)
     assert report.update() is None
 
 
-def test_the_corners_of_a_polygon_have_an_order() -> None:
+def test_drift_respects_the_order_of_polygon_points() -> None:
     turned = Polygon([Point(1, 0), Point(0, 0), Point(0.3, 0.3)])
-    shown = attrs.evolve(_described(_DOOR), regions_of_interest=(_DOOR.regions_of_interest[0], turned))
-    assert [difference.field for difference in drift(_DOOR, shown, _DOOR.tags)] == ["regions_of_interest"]
+    actual = attrs.evolve(_described(_DOOR), regions_of_interest=(_DOOR.regions_of_interest[0], turned))
+    assert [difference.field for difference in drift(_DOOR, actual, _DOOR.tags)] == ["regions_of_interest"]
 
 
 def _report(*fields: str, processor: Processor = _DOOR) -> EnsuredProcessor:
@@ -230,7 +239,7 @@ def _report(*fields: str, processor: Processor = _DOOR) -> EnsuredProcessor:
     return EnsuredProcessor(processor=processor, stream_processor_arn="arn", created=False, drift=differences)
 
 
-def test_the_update_changes_what_differs_and_keeps_the_rest() -> None:
+def test_update_changes_only_the_fields_that_differ() -> None:
     assert _report("labels", "role_arn").update() == LabelDetectionUpdate(name="door", labels=[Label.PERSON, Label.PET])
     everything = _report("labels", "min_confidence", "regions_of_interest", "data_sharing_opt_in").update()
     assert everything == LabelDetectionUpdate(
@@ -242,14 +251,14 @@ def test_the_update_changes_what_differs_and_keeps_the_rest() -> None:
     )
 
 
-def test_the_update_takes_away_what_was_not_asked_for() -> None:
+def test_update_resets_parameters_that_are_not_desired() -> None:
     plain = attrs.evolve(_DOOR, min_confidence=None, regions_of_interest=())
     update = _report("min_confidence", "regions_of_interest", processor=plain).update()
     assert update is not None
     assert (update.labels, update.min_confidence, update.regions_of_interest) == (KEEP, RESET, RESET)
 
 
-def test_there_is_no_update_where_none_would_help() -> None:
+def test_update_is_none_when_no_drift_is_updatable() -> None:
     assert _report().update() is None
     assert _report("role_arn", "tags").update() is None
     assert _report("collection_id", processor=_LOBBY).update() is None
@@ -258,8 +267,8 @@ def test_there_is_no_update_where_none_would_help() -> None:
 @pytest.mark.parametrize(
     "points", [[(0, 0), (1, 0), (0.3, 0.3), (0.1, 0.2)], [(0, 0), (1, 0), (0.3, 0.4)], [(0, 0), (1, 0), (0.4, 0.3)]]
 )
-def test_a_polygon_with_another_point_is_another_region(points: list[tuple[float, float]]) -> None:
+def test_drift_reports_a_polygon_with_another_point(points: list[tuple[float, float]]) -> None:
     box, _ = _DOOR.regions_of_interest
-    wanted = attrs.evolve(_DOOR, regions_of_interest=[box, Polygon([Point(x, y) for x, y in points])])
-    (difference,) = drift(wanted, _described(_DOOR), _DOOR.tags)
+    desired = attrs.evolve(_DOOR, regions_of_interest=[box, Polygon([Point(x, y) for x, y in points])])
+    (difference,) = drift(desired, _described(_DOOR), _DOOR.tags)
     assert difference.field == "regions_of_interest"

@@ -1,4 +1,4 @@
-"""When something was sent, as far as a date told to the second says."""
+"""Send windows and ages, from dates with a resolution of one second."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiorekostream.client.evidence import Evidence, Sending
-from aiorekostream.client.settlement import Age
-from aiorekostream.domain.replies import StreamProcessor
+from aiorekostream.client.reconcile_rules import Age, Evidence, SendWindow
+from aiorekostream.domain.responses import StreamProcessor
 from aiorekostream.domain.status import Status
 
 _EPOCH = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -30,40 +29,40 @@ def _evidence(status: Status, *, changed: float, created: float = -1000) -> Evid
         creation_timestamp=_at(created),
         last_update_timestamp=_at(changed),
     )
-    return Evidence(found, [Sending.before(_at(30), least=30.03, most=30.09)])
+    return Evidence(found, [SendWindow.before(_at(30), least=30.03, most=30.09)])
 
 
 @given(st.floats(0, 1e4), st.floats(0, 100), st.floats(0, 10), st.floats(0, 10))
-def test_a_sending_lies_between_its_earliest_and_its_latest(
+def test_send_window_contains_the_moment_of_sending(
     sent: float, wait: float, to_arrive: float, to_return: float
 ) -> None:
     date = math.floor(sent + wait + to_arrive)
-    found = Sending.before(_at(date), least=wait, most=wait + to_arrive + to_return)
+    found = SendWindow.before(_at(date), least=wait, most=wait + to_arrive + to_return)
     assert found.since - _TICK <= _at(sent) <= found.until + _TICK
     assert found.ago >= datetime.timedelta(seconds=wait + to_arrive) - _TICK
 
 
-def test_what_happened_within_a_few_seconds_happened_about_then() -> None:
+def test_age_is_about_then_within_a_few_seconds() -> None:
     ages = {second: _evidence(Status.STARTING, changed=second).changed for second in (-2, -1, 0, 3.9, 4.1)}
     assert ages == {-2: Age.BEFORE, -1: Age.ABOUT, 0: Age.ABOUT, 3.9: Age.ABOUT, 4.1: Age.AFTER}
     assert _evidence(Status.STOPPED, changed=5, created=-2).created is Age.BEFORE
 
 
-def test_what_never_changed_or_changed_before_shows_no_end() -> None:
+def test_age_of_an_end_requires_a_later_change() -> None:
     assert _evidence(Status.STOPPED, changed=0.5).may_show_an_end()
     assert not _evidence(Status.STOPPED, changed=-0.2).may_show_an_end()
     assert not _evidence(Status.STOPPED, changed=0.5, created=0.5).may_show_an_end()
 
 
-def test_where_there_is_no_processor_nothing_has_changed() -> None:
-    nothing = Evidence(None, [Sending.before(_EPOCH, least=0, most=0)])
+def test_age_is_unknown_when_there_is_no_processor() -> None:
+    nothing = Evidence(None, [SendWindow.before(_EPOCH, least=0, most=0)])
     assert (nothing.changed, nothing.created) == (None, None)
     assert not nothing.has_come_to_run()
     assert not nothing.may_show_an_end()
     assert str(nothing) == "there is no such processor"
 
 
-def test_only_what_has_a_time_may_be_compared_with_it() -> None:
+def test_evidence_without_a_send_window_has_no_ages() -> None:
     found = _evidence(Status.RUNNING, changed=2).processor
     assert found is not None
     timeless = Evidence(found)
@@ -72,13 +71,13 @@ def test_only_what_has_a_time_may_be_compared_with_it() -> None:
     assert not timeless.has_gone_on_to_run()
 
 
-def test_a_face_search_comes_to_run_within_some_seconds() -> None:
+def test_face_search_may_have_come_to_run_after_some_seconds() -> None:
     runs = {second: _evidence(Status.RUNNING, changed=second) for second in (-0.2, 0.5, 2.0, 13.9, 15.0)}
     assert [second for second, it in runs.items() if it.has_come_to_run()] == [2.0, 13.9]
     assert [second for second, it in runs.items() if it.has_gone_on_to_run()] == [-0.2, 0.5, 2.0, 13.9]
 
 
-def test_a_session_ends_with_its_length_or_a_fragment_later() -> None:
+def test_session_may_end_one_fragment_after_its_duration() -> None:
     length = datetime.timedelta(seconds=10)
     ends = {second: _evidence(Status.STOPPED, changed=second) for second in (5, 9.5, 10, 20, 23.5, 25)}
     assert [second for second, it in ends.items() if it.has_lasted(length)] == [9.5, 10, 20, 23.5]

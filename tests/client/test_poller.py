@@ -1,4 +1,4 @@
-"""What the poller lives through: bad luck, bad company, and whoever comes and goes meanwhile."""
+"""The poller under errors, cancellations and waits that join or leave while it polls."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aiorekostream import errors
-from aiorekostream.client.waiting import Watcher
+from aiorekostream.client.poller import Poller
+from aiorekostream.client.wait_conditions import WaitCondition
 from aiorekostream.clock import SystemClock
 from aiorekostream.domain.status import Status
 from aiorekostream.emulator.timings import Timings
-from tests.client.test_waiting import _ROOMY, _now, _outcome
+from tests.client.test_wait import _ROOMY, _now, _outcome
 from tests.client.virtual_aws import VirtualAws
 from tests.virtual_time import run
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
+
+    from aiorekostream.testing import Reply
 
 
 @contextlib.asynccontextmanager
@@ -34,53 +37,54 @@ class _UnluckyClock(SystemClock):
         return _over_just_then() if moment == 7 else super().timeout_at(moment)
 
 
-def test_what_came_in_the_last_moment_has_come_in_time() -> None:
+def test_observation_at_the_timeout_wins() -> None:
     async def main() -> None:
         aws = VirtualAws()
         aws.faces("lobby", started=True)
-        watcher = Watcher(attrs.evolve(aws.pipeline, clock=_UnluckyClock()))
-        assert (await watcher.until_running("lobby", timeout=7)).status is Status.RUNNING
+        waits = Poller(attrs.evolve(aws.pipeline, clock=_UnluckyClock()))
+        assert (await waits.until(WaitCondition.RUNNING, "lobby", timeout=7)).status is Status.RUNNING
 
     run(main())
 
 
-def test_a_poller_that_ends_badly_does_not_take_its_successor_s_waits_along() -> None:
+def test_poller_that_fails_late_leaves_its_successor_alone() -> None:
     async def main() -> None:
         aws = VirtualAws(limits=_ROOMY)
         names = [f"camera-{n}" for n in range(30)]
         aws.faces(*names, started=True)
 
-        async def handler(operation: str, body: Mapping[str, object]) -> Mapping[str, object] | Exception:
+        async def handler(operation: str, body: Mapping[str, object]) -> Reply | Mapping[str, object] | Exception:
             try:
                 return await aws._answer(operation, body)
             except asyncio.CancelledError:
+                await asyncio.sleep(0.1)  # until others wait
                 raise errors.ConfigurationError("closed while it was cancelled") from None
 
         aws.transport.handler = handler
-        watcher = Watcher(aws.pipeline)
-        waits = [asyncio.create_task(watcher.until_running(name)) for name in names]
+        waits = Poller(aws.pipeline)
+        tasks = [asyncio.create_task(waits.until(WaitCondition.RUNNING, name)) for name in names]
         await asyncio.sleep(0.03)
-        for wait in waits:
+        for wait in tasks:
             wait.cancel()
         await asyncio.sleep(0)
-        found = await asyncio.gather(*(watcher.until_running(name) for name in names))
+        found = await asyncio.gather(*(waits.until(WaitCondition.RUNNING, name) for name in names))
         assert {entry.status for entry in found} == {Status.RUNNING}
 
     run(main())
 
 
-def test_whoever_tries_again_at_once_after_an_error_for_all_is_looked_at() -> None:
+def test_wait_repeated_after_an_error_for_all_is_polled() -> None:
     async def main() -> None:
         aws = VirtualAws(limits=_ROOMY)
         names = [f"camera-{n}" for n in range(30)]
         aws.faces(*names, started=True)
         aws.meddle = lambda _operation, _body: errors.ConfigurationError("for a moment") if _now() < 1 else None
-        watcher = Watcher(aws.pipeline)
+        waits = Poller(aws.pipeline)
 
         async def wait(name: str) -> float:
             while True:
                 try:
-                    await watcher.until_running(name)
+                    await waits.until(WaitCondition.RUNNING, name)
                 except errors.ConfigurationError:
                     continue
                 return _now()
@@ -90,56 +94,56 @@ def test_whoever_tries_again_at_once_after_an_error_for_all_is_looked_at() -> No
     run(main())
 
 
-def test_a_single_look_that_was_lost_is_repeated() -> None:
+def test_lost_poll_is_repeated() -> None:
     async def main() -> None:
         unreadable = errors.MalformedResponseError([], operation="DescribeStreamProcessor")
         aws = VirtualAws(meddle=lambda _operation, _body: unreadable if _now() < 1 else None)
         aws.faces("lobby", started=True)
-        _, moment = await _outcome(Watcher(aws.pipeline).until_running("lobby", timeout=30))
+        _, moment = await _outcome(Poller(aws.pipeline).until(WaitCondition.RUNNING, "lobby", timeout=30))
         assert moment < 6
 
     run(main())
 
 
-def test_a_refusal_is_told_to_those_only_who_waited_before_the_question_was_asked() -> None:
+def test_refusal_ends_only_waits_that_began_before_the_poll() -> None:
     async def main() -> None:
-        denied = errors.AccessDeniedError("", operation="D", code="AccessDeniedException", http_status=400)
-        aws = VirtualAws(meddle=lambda _operation, _body: denied if _now() < 0.05 else None)
+        refusal = errors.InvalidParameterError("", operation="D", code="InvalidParameterException", http_status=400)
+        aws = VirtualAws(meddle=lambda _operation, _body: refusal if _now() < 0.05 else None)
         aws.faces("lobby", started=True)
-        watcher = Watcher(aws.pipeline)
-        early = asyncio.create_task(_outcome(watcher.until_running("lobby")))
+        waits = Poller(aws.pipeline)
+        early = asyncio.create_task(_outcome(waits.until(WaitCondition.RUNNING, "lobby")))
         await asyncio.sleep(0.04)  # the refusal is on its way
-        late, _ = await _outcome(watcher.until_running("lobby"))
+        late, _ = await _outcome(waits.until(WaitCondition.RUNNING, "lobby"))
         assert getattr(late, "status", late) is Status.RUNNING
-        assert isinstance((await early)[0], errors.AccessDeniedError)
+        assert isinstance((await early)[0], errors.InvalidParameterError)
 
     run(main())
 
 
-def test_a_later_page_of_a_sweep_counts_for_whoever_joined_before_it_was_asked_for() -> None:
+def test_later_page_counts_for_a_wait_that_began_before_it() -> None:
     async def main() -> None:
         aws = VirtualAws(limits=_ROOMY)
         names = [f"camera-{n:04}" for n in range(2000)]
         aws.faces(*names, started=True)
         await asyncio.sleep(5)
-        watcher = Watcher(aws.pipeline)
-        waits = [asyncio.create_task(watcher.until_stopped(name, timeout=10)) for name in names[:20]]
+        waits = Poller(aws.pipeline)
+        tasks = [asyncio.create_task(waits.until(WaitCondition.STOPPED, name, timeout=10)) for name in names[:20]]
         await asyncio.sleep(0.03)
-        _, moment = await _outcome(watcher.until_running(names[-1]))
+        _, moment = await _outcome(waits.until(WaitCondition.RUNNING, names[-1]))
         assert moment < 5.2
-        for wait in waits:
+        for wait in tasks:
             wait.cancel()
-        await asyncio.wait(waits)
+        await asyncio.wait(tasks)
 
     run(main())
 
 
-def test_trouble_that_is_over_is_not_the_cause_of_a_timeout() -> None:
+def test_error_that_has_passed_is_not_the_cause_of_a_timeout() -> None:
     async def main() -> None:
         gone = errors.ConnectError("refused", operation="DescribeStreamProcessor", retry_safe=True)
         aws = VirtualAws(timings=Timings(starting=1000), meddle=lambda _operation, _body: gone if _now() < 65 else None)
         aws.faces("lobby", started=True)
-        error, _ = await _outcome(Watcher(aws.pipeline).until_running("lobby", timeout=200))
+        error, _ = await _outcome(Poller(aws.pipeline).until(WaitCondition.RUNNING, "lobby", timeout=200))
         assert isinstance(error, errors.WaitTimeoutError)
         assert error.status == "STARTING"
         assert error.__cause__ is not gone
@@ -147,49 +151,49 @@ def test_trouble_that_is_over_is_not_the_cause_of_a_timeout() -> None:
     run(main())
 
 
-def test_waits_that_are_cancelled_as_they_come_true_disturb_no_other() -> None:
+def test_waits_cancelled_as_they_end_disturb_no_other() -> None:
     async def main() -> None:
         aws = VirtualAws()
         aws.faces("lobby", started=True)
         await asyncio.sleep(3)
 
-        def chance() -> float:  # asked for just before the result of a look is told
-            for wait in waits[:8]:
+        def chance() -> float:  # asked for just before the result of a poll is recorded
+            for wait in tasks[:8]:
                 wait.cancel()
             return 0.5
 
-        watcher = Watcher(attrs.evolve(aws.pipeline, random=chance))
-        waits = [asyncio.create_task(watcher.until_running("lobby")) for _ in range(16)]
-        for wait in waits[8:]:
+        waits = Poller(attrs.evolve(aws.pipeline, random=chance))
+        tasks = [asyncio.create_task(waits.until(WaitCondition.RUNNING, "lobby")) for _ in range(16)]
+        for wait in tasks[8:]:
             assert (await wait).status is Status.RUNNING
 
     run(main())
 
 
-def test_whoever_joins_later_need_not_wait_for_the_next_look_at_another() -> None:
+def test_new_wait_is_polled_while_another_is_not_due() -> None:
     async def main() -> None:
         aws = VirtualAws()
         aws.faces("lobby")
         aws.faces("hall", started=True)
-        watcher = Watcher(aws.pipeline)
-        first = asyncio.create_task(_outcome(watcher.until_running("lobby", timeout=40)))
+        waits = Poller(aws.pipeline)
+        first = asyncio.create_task(_outcome(waits.until(WaitCondition.RUNNING, "lobby", timeout=40)))
         await asyncio.sleep(20.1)
-        _, moment = await _outcome(watcher.until_running("hall"))
+        _, moment = await _outcome(waits.until(WaitCondition.RUNNING, "hall"))
         assert moment - 20.1 < 0.2
         await first
 
     run(main())
 
 
-def test_trouble_of_earlier_waits_is_not_the_cause_of_later_timeouts() -> None:
+def test_error_of_earlier_waits_is_not_the_cause_of_later_timeouts() -> None:
     async def main() -> None:
         gone = errors.ConnectError("refused", operation="DescribeStreamProcessor", retry_safe=True)
         aws = VirtualAws(meddle=lambda _operation, _body: gone)
-        watcher = Watcher(aws.pipeline)
-        first, _ = await _outcome(watcher.until_running("lobby", timeout=100))
+        waits = Poller(aws.pipeline)
+        first, _ = await _outcome(waits.until(WaitCondition.RUNNING, "lobby", timeout=100))
         assert isinstance(first, errors.WaitTimeoutError)
         assert first.__cause__ is gone
-        second, _ = await _outcome(watcher.until_running("lobby", timeout=0.01))
+        second, _ = await _outcome(waits.until(WaitCondition.RUNNING, "lobby", timeout=0.01))
         assert isinstance(second, errors.WaitTimeoutError)
         assert second.__cause__ is not gone
 

@@ -1,33 +1,32 @@
-"""The emulated world behind a transport in memory, on the loop's own virtual time: no HTTP, no real seconds."""
+"""Put the simulated service behind a transport in memory: every answer takes as long, and none is lost."""
 
 from __future__ import annotations
 
 import asyncio
-import datetime
-import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import attrs
 
 from aiorekostream.emulator.answers import Success
 from aiorekostream.emulator.dependency_faults import DependencyFaults
-from aiorekostream.emulator.quotas import Quotas
 from aiorekostream.emulator.timings import Timings
-from aiorekostream.emulator.world import World
+from aiorekostream.errors import ProvisionedThroughputExceededError, ThrottlingError
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 from aiorekostream.pipeline import Pipeline
-from aiorekostream.resilience.paces import LocalPacing
+from aiorekostream.rate_limiting.limiter import LocalRateLimiter
 from aiorekostream.retry.policy import RetryPolicy
-from aiorekostream.transport.attempts import Attempt
-from aiorekostream.transport.error_mapping import service_error
-from aiorekostream.transport.memory import MemoryTransport
-from tests.emulator.samples import HERE, faces, labels, session
+from aiorekostream.testing import MemoryTransport
+from aiorekostream.transport.port import Reply
+from tests.emulator.samples import faces, labels, session
+from tests.simulation.scenes import VirtualClock
+from tests.simulation.service import EPOCH, HERE, Service
+
+if TYPE_CHECKING:
+    from aiorekostream.emulator.world import World
 
 __all__ = ["VirtualAws"]
-
-_EPOCH = 1_700_000_000
-_MOMENTS = ("CreationTimestamp", "LastUpdateTimestamp")
 
 
 def _as_it_is(_operation: str, _body: Mapping[str, object]) -> None:
@@ -48,32 +47,34 @@ class VirtualAws:
     limits: Limits = DEFAULT_LIMITS
     meddle: Callable[[str, Mapping[str, object]], Exception | None] = _as_it_is
     latency: float = 0.06
-    world: World = attrs.field(init=False)
     transport: MemoryTransport = attrs.field(init=False)
     throttled: int = attrs.field(default=0, init=False)
-    _quotas: Quotas = attrs.field(init=False)
+    _service: Service = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        numbers = itertools.count(1)
-        self.world = World(new_id=lambda: f"session-{next(numbers)}", timings=self.timings, limits=self.limits)
-        self._quotas = Quotas(self.limits.quotas)
+        self._service = Service(quotas=self.limits.quotas, limits=self.limits, timings=self.timings)
         self.transport = MemoryTransport(self._answer)
 
     @property
+    def world(self) -> World:
+        return self._service.world
+
+    @property
     def pipeline(self) -> Pipeline:
-        """A pipeline to this account, paced and without jitter."""
+        """A pipeline to this account with a rate limiter and without jitter."""
         return Pipeline(
             transport=self.transport,
             retry=RetryPolicy(),
             total_timeout=60,
             limits=self.limits,
-            pacing=LocalPacing(),
+            rate_limiter=LocalRateLimiter(),
+            clock=VirtualClock(),
             random=lambda: 0.5,
         )
 
     @property
     def now(self) -> float:
-        return _EPOCH + asyncio.get_running_loop().time()
+        return EPOCH + asyncio.get_running_loop().time()
 
     @property
     def calls(self) -> Counter[str]:
@@ -110,27 +111,16 @@ class VirtualAws:
         self.world.dependency_faults = DependencyFaults(**dependency_faults)
 
     def fail(self, name: str, message: str, *, after: float = 0.0) -> None:
-        self.world.doom(name, message, self.now, after=after)
+        self.world.schedule_failure(name, message, self.now, after=after)
 
-    async def _answer(self, operation: str, body: Mapping[str, object]) -> Mapping[str, object] | Exception:
+    async def _answer(self, operation: str, body: Mapping[str, object]) -> Reply | Mapping[str, object] | Exception:
         await asyncio.sleep(self.latency / 2)
-        error = self.meddle(operation, body)
-        answer = error or self._served(operation, body)
+        answer = self.meddle(operation, body) or self._served(operation, body)
         await asyncio.sleep(self.latency / 2)
         return answer
 
     def _served(self, operation: str, body: Mapping[str, object]) -> Mapping[str, object] | Exception:
-        refusal = self._quotas.refusal(HERE, operation, self.now)
-        self.throttled += refusal is not None
-        answer = refusal or self.world.serve(HERE, operation, body, self.now)
-        if isinstance(answer, Success):
-            reply = dict(answer.body or {})
-            for name in _MOMENTS:
-                if isinstance(moment := reply.get(name), float):
-                    reply[name] = datetime.datetime.fromtimestamp(moment, datetime.UTC)
-            return reply
-        response = {
-            "Error": {"Code": answer.code, "Message": answer.message},
-            "ResponseMetadata": {"HTTPStatusCode": answer.status},
-        }
-        return service_error(response, Attempt(operation, idempotent=operation.startswith(("Describe", "List"))))
+        answer = self._service.answer(operation, body)
+        self.throttled += isinstance(answer, ThrottlingError | ProvisionedThroughputExceededError)
+        # Without the service's date, as from a proxy that drops the header.
+        return answer.body if isinstance(answer, Reply) else answer

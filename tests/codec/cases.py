@@ -1,4 +1,4 @@
-"""One table of values and what they look like on the wire, used in both directions."""
+"""Pairs of a value and its JSON, for encoding, decoding and parsing."""
 
 from __future__ import annotations
 
@@ -11,16 +11,6 @@ from aiorekostream import operations
 from aiorekostream.domain.enums import Label
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon
 from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, S3Destination
-from aiorekostream.domain.replies import (
-    ConnectedHomeSettings,
-    CreatedStreamProcessor,
-    FaceSearchSettings,
-    ResourceTags,
-    StartedSession,
-    StreamProcessor,
-    StreamProcessorPage,
-    StreamProcessorSummary,
-)
 from aiorekostream.domain.requests import (
     RESET,
     DeleteRequest,
@@ -33,6 +23,16 @@ from aiorekostream.domain.requests import (
     StopRequest,
     TagRequest,
     UntagRequest,
+)
+from aiorekostream.domain.responses import (
+    ConnectedHomeSettings,
+    CreatedStreamProcessor,
+    FaceSearchSettings,
+    ResourceTags,
+    StartedSession,
+    StreamProcessor,
+    StreamProcessorPage,
+    StreamProcessorSummary,
 )
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
 from aiorekostream.domain.status import Status
@@ -48,7 +48,7 @@ FRAGMENT = "91343852333289682796718532614445757584843717598"
 
 @attrs.frozen
 class Case:
-    """One message: whose it is, the value, and the JSON."""
+    """One request or response: its operation, the value, and the JSON."""
 
     operation: str
     value: object
@@ -223,7 +223,7 @@ REQUESTS = [
 
 _CREATED = datetime.datetime(2018, 7, 24, 16, 21, 32, 712000, tzinfo=datetime.UTC)
 
-REPLIES = [
+RESPONSES = [
     Case(operations.CREATE.name, CreatedStreamProcessor(PROCESSOR), {"StreamProcessorArn": PROCESSOR}),
     Case(operations.START.name, StartedSession("d9f1"), {"SessionId": "d9f1"}),
     Case(operations.START.name, StartedSession(), {}),
@@ -296,7 +296,7 @@ REPLIES = [
             "DataSharingPreference": {"OptIn": True},
         },
     ),
-    Case(operations.LIST.name, StreamProcessorPage(), {"StreamProcessors": []}),
+    Case(operations.LIST.name, StreamProcessorPage(()), {"StreamProcessors": []}),
     Case(
         operations.LIST.name,
         StreamProcessorPage(

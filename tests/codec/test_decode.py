@@ -1,4 +1,4 @@
-"""Replies: tolerant of what is new, exact about what cannot be read."""
+"""Decoding of responses: unknown members are ignored, malformed ones are reported by path."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aiorekostream.codec import decode
 from aiorekostream.codec.spelling import SPELLING
 from aiorekostream.domain.enums import Label, OpenEnum, ProcessorKind
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon
-from aiorekostream.domain.replies import (
+from aiorekostream.domain.responses import (
     ConnectedHomeSettings,
     CreatedStreamProcessor,
     FaceSearchSettings,
@@ -27,17 +27,18 @@ from aiorekostream.domain.replies import (
 from aiorekostream.domain.status import Status
 from aiorekostream.domain.tags import Tags
 from aiorekostream.errors import MalformedResponseError
+from aiorekostream.operations import OPERATIONS, Operation
 from tests import strategies
-from tests.codec.cases import REPLIES
-from tests.codec.places import Json, changed, dotted, is_a, places
+from tests.codec.cases import RESPONSES
+from tests.codec.json_paths import Json, dotted, is_a, replaced, walk
 
-CLASSES = [*strategies.REPLIES]
-FACES: Json = REPLIES[9].wire
-LABELS: Json = REPLIES[10].wire
-LEAST: Json = {"Name": "a", "StreamProcessorArn": "b", "Status": "STOPPED"}
+CLASSES = [*strategies.RESPONSES]
+FACES: Json = RESPONSES[9].wire
+LABELS: Json = RESPONSES[10].wire
+MINIMAL: Json = {"Name": "a", "StreamProcessorArn": "b", "Status": "STOPPED"}
 
 
-def _decode(wire: Json, cls: type[object] = StreamProcessor) -> Any:  # noqa: ANN401 - of that class
+def _decode(wire: Json, cls: type[object] = StreamProcessor) -> Any:  # noqa: ANN401 - an instance of cls
     return decode(wire, cls, operation="DescribeStreamProcessor", request_id="r-1")
 
 
@@ -48,8 +49,8 @@ def _issues(wire: Json, cls: type = StreamProcessor) -> dict[str, str]:
     return {issue.path: issue.expected for issue in caught.value.issues}
 
 
-def _written(value: Any) -> Json:  # noqa: ANN401 - any value
-    """A value as AWS would write it; independent of the package's own encoder, which writes requests alone."""
+def _reference_encode(value: Any) -> Json:  # noqa: ANN401 - any value
+    """Encode a value as AWS does; independent of the package's encoder, which supports requests only."""
     if isinstance(value, OpenEnum):
         return str(value)
     if isinstance(value, datetime.datetime):
@@ -57,14 +58,14 @@ def _written(value: Any) -> Json:  # noqa: ANN401 - any value
     if isinstance(value, Tags):
         return dict(value)
     if is_a(value, tuple):
-        return [_written(item) for item in value]
-    return _spelt(value) if type(value) in SPELLING else value
+        return [_reference_encode(item) for item in value]
+    return _reference_encode_members(value) if type(value) in SPELLING else value
 
 
-def _spelt(value: object) -> Json:
+def _reference_encode_members(value: object) -> Json:
     wire: Json = {}
     for name, path in SPELLING[type(value)].items():
-        part = _written(getattr(value, name))
+        part = _reference_encode(getattr(value, name))
         target = wire
         for step in path[:-1]:
             target = target.setdefault(step, {})
@@ -76,63 +77,80 @@ def _spelt(value: object) -> Json:
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 @settings(max_examples=30)
 @given(data=st.data())
-def test_every_reply_is_read_as_it_was_written(cls: type, data: st.DataObject) -> None:
-    value = data.draw(strategies.REPLIES[cls])
-    assert _decode(json.loads(json.dumps(_written(value))), cls) == value
+def test_decode_returns_the_value_that_was_encoded(cls: type, data: st.DataObject) -> None:
+    value = data.draw(strategies.RESPONSES[cls])
+    assert _decode(json.loads(json.dumps(_reference_encode(value))), cls) == value
 
 
-def test_the_replies_without_content_are_none() -> None:
+def test_decode_returns_none_for_a_response_without_members() -> None:
     for body in ({}, {"Anything": 1}):
         assert decode(body, type(None), operation="StopStreamProcessor") is None
 
 
-# tolerant
+# unknown and absent members
 
 
-def test_new_keys_are_passed_over_at_each_level() -> None:
-    objects = [(), *(place for place, value in places(LABELS) if isinstance(value, dict))]
-    for place in objects:
-        assert _decode(changed(LABELS, (*place, "Tomorrow"), {"is": ["new"]})) == _decode(LABELS)
+def test_decode_ignores_unknown_members_at_every_level() -> None:
+    objects = [(), *(path for path, value in walk(LABELS) if isinstance(value, dict))]
+    for path in objects:
+        assert _decode(replaced(LABELS, (*path, "NewMember"), {"is": ["new"]})) == _decode(LABELS)
     page = {"StreamProcessors": [{"Name": "a", "Status": "RUNNING", "Kind": 1}], "Total": 1}
     assert len(_decode(page, StreamProcessorPage).stream_processors) == 1
 
 
-def test_new_words_are_kept() -> None:
+def test_decode_keeps_unknown_enum_values() -> None:
     processor = _decode({**LABELS, "Status": "PAUSED", "Settings": {"ConnectedHome": {"Labels": ["PET", "FOX"]}}})
     assert (processor.status, processor.status.is_known) == ("PAUSED", False)
     assert processor.settings.labels == (Label.PET, Label("FOX"))
 
 
-def test_only_name_arn_and_status_must_be_there() -> None:
-    processor = _decode(LEAST)
+def test_decode_requires_only_name_arn_and_status() -> None:
+    processor = _decode(MINIMAL)
     assert processor == StreamProcessor(name="a", stream_processor_arn="b", status=Status.STOPPED)
     assert processor.kind is None
-    assert _issues({}) == dict.fromkeys(("Name", "StreamProcessorArn", "Status"), "there")
+    assert _issues({}) == dict.fromkeys(("Name", "StreamProcessorArn", "Status"), "present")
 
 
-@pytest.mark.parametrize("cls", [StartedSession, StreamProcessorPage, ResourceTags])
-def test_a_reply_that_says_nothing_is_read(cls: type) -> None:
+@pytest.mark.parametrize("cls", [StartedSession, ResourceTags])
+def test_decode_accepts_responses_without_content(cls: type) -> None:
     assert _decode({}, cls) == cls()
 
 
-def test_an_explicit_null_is_the_same_as_nothing() -> None:
+def test_page_without_entries_is_decoded() -> None:
+    assert _decode({"StreamProcessors": []}, StreamProcessorPage) == StreamProcessorPage(())
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda operation: operation.name)
+def test_malformed_response_is_retry_safe_when_idempotent(operation: Operation[Any, Any]) -> None:
+    with pytest.raises(MalformedResponseError) as caught:
+        decode({}, StreamProcessorPage, operation=operation.name)
+    assert caught.value.retry_safe is operation.idempotent
+
+
+def test_malformed_response_of_unknown_operation_is_not_retry_safe() -> None:
+    with pytest.raises(MalformedResponseError) as caught:
+        decode({}, StreamProcessorPage, operation="DescribeTomorrow")
+    assert caught.value.retry_safe is False
+
+
+def test_decode_treats_null_as_a_missing_member() -> None:
     nulls = dict.fromkeys(LABELS, None)
-    assert _decode({**nulls, **LEAST}) == _decode(LEAST)
+    assert _decode({**nulls, **MINIMAL}) == _decode(MINIMAL)
     assert _decode({"SessionId": None}, StartedSession) == StartedSession()
-    deep = {**LEAST, "Input": {"KinesisVideoStream": None}, "Output": {"S3Destination": None}, "Settings": {}}
-    assert _decode(deep) == _decode(LEAST)
+    nested_nulls = {**MINIMAL, "Input": {"KinesisVideoStream": None}, "Output": {"S3Destination": None}, "Settings": {}}
+    assert _decode(nested_nulls) == _decode(MINIMAL)
 
 
-def test_the_null_of_one_kind_does_not_hide_the_other() -> None:
-    faces = _decode({**LEAST, "Settings": {"ConnectedHome": None, "FaceSearch": {"CollectionId": "staff"}}})
-    labels = _decode({**LEAST, "Settings": {"FaceSearch": None, "ConnectedHome": {"Labels": ["PET"]}}})
+def test_decode_finds_the_variant_beside_the_null_of_another() -> None:
+    faces = _decode({**MINIMAL, "Settings": {"ConnectedHome": None, "FaceSearch": {"CollectionId": "staff"}}})
+    labels = _decode({**MINIMAL, "Settings": {"FaceSearch": None, "ConnectedHome": {"Labels": ["PET"]}}})
     assert faces.settings == FaceSearchSettings("staff")
     assert labels.settings == ConnectedHomeSettings((Label.PET,))
     regions: Json = [
         {"BoundingBox": None, "Polygon": []},
         {"BoundingBox": LABELS["RegionsOfInterest"][0]["BoundingBox"], "Polygon": None},
     ]
-    assert [type(region) for region in _decode({**LEAST, "RegionsOfInterest": regions}).regions_of_interest] == [
+    assert [type(region) for region in _decode({**MINIMAL, "RegionsOfInterest": regions}).regions_of_interest] == [
         Polygon,
         BoundingBox,
     ]
@@ -143,30 +161,30 @@ def test_the_null_of_one_kind_does_not_hide_the_other() -> None:
     [
         (FACES, ProcessorKind.FACE_SEARCH),
         (LABELS, ProcessorKind.LABEL_DETECTION),
-        ({**LEAST, "Settings": {"FaceSearch": {}}}, ProcessorKind.FACE_SEARCH),
-        ({**LEAST, "Settings": {"Tomorrow": {}}}, None),
+        ({**MINIMAL, "Settings": {"FaceSearch": {}}}, ProcessorKind.FACE_SEARCH),
+        ({**MINIMAL, "Settings": {"NewKind": {}}}, None),
     ],
 )
-def test_the_settings_tell_the_kind(wire: Json, kind: ProcessorKind | None) -> None:
+def test_decode_derives_the_kind_from_the_settings(wire: Json, kind: ProcessorKind | None) -> None:
     assert _decode(wire).kind is kind
 
 
-def test_arns_and_names_of_replies_may_look_like_anything() -> None:
-    odd = {**LEAST, "Name": "", "StreamProcessorArn": "urn:x", "RoleArn": "\n", "KmsKeyId": ""}
-    assert _decode(odd).role_arn == "\n"
+def test_decode_does_not_validate_arns_and_names() -> None:
+    unusual = {**MINIMAL, "Name": "", "StreamProcessorArn": "urn:x", "RoleArn": "\n", "KmsKeyId": ""}
+    assert _decode(unusual).role_arn == "\n"
 
 
-def test_a_shape_that_was_seen_may_lie_outside_the_frame() -> None:
+def test_decode_accepts_a_shape_outside_the_frame() -> None:
     box = {"Left": -0.5, "Top": 2, "Width": 0, "Height": 1}
-    (region,) = _decode({**LEAST, "RegionsOfInterest": [{"BoundingBox": box}]}).regions_of_interest
+    (region,) = _decode({**MINIMAL, "RegionsOfInterest": [{"BoundingBox": box}]}).regions_of_interest
     assert region == BoundingBox(left=-0.5, top=2, width=0, height=1)
 
 
-# times
+# timestamps
 
 
 @pytest.mark.parametrize(
-    ("wire", "moment"),
+    ("wire", "expected"),
     [
         (1532449292.712, datetime.datetime(2018, 7, 24, 16, 21, 32, 712000, tzinfo=datetime.UTC)),
         (1532449292, datetime.datetime(2018, 7, 24, 16, 21, 32, tzinfo=datetime.UTC)),
@@ -179,10 +197,11 @@ def test_a_shape_that_was_seen_may_lie_outside_the_frame() -> None:
     ],
     ids=str,
 )
-def test_a_time_is_seconds_since_1970_or_a_datetime_and_comes_in_utc(wire: object, moment: datetime.datetime) -> None:
-    found = _decode({**LEAST, "CreationTimestamp": wire}).creation_timestamp
-    assert found == moment
-    assert found.tzinfo is datetime.UTC
+def test_decode_converts_a_timestamp_to_utc(wire: object, expected: datetime.datetime) -> None:
+    """A timestamp is a number of seconds since 1970 or a ``datetime``."""
+    timestamp = _decode({**MINIMAL, "CreationTimestamp": wire}).creation_timestamp
+    assert timestamp == expected
+    assert timestamp.tzinfo is datetime.UTC
 
 
 @pytest.mark.parametrize(
@@ -196,16 +215,16 @@ def test_a_time_is_seconds_since_1970_or_a_datetime_and_comes_in_utc(wire: objec
         math.inf,
         1e300,
         10**400,
-        datetime.datetime(2018, 7, 24),  # noqa: DTZ001 - what is wrong is the point
+        datetime.datetime(2018, 7, 24),  # noqa: DTZ001 - deliberately invalid
         datetime.datetime.max.replace(tzinfo=datetime.timezone(datetime.timedelta(hours=-23))),
     ],
     ids=["text", "iso", "true", "list", "nan", "infinity", "far", "huge", "naive", "too-far-west"],
 )
-def test_a_time_that_is_none_is_told(wire: object) -> None:
-    assert _issues({**LEAST, "LastUpdateTimestamp": wire}) == {"LastUpdateTimestamp": "seconds since 1970 in UTC"}
+def test_decode_reports_an_invalid_timestamp(wire: object) -> None:
+    assert _issues({**MINIMAL, "LastUpdateTimestamp": wire}) == {"LastUpdateTimestamp": "seconds since 1970 in UTC"}
 
 
-# exact
+# malformed members
 
 
 MALFORMED: list[tuple[Json, str, str]] = [
@@ -218,7 +237,7 @@ MALFORMED: list[tuple[Json, str, str]] = [
     ({"Output": []}, "Output", "an object"),
     ({"Output": {"S3Destination": []}}, "Output.S3Destination", "an object"),
     ({"Output": {"S3Destination": {"Bucket": 5}}}, "Output.S3Destination.Bucket", "text"),
-    ({"Output": {"S3Destination": {}}}, "Output.S3Destination.Bucket", "there"),
+    ({"Output": {"S3Destination": {}}}, "Output.S3Destination.Bucket", "present"),
     ({"Settings": "x"}, "Settings", "an object"),
     ({"Settings": {"FaceSearch": 5}}, "Settings.FaceSearch", "an object"),
     (
@@ -243,7 +262,7 @@ MALFORMED: list[tuple[Json, str, str]] = [
         "RegionsOfInterest[0].Polygon[0].Y",
         "a finite number",
     ),
-    ({"RegionsOfInterest": [{"Polygon": [{"X": 0}]}]}, "RegionsOfInterest[0].Polygon[0].Y", "there"),
+    ({"RegionsOfInterest": [{"Polygon": [{"X": 0}]}]}, "RegionsOfInterest[0].Polygon[0].Y", "present"),
     ({"RegionsOfInterest": [{"BoundingBox": 5}]}, "RegionsOfInterest[0].BoundingBox", "an object"),
     ({"DataSharingPreference": {"OptIn": 1}}, "DataSharingPreference.OptIn", "true or false"),
     ({"CreationTimestamp": "today"}, "CreationTimestamp", "seconds since 1970 in UTC"),
@@ -251,18 +270,18 @@ MALFORMED: list[tuple[Json, str, str]] = [
 
 
 @pytest.mark.parametrize(
-    ("wire", "path", "allowed"), MALFORMED, ids=[f"{i}-{path}" for i, (_, path, _) in enumerate(MALFORMED)]
+    ("wire", "path", "expected"), MALFORMED, ids=[f"{i}-{path}" for i, (_, path, _) in enumerate(MALFORMED)]
 )
-def test_what_cannot_be_read_is_told_in_awss_spelling(wire: Json, path: str, allowed: str) -> None:
-    assert _issues({**LEAST, **wire}) == {path: allowed}
+def test_decode_reports_a_malformed_member_by_its_aws_path(wire: Json, path: str, expected: str) -> None:
+    assert _issues({**MINIMAL, **wire}) == {path: expected}
 
 
-def test_a_value_that_refuses_itself_is_told_in_awss_spelling_too() -> None:
-    issues = _issues({**LEAST, "Output": {"S3Destination": {"Bucket": "a/b", "KeyPrefix": "x" * 1025}}})
+def test_decode_reports_an_invalid_value_by_its_aws_path() -> None:
+    issues = _issues({**MINIMAL, "Output": {"S3Destination": {"Bucket": "a/b", "KeyPrefix": "x" * 1025}}})
     assert set(issues) == {"Output.S3Destination.Bucket", "Output.S3Destination.KeyPrefix"}
 
 
-def test_all_that_cannot_be_read_is_told_at_once() -> None:
+def test_decode_reports_every_issue_at_once() -> None:
     wire = {"Status": 5, "CreationTimestamp": "today", "RegionsOfInterest": [{}, {"BoundingBox": {"Left": "0"}}]}
     assert set(_issues(wire)) == {
         "Name",
@@ -282,23 +301,26 @@ def test_all_that_cannot_be_read_is_told_at_once() -> None:
         (StartedSession, {"SessionId": 5}, "SessionId"),
         (StreamProcessorPage, {"StreamProcessors": [{"Name": "a"}]}, "StreamProcessors[0].Status"),
         (StreamProcessorPage, {"StreamProcessors": {}}, "StreamProcessors"),
-        (StreamProcessorPage, {"NextToken": 5}, "NextToken"),
+        (StreamProcessorPage, {"StreamProcessors": [], "NextToken": 5}, "NextToken"),
+        (StreamProcessorPage, {}, "StreamProcessors"),
+        (StreamProcessorPage, {"NextToken": "more"}, "StreamProcessors"),
+        (StreamProcessorPage, {"StreamProcessors": None}, "StreamProcessors"),
         (ResourceTags, {"Tags": {"a": "b", "c": 5}}, "Tags.c"),
         (ResourceTags, {"Tags": [{"Key": "a", "Value": "b"}]}, "Tags"),
     ],
 )
-def test_what_cannot_be_read_of_another_reply_is_told(cls: type, wire: Json, path: str) -> None:
+def test_decode_reports_malformed_members_of_other_responses(cls: type, wire: Json, path: str) -> None:
     assert list(_issues(wire, cls)) == [path]
 
 
 @pytest.mark.parametrize("body", [None, 5, "text", [], [{}], True])
 @pytest.mark.parametrize("cls", CLASSES)
-def test_a_reply_is_an_object(cls: type, body: object) -> None:
+def test_decode_reports_a_body_that_is_not_an_object(cls: type, body: object) -> None:
     assert _issues(body, cls) == {"": "an object"}
 
 
 _keys = st.sampled_from(
-    sorted({str(step) for case in REPLIES for place, _ in places(dict(case.wire)) for step in place})
+    sorted({str(step) for case in RESPONSES for path, _ in walk(dict(case.wire)) for step in path})
 ) | st.text(max_size=5)
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(10**400),
@@ -310,28 +332,28 @@ _json = st.recursive(
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 @settings(max_examples=30)
 @given(body=st.dictionaries(_keys, _json, max_size=8))
-def test_any_json_is_read_or_told_to_be_malformed(cls: type, body: Json) -> None:
+def test_decode_accepts_or_reports_any_json(cls: type, body: Json) -> None:
     try:
         assert type(_decode(body, cls)) is cls
     except MalformedResponseError as error:
-        _is_told(error)
+        _assert_has_issues(error)
 
 
-def _is_told(error: MalformedResponseError) -> None:
+def _assert_has_issues(error: MalformedResponseError) -> None:
     assert error.issues
     assert str(error)
 
 
 @settings(max_examples=100)
 @given(data=st.data())
-def test_a_reply_with_one_wrong_part_points_at_it(data: st.DataObject) -> None:
-    good = data.draw(st.sampled_from([FACES, LABELS]))
-    leaves = [place for place, value in places(dict(good)) if not isinstance(value, dict | list)]
-    place = data.draw(st.sampled_from(leaves))
-    wrong = data.draw(st.sampled_from([[], {}, [5], {"a": 1}, b"bytes"]))
-    assert list(_issues(changed(good, place, wrong))) == [dotted(place)]
+def test_decode_reports_only_the_malformed_member(data: st.DataObject) -> None:
+    valid = data.draw(st.sampled_from([FACES, LABELS]))
+    leaves = [path for path, value in walk(dict(valid)) if not isinstance(value, dict | list)]
+    path = data.draw(st.sampled_from(leaves))
+    malformed = data.draw(st.sampled_from([[], {}, [5], {"a": 1}, b"bytes"]))
+    assert list(_issues(replaced(valid, path, malformed))) == [dotted(path)]
 
 
-def test_a_point_is_read_from_whole_numbers_too() -> None:
-    (region,) = _decode({**LEAST, "RegionsOfInterest": [{"Polygon": [{"X": 1, "Y": 0}]}]}).regions_of_interest
+def test_decode_accepts_whole_numbers_as_coordinates() -> None:
+    (region,) = _decode({**MINIMAL, "RegionsOfInterest": [{"Polygon": [{"X": 1, "Y": 0}]}]}).regions_of_interest
     assert region == Polygon([Point(1.0, 0.0)])

@@ -1,4 +1,4 @@
-"""What is written: nothing that says nothing, and nothing but JSON."""
+"""Encoding of requests: fields without a value are omitted."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from aiorekostream.domain.requests import RESET, LabelDetectionStart, LabelDetec
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
 
 
-def test_what_is_not_given_is_not_sent() -> None:
+def test_encode_omits_fields_that_are_not_given() -> None:
     assert encode(ListRequest()) == {}
     assert encode(ListRequest(max_results=5)) == {"MaxResults": 5}
 
 
 @pytest.mark.parametrize("value", [False, 0.0])
-def test_false_and_zero_are_sent(value: object) -> None:
+def test_encode_keeps_false_and_zero(value: object) -> None:
     update = (
         LabelDetectionUpdate(name="a", data_sharing_opt_in=False)
         if value is False
@@ -26,22 +26,23 @@ def test_false_and_zero_are_sent(value: object) -> None:
     assert len(encode(update)) == 2
 
 
-def test_a_moment_is_sent_in_milliseconds_and_exactly_one_selector() -> None:
-    moment = datetime.datetime(2022, 6, 22, 20, 43, 43, 123999, tzinfo=datetime.UTC)
+def test_encode_writes_exactly_one_start_selector() -> None:
+    """A timestamp is written in milliseconds."""
+    recorded = datetime.datetime(2022, 6, 22, 20, 43, 43, 123999, tzinfo=datetime.UTC)
     for selector, wire in (
-        (ProducerTimestamp.from_datetime(moment), {"ProducerTimestamp": 1655930623123}),
+        (ProducerTimestamp.from_datetime(recorded), {"ProducerTimestamp": 1655930623123}),
         (FragmentNumber("007"), {"FragmentNumber": "007"}),
     ):
         start = LabelDetectionStart(name="a", start_selector=selector, stop_selector=StopSelector())
         assert encode(start)["StartSelector"] == {"KVSStreamStartSelector": wire}
 
 
-def test_the_default_duration_is_sent_and_not_left_to_aws() -> None:
+def test_encode_writes_the_default_duration() -> None:
     start = LabelDetectionStart(name="a", start_selector=FragmentNumber("5"), stop_selector=StopSelector())
     assert encode(start)["StopSelector"] == {"MaxDurationInSeconds": 10}
 
 
-def test_a_parameter_is_set_or_deleted_and_never_both() -> None:
+def test_encode_either_sets_or_deletes_a_parameter() -> None:
     wire = encode(LabelDetectionUpdate(name="a", labels=["PET"], min_confidence=RESET))
     assert wire == {
         "Name": "a",
@@ -50,7 +51,7 @@ def test_a_parameter_is_set_or_deleted_and_never_both() -> None:
     }
 
 
-def test_what_was_written_can_be_changed_without_changing_the_value() -> None:
+def test_encode_returns_a_new_object_each_time() -> None:
     update = LabelDetectionUpdate(name="a", labels=["PET"], regions_of_interest=[])
     wire = encode(update)
     wire.clear()

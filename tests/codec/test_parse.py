@@ -1,4 +1,4 @@
-"""What boto3's keyword arguments mean, and every way in which they can be wrong, told all at once."""
+"""Parsing of boto3's keyword arguments, and the issues of invalid ones, reported all at once."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart
 from aiorekostream.domain.selectors import ProducerTimestamp, StopSelector
 from aiorekostream.errors import InvalidRequestError
 from tests.codec.cases import DATA, FRAGMENT, REQUESTS, ROLE, TOPIC, VIDEO
-from tests.codec.places import Json, Place, changed, dotted, places, without
-from tests.domain.oddities import ODDITIES
+from tests.codec.json_paths import Json, JsonPath, dotted, replaced, walk, without
+from tests.domain.unusual_inputs import UNUSUAL_INPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ PARSERS: dict[str, tuple[Callable[[Json], object], Json]] = {
     "start": (parse_start, START),
     "start of a face search": (parse_start, {"Name": "lobby"}),
 }
-each_parser = pytest.mark.parametrize(("parse", "good"), PARSERS.values(), ids=PARSERS)
+each_parser = pytest.mark.parametrize(("parse", "valid"), PARSERS.values(), ids=PARSERS)
 
 
 def _issues(parse: Callable[[Json], object], arguments: Json) -> dict[str, str]:
@@ -40,27 +40,28 @@ def _issues(parse: Callable[[Json], object], arguments: Json) -> dict[str, str]:
     return {issue.path: issue.expected for issue in caught.value.issues}
 
 
-# which kind is meant
+# choice of the kind
 
 
-def test_a_start_with_a_selector_is_of_label_detection_and_without_of_face_search() -> None:
+def test_parse_start_chooses_label_detection_when_a_selector_is_given() -> None:
+    """Without a selector it is a face search."""
     assert type(parse_start({"Name": "lobby"})) is FaceSearchStart
     assert type(parse_start(START)) is LabelDetectionStart
 
 
 @pytest.mark.parametrize("selector", ["StartSelector", "StopSelector"])
-def test_one_selector_asks_for_the_other(selector: str) -> None:
+def test_parse_start_requires_the_other_selector(selector: str) -> None:
     other = {"StartSelector": "StopSelector", "StopSelector": "StartSelector"}[selector]
     assert _issues(parse_start, {"Name": "a", selector: START[selector]}) == {other: "given"}
 
 
-def test_the_settings_say_which_kind_of_processor_is_meant() -> None:
+def test_parse_processor_chooses_the_kind_by_the_settings() -> None:
     assert type(parse_processor(FACES)) is FaceSearchProcessor
     assert type(parse_processor(LABELS)) is LabelDetectionProcessor
 
 
 @pytest.mark.parametrize("settings_", [{}, None, 5, {"FaceSearch": {}, "ConnectedHome": {}}], ids=str)
-def test_where_the_settings_do_not_say_the_output_does(settings_: object) -> None:
+def test_parse_processor_chooses_by_the_output_when_settings_are_unclear(settings_: object) -> None:
     issues = _issues(parse_processor, {**FACES, "Settings": settings_})
     assert not any(path.startswith(("Output", "NotificationChannel")) for path in issues)
 
@@ -75,29 +76,29 @@ def test_where_the_settings_do_not_say_the_output_does(settings_: object) -> Non
     ],
     ids=["S3Destination", "NotificationChannel", "KmsKeyId", "RegionsOfInterest"],
 )
-def test_a_face_search_is_refused_what_belongs_to_label_detection(path: Place, value: object) -> None:
-    issues = _issues(parse_processor, changed(FACES, path, value))
+def test_parse_processor_rejects_label_detection_keys_in_a_face_search(path: JsonPath, value: object) -> None:
+    issues = _issues(parse_processor, replaced(FACES, path, value))
     assert list(issues) == [dotted(path)]
     assert issues[dotted(path)].startswith("left out")
 
 
-def test_a_label_detection_is_refused_what_belongs_to_face_search() -> None:
-    issues = _issues(parse_processor, changed(LABELS, ("Output", "KinesisDataStream"), {"Arn": DATA}))
+def test_parse_processor_rejects_face_search_keys_in_a_label_detection() -> None:
+    issues = _issues(parse_processor, replaced(LABELS, ("Output", "KinesisDataStream"), {"Arn": DATA}))
     assert issues == {"Output.KinesisDataStream": "left out: a label detection writes to Output.S3Destination"}
 
 
-def test_settings_of_both_kinds_are_refused() -> None:
-    both = changed(LABELS, ("Settings", "FaceSearch"), {"CollectionId": "staff"})
+def test_parse_processor_rejects_settings_of_both_kinds() -> None:
+    both = replaced(LABELS, ("Settings", "FaceSearch"), {"CollectionId": "staff"})
     assert list(_issues(parse_processor, both)) == ["Settings.FaceSearch"]
-    both = changed(FACES, ("Settings", "ConnectedHome"), {"Labels": ["PET"]})
+    both = replaced(FACES, ("Settings", "ConnectedHome"), {"Labels": ["PET"]})
     assert list(_issues(parse_processor, both)) == ["Settings.ConnectedHome"]
 
 
-# required
+# required and optional values
 
 
 @pytest.mark.parametrize(
-    ("good", "gone", "told"),
+    ("valid", "missing", "reported"),
     [
         (FACES, ("Name",), "Name"),
         (FACES, ("Input",), "Input.KinesisVideoStream.Arn"),
@@ -118,12 +119,12 @@ def test_settings_of_both_kinds_are_refused() -> None:
         (LABELS, ("RegionsOfInterest", 1, "Polygon", 2, "Y"), "RegionsOfInterest[1].Polygon[2].Y"),
     ],
 )
-def test_what_is_required_and_missing_is_told_where_it_belongs(good: Json, gone: Place, told: str) -> None:
-    assert _issues(parse_processor, without(good, gone)) == {told: "given"}
+def test_parse_processor_reports_a_missing_value_by_its_path(valid: Json, missing: JsonPath, reported: str) -> None:
+    assert _issues(parse_processor, without(valid, missing)) == {reported: "given"}
 
 
 @pytest.mark.parametrize(
-    ("good", "gone"),
+    ("valid", "missing"),
     [
         (FACES, ("Settings", "FaceSearch", "FaceMatchThreshold")),
         (FACES, ("DataSharingPreference",)),
@@ -134,12 +135,12 @@ def test_what_is_required_and_missing_is_told_where_it_belongs(good: Json, gone:
         (LABELS, ("RegionsOfInterest",)),
     ],
 )
-def test_what_is_optional_may_be_missing(good: Json, gone: Place) -> None:
-    arguments = without(good, gone)
+def test_parse_processor_accepts_a_missing_optional_value(valid: Json, missing: JsonPath) -> None:
+    arguments = without(valid, missing)
     assert encode(parse_processor(arguments)) == arguments
 
 
-def test_nothing_at_all_is_told_in_full() -> None:
+def test_parse_reports_every_required_value_when_nothing_is_given() -> None:
     assert set(_issues(parse_processor, {})) == {
         "Name",
         "Input.KinesisVideoStream.Arn",
@@ -154,14 +155,14 @@ def test_nothing_at_all_is_told_in_full() -> None:
 # selectors
 
 
-def test_a_stop_selector_may_leave_the_duration_to_its_default() -> None:
+def test_parse_start_uses_the_default_duration() -> None:
     start = parse_start({**START, "StopSelector": {}})
     assert isinstance(start, LabelDetectionStart)
     assert start.stop_selector == StopSelector(10)
 
 
 @pytest.mark.parametrize(
-    ("selector", "told"),
+    ("selector", "reported"),
     [
         ({}, "StartSelector.KVSStreamStartSelector"),
         ({"KVSStreamStartSelector": {}}, "StartSelector.KVSStreamStartSelector"),
@@ -171,75 +172,75 @@ def test_a_stop_selector_may_leave_the_duration_to_its_default() -> None:
         ),
     ],
 )
-def test_a_start_has_exactly_one_start_selector(selector: Json, told: str) -> None:
+def test_parse_start_requires_exactly_one_start_selector(selector: Json, reported: str) -> None:
     issues = _issues(parse_start, {**START, "StartSelector": selector})
-    assert issues == {told: "an object with exactly one of ProducerTimestamp, FragmentNumber"}
+    assert issues == {reported: "an object with exactly one of ProducerTimestamp, FragmentNumber"}
 
 
-def test_both_selectors_are_told_beside_whatever_else_is_wrong() -> None:
+def test_parse_start_reports_two_selectors_with_their_other_issues() -> None:
     members = {"ProducerTimestamp": 1655930623, "FragmentNumber": "x", "Bogus": 1}
     issues = _issues(parse_start, {**START, "StartSelector": {"KVSStreamStartSelector": members}})
     where = "StartSelector.KVSStreamStartSelector"
     assert set(issues) == {where, f"{where}.ProducerTimestamp", f"{where}.FragmentNumber", f"{where}.Bogus"}
 
 
-def test_the_documentations_own_wrong_example_is_told_what_is_wrong() -> None:
-    # https://docs.aws.amazon.com/rekognition/latest/dg/streaming-labels-detection.html nests and names it so.
-    wrong = {
+def test_parse_start_reports_the_mistakes_of_aws_documentation() -> None:
+    # As in https://docs.aws.amazon.com/rekognition/latest/dg/streaming-labels-detection.html.
+    invalid = {
         "Name": "front-door",
         "StartSelector": {
             "KVSStreamStartSelector": {"KVSProducerTimestamp": 1655930623123},
             "StopSelector": {"MaxDurationInSeconds": 100},
         },
     }
-    assert set(_issues(parse_start, wrong)) == {
+    assert set(_issues(parse_start, invalid)) == {
         "StartSelector.KVSStreamStartSelector.KVSProducerTimestamp",
         "StartSelector.StopSelector",
         "StopSelector",
     }
 
 
-def test_seconds_are_refused_with_the_word_milliseconds() -> None:
-    wrong = changed(START, ("StartSelector", "KVSStreamStartSelector", "ProducerTimestamp"), 1655930623)
-    (allowed,) = _issues(parse_start, wrong).values()
-    assert "milliseconds" in allowed
-    assert "this looks like seconds" in allowed
+def test_parse_start_rejects_seconds_and_names_milliseconds() -> None:
+    invalid = replaced(START, ("StartSelector", "KVSStreamStartSelector", "ProducerTimestamp"), 1655930623)
+    (expected,) = _issues(parse_start, invalid).values()
+    assert "milliseconds" in expected
+    assert "this looks like seconds" in expected
 
 
-def test_datetime_and_timedelta_are_taken_where_time_is_meant() -> None:
+def test_parse_start_accepts_datetime_and_timedelta() -> None:
     moment = datetime.datetime(2022, 6, 22, 20, 43, 43, 123000, tzinfo=datetime.UTC)
-    arguments = changed(START, ("StartSelector", "KVSStreamStartSelector", "ProducerTimestamp"), moment)
-    arguments = changed(arguments, ("StopSelector", "MaxDurationInSeconds"), datetime.timedelta(minutes=1))
+    arguments = replaced(START, ("StartSelector", "KVSStreamStartSelector", "ProducerTimestamp"), moment)
+    arguments = replaced(arguments, ("StopSelector", "MaxDurationInSeconds"), datetime.timedelta(minutes=1))
     start = parse_start(arguments)
     assert isinstance(start, LabelDetectionStart)
     assert start.start_selector == ProducerTimestamp(1655930623123)
     assert start.stop_selector == StopSelector(60)
 
 
-def test_a_naive_datetime_is_refused() -> None:
-    moment = datetime.datetime(2022, 6, 22)  # noqa: DTZ001 - what is wrong is the point
+def test_parse_start_rejects_a_naive_datetime() -> None:
+    moment = datetime.datetime(2022, 6, 22)  # noqa: DTZ001 - deliberately invalid
     path = ("StartSelector", "KVSStreamStartSelector", "ProducerTimestamp")
-    assert "time zone" in _issues(parse_start, changed(START, path, moment))[dotted(path)]
+    assert "time zone" in _issues(parse_start, replaced(START, path, moment))[dotted(path)]
 
 
 # regions
 
 
-def test_a_region_is_a_box_or_a_polygon_and_not_both() -> None:
+def test_parse_processor_rejects_a_region_with_both_shapes_or_none() -> None:
     box, polygon = LABELS["RegionsOfInterest"]
-    for wrong in ({**box, **polygon}, {}):
-        issues = _issues(parse_processor, {**LABELS, "RegionsOfInterest": [box, wrong]})
+    for invalid in ({**box, **polygon}, {}):
+        issues = _issues(parse_processor, {**LABELS, "RegionsOfInterest": [box, invalid]})
         assert issues == {"RegionsOfInterest[1]": "an object with exactly one of BoundingBox, Polygon"}
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, 50])
-def test_regions_lie_on_the_frame(value: float) -> None:
+def test_parse_processor_rejects_a_region_outside_the_frame(value: float) -> None:
     for path in (("RegionsOfInterest", 0, "BoundingBox", "Top"), ("RegionsOfInterest", 1, "Polygon", 0, "X")):
-        issues = _issues(parse_processor, changed(LABELS, path, value))
+        issues = _issues(parse_processor, replaced(LABELS, path, value))
         assert issues == {dotted(path): "a ratio of the frame from 0 to 1"}
 
 
-def test_too_few_corners_and_too_many_regions_are_told_in_awss_spelling() -> None:
+def test_parse_processor_reports_regions_by_their_aws_path() -> None:
     box, polygon = LABELS["RegionsOfInterest"]
     regions = [{"Polygon": polygon["Polygon"][:2]}, *[box] * 10]
     assert _issues(parse_processor, {**LABELS, "RegionsOfInterest": regions}) == {
@@ -261,16 +262,17 @@ def test_too_few_corners_and_too_many_regions_are_told_in_awss_spelling() -> Non
     ],
     ids=dotted,
 )
-def test_a_key_in_pythons_spelling_is_told_as_it_was_written(path: Place) -> None:
-    issues = _issues(parse_processor, changed(LABELS, path, 0.5))
+def test_parse_processor_rejects_a_key_in_python_spelling(path: JsonPath) -> None:
+    """The path has the key as it was given."""
+    issues = _issues(parse_processor, replaced(LABELS, path, 0.5))
     assert list(issues) == [dotted(path)]
     assert issues[dotted(path)].startswith("left out: there is no such key; the keys here are ")
 
 
-# whatever is wrong, everywhere
+# invalid values anywhere
 
 
-def _wrong_types(value: Json) -> list[object]:
+def _values_of_wrong_types(value: Json) -> list[object]:
     common: list[object] = [None, object(), b"bytes"]
     match value:
         case dict():
@@ -286,35 +288,35 @@ def _wrong_types(value: Json) -> list[object]:
 
 
 @each_parser
-def test_each_value_of_a_wrong_type_is_told_where_it_stands(parse: Callable[[Json], object], good: Json) -> None:
-    for path, value in places(good):
-        for wrong in _wrong_types(value):
-            issues = _issues(parse, changed(good, path, wrong))
-            assert issues, (path, wrong)
+def test_parse_reports_each_value_of_a_wrong_type_by_its_path(parse: Callable[[Json], object], valid: Json) -> None:
+    for path, value in walk(valid):
+        for invalid in _values_of_wrong_types(value):
+            issues = _issues(parse, replaced(valid, path, invalid))
+            assert issues, (path, invalid)
             if path not in {("Settings",), ("Output",)}:
-                assert set(issues) == {dotted(path)}, (path, wrong)
+                assert set(issues) == {dotted(path)}, (path, invalid)
 
 
 @each_parser
 @pytest.mark.parametrize("key", ["Bogus", "", "na\ud800me", 5, None, b"Name", ("Name",)], ids=repr)
-def test_an_unknown_key_is_told_at_each_level(parse: Callable[[Json], object], good: Json, key: object) -> None:
-    objects = [(), *(path for path, value in places(good) if isinstance(value, dict) and path != ("Tags",))]
+def test_parse_rejects_an_unknown_key_at_every_level(parse: Callable[[Json], object], valid: Json, key: object) -> None:
+    objects = [(), *(path for path, value in walk(valid) if isinstance(value, dict) and path != ("Tags",))]
     for path in objects:
         step: Json = key
-        issues = _issues(parse, changed(good, (*path, step), "x"))
-        told = key if isinstance(key, str) else repr(key)
-        assert list(issues) == [dotted((*path, told)) if path else told]
+        issues = _issues(parse, replaced(valid, (*path, step), "x"))
+        reported = key if isinstance(key, str) else repr(key)
+        assert list(issues) == [dotted((*path, reported)) if path else reported]
         assert "the keys here are" in next(iter(issues.values()))
 
 
 @pytest.mark.parametrize("arguments", [None, 5, "Name", b"Name", [("Name", "lobby")], {"Name"}, object()], ids=repr)
 @pytest.mark.parametrize("parse", [parse_start, parse_processor])
-def test_what_is_no_mapping_is_refused(parse: Callable[[Json], object], arguments: object) -> None:
+def test_parse_rejects_arguments_that_are_not_a_mapping(parse: Callable[[Json], object], arguments: object) -> None:
     assert _issues(parse, arguments) == {"": "a mapping of boto3's keyword arguments"}
 
 
-def _independent(paths: list[Place]) -> list[Place]:
-    """Those of the paths that stand in none of the others."""
+def _independent(paths: list[JsonPath]) -> list[JsonPath]:
+    """The paths that neither contain nor are contained in an earlier one."""
     return [
         path
         for i, path in enumerate(paths)
@@ -325,23 +327,25 @@ def _independent(paths: list[Place]) -> list[Place]:
 @each_parser
 @settings(max_examples=40)
 @given(data=st.data())
-def test_any_number_of_faults_is_told_at_once(parse: Callable[[Json], object], good: Json, data: st.DataObject) -> None:
-    # The kind is told by these two, so they stay.
-    every = [(path, value) for path, value in places(good) if path not in {("Settings",), ("Output",)}]
-    values = dict(every)
+def test_parse_reports_any_number_of_issues_at_once(
+    parse: Callable[[Json], object], valid: Json, data: st.DataObject
+) -> None:
+    # The kind is chosen by these two, so they are kept.
+    candidates = [(path, value) for path, value in walk(valid) if path not in {("Settings",), ("Output",)}]
+    values = dict(candidates)
     chosen = _independent(data.draw(st.lists(st.sampled_from(list(values)), min_size=1, unique=True)))
-    arguments, expected = good, set[str]()
+    arguments, expected = valid, set[str]()
     for path in chosen:
-        bad, wrong = path, data.draw(st.sampled_from(_wrong_types(values[path])))
+        invalid_path, invalid = path, data.draw(st.sampled_from(_values_of_wrong_types(values[path])))
         if isinstance(values[path], dict) and path != ("Tags",) and data.draw(st.booleans()):
-            bad, wrong = (*path, "Bogus"), "x"
-        arguments = changed(arguments, bad, wrong)
-        expected.add(dotted(bad))
+            invalid_path, invalid = (*path, "Bogus"), "x"
+        arguments = replaced(arguments, invalid_path, invalid)
+        expected.add(dotted(invalid_path))
     assert set(_issues(parse, arguments)) == expected
 
 
-_words = sorted(
-    {step for _, wire in PARSERS.values() for path, _ in places(wire) for step in path if isinstance(step, str)}
+_keys = sorted(
+    {step for _, wire in PARSERS.values() for path, _ in walk(wire) for step in path if isinstance(step, str)}
 )
 _leaves = (
     st.none()
@@ -350,15 +354,15 @@ _leaves = (
     | st.floats()
     | st.text(max_size=5)
     | st.sampled_from([VIDEO, DATA, ROLE, TOPIC, FRAGMENT, "PET", 1655930623123, 0.5])
-    | st.sampled_from([*ODDITIES]).map(lambda name: ODDITIES[name]())
+    | st.sampled_from([*UNUSUAL_INPUTS]).map(lambda name: UNUSUAL_INPUTS[name]())
 )
-_garbage = st.dictionaries(
-    st.sampled_from(_words) | st.text(max_size=5) | st.integers(),
+_arbitrary_arguments = st.dictionaries(
+    st.sampled_from(_keys) | st.text(max_size=5) | st.integers(),
     st.recursive(
         _leaves,
         lambda inner: (
             st.lists(inner, max_size=3)
-            | st.dictionaries(st.sampled_from(_words) | st.text(max_size=5), inner, max_size=4)
+            | st.dictionaries(st.sampled_from(_keys) | st.text(max_size=5), inner, max_size=4)
         ),
         max_leaves=12,
     ),
@@ -368,53 +372,55 @@ _garbage = st.dictionaries(
 
 @pytest.mark.parametrize("parse", [parse_start, parse_processor])
 @settings(max_examples=50)
-@given(arguments=_garbage)
-def test_garbage_is_refused_and_breaks_nothing(parse: Callable[[Json], object], arguments: Json) -> None:
+@given(arguments=_arbitrary_arguments)
+def test_parse_accepts_or_rejects_arbitrary_arguments(parse: Callable[[Json], object], arguments: Json) -> None:
     try:
         parse(arguments)
     except InvalidRequestError as error:
-        _is_told(error)
+        _assert_has_issues(error)
 
 
-def _is_told(error: InvalidRequestError) -> None:
+def _assert_has_issues(error: InvalidRequestError) -> None:
     assert error.issues
     assert str(error)
 
 
-# Where nothing is sent for what is empty.
-_MAY_BE_EMPTY = {("Output", "S3Destination", "KeyPrefix"), ("RegionsOfInterest",), ("Tags",)}
+# Paths whose value is omitted when it is empty.
+_OMITTED_WHEN_EMPTY = {("Output", "S3Destination", "KeyPrefix"), ("RegionsOfInterest",), ("Tags",)}
 _TIMES = (datetime.datetime, datetime.timedelta)
 
 
 @each_parser
-def test_what_is_accepted_is_sent_as_it_was_given(parse: Callable[[Json], object], good: Json) -> None:
+def test_parse_and_encode_return_the_given_arguments(parse: Callable[[Json], object], valid: Json) -> None:
     accepted = 0
-    others = [value for _, value in places(good)]
-    odd = [(path, make()) for path, _ in places(good) for make in (*ODDITIES.values(), *map(_always, others))]
-    for path, value in odd:
-        arguments = changed(good, path, value)
+    others = [value for _, value in walk(valid)]
+    attempts = [
+        (path, make()) for path, _ in walk(valid) for make in (*UNUSUAL_INPUTS.values(), *map(_constant, others))
+    ]
+    for path, value in attempts:
+        arguments = replaced(valid, path, value)
         try:
             sent = encode(parse(arguments))
         except InvalidRequestError:
             continue
         accepted += 1
-        if path in _MAY_BE_EMPTY and not value:
+        if path in _OMITTED_WHEN_EMPTY and not value:
             assert sent == without(arguments, path)
-        elif not isinstance(value, _TIMES):  # which are sent in AWS's unit
+        elif not isinstance(value, _TIMES):  # encoded in AWS's unit
             assert sent == arguments
     assert accepted
 
 
-def _always(value: Json) -> Callable[[], Json]:
+def _constant(value: Json) -> Callable[[], Json]:
     return lambda: value
 
 
 @each_parser
-def test_what_is_read_is_not_changed(parse: Callable[[Json], object], good: Json) -> None:
-    arguments = copy.deepcopy(dict(good))
+def test_parse_does_not_modify_its_arguments(parse: Callable[[Json], object], valid: Json) -> None:
+    arguments = copy.deepcopy(dict(valid))
     before = copy.deepcopy(arguments)
     value = parse(arguments)
     assert arguments == before
-    written = encode(value)
+    encoded = encode(value)
     arguments.clear()
-    assert encode(value) == written
+    assert encode(value) == encoded

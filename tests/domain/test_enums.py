@@ -1,4 +1,4 @@
-"""Words that may grow: what is known, and what was not when this was written."""
+"""Enumerations that keep values which this version does not know."""
 
 from __future__ import annotations
 
@@ -17,57 +17,57 @@ from aiorekostream.domain.status import Status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-each_kind = pytest.mark.parametrize("kind", [Label, Status])
+each_enum = pytest.mark.parametrize("enum_class", [Label, Status])
 
 
-@each_kind
-def test_a_known_word_is_its_member(kind: type[OpenEnum]) -> None:
-    for member in kind:
-        assert kind(str(member)) is member
+@each_enum
+def test_open_enum_returns_the_member_of_a_known_value(enum_class: type[OpenEnum]) -> None:
+    for member in enum_class:
+        assert enum_class(str(member)) is member
         assert member.is_known
         assert member == member.name == str(member)
 
 
-@each_kind
+@each_enum
 @given(text=st.text())
-def test_an_unknown_word_is_kept_as_it_came(kind: type[OpenEnum], text: str) -> None:
-    word = kind(f"{text}?")
-    assert not word.is_known
-    assert type(word) is kind
-    assert word == f"{text}?" == str(word) == word.value == word.name == f"{word}"
-    assert hash(word) == hash(kind(f"{text}?"))
-    assert word == kind(f"{text}?")
-    assert word not in set(kind)
+def test_open_enum_keeps_an_unknown_value(enum_class: type[OpenEnum], text: str) -> None:
+    value = enum_class(f"{text}?")
+    assert not value.is_known
+    assert type(value) is enum_class
+    assert value == f"{text}?" == str(value) == value.value == value.name == f"{value}"
+    assert hash(value) == hash(enum_class(f"{text}?"))
+    assert value == enum_class(f"{text}?")
+    assert value not in set(enum_class)
 
 
-@each_kind
-def test_an_unknown_word_travels(kind: type[OpenEnum]) -> None:
-    word = kind("TOMORROW")
-    for other in (pickle.loads(pickle.dumps(word)), copy.copy(word), copy.deepcopy(word)):  # noqa: S301 - our own
-        assert other == word
-        assert type(other) is kind
-        assert hash(other) == hash(word)
-    assert repr(word) == f"<{kind.__name__}.TOMORROW: 'TOMORROW'>"
+@each_enum
+def test_unknown_enum_value_survives_pickle_and_copy(enum_class: type[OpenEnum]) -> None:
+    value = enum_class("NEW_VALUE")
+    for other in (pickle.loads(pickle.dumps(value)), copy.copy(value), copy.deepcopy(value)):  # noqa: S301 - a pickle of this test
+        assert other == value
+        assert type(other) is enum_class
+        assert hash(other) == hash(value)
+    assert repr(value) == f"<{enum_class.__name__}.NEW_VALUE: 'NEW_VALUE'>"
 
 
-@each_kind
-def test_an_unknown_word_does_not_become_known_by_being_met(kind: type[OpenEnum]) -> None:
-    kind("TOMORROW")
-    assert not kind("TOMORROW").is_known
-    assert "TOMORROW" not in kind.__members__
+@each_enum
+def test_unknown_enum_value_stays_unknown_when_used_again(enum_class: type[OpenEnum]) -> None:
+    enum_class("NEW_VALUE")
+    assert not enum_class("NEW_VALUE").is_known
+    assert "NEW_VALUE" not in enum_class.__members__
 
 
-@each_kind
+@each_enum
 @pytest.mark.parametrize("value", [None, 5, b"PERSON", ("PERSON",)])
-def test_what_is_no_text_is_no_word(kind: Callable[[object], object], value: object) -> None:
+def test_open_enum_rejects_values_that_are_not_text(enum_class: Callable[[object], object], value: object) -> None:
     with pytest.raises(ValueError, match="is not a valid"):
-        kind(value)
+        enum_class(value)
 
 
-def test_a_word_of_somebody_elses_enumeration_is_its_text() -> None:
-    class Theirs(str, enum.Enum):  # noqa: UP042 - as people have them
+def test_open_enum_uses_the_value_of_a_foreign_enum_member() -> None:
+    class ForeignEnum(str, enum.Enum):  # noqa: UP042 - existing programs define enums like this
         WALKER = "JOGGER"
 
-    word = Label(Theirs.WALKER)
-    assert (str(word), word.value, word.name) == ("JOGGER", "JOGGER", "JOGGER")
-    assert hash(word) == hash(Label("JOGGER"))
+    value = Label(ForeignEnum.WALKER)
+    assert (str(value), value.value, value.name) == ("JOGGER", "JOGGER", "JOGGER")
+    assert hash(value) == hash(Label("JOGGER"))

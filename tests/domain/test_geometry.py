@@ -1,4 +1,4 @@
-"""Shapes on the frame: any shape may be seen, but only some may be watched."""
+"""Shapes in any place, and regions of interest inside the frame."""
 
 from __future__ import annotations
 
@@ -16,32 +16,33 @@ from aiorekostream.limits import Limits, using_limits
 from tests import strategies
 
 BOX = BoundingBox(left=0.1, top=0.2, width=0.5, height=0.25)
-CORNERS = [Point(0, 0), Point(1, 0), Point(1, 1)]
+POINTS = [Point(0, 0), Point(1, 0), Point(1, 1)]
 
 
-def _watched(*regions: RegionOfInterest) -> object:
+def _regions(*regions: RegionOfInterest) -> object:
     return LabelDetectionUpdate(name="front-door", regions_of_interest=regions).regions_of_interest
 
 
-def _issues(regions: Any) -> list[ValidationIssue]:  # noqa: ANN401 - what is wrong is the point
+def _issues(regions: Any) -> list[ValidationIssue]:  # noqa: ANN401 - deliberately invalid
     with pytest.raises(InvalidRequestError) as caught:
         LabelDetectionUpdate(name="front-door", regions_of_interest=regions)
     return list(caught.value.issues)
 
 
 @given(strategies.regions)
-def test_boxes_and_polygons_inside_the_frame_may_be_watched(regions: tuple[RegionOfInterest, ...]) -> None:
-    assert _watched(*regions) == regions
+def test_regions_accept_boxes_and_polygons_inside_the_frame(regions: tuple[RegionOfInterest, ...]) -> None:
+    assert _regions(*regions) == regions
 
 
 @pytest.mark.parametrize("edge", [0, 1, 0.0, 1.0, -0.0])
-def test_the_edge_of_the_frame_is_part_of_it(edge: float) -> None:
-    _watched(BoundingBox(left=edge, top=edge, width=edge, height=edge), Polygon([Point(edge, edge)] * 3))
+def test_regions_include_the_edge_of_the_frame(edge: float) -> None:
+    _regions(BoundingBox(left=edge, top=edge, width=edge, height=edge), Polygon([Point(edge, edge)] * 3))
 
 
 @pytest.mark.parametrize("side", ["left", "top", "width", "height"])
 @pytest.mark.parametrize("value", [-0.001, 1.001, 50, -1])
-def test_a_box_that_is_not_on_the_frame_may_be_seen_and_not_watched(side: str, value: float) -> None:
+def test_regions_reject_a_box_outside_the_frame(side: str, value: float) -> None:
+    """The box itself is valid, because AWS reports such boxes."""
     box = BoundingBox(**{"left": 0, "top": 0, "width": 1, "height": 1, side: value})
     (issue,) = _issues([BOX, box])
     assert issue == ValidationIssue(("regions_of_interest", 1, side), float(value), "a ratio of the frame from 0 to 1")
@@ -49,16 +50,17 @@ def test_a_box_that_is_not_on_the_frame_may_be_seen_and_not_watched(side: str, v
 
 @pytest.mark.parametrize("axis", ["x", "y"])
 @pytest.mark.parametrize("value", [-0.001, 1.001])
-def test_a_corner_outside_the_frame_may_be_seen_and_not_watched(axis: str, value: float) -> None:
-    corner = Point(**{"x": 0.5, "y": 0.5, axis: value})
-    (issue,) = _issues([Polygon([*CORNERS, corner])])
+def test_regions_reject_a_polygon_point_outside_the_frame(axis: str, value: float) -> None:
+    """The point itself is valid, because AWS reports such points."""
+    point = Point(**{"x": 0.5, "y": 0.5, axis: value})
+    (issue,) = _issues([Polygon([*POINTS, point])])
     assert issue.path == f"regions_of_interest[0].points[3].{axis}"
 
 
 @pytest.mark.parametrize(
     "value", [math.nan, math.inf, -math.inf, pytest.param(10**400, id="huge"), True, "0.5", None, Decimal("0.5"), 0.5j]
 )
-def test_only_finite_numbers_are_ratios(value: Any) -> None:  # noqa: ANN401 - what is wrong is the point
+def test_shape_rejects_coordinates_that_are_not_finite_numbers(value: Any) -> None:  # noqa: ANN401 - deliberately invalid
     with pytest.raises(InvalidRequestError) as caught:
         Point(0, value)
     (issue,) = caught.value.issues
@@ -67,38 +69,38 @@ def test_only_finite_numbers_are_ratios(value: Any) -> None:  # noqa: ANN401 - w
         BoundingBox(left=value, top=0, width=1, height=1)
 
 
-@pytest.mark.parametrize("corners", [3, 10])
-def test_a_polygon_to_watch_has_3_to_10_corners(corners: int) -> None:
-    # AWS accepts corners that coincide.
-    _watched(Polygon([Point(0.5, 0.5)] * corners))
+@pytest.mark.parametrize("count", [3, 10])
+def test_regions_accept_a_polygon_of_3_to_10_points(count: int) -> None:
+    # AWS accepts points that coincide.
+    _regions(Polygon([Point(0.5, 0.5)] * count))
 
 
-@pytest.mark.parametrize("corners", [0, 2, 11])
-def test_a_polygon_with_fewer_or_more_corners_is_refused(corners: int) -> None:
-    (issue,) = _issues([BOX, Polygon([Point(0.5, 0.5)] * corners)])
+@pytest.mark.parametrize("count", [0, 2, 11])
+def test_regions_reject_a_polygon_with_too_few_or_too_many_points(count: int) -> None:
+    (issue,) = _issues([BOX, Polygon([Point(0.5, 0.5)] * count)])
     assert issue == ValidationIssue(
-        ("regions_of_interest", 1, "points"), f"{corners} points", "a polygon of 3 to 10 points"
+        ("regions_of_interest", 1, "points"), f"{count} points", "a polygon of 3 to 10 points"
     )
 
 
-def test_up_to_10_regions_may_be_watched() -> None:
-    _watched(*[BOX] * 10)
-    assert _watched() == ()
+def test_regions_accept_at_most_10_regions() -> None:
+    _regions(*[BOX] * 10)
+    assert _regions() == ()
     (issue,) = _issues([BOX] * 11)
     assert issue == ValidationIssue(("regions_of_interest",), "11 regions", "at most 10 regions")
 
 
-def test_an_account_with_other_limits_may_watch_more() -> None:
+def test_regions_follow_the_limits_in_force() -> None:
     polygon = Polygon([Point(0.5, 0.5)] * 11)
     with using_limits(Limits(max_regions_of_interest=11, max_polygon_points=11)):
-        _watched(*[polygon] * 11)
+        _regions(*[polygon] * 11)
         assert [issue.expected for issue in _issues([polygon] * 12)] == ["at most 11 regions"]
-        assert [issue.expected for issue in _issues([Polygon(CORNERS[:2])])] == ["a polygon of 3 to 11 points"]
+        assert [issue.expected for issue in _issues([Polygon(POINTS[:2])])] == ["a polygon of 3 to 11 points"]
 
 
-def test_every_wrong_region_is_told_at_once() -> None:
-    wrong = BoundingBox(left=-1, top=2, width=1, height=1)
-    issues = _issues([wrong, BOX, Polygon(CORNERS[:2]), {"left": 0}, *[BOX] * 8])
+def test_regions_report_every_issue_at_once() -> None:
+    invalid = BoundingBox(left=-1, top=2, width=1, height=1)
+    issues = _issues([invalid, BOX, Polygon(POINTS[:2]), {"left": 0}, *[BOX] * 8])
     assert [issue.path for issue in issues] == [
         "regions_of_interest",
         "regions_of_interest[0].left",
@@ -109,24 +111,25 @@ def test_every_wrong_region_is_told_at_once() -> None:
 
 
 @pytest.mark.parametrize("regions", [None, BOX, "box", b"", bytearray(), 5, {"BoundingBox": {}}], ids=repr)
-def test_regions_are_a_collection(regions: object) -> None:
+def test_regions_reject_a_value_that_is_not_a_collection(regions: object) -> None:
     (issue,) = _issues(regions)
     assert (issue.path, issue.expected) == ("regions_of_interest", "a collection of BoundingBox and Polygon")
 
 
 @pytest.mark.parametrize("points", [None, "abc", 5, {0: 0}])
-def test_the_corners_of_a_polygon_are_a_collection(points: Any) -> None:  # noqa: ANN401 - what is wrong is the point
+def test_polygon_rejects_points_that_are_not_a_collection(points: Any) -> None:  # noqa: ANN401 - deliberately invalid
     with pytest.raises(InvalidRequestError, match="points: must be a collection of points"):
         Polygon(points)
 
 
-def test_the_corners_of_a_polygon_have_an_order_so_they_are_no_set() -> None:
-    assert Polygon(iter(CORNERS)).points == tuple(CORNERS)
+def test_polygon_rejects_a_set_of_points() -> None:
+    """A set does not keep the order of the outline; an iterator does."""
+    assert Polygon(iter(POINTS)).points == tuple(POINTS)
     with pytest.raises(InvalidRequestError, match="in the order of the outline"):
-        Polygon(frozenset(CORNERS))
+        Polygon(frozenset(POINTS))
 
 
-def test_each_corner_is_a_point() -> None:
+def test_polygon_rejects_items_that_are_not_points() -> None:
     with pytest.raises(InvalidRequestError) as caught:
-        Polygon([CORNERS[0], (0, 1), CORNERS[1], None])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+        Polygon([POINTS[0], (0, 1), POINTS[1], None])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
     assert [issue.path for issue in caught.value.issues] == ["points[1]", "points[3]"]

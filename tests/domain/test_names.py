@@ -1,4 +1,4 @@
-"""ARNs: what is one, in which partition, and what only looks like one."""
+"""ARNs of every kind and partition, and text that is rejected."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aiorekostream.domain.names import (
     StreamProcessorArn,
 )
 from aiorekostream.errors import InvalidRequestError
-from tests.strategies import PLACES, VALUES
+from tests.strategies import PARTITION_REGIONS, VALUES
 
 KINDS: dict[type[Arn], str] = {
     KinesisVideoStreamArn: "arn:{}:kinesisvideo:{}:123456789012:stream/front-door/1656000000000",
@@ -28,10 +28,10 @@ KINDS: dict[type[Arn], str] = {
 ROLE = "arn:{}:iam::123456789012:role/service-role/Rekognition"
 ALL: dict[type[Arn], str] = {**KINDS, RoleArn: ROLE}
 
-each_kind = pytest.mark.parametrize(("kind", "text"), ALL.items(), ids=lambda it: getattr(it, "__name__", ""))
+each_kind = pytest.mark.parametrize(("kind", "text"), ALL.items(), ids=lambda value: getattr(value, "__name__", ""))
 
 
-def _refusal(kind: type[Arn], text: object) -> str:
+def _rejection(kind: type[Arn], text: object) -> str:
     with pytest.raises(InvalidRequestError) as caught:
         kind.parse(text)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     (issue,) = caught.value.issues
@@ -39,16 +39,16 @@ def _refusal(kind: type[Arn], text: object) -> str:
     return issue.expected
 
 
-@pytest.mark.parametrize(("partition", "region"), PLACES)
-@pytest.mark.parametrize(("kind", "text"), KINDS.items(), ids=lambda it: getattr(it, "__name__", ""))
-def test_every_partition_has_good_arns(kind: type[Arn], text: str, partition: str, region: str) -> None:
+@pytest.mark.parametrize(("partition", "region"), PARTITION_REGIONS)
+@pytest.mark.parametrize(("kind", "text"), KINDS.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_arn_parses_in_every_partition(kind: type[Arn], text: str, partition: str, region: str) -> None:
     arn = kind.parse(text.format(partition, region))
     assert (arn.partition, arn.region, arn.account_id) == (partition, region, "123456789012")
     assert str(arn) == text.format(partition, region)
 
 
-@pytest.mark.parametrize("partition", sorted({partition for partition, _ in PLACES}))
-def test_every_partition_has_good_roles(partition: str) -> None:
+@pytest.mark.parametrize("partition", sorted({partition for partition, _ in PARTITION_REGIONS}))
+def test_role_arn_parses_in_every_partition(partition: str) -> None:
     role = RoleArn.parse(ROLE.format(partition))
     assert (role.partition, role.region, role.resource) == (partition, "", "role/service-role/Rekognition")
 
@@ -56,19 +56,19 @@ def test_every_partition_has_good_roles(partition: str) -> None:
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
 @settings(max_examples=30)
 @given(data=st.data())
-def test_an_arn_reads_back_from_its_text(kind: type[Arn], data: st.DataObject) -> None:
+def test_arn_round_trips_through_text(kind: type[Arn], data: st.DataObject) -> None:
     arn = data.draw(VALUES[kind])
     assert kind.parse(str(arn)) == arn
 
 
 @each_kind
-def test_an_arn_that_is_parsed_passes(kind: type[Arn], text: str) -> None:
+def test_arn_parse_returns_a_parsed_arn_as_it_is(kind: type[Arn], text: str) -> None:
     arn = kind.parse(text.format("aws", "us-east-1"))
     assert kind.parse(arn) is arn
 
 
 @pytest.mark.parametrize(
-    ("what", "change"),
+    ("defect", "change"),
     [
         ("an empty text", (r".*", "")),
         ("a newline at the end", (r"$", "\n")),
@@ -83,39 +83,40 @@ def test_an_arn_that_is_parsed_passes(kind: type[Arn], text: str) -> None:
         ("capitals in the partition", (r"^arn:aws:", "arn:AWS:")),
         ("no resource", (r"[^:]*$", "")),
         ("another kind of resource", (r"[^:]*$", "thing/front-door")),
-        ("a resource with a letter that names cannot have", (r"$", "ü")),
+        ("a resource with a character that names cannot have", (r"$", "ü")),
         ("no scheme", (r"^arn:", "")),
     ],
 )
 @each_kind
-def test_what_only_looks_like_an_arn_is_refused(kind: type[Arn], text: str, what: str, change: tuple[str, str]) -> None:
-    if kind is SNSTopicArn and what == "another kind of resource":
+def test_arn_parse_rejects_malformed_text(kind: type[Arn], text: str, defect: str, change: tuple[str, str]) -> None:
+    if kind is SNSTopicArn and defect == "another kind of resource":
         change = (r"[^:]*$", "a:b")
-    wrong = re.sub(change[0], change[1], text.format("aws", "us-east-1"), count=1)
-    assert "an ARN such as arn:aws:" in _refusal(kind, wrong)
+    malformed = re.sub(change[0], change[1], text.format("aws", "us-east-1"), count=1)
+    assert "an ARN such as arn:aws:" in _rejection(kind, malformed)
 
 
 @each_kind
-def test_the_region_belongs_only_where_the_service_has_one(kind: type[Arn], text: str) -> None:
-    good = text.format("aws", "us-east-1")
-    wrong = good.replace("::", ":us-east-1:") if kind is RoleArn else good.replace(":us-east-1:", "::")
-    _refusal(kind, wrong)
+def test_arn_parse_rejects_a_region_that_does_not_fit_the_service(kind: type[Arn], text: str) -> None:
+    """A role has no Region; every other ARN has one."""
+    valid = text.format("aws", "us-east-1")
+    invalid = valid.replace("::", ":us-east-1:") if kind is RoleArn else valid.replace(":us-east-1:", "::")
+    _rejection(kind, invalid)
 
 
 @each_kind
-def test_the_arn_of_another_kind_is_refused(kind: type[Arn], text: str) -> None:
+def test_arn_parse_rejects_an_arn_of_another_kind(kind: type[Arn], text: str) -> None:
     del text
     others = {other: pattern.format("aws", "us-east-1") for other, pattern in ALL.items() if other is not kind}
-    for other, wrong in others.items():
-        _refusal(kind, wrong)
-        _refusal(kind, other.parse(wrong))
+    for other, arn in others.items():
+        _rejection(kind, arn)
+        _rejection(kind, other.parse(arn))
 
 
 @pytest.mark.parametrize(
     "region", ["", "useast1", "us-east-", "US-EAST-1", "us-east-1a", "us-east-\u0661", "us_east_1"]
 )
-def test_a_region_that_is_none_is_refused(region: str) -> None:
-    _refusal(KinesisDataStreamArn, KINDS[KinesisDataStreamArn].format("aws", region))
+def test_arn_parse_rejects_a_malformed_region(region: str) -> None:
+    _rejection(KinesisDataStreamArn, KINDS[KinesisDataStreamArn].format("aws", region))
 
 
 @pytest.mark.parametrize(
@@ -127,37 +128,37 @@ def test_a_region_that_is_none_is_refused(region: str) -> None:
         (StreamProcessorArn, "streamprocessor/", 128),
     ],
 )
-def test_a_resource_may_be_as_long_as_its_service_allows(kind: type[Arn], resource: str, most: int) -> None:
-    place = ("aws", "us-east-1", "123456789012")
-    assert kind(*place, resource + "a" * most).resource == resource + "a" * most
-    for wrong in ("", "a" * (most + 1)):
+def test_arn_limits_the_length_of_the_resource_name(kind: type[Arn], resource: str, most: int) -> None:
+    prefix = ("aws", "us-east-1", "123456789012")
+    assert kind(*prefix, resource + "a" * most).resource == resource + "a" * most
+    for invalid in ("", "a" * (most + 1)):
         with pytest.raises(InvalidRequestError, match="must be an ARN such as"):
-            kind(*place, resource + wrong)
+            kind(*prefix, resource + invalid)
 
 
-def test_a_video_stream_may_lack_the_time_of_its_creation() -> None:
-    # The number is the rule of Kinesis Video Streams, but Rekognition's own examples leave it out.
+def test_video_stream_arn_parses_without_the_creation_time() -> None:
+    # Kinesis Video Streams always appends it, but examples in Rekognition's documentation omit it.
     assert KinesisVideoStreamArn.parse("arn:aws:kinesisvideo:us-west-2:123456789012:stream/lobby").region == "us-west-2"
 
 
 @pytest.mark.parametrize("resource", ["role/", "role", "role/a/", "user/a", "role/a b"])
-def test_a_role_needs_a_name(resource: str) -> None:
-    _refusal(RoleArn, f"arn:aws:iam::123456789012:{resource}")
+def test_role_arn_requires_a_name(resource: str) -> None:
+    _rejection(RoleArn, f"arn:aws:iam::123456789012:{resource}")
 
 
-@pytest.mark.parametrize("wrong", [None, 5, b"arn:aws:iam::123456789012:role/a", ["arn"], object()])
+@pytest.mark.parametrize("invalid", [None, 5, b"arn:aws:iam::123456789012:role/a", ["arn"], object()])
 @each_kind
-def test_what_is_no_text_is_refused(kind: type[Arn], text: str, wrong: object) -> None:
+def test_arn_parse_rejects_values_that_are_not_text(kind: type[Arn], text: str, invalid: object) -> None:
     del text
-    _refusal(kind, wrong)
+    _rejection(kind, invalid)
 
 
-def test_parts_of_other_types_are_refused_although_they_read_the_same() -> None:
+def test_arn_rejects_a_part_that_is_not_text_when_its_text_is_valid() -> None:
     with pytest.raises(InvalidRequestError, match="must be an ARN such as"):
         RoleArn("aws", "", 123456789012, "role/a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
-def test_there_is_no_arn_of_no_particular_kind() -> None:
+def test_arn_base_class_has_no_instances() -> None:
     with pytest.raises(InvalidRequestError, match="KinesisVideoStreamArn"):
         Arn.parse("arn:aws:iam::123456789012:role/a")
     with pytest.raises(InvalidRequestError, match="KinesisVideoStreamArn"):

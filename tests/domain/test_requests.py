@@ -1,4 +1,4 @@
-"""Requests: two kinds of start that cannot be mixed up, updates that keep or reset, and pages."""
+"""Requests: starts of both kinds, updates that keep or reset parameters, and pages."""
 
 from __future__ import annotations
 
@@ -22,71 +22,73 @@ from aiorekostream.domain.requests import (
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
 
-BEGIN, END = ProducerTimestamp(1655930623123), StopSelector(30)
+START_SELECTOR, STOP_SELECTOR = ProducerTimestamp(1655930623123), StopSelector(30)
 
 
-def _issue(make: Any, *args: object, **kwargs: object) -> ValidationIssue:  # noqa: ANN401 - a class
+def _issue(make: Any, *args: object, **kwargs: object) -> ValidationIssue:  # noqa: ANN401 - any callable
     with pytest.raises(InvalidRequestError) as caught:
         make(*args, **kwargs)
     (issue,) = caught.value.issues
     return issue
 
 
-def test_each_kind_of_start_says_which_it_is() -> None:
-    start = LabelDetectionStart(name="front-door", start_selector=BEGIN, stop_selector=END)
+def test_start_request_has_its_kind() -> None:
+    start = LabelDetectionStart(name="front-door", start_selector=START_SELECTOR, stop_selector=STOP_SELECTOR)
     assert start.kind is ProcessorKind.LABEL_DETECTION
     assert FaceSearchStart("lobby").kind is ProcessorKind.FACE_SEARCH
 
 
-def test_a_face_search_takes_no_selectors() -> None:
+def test_face_search_start_takes_no_selectors() -> None:
     make: Any = FaceSearchStart
-    for selectors in ({"start_selector": BEGIN}, {"stop_selector": END}):
+    for selectors in ({"start_selector": START_SELECTOR}, {"stop_selector": STOP_SELECTOR}):
         with pytest.raises(TypeError, match="unexpected keyword argument"):
             make("lobby", **selectors)
 
 
-def test_a_label_detection_needs_both_selectors() -> None:
+def test_label_detection_start_requires_both_selectors() -> None:
     make: Any = LabelDetectionStart
-    for selectors in ({"start_selector": BEGIN}, {"stop_selector": END}, {}):
+    for selectors in ({"start_selector": START_SELECTOR}, {"stop_selector": STOP_SELECTOR}, {}):
         with pytest.raises(TypeError, match="missing"):
             make(name="front-door", **selectors)
 
 
-@pytest.mark.parametrize("wrong", [None, 1655930623123, "91343852333", (BEGIN, FragmentNumber("5")), END, {}])
-def test_a_start_selector_is_one_moment_or_one_fragment(wrong: object) -> None:
-    issue = _issue(LabelDetectionStart, name="front-door", start_selector=wrong, stop_selector=END)
+@pytest.mark.parametrize(
+    "invalid", [None, 1655930623123, "91343852333", (START_SELECTOR, FragmentNumber("5")), STOP_SELECTOR, {}]
+)
+def test_label_detection_start_rejects_other_start_selectors(invalid: object) -> None:
+    issue = _issue(LabelDetectionStart, name="front-door", start_selector=invalid, stop_selector=STOP_SELECTOR)
     assert (issue.path, issue.expected) == ("start_selector", "a ProducerTimestamp or a FragmentNumber")
 
 
-@pytest.mark.parametrize("wrong", [None, 30, BEGIN, {"MaxDurationInSeconds": 30}])
-def test_a_stop_selector_is_a_stop_selector(wrong: object) -> None:
-    issue = _issue(LabelDetectionStart, name="front-door", start_selector=BEGIN, stop_selector=wrong)
+@pytest.mark.parametrize("invalid", [None, 30, START_SELECTOR, {"MaxDurationInSeconds": 30}])
+def test_label_detection_start_rejects_other_stop_selectors(invalid: object) -> None:
+    issue = _issue(LabelDetectionStart, name="front-door", start_selector=START_SELECTOR, stop_selector=invalid)
     assert (issue.path, issue.expected) == ("stop_selector", "a StopSelector")
 
 
 @pytest.mark.parametrize("cls", [FaceSearchStart, StopRequest, DescribeRequest, DeleteRequest])
-@pytest.mark.parametrize("wrong", ["", "a" * 129, "front door", "lobby\n", "arn:aws:rekognition", None, 5])
-def test_a_processor_is_named_by_1_to_128_signs(cls: type, wrong: object) -> None:
+@pytest.mark.parametrize("invalid", ["", "a" * 129, "front door", "lobby\n", "arn:aws:rekognition", None, 5])
+def test_request_accepts_a_processor_name_of_1_to_128_characters(cls: type, invalid: object) -> None:
     assert cls("a" * 128).name == "a" * 128
-    issue = _issue(cls, wrong)
-    assert (issue.path, issue.value) == ("name", wrong)
+    issue = _issue(cls, invalid)
+    assert (issue.path, issue.value) == ("name", invalid)
 
 
 # updates
 
 
-def test_an_update_keeps_what_is_not_named() -> None:
+def test_update_keeps_parameters_that_are_not_given() -> None:
     update = LabelDetectionUpdate(name="front-door", labels=["PET"])
     assert update.labels == (Label.PET,)
     assert (update.min_confidence, update.regions_of_interest, update.data_sharing_opt_in) == (KEEP, KEEP, KEEP)
 
 
-def test_an_update_that_changes_nothing_is_refused() -> None:
+def test_update_rejects_a_request_without_changes() -> None:
     assert "changes something" in _issue(LabelDetectionUpdate, name="front-door").expected
 
 
 @pytest.mark.parametrize(
-    ("name", "wrong"),
+    ("name", "invalid"),
     [
         ("labels", RESET),
         ("labels", []),
@@ -102,11 +104,12 @@ def test_an_update_that_changes_nothing_is_refused() -> None:
         ("data_sharing_opt_in", 1),
     ],
 )
-def test_only_confidence_and_regions_can_be_reset_and_nothing_can_be_none(name: str, wrong: object) -> None:
-    assert _issue(LabelDetectionUpdate, name="front-door", **{name: wrong}).steps[0] == name
+def test_update_rejects_the_value_of_the_parameter(name: str, invalid: object) -> None:
+    """Only the confidence and the regions can be ``RESET``; no parameter can be ``None``."""
+    assert _issue(LabelDetectionUpdate, name="front-door", **{name: invalid}).steps[0] == name
 
 
-def test_a_wrong_name_and_wrong_changes_of_an_update_are_told_at_once() -> None:
+def test_update_reports_every_issue_at_once() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         LabelDetectionUpdate(name="", labels=["CAR", "PET", "BUS"], min_confidence=-1)
     assert [issue.path for issue in caught.value.issues] == ["name", "labels[0]", "labels[2]", "min_confidence"]
@@ -115,30 +118,31 @@ def test_a_wrong_name_and_wrong_changes_of_an_update_are_told_at_once() -> None:
 # pages
 
 
-@pytest.mark.parametrize("good", [1, 1000, 2**31 - 1])
-def test_a_page_holds_at_least_one_and_at_most_what_aws_can_count(good: int) -> None:
-    # AWS's default is 1000 and it names no maximum; the member is an integer of 32 bits.
-    assert ListRequest(max_results=good).max_results == good
+@pytest.mark.parametrize("valid", [1, 1000, 2**31 - 1])
+def test_max_results_accepts_a_positive_32_bit_integer(valid: int) -> None:
+    # AWS documents a default of 1000 and no maximum; the member is a signed integer of 32 bits.
+    assert ListRequest(max_results=valid).max_results == valid
 
 
-@pytest.mark.parametrize("wrong", [0, -1, 2**31, pytest.param(10**400, id="huge"), True, 1.0, "50"])
-def test_another_size_of_page_is_refused(wrong: object) -> None:
-    issue = _issue(ListRequest, max_results=wrong)
+@pytest.mark.parametrize("invalid", [0, -1, 2**31, pytest.param(10**400, id="huge"), True, 1.0, "50"])
+def test_max_results_rejects_other_values(invalid: object) -> None:
+    issue = _issue(ListRequest, max_results=invalid)
     assert (issue.path, issue.expected) == ("max_results", "a whole number from 1 to 2147483647")
 
 
-@pytest.mark.parametrize("good", ["a", "a" * 255, "== \n/+😀"])
-def test_a_token_is_what_aws_gave(good: str) -> None:
-    assert ListRequest(next_token=good).next_token == good
+@pytest.mark.parametrize("valid", ["a", "a" * 255, "== \n/+😀"])
+def test_next_token_accepts_text_of_1_to_255_characters(valid: str) -> None:
+    assert ListRequest(next_token=valid).next_token == valid
 
 
-@pytest.mark.parametrize("wrong", ["", "a" * 256, "\ud800", 5, b"a"])
-def test_an_empty_token_is_refused_since_it_would_begin_all_over(wrong: object) -> None:
-    issue = _issue(ListRequest, next_token=wrong)
+@pytest.mark.parametrize("invalid", ["", "a" * 256, "\ud800", 5, b"a"])
+def test_next_token_rejects_other_values(invalid: object) -> None:
+    """An empty token would request the first page again."""
+    issue = _issue(ListRequest, next_token=invalid)
     assert (issue.path, issue.expected) == ("next_token", "a token of 1 to 255 characters")
 
 
-def test_tags_are_those_of_a_stream_processor() -> None:
+def test_resource_arn_rejects_other_kinds_of_resource() -> None:
     arn = "arn:aws-us-gov:rekognition:us-gov-west-1:123456789012:streamprocessor/lobby"
     assert str(ListTagsRequest(arn).resource_arn) == arn
     issue = _issue(ListTagsRequest, arn.replace("streamprocessor", "collection"))

@@ -1,4 +1,4 @@
-"""The life of each kind of processor, cell by cell."""
+"""The transitions of each kind of processor, one by one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.status import TRANSITIONS, Event, Status, next_status
 
 FACES, LABELS = ProcessorKind.FACE_SEARCH, ProcessorKind.LABEL_DETECTION
-KNOWN = list(Status)
+STATUSES = list(Status)
 
 ALLOWED = {
     FACES: {
@@ -35,13 +35,13 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize(("kind", "status", "event"), list(itertools.product(ProcessorKind, Status, Event)), ids=str)
-def test_each_event_leads_where_aws_says_or_is_not_allowed(kind: ProcessorKind, status: Status, event: Event) -> None:
+def test_next_status_matches_the_documented_transitions(kind: ProcessorKind, status: Status, event: Event) -> None:
     expected: str | None = ALLOWED[kind][str(status)].get(str(event))
     assert next_status(kind, status, event) == expected
 
 
 @given(st.lists(st.sampled_from(Event)))
-def test_a_label_detection_never_runs_however_it_lives(events: list[Event]) -> None:
+def test_label_detection_never_reaches_running(events: list[Event]) -> None:
     status = Status.STOPPED
     for event in events:
         status = next_status(LABELS, status, event) or status
@@ -49,7 +49,8 @@ def test_a_label_detection_never_runs_however_it_lives(events: list[Event]) -> N
 
 
 @given(st.lists(st.sampled_from(Event)))
-def test_a_face_search_is_never_updated_and_ends_only_when_it_is_stopped_or_fails(events: list[Event]) -> None:
+def test_face_search_leaves_running_only_when_stopped_or_failed(events: list[Event]) -> None:
+    """It never reaches UPDATING either."""
     status = Status.STOPPED
     for event in events:
         before, status = status, next_status(FACES, status, event) or status
@@ -59,15 +60,15 @@ def test_a_face_search_is_never_updated_and_ends_only_when_it_is_stopped_or_fail
 
 
 @pytest.mark.parametrize("kind", ProcessorKind)
-def test_both_kinds_start_from_stopped_and_from_failed_alone(kind: ProcessorKind) -> None:
-    assert {status for status in KNOWN if next_status(kind, status, Event.START)} == {Status.STOPPED, Status.FAILED}
+def test_start_is_allowed_only_from_stopped_and_failed(kind: ProcessorKind) -> None:
+    assert {status for status in STATUSES if next_status(kind, status, Event.START)} == {Status.STOPPED, Status.FAILED}
 
 
 @pytest.mark.parametrize(("kind", "event"), list(itertools.product(ProcessorKind, Event)), ids=str)
-def test_nothing_follows_a_status_that_is_not_known(kind: ProcessorKind, event: Event) -> None:
+def test_next_status_is_none_for_an_unknown_status(kind: ProcessorKind, event: Event) -> None:
     assert next_status(kind, Status("PAUSED"), event) is None
 
 
-def test_the_table_cannot_be_changed() -> None:
+def test_transitions_are_immutable() -> None:
     with pytest.raises(TypeError):
         TRANSITIONS[FACES] = {}  # type: ignore[index]  # pyright: ignore[reportIndexIssue]

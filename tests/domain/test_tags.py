@@ -1,4 +1,4 @@
-"""Tags: a mapping that never changes, and the rules for those that a request sends."""
+"""Tags: an immutable mapping, and the validation of tags in a request."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests import strategies
 ARN = StreamProcessorArn.parse("arn:aws:rekognition:us-east-1:123456789012:streamprocessor/front-door")
 
 
-def _issues(items: Any) -> tuple[ValidationIssue, ...]:  # noqa: ANN401 - what is wrong is the point
+def _issues(items: Any) -> tuple[ValidationIssue, ...]:  # noqa: ANN401 - deliberately invalid
     with pytest.raises(InvalidRequestError) as caught:
         TagRequest(ARN, items)
     return caught.value.issues
 
 
 @given(strategies.tags)
-def test_tags_read_like_the_mapping_that_they_were_made_of(tags: Tags) -> None:
+def test_tags_equal_the_mapping_that_they_copy(tags: Tags) -> None:
     plain = dict(tags)
     assert tags == plain
     assert {**tags} == plain
@@ -34,7 +34,7 @@ def test_tags_read_like_the_mapping_that_they_were_made_of(tags: Tags) -> None:
     assert hash(Tags(dict(reversed(plain.items())))) == hash(tags)
 
 
-def test_tags_do_not_follow_the_mapping_that_they_were_made_of() -> None:
+def test_tags_do_not_change_when_the_given_mapping_changes() -> None:
     items = {"site": "a"}
     tags = Tags(items)
     items["site"] = "b"
@@ -44,35 +44,37 @@ def test_tags_do_not_follow_the_mapping_that_they_were_made_of() -> None:
 @pytest.mark.parametrize(
     "key", ["a", "a" * 128, " ", "Köln", "日本", "x_.:/=+-@9", "AWS:a", "not-aws:a", "\u2028", "Ⅷ²"]
 )
-def test_a_key_is_1_to_128_letters_digits_spaces_and_seven_signs_more(key: str) -> None:
+def test_tag_key_accepts_1_to_128_allowed_characters(key: str) -> None:
     assert TagRequest(ARN, {key: ""}).tags == {key: ""}
 
 
 @pytest.mark.parametrize(
     "key", ["", "a" * 129, "aws:", "aws:site", "a\n", "a\t", "a,b", "a*", "a\\", "é\u0301", "\ud800", "😀", "\x00"]
 )
-def test_another_key_is_refused_under_its_own_name(key: str) -> None:
-    (issue,) = _issues({key: "value", "good": "value"})
+def test_tag_key_rejects_other_text(key: str) -> None:
+    """The path of the issue is the key."""
+    (issue,) = _issues({key: "value", "valid": "value"})
     assert issue.steps == ("tags", key)
     assert issue.value == key
     assert "tag key" in issue.expected
 
 
 @pytest.mark.parametrize("text", ["", "a" * 256, "aws:a", "Köln @ 9"])
-def test_a_value_is_up_to_256_of_the_same_signs(text: str) -> None:
+def test_tag_value_accepts_up_to_256_allowed_characters(text: str) -> None:
     assert TagRequest(ARN, {"site": text}).tags == {"site": text}
 
 
 @pytest.mark.parametrize("text", ["a" * 257, "a\n", "a,b", "\udfff", None, 5, True, b"a", ["a"]])
-def test_another_value_is_refused_under_its_key(text: object) -> None:
-    (issue,) = _issues({"site": text, "good": "value"})
+def test_tag_value_rejects_other_values(text: object) -> None:
+    """The path of the issue is the key."""
+    (issue,) = _issues({"site": text, "valid": "value"})
     assert issue.steps == ("tags", "site")
     assert issue.value is text
     assert "0 to 256" in issue.expected
 
 
 @pytest.mark.parametrize("key", [None, 5, b"a", ("a",), 10**5000], ids=["none", "int", "bytes", "tuple", "huge"])
-def test_a_key_that_is_no_text_is_refused(key: object) -> None:
+def test_tag_key_rejects_values_that_are_not_text(key: object) -> None:
     (issue,) = _issues({key: "value"})
     assert issue.path.startswith("tags.")
     assert "tag key" in str(issue)
@@ -81,29 +83,29 @@ def test_a_key_that_is_no_text_is_refused(key: object) -> None:
 @pytest.mark.parametrize(
     "items", [None, "site", 5, ["site"], [("site", "a")], {"site"}, [{"Key": "a", "Value": "b"}]], ids=repr
 )
-def test_what_is_no_mapping_is_refused(items: object) -> None:
+def test_tag_request_rejects_tags_that_are_not_a_mapping(items: object) -> None:
     (issue,) = _issues(items)
     assert (issue.path, issue.expected) == ("tags", "a mapping of tag keys to tag values")
 
 
-def test_all_wrong_keys_and_values_are_told_at_once() -> None:
-    issues = _issues({"aws:a": "x", "b,": "y\n", "c": 5, "good": ""})
+def test_tag_request_reports_every_issue_at_once() -> None:
+    issues = _issues({"aws:a": "x", "b,": "y\n", "c": 5, "valid": ""})
     assert sorted(issue.steps[-1] for issue in issues) == ["aws:a", "b,", "b,", "c"]
 
 
-def test_there_are_1_to_200_tags() -> None:
+def test_tag_request_accepts_1_to_200_tags() -> None:
     many = {f"key-{i}": "" for i in range(201)}
     assert len(TagRequest(ARN, dict(list(many.items())[:200])).tags) == 200
     assert [(issue.value, issue.expected) for issue in _issues(many)] == [("201 tags", "at most 200 tags")]
     assert [issue.expected for issue in _issues({})] == ["at least one tag"]
 
 
-def test_there_are_1_to_200_keys_to_take_away() -> None:
+def test_untag_request_accepts_1_to_200_keys() -> None:
     many = [f"key-{i}" for i in range(201)]
     assert UntagRequest(ARN, many[:200]).tag_keys == tuple(many[:200])
-    for wrong, told in ((many, "1 to 200 tag keys"), ([], "1 to 200 tag keys")):
-        with pytest.raises(InvalidRequestError, match=told):
-            UntagRequest(ARN, wrong)
+    for invalid, reported in ((many, "1 to 200 tag keys"), ([], "1 to 200 tag keys")):
+        with pytest.raises(InvalidRequestError, match=reported):
+            UntagRequest(ARN, invalid)
 
 
 @pytest.mark.parametrize(
@@ -117,18 +119,18 @@ def test_there_are_1_to_200_keys_to_take_away() -> None:
         (None, "tag_keys"),
     ],
 )
-def test_keys_to_take_away_are_good_keys_and_none_comes_twice(keys: Any, path: str) -> None:  # noqa: ANN401 - what is wrong is the point
+def test_untag_request_rejects_invalid_and_duplicate_keys(keys: Any, path: str) -> None:  # noqa: ANN401 - deliberately invalid
     with pytest.raises(InvalidRequestError) as caught:
         UntagRequest(ARN, keys)
     assert caught.value.issues[0].path == path
 
 
 @pytest.mark.parametrize("items", [5, "ab", [("a", "b")], {"a": 5}, {5: "a"}, {"a": []}], ids=repr)
-def test_tags_are_text_for_text(items: Any) -> None:  # noqa: ANN401 - what is wrong is the point
+def test_tags_reject_keys_and_values_that_are_not_text(items: Any) -> None:  # noqa: ANN401 - deliberately invalid
     with pytest.raises(InvalidRequestError):
         Tags(items)
 
 
 @given(st.dictionaries(st.text(), st.text()))
-def test_tags_that_a_processor_has_may_be_any(items: dict[str, str]) -> None:
+def test_tags_accept_any_text_when_not_in_a_request(items: dict[str, str]) -> None:
     assert Tags(items) == items

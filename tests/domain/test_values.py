@@ -1,4 +1,4 @@
-"""What all values have in common: they never change, they are equal by content, and they travel."""
+"""Properties of every value: immutable, equal by content, picklable, and validated as a whole."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 Data: TypeAlias = st.DataObject
 
-every_value = pytest.mark.parametrize("cls", VALUES, ids=lambda cls: cls.__name__)
-few = settings(max_examples=10)
+each_value_class = pytest.mark.parametrize("cls", VALUES, ids=lambda cls: cls.__name__)
+few_examples = settings(max_examples=10)
 
 
-def _drawn(data: Data, cls: type) -> Any:  # noqa: ANN401 - any value
+def _draw(data: Data, cls: type) -> Any:  # noqa: ANN401 - any value
     return data.draw(VALUES[cls])
 
 
@@ -35,13 +35,13 @@ def _fields(cls: type) -> list[str]:
     return [field.name for field in attrs.fields(cast("type[attrs.AttrsInstance]", cls))]
 
 
-@every_value
-@few
+@each_value_class
+@few_examples
 @given(data=st.data())
-def test_a_copy_is_equal_however_it_is_made(cls: type, data: Data) -> None:
-    value = _drawn(data, cls)
+def test_value_equals_its_copies_and_its_pickles(cls: type, data: Data) -> None:
+    value = _draw(data, cls)
     copies = [copy.copy(value), copy.deepcopy(value)]
-    copies += [pickle.loads(pickle.dumps(value, protocol)) for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1)]  # noqa: S301 - our own
+    copies += [pickle.loads(pickle.dumps(value, protocol)) for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1)]  # noqa: S301 - a pickle of this test
     for other in copies:
         assert other == value
         assert type(other) is cls
@@ -49,20 +49,20 @@ def test_a_copy_is_equal_however_it_is_made(cls: type, data: Data) -> None:
         assert repr(other) == repr(value)
 
 
-@every_value
-@few
+@each_value_class
+@few_examples
 @given(data=st.data())
-def test_equal_values_are_one_in_a_set_and_others_are_two(cls: type, data: Data) -> None:
-    one, other = _drawn(data, cls), _drawn(data, cls)
+def test_values_hash_consistently_with_equality(cls: type, data: Data) -> None:
+    one, other = _draw(data, cls), _draw(data, cls)
     assert len({one, other}) == (1 if one == other else 2)
     assert one != object()
 
 
-@every_value
-@few
+@each_value_class
+@few_examples
 @given(data=st.data())
-def test_a_value_cannot_be_changed(cls: type, data: Data) -> None:
-    value = _drawn(data, cls)
+def test_value_is_immutable(cls: type, data: Data) -> None:
+    value = _draw(data, cls)
     if cls is Tags:
         with pytest.raises(TypeError):
             value["site"] = "other"
@@ -71,27 +71,27 @@ def test_a_value_cannot_be_changed(cls: type, data: Data) -> None:
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
             setattr(value, name, None)
     with pytest.raises((attrs.exceptions.FrozenInstanceError, AttributeError)):
-        value.surplus = None
+        value.unknown_attribute = None
 
 
-@every_value
-@few
+@each_value_class
+@few_examples
 @given(data=st.data())
-def test_a_repr_begins_with_the_name_that_users_type(cls: type, data: Data) -> None:
-    assert repr(_drawn(data, cls)).startswith(f"{cls.__name__}(")
+def test_repr_begins_with_the_class_name(cls: type, data: Data) -> None:
+    assert repr(_draw(data, cls)).startswith(f"{cls.__name__}(")
 
 
 @pytest.mark.parametrize("cls", [cls for cls in REQUESTS if issubclass(cls, Validated)], ids=lambda cls: cls.__name__)
-@few
+@few_examples
 @given(data=st.data())
-def test_a_value_evolves_into_its_equal(cls: type, data: Data) -> None:
-    value = _drawn(data, cls)
+def test_value_equals_its_evolved_copy_when_no_field_changes(cls: type, data: Data) -> None:
+    value = _draw(data, cls)
     assert attrs.evolve(value) == value
     assert cls(**{name: getattr(value, name) for name in _fields(cls)}) == value
 
 
 @pytest.mark.parametrize("cls", [cls for cls in VALUES if issubclass(cls, Validated)], ids=lambda cls: cls.__name__)
-def test_all_wrong_fields_are_told_at_once(cls: Callable[..., object]) -> None:
+def test_value_reports_every_invalid_field_at_once(cls: Callable[..., object]) -> None:
     names = _fields(cast("type", cls))
     with pytest.raises(InvalidRequestError) as caught:
         cls(**dict.fromkeys(names, object()))
@@ -101,12 +101,12 @@ def test_all_wrong_fields_are_told_at_once(cls: Callable[..., object]) -> None:
 @pytest.mark.parametrize(
     "cls", [FaceSearchProcessor, LabelDetectionProcessor, LabelDetectionStart, LabelDetectionUpdate, ListRequest]
 )
-def test_values_of_many_fields_are_made_by_name_alone(cls: Callable[..., object]) -> None:
+def test_value_with_many_fields_takes_keyword_arguments_only(cls: Callable[..., object]) -> None:
     with pytest.raises(TypeError, match="positional argument"):
         cls("front-door")
 
 
-@pytest.mark.parametrize("only", [KEEP, RESET, ABSENT])
-def test_what_there_is_one_of_stays_one_when_it_travels(only: object) -> None:
-    assert pickle.loads(pickle.dumps(only)) is only  # noqa: S301 - our own
-    assert copy.deepcopy(only) is only
+@pytest.mark.parametrize("sentinel", [KEEP, RESET, ABSENT])
+def test_sentinel_keeps_its_identity_when_pickled_or_copied(sentinel: object) -> None:
+    assert pickle.loads(pickle.dumps(sentinel)) is sentinel  # noqa: S301 - a pickle of this test
+    assert copy.deepcopy(sentinel) is sentinel

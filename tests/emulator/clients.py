@@ -1,4 +1,4 @@
-"""Two clients of a running emulator that share no code with the package: boto3 on a thread, and bytes on a socket."""
+"""Provide two clients of an emulator that share no code with the package: boto3 in a thread, and a raw socket."""
 
 from __future__ import annotations
 
@@ -24,28 +24,29 @@ AUTHORIZATION = (
 
 @attrs.frozen
 class Boto:
-    """boto3, one HTTP request for each call, nothing checked before it is sent."""
+    """A boto3 client without retries and without parameter validation."""
 
     client: Any
 
     async def __call__(self, verb: str, **members: object) -> dict[str, Any]:
-        """The answer without its metadata."""
-        answer = await asyncio.to_thread(getattr(self.client, verb), **members)
-        assert answer["ResponseMetadata"].pop("RequestId")
-        return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+        """Call a method, and return the response without its metadata."""
+        response = await asyncio.to_thread(getattr(self.client, verb), **members)
+        assert response["ResponseMetadata"].pop("RequestId")
+        return {name: value for name, value in response.items() if name != "ResponseMetadata"}
 
     async def refused(self, verb: str, **members: object) -> tuple[str, str, int]:
-        """The code, the message and the HTTP status of a refusal."""
+        """Call a method that fails, and return the error code, the message and the HTTP status."""
         try:
             await self(verb, **members)
         except ClientError as error:
-            answer: Any = error.response
-            return answer["Error"]["Code"], answer["Error"]["Message"], answer["ResponseMetadata"]["HTTPStatusCode"]
+            response: Any = error.response
+            status: int = response["ResponseMetadata"]["HTTPStatusCode"]
+            return response["Error"]["Code"], response["Error"]["Message"], status
         raise AssertionError("the call was not refused")
 
     async def status(self, name: str) -> str:
-        answer = await self("describe_stream_processor", Name=name)
-        return str(answer["Status"])
+        response = await self("describe_stream_processor", Name=name)
+        return str(response["Status"])
 
 
 @contextlib.asynccontextmanager
@@ -69,7 +70,7 @@ async def boto(
 
 @attrs.frozen
 class Raw:
-    """An HTTP answer as bytes."""
+    """A raw HTTP response."""
 
     status: int
     headers: Mapping[str, str]
@@ -82,15 +83,20 @@ class Raw:
 
 
 async def exchange(url: str, sent: bytes, *, end: bool = False) -> Raw:
-    """Send bytes on a new connection, and nothing after them if so told, and read one answer.
+    """Send bytes on a new connection and read one response.
+
+    Args:
+        url: the emulator's URL.
+        sent: the bytes.
+        end: whether to close the sending side after the bytes.
 
     Raises:
-        ConnectionError: there was none.
+        ConnectionError: the emulator sent no response.
     """
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     try:
-        with contextlib.suppress(ConnectionError):  # the other side may have answered and gone before it is all sent
+        with contextlib.suppress(ConnectionError):  # the emulator may respond and close before it has read everything
             writer.write(sent)
             await writer.drain()
             if end:
@@ -106,8 +112,8 @@ async def exchange(url: str, sent: bytes, *, end: bool = False) -> Raw:
 
 
 async def until(has_happened: Callable[[], object]) -> None:
-    """Let the event loop turn until something has happened."""
-    while not has_happened():  # noqa: ASYNC110 - what is waited for is on the other side of a socket
+    """Run the event loop until a condition holds."""
+    while not has_happened():  # noqa: ASYNC110 - the condition depends on the other side of a socket
         await asyncio.sleep(0)
 
 
@@ -115,13 +121,13 @@ async def _head(reader: asyncio.StreamReader) -> bytes:
     try:
         return (await reader.readuntil(b"\r\n\r\n")).strip()
     except asyncio.IncompleteReadError as error:
-        raise ConnectionResetError("no answer") from error
+        raise ConnectionResetError("no response") from error
 
 
 def http(
     *, method: str = "POST", path: str = "/", headers: Mapping[str, str | None] | None = None, body: bytes = b"{}"
 ) -> bytes:
-    """A request as bytes; a header of None is left out."""
+    """Build an HTTP request; a header with the value None is omitted."""
     given: dict[str, str | None] = {
         "Host": "127.0.0.1",
         "Content-Type": "application/x-amz-json-1.1",

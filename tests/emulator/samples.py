@@ -1,4 +1,4 @@
-"""Requests in AWS's spelling, and a world to send them to."""
+"""Provide sample requests in AWS's spelling, and a harness for the emulated world."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from aiorekostream.emulator.answers import Answer, Refusal, Success
+from aiorekostream.emulator.answers import OperationResult, Refusal, Success
 from aiorekostream.emulator.callers import Caller
 from aiorekostream.emulator.dependency_faults import DependencyFaults
 from aiorekostream.emulator.timings import Timings
@@ -28,7 +28,7 @@ def data(name: str, *, region: str = "us-east-1") -> str:
 
 
 def labels(name: str, **changes: object) -> dict[str, Any]:
-    """A label detection to create; None as a change leaves the member out."""
+    """Return a CreateStreamProcessor request for a label detection; a change to None omits the member."""
     request: dict[str, Any] = {
         "Name": name,
         "Input": {"KinesisVideoStream": {"Arn": video(name)}},
@@ -42,7 +42,7 @@ def labels(name: str, **changes: object) -> dict[str, Any]:
 
 
 def faces(name: str, **changes: object) -> dict[str, Any]:
-    """A face search to create; None as a change leaves the member out."""
+    """Return a CreateStreamProcessor request for a face search; a change to None omits the member."""
     request: dict[str, Any] = {
         "Name": name,
         "Input": {"KinesisVideoStream": {"Arn": video(name)}},
@@ -55,7 +55,7 @@ def faces(name: str, **changes: object) -> dict[str, Any]:
 
 
 def session(name: str, *, seconds: int = 10) -> dict[str, Any]:
-    """The start of a label detection."""
+    """Return a StartStreamProcessor request for a label detection."""
     return {
         "Name": name,
         "StartSelector": {"KVSStreamStartSelector": {"ProducerTimestamp": 1_655_930_623_123}},
@@ -64,25 +64,25 @@ def session(name: str, *, seconds: int = 10) -> dict[str, Any]:
 
 
 @attrs.define
-class Play:
-    """A world with a clock, and verbs that say whether they succeeded."""
+class WorldHarness:
+    """A world with a clock, and methods that assert whether an operation succeeds."""
 
     world: World
     now: float = 1000.0
     caller: Caller = HERE
 
-    def ask(self, operation: str, **members: object) -> Answer:
+    def ask(self, operation: str, **members: object) -> OperationResult:
         return self.world.serve(self.caller, operation, members, self.now)
 
     def done(self, operation: str, **members: object) -> dict[str, Any]:
-        answer = self.ask(operation, **members)
-        assert isinstance(answer, Success), answer
-        return dict(answer.body or {})
+        result = self.ask(operation, **members)
+        assert isinstance(result, Success), result
+        return dict(result.body or {})
 
     def refused(self, operation: str, **members: object) -> Refusal:
-        answer = self.ask(operation, **members)
-        assert isinstance(answer, Refusal), answer
-        return answer
+        result = self.ask(operation, **members)
+        assert isinstance(result, Refusal), result
+        return result
 
     def code(self, operation: str, **members: object) -> str:
         return self.refused(operation, **members).code
@@ -97,12 +97,12 @@ class Play:
         self.now += seconds
 
 
-def play(
+def new_harness(
     *,
     limits: Limits = DEFAULT_LIMITS,
     timings: Timings | None = None,
     dependency_faults: DependencyFaults | None = None,
-) -> Play:
+) -> WorldHarness:
     numbers = itertools.count(1)
     world = World(
         new_id=lambda: f"session-{next(numbers)}",
@@ -110,4 +110,4 @@ def play(
         timings=timings or Timings(),
         dependency_faults=dependency_faults or DependencyFaults(),
     )
-    return Play(world)
+    return WorldHarness(world)

@@ -1,4 +1,4 @@
-"""The emulator as boto3 sees it. Every answer is held against Amazon's model (check_answers)."""
+"""Call the emulator with boto3. Every response is validated against Amazon's model (check_answers)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def rekognition(emulator: Emulator) -> AsyncIterator[Boto]:
         yield client
 
 
-async def test_a_label_detection_lives_its_whole_life(emulator: Emulator, rekognition: Boto) -> None:
+async def test_label_detection_runs_through_its_life_cycle(emulator: Emulator, rekognition: Boto) -> None:
     created = await rekognition("create_stream_processor", **labels("door", Tags={"team": "doors"}))
     arn = created["StreamProcessorArn"]
     started = await rekognition("start_stream_processor", **session("door", seconds=30))
@@ -53,7 +53,7 @@ async def test_a_label_detection_lives_its_whole_life(emulator: Emulator, rekogn
     assert (code, status) == ("ResourceNotFoundException", 400)
 
 
-async def test_a_face_search_lives_its_whole_life(emulator: Emulator, rekognition: Boto) -> None:
+async def test_face_search_runs_through_its_life_cycle(emulator: Emulator, rekognition: Boto) -> None:
     await rekognition("create_stream_processor", **faces("lobby"))
     assert await rekognition("start_stream_processor", Name="lobby") == {}
     emulator.advance(2)
@@ -64,7 +64,7 @@ async def test_a_face_search_lives_its_whole_life(emulator: Emulator, rekognitio
     assert await rekognition.status("lobby") == "STOPPED"
 
 
-async def test_a_failure_shows_in_describe(emulator: Emulator, rekognition: Boto) -> None:
+async def test_describe_returns_the_reason_of_a_failure(emulator: Emulator, rekognition: Boto) -> None:
     emulator.dependency_faults = DependencyFaults(denied_roles=["*"])
     await rekognition("create_stream_processor", **labels("door"))
     await rekognition("start_stream_processor", **session("door"))
@@ -73,7 +73,7 @@ async def test_a_failure_shows_in_describe(emulator: Emulator, rekognition: Boto
     assert (described["Status"], described["StatusMessage"]) == ("FAILED", "Access denied to Role")
 
 
-async def test_refusals_bear_amazons_codes_messages_and_statuses(rekognition: Boto) -> None:
+async def test_errors_have_the_codes_messages_and_statuses_of_aws(rekognition: Boto) -> None:
     assert await rekognition.refused("stop_stream_processor", Name="no-such") == (
         "ResourceNotFoundException",
         "Stream processor no-such not found.",
@@ -94,16 +94,16 @@ async def test_refusals_bear_amazons_codes_messages_and_statuses(rekognition: Bo
     )
 
 
-async def test_a_region_that_does_not_offer_the_kind_denies_it_without_a_word(emulator: Emulator) -> None:
+async def test_create_is_denied_without_message_when_region_lacks_the_kind(emulator: Emulator) -> None:
     async with boto(emulator.url, region="ap-south-1") as mumbai, boto(emulator.url, region="sa-east-1") as sao_paulo:
-        # botocore puts nothing (or its own placeholder) where a message would be.
+        # Without a message in the response, botocore reports an empty string or its own placeholder.
         code, message, status = await mumbai.refused("create_stream_processor", **faces("lobby"))
         assert (code, status) == ("AccessDeniedException", 400)
         assert message in {"", "Unknown"}
         assert (await sao_paulo.refused("list_stream_processors"))[0] == "AccessDeniedException"
 
 
-async def test_every_access_key_has_an_account_of_its_own(emulator: Emulator, rekognition: Boto) -> None:
+async def test_access_keys_have_separate_accounts(emulator: Emulator, rekognition: Boto) -> None:
     await rekognition("create_stream_processor", **labels("door"))
     async with boto(emulator.url, key="AKIAOTHER") as other:
         assert await other("list_stream_processors") == {"StreamProcessors": []}
@@ -111,7 +111,7 @@ async def test_every_access_key_has_an_account_of_its_own(emulator: Emulator, re
     assert len({state.account for state in emulator.processors}) == 2
 
 
-async def test_the_account_of_a_key_can_be_chosen() -> None:
+async def test_accounts_option_sets_the_account_of_a_key() -> None:
     async with (
         Emulator(accounts={"AKIAMINE": "123456789012"}, check_answers=True) as emulator,
         boto(emulator.url, key="AKIAMINE") as mine,
@@ -120,7 +120,7 @@ async def test_the_account_of_a_key_can_be_chosen() -> None:
         assert arn == "arn:aws:rekognition:us-east-1:123456789012:streamprocessor/door"
 
 
-async def test_requests_above_the_quota_are_refused_until_time_has_passed(
+async def test_requests_above_the_quota_are_refused_until_the_clock_advances(
     emulator: Emulator, rekognition: Boto
 ) -> None:
     await rekognition("create_stream_processor", **faces("lobby"))
@@ -135,7 +135,7 @@ async def test_requests_above_the_quota_are_refused_until_time_has_passed(
     assert (await rekognition.refused("stop_stream_processor", Name="lobby"))[0] == "ResourceInUseException"
 
 
-async def test_quotas_can_be_changed_and_switched_off() -> None:
+async def test_quotas_follow_limits_and_can_be_disabled() -> None:
     limits = Limits(quotas={"ListStreamProcessors": Quota(1, 3, "")})
     choices = [(Emulator(clock=ManualClock(), limits=limits), 7), (Emulator(clock=ManualClock(), quotas=False), 0)]
     for choice, expected in choices:
@@ -149,7 +149,7 @@ async def test_quotas_can_be_changed_and_switched_off() -> None:
             assert refusals == 0
 
 
-async def test_signatures_are_checked_where_secrets_are_given() -> None:
+async def test_signatures_are_verified_when_credentials_are_given() -> None:
     async with Emulator(credentials={"AKIAEXAMPLE": "right"}) as emulator:
         async with boto(emulator.url, secret="right") as known:
             assert await known("list_stream_processors") == {"StreamProcessors": []}
@@ -161,7 +161,7 @@ async def test_signatures_are_checked_where_secrets_are_given() -> None:
             assert (code, status) == ("UnrecognizedClientException", 403)
 
 
-async def test_the_paginator_of_boto3_reads_every_page(emulator: Emulator, rekognition: Boto) -> None:
+async def test_paginator_of_boto3_reads_every_page(emulator: Emulator, rekognition: Boto) -> None:
     for index in range(20):
         await rekognition("create_stream_processor", **labels(f"door-{index:02}"))
 
@@ -173,7 +173,7 @@ async def test_the_paginator_of_boto3_reads_every_page(emulator: Emulator, rekog
     assert len([call for call in emulator.calls if call.operation == "ListStreamProcessors"]) == 4
 
 
-async def test_the_record_says_what_was_done_and_what_was_answered(emulator: Emulator, rekognition: Boto) -> None:
+async def test_calls_record_what_was_executed_and_the_response(emulator: Emulator, rekognition: Boto) -> None:
     await rekognition("create_stream_processor", **labels("door"))
     started = await rekognition("start_stream_processor", **session("door"))
     await rekognition.refused("start_stream_processor", **session("door"))

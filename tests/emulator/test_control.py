@@ -1,4 +1,4 @@
-"""The control endpoints, for programs in other languages."""
+"""Call the control endpoints over HTTP."""
 
 from __future__ import annotations
 
@@ -28,37 +28,37 @@ async def ask(emulator: Emulator, method: str, what: str, members: object = None
 
 
 async def done(emulator: Emulator, method: str, what: str, members: object = None) -> dict[str, Any]:
-    answer = await ask(emulator, method, what, members)
-    assert answer.status == 200, answer
-    return answer.json
+    response = await ask(emulator, method, what, members)
+    assert response.status == 200, response
+    return response.json
 
 
-async def test_it_says_that_it_runs(emulator: Emulator) -> None:
+async def test_health_returns_the_status_and_the_time(emulator: Emulator) -> None:
     assert await done(emulator, "GET", "health") == {"status": "running", "now": 1000}
 
 
-async def test_time_can_be_advanced(emulator: Emulator) -> None:
+async def test_clock_can_be_advanced(emulator: Emulator) -> None:
     assert await done(emulator, "POST", "clock/advance", {"seconds": 5.5}) == {"now": 1005.5}
     assert emulator.clock.now() == 1005.5
 
 
-async def test_faults_can_be_scripted_listed_and_taken_away(emulator: Emulator) -> None:
-    scripted = await done(emulator, "POST", "faults", {"faults": [{"fault": "Throttle", "times": 3, "name": "cam-*"}]})
+async def test_faults_can_be_injected_listed_and_removed(emulator: Emulator) -> None:
+    injected = await done(emulator, "POST", "faults", {"faults": [{"fault": "Throttle", "times": 3, "name": "cam-*"}]})
     assert emulator.faults == (Throttle(times=3, name="cam-*"),)
-    assert await done(emulator, "GET", "faults") == scripted
-    assert scripted["faults"][0]["fault"] == "Throttle"
-    assert await done(emulator, "POST", "faults", scripted)
+    assert await done(emulator, "GET", "faults") == injected
+    assert injected["faults"][0]["fault"] == "Throttle"
+    assert await done(emulator, "POST", "faults", injected)
     await done(emulator, "DELETE", "faults")
     assert not emulator.faults
 
 
-async def test_dependency_faults_can_be_changed(emulator: Emulator) -> None:
+async def test_dependency_faults_can_be_replaced(emulator: Emulator) -> None:
     await done(emulator, "PUT", "dependency_faults", {"denied_roles": ["*Retired*"]})
     assert emulator.dependency_faults == DependencyFaults(denied_roles=["*Retired*"])
     assert (await done(emulator, "GET", "dependency_faults"))["denied_roles"] == ["*Retired*"]
 
 
-async def test_processors_and_calls_can_be_read_and_forgotten(emulator: Emulator) -> None:
+async def test_processors_and_calls_can_be_read_and_removed(emulator: Emulator) -> None:
     emulator.inject(Throttle(operation="Start*"))
     async with boto(emulator.url) as rekognition:
         await rekognition("create_stream_processor", **labels("door", Tags={"a": "b"}))
@@ -70,16 +70,16 @@ async def test_processors_and_calls_can_be_read_and_forgotten(emulator: Emulator
         "label detection",
         {"a": "b"},
     )
-    create, start = (await done(emulator, "GET", "record"))["calls"]
+    create, start = (await done(emulator, "GET", "calls"))["calls"]
     assert (create["operation"], create["done"], create["faults"]) == ("CreateStreamProcessor", True, [])
     assert (start["code"], start["faults"][0]["fault"]) == ("ThrottlingException", "Throttle")
-    await done(emulator, "DELETE", "record")
+    await done(emulator, "DELETE", "calls")
     assert emulator.calls == ()
     await done(emulator, "POST", "reset")
     assert emulator.processors == ()
 
 
-async def test_a_failure_can_be_scripted(emulator: Emulator) -> None:
+async def test_failure_can_be_scheduled(emulator: Emulator) -> None:
     async with boto(emulator.url) as rekognition:
         await rekognition("create_stream_processor", **faces("lobby"))
         await done(emulator, "POST", "fail", {"name": "lobby", "status_message": "Collection not found", "after": 1})
@@ -105,18 +105,20 @@ async def test_a_failure_can_be_scripted(emulator: Emulator) -> None:
     ],
     ids=range(11),
 )
-async def test_what_is_wrong_is_said(emulator: Emulator, method: str, what: str, members: object, word: str) -> None:
-    answer = await ask(emulator, method, what, members)
-    assert answer.status == 400
-    assert word in answer.json["message"]
+async def test_invalid_body_is_rejected_with_a_message(
+    emulator: Emulator, method: str, what: str, members: object, word: str
+) -> None:
+    response = await ask(emulator, method, what, members)
+    assert response.status == 400
+    assert word in response.json["message"]
 
 
-async def test_real_time_cannot_be_advanced() -> None:
+async def test_advance_is_rejected_when_clock_is_real() -> None:
     async with Emulator() as emulator:
         assert (await ask(emulator, "POST", "clock/advance", {"seconds": 1})).status == 400
 
 
-async def test_there_is_nothing_else(emulator: Emulator) -> None:
+async def test_unknown_endpoints_are_not_found(emulator: Emulator) -> None:
     assert (await ask(emulator, "GET", "secrets")).status == 404
     assert (await ask(emulator, "GET", "reset")).status == 404
 
@@ -136,13 +138,13 @@ async def test_there_is_nothing_else(emulator: Emulator) -> None:
     ],
     ids=range(9),
 )
-async def test_only_programs_on_this_machine_are_obeyed_and_no_web_pages(
+async def test_control_requires_a_loopback_host_and_no_origin(
     emulator: Emulator, headers: dict[str, str], status: int
 ) -> None:
     assert (await ask(emulator, "POST", "reset", None, **headers)).status == status
 
 
-async def test_control_can_be_switched_off_and_health_stays() -> None:
+async def test_only_health_is_served_when_control_is_disabled() -> None:
     async with Emulator(control=False) as emulator:
         assert (await ask(emulator, "POST", "reset")).status == 403
         assert (await ask(emulator, "GET", "health")).status == 200

@@ -30,24 +30,24 @@ def always() -> float:
     return 0.0
 
 
-def test_a_fault_strikes_as_often_as_it_says_and_then_no_more() -> None:
+def test_fault_applies_the_given_number_of_times() -> None:
     script = FaultScript(always)
     script.add([Throttle(times=2)])
     assert [bool(script.match(START, "door")) for _ in range(3)] == [True, True, False]
-    assert script.waiting == ()
+    assert script.pending == ()
 
 
-def test_a_fault_strikes_only_what_it_matches() -> None:
+def test_fault_applies_only_to_matching_requests() -> None:
     script = FaultScript(always)
     fault = ServerError(operation="Start*", name="cam-?")
     script.add([fault])
     assert script.match(START, "door") == ()
     assert script.match("StopStreamProcessor", "cam-1") == ()
-    assert script.waiting == (fault,)
+    assert script.pending == (fault,)
     assert script.match(START, "cam-1") == (fault,)
 
 
-def test_latencies_add_up_and_come_with_the_first_of_the_other_faults() -> None:
+def test_match_returns_all_latencies_and_the_first_other_fault() -> None:
     script = FaultScript(always)
     slow, slower, throttle, reset = Latency(seconds=1), Latency(seconds=2), Throttle(), ResetAfter()
     script.add([slow, throttle, slower, reset])
@@ -55,9 +55,9 @@ def test_latencies_add_up_and_come_with_the_first_of_the_other_faults() -> None:
     assert script.match(START, "") == (reset,)
 
 
-def test_a_fault_with_a_probability_strikes_by_the_dice_that_are_given() -> None:
-    dice = itertools.cycle([0.1, 0.6])
-    script = FaultScript(lambda: next(dice))
+def test_fault_with_probability_uses_the_given_random_source() -> None:
+    numbers = itertools.cycle([0.1, 0.6])
+    script = FaultScript(lambda: next(numbers))
     script.add([Throttle(times=None, probability=0.5)])
     assert [bool(script.match(START, "")) for _ in range(4)] == [True, False, True, False]
     script.clear()
@@ -84,15 +84,15 @@ def test_a_fault_with_a_probability_strikes_by_the_dice_that_are_given() -> None
         (DependencyFaults, {"denied_roles": ["ok", ""]}, "denied_roles[1]"),
     ],
 )
-def test_values_out_of_range_cannot_be_made(
+def test_values_reject_arguments_that_are_out_of_range(
     value: Callable[..., object], arguments: dict[str, object], path: str
 ) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         value(**arguments)
-    assert [fault.path for fault in caught.value.issues] == [path]
+    assert [issue.path for issue in caught.value.issues] == [path]
 
 
-def test_a_clock_that_is_driven_by_hand_goes_forward_only() -> None:
+def test_manual_clock_rejects_a_negative_advance() -> None:
     clock = ManualClock(100)
     clock.advance(0.5)
     assert clock.now() == 100.5
@@ -101,7 +101,7 @@ def test_a_clock_that_is_driven_by_hand_goes_forward_only() -> None:
     assert clock.now() == 100.5
 
 
-def test_a_scaled_clock_begins_now() -> None:
+def test_scaled_clock_begins_at_the_system_time() -> None:
     clock = ScaledClock(1e6)
     first, second = clock.now(), clock.now()
     assert second >= first > 1_600_000_000

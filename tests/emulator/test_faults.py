@@ -1,4 +1,4 @@
-"""Scripted faults as a caller over HTTP meets them, and what the record says of them."""
+"""Inject faults, and check what a caller over HTTP observes and what the call log records."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def start() -> bytes:
     return http(headers={"X-Amz-Target": f"RekognitionService.{START}"}, body=json.dumps(session("door")).encode())
 
 
-async def test_a_throttled_start_is_not_carried_out(emulator: Emulator, rekognition: Boto) -> None:
+async def test_throttled_start_is_not_executed(emulator: Emulator, rekognition: Boto) -> None:
     fault = Throttle(operation=START)
     emulator.inject(fault)
     assert await rekognition.refused("start_stream_processor", **session("door")) == (
@@ -62,9 +62,7 @@ async def test_a_throttled_start_is_not_carried_out(emulator: Emulator, rekognit
     assert (call.done, call.code, call.status, call.faults) == (False, "ThrottlingException", 400, (fault,))
 
 
-async def test_a_throttle_may_come_as_a_500_and_any_other_refusal_can_be_had(
-    emulator: Emulator, rekognition: Boto
-) -> None:
+async def test_throttle_and_error_response_set_status_code_and_message(emulator: Emulator, rekognition: Boto) -> None:
     emulator.inject(
         Throttle(status=500),
         ErrorResponse(code="ServiceQuotaExceededException", message="Too much."),
@@ -77,7 +75,7 @@ async def test_a_throttle_may_come_as_a_500_and_any_other_refusal_can_be_had(
 
 
 @pytest.mark.parametrize("done", [False, True])
-async def test_a_server_error_says_nothing_of_whether_the_start_was_carried_out(
+async def test_server_error_executes_the_start_only_when_done(
     emulator: Emulator, rekognition: Boto, *, done: bool
 ) -> None:
     emulator.inject(ServerError(operation=START, status=503, code="ServiceUnavailable", done=done))
@@ -88,25 +86,25 @@ async def test_a_server_error_says_nothing_of_whether_the_start_was_carried_out(
     assert (emulator.calls[0].session_id is not None) is done
 
 
-async def test_a_server_error_may_be_a_page_of_html(emulator: Emulator) -> None:
+async def test_server_error_responds_with_html_when_requested(emulator: Emulator) -> None:
     emulator.inject(ServerError(status=503, html=True))
-    answer = await exchange(emulator.url, http())
-    assert (answer.status, answer.headers["content-type"]) == (503, "text/html")
+    response = await exchange(emulator.url, http())
+    assert (response.status, response.headers["content-type"]) == (503, "text/html")
     assert (emulator.calls[0].status, emulator.calls[0].code) == (503, None)
 
 
-async def test_a_garbled_answer_is_a_success_that_cannot_be_read(emulator: Emulator, rekognition: Boto) -> None:
+async def test_malformed_response_is_a_200_with_the_given_body(emulator: Emulator, rekognition: Boto) -> None:
     emulator.inject(MalformedResponse(operation=START), MalformedResponse(operation=START, done=False, body="{"))
     assert await rekognition.status("door") == "STOPPED"
-    answer = await exchange(emulator.url, start())
-    assert (answer.status, answer.body) == (200, b"<html><body>It works!</body></html>")
+    response = await exchange(emulator.url, start())
+    assert (response.status, response.body) == (200, b"<html><body>It works!</body></html>")
     assert await rekognition.status("door") == "STARTING"
-    answer = await exchange(emulator.url, start())
-    assert (answer.status, answer.body) == (200, b"{")
+    response = await exchange(emulator.url, start())
+    assert (response.status, response.body) == (200, b"{")
 
 
 @pytest.mark.parametrize(("fault", "status"), [(ResetBefore(), "STOPPED"), (ResetAfter(), "STARTING")])
-async def test_a_reset_loses_the_answer_before_or_after_the_work_was_done(
+async def test_reset_loses_the_response_before_or_after_execution(
     emulator: Emulator, rekognition: Boto, fault: ResetBefore | ResetAfter, status: str
 ) -> None:
     emulator.inject(fault)
@@ -117,7 +115,7 @@ async def test_a_reset_loses_the_answer_before_or_after_the_work_was_done(
     assert (call.operation, call.status, call.code, call.done) == (START, None, None, status == "STARTING")
 
 
-async def test_a_reset_is_a_reset_and_no_ordinary_end(emulator: Emulator) -> None:
+async def test_reset_sends_rst_instead_of_fin(emulator: Emulator) -> None:
     emulator.inject(ResetBefore())
     reader, writer = await asyncio.open_connection("127.0.0.1", emulator.port)
     writer.write(start())
@@ -127,7 +125,7 @@ async def test_a_reset_is_a_reset_and_no_ordinary_end(emulator: Emulator) -> Non
 
 
 @pytest.mark.parametrize("done", [False, True])
-async def test_a_hanging_request_ends_when_the_emulator_closes(*, done: bool) -> None:
+async def test_hanging_request_ends_when_emulator_closes(*, done: bool) -> None:
     emulator = Emulator(clock=ManualClock(), quotas=False)
     await emulator.start()
     async with boto(emulator.url) as rekognition:
@@ -138,14 +136,12 @@ async def test_a_hanging_request_ends_when_the_emulator_closes(*, done: bool) ->
         await until(lambda: len(emulator.calls) == len(hanging))
         assert await rekognition.status("door") == ("STARTING" if done else "STOPPED")
         await emulator.aclose()
-        answers = await asyncio.gather(*hanging, return_exceptions=True)
-        assert all(isinstance(answer, ConnectionError) for answer in answers)
+        responses = await asyncio.gather(*hanging, return_exceptions=True)
+        assert all(isinstance(response, ConnectionError) for response in responses)
     assert [call.done for call in emulator.calls if call.operation == START].count(True) == done
 
 
-async def test_a_slow_request_is_carried_out_even_if_its_caller_has_gone_away(
-    emulator: Emulator, rekognition: Boto
-) -> None:
+async def test_delayed_request_is_executed_when_caller_has_disconnected(emulator: Emulator, rekognition: Boto) -> None:
     emulator.inject(Latency(operation=START, seconds=0.01))
     _, writer = await asyncio.open_connection("127.0.0.1", emulator.port)
     writer.write(start())
@@ -156,7 +152,7 @@ async def test_a_slow_request_is_carried_out_even_if_its_caller_has_gone_away(
     assert await rekognition.status("door") == "STARTING"
 
 
-async def test_closing_ends_a_slow_request_without_carrying_it_out() -> None:
+async def test_delayed_request_is_not_executed_when_emulator_closes() -> None:
     emulator = Emulator(quotas=False)
     await emulator.start()
     emulator.inject(Latency(seconds=1e6))
@@ -168,7 +164,7 @@ async def test_closing_ends_a_slow_request_without_carrying_it_out() -> None:
     assert emulator.calls == ()
 
 
-async def test_faults_strike_by_operation_and_name(emulator: Emulator, rekognition: Boto) -> None:
+async def test_faults_apply_by_operation_and_name(emulator: Emulator, rekognition: Boto) -> None:
     emulator.inject(Throttle(operation="Describe*", name="lob*", times=None))
     await rekognition("create_stream_processor", **faces("lobby"))
     assert await rekognition.status("door") == "STOPPED"
@@ -177,14 +173,14 @@ async def test_faults_strike_by_operation_and_name(emulator: Emulator, rekogniti
     assert await rekognition.status("lobby") == "STOPPED"
 
 
-async def test_a_probability_is_rolled_with_the_dice_that_are_given() -> None:
-    rolls = iter([0.9, 0.1, 0.9])
-    async with Emulator(quotas=False, random=lambda: next(rolls)) as emulator:
+async def test_probability_uses_the_given_random_source() -> None:
+    numbers = iter([0.9, 0.1, 0.9])
+    async with Emulator(quotas=False, random=lambda: next(numbers)) as emulator:
         emulator.inject(Throttle(times=None, probability=0.5))
         assert [(await exchange(emulator.url, http())).status for _ in range(3)] == [200, 400, 200]
 
 
-async def test_the_same_dice_are_rolled_in_every_run() -> None:
+async def test_default_random_source_is_the_same_in_every_run() -> None:
     async def run() -> list[int]:
         async with Emulator(quotas=False) as emulator:
             emulator.inject(Throttle(times=None, probability=0.5))

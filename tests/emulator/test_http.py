@@ -1,4 +1,4 @@
-"""What comes over the wire, good and bad: the emulator answers in Amazon's words and goes on serving."""
+"""Send valid and invalid input over HTTP: the emulator responds in AWS's format and continues to serve."""
 
 from __future__ import annotations
 
@@ -43,22 +43,22 @@ async def emulator() -> AsyncIterator[Emulator]:
 
 
 async def still_serves(emulator: Emulator) -> None:
-    answer = await exchange(emulator.url, http())
-    assert (answer.status, answer.json) == (200, {"StreamProcessors": []})
+    response = await exchange(emulator.url, http())
+    assert (response.status, response.json) == (200, {"StreamProcessors": []})
 
 
-async def test_answers_are_amazons_json(emulator: Emulator) -> None:
+async def test_responses_are_in_the_json_protocol_of_aws(emulator: Emulator) -> None:
     create = http(headers={"X-Amz-Target": f"{TARGET}CreateStreamProcessor"}, body=json.dumps(labels("door")).encode())
-    answer = await exchange(emulator.url, create)
-    assert answer.headers["content-type"] == "application/x-amz-json-1.1"
-    assert re.fullmatch(r"[0-9a-f-]{36}", answer.headers["x-amzn-requestid"])
+    response = await exchange(emulator.url, create)
+    assert response.headers["content-type"] == "application/x-amz-json-1.1"
+    assert re.fullmatch(r"[0-9a-f-]{36}", response.headers["x-amzn-requestid"])
     describe = http(headers={"X-Amz-Target": f"{TARGET}DescribeStreamProcessor"}, body=b'{"Name":"door"}')
-    answer = await exchange(emulator.url, describe)
-    assert b'"CreationTimestamp":1700000000.5,' in answer.body
+    response = await exchange(emulator.url, describe)
+    assert b'"CreationTimestamp":1700000000.5,' in response.body
 
 
 @pytest.mark.parametrize(
-    ("operation", "body", "answered"),
+    ("operation", "body", "expected"),
     [
         ("UpdateStreamProcessor", {"Name": "door"}, b""),
         ("DeleteStreamProcessor", {"Name": "door"}, b""),
@@ -66,9 +66,10 @@ async def test_answers_are_amazons_json(emulator: Emulator) -> None:
         ("ListStreamProcessors", {}, b'{"StreamProcessors":[{"Name":"door","Status":"STARTING"}]}'),
     ],
 )
-async def test_stop_update_and_delete_have_empty_bodies(
-    emulator: Emulator, operation: str, body: Mapping[str, object], answered: bytes
+async def test_stop_update_and_delete_respond_with_empty_bodies(
+    emulator: Emulator, operation: str, body: Mapping[str, object], expected: bytes
 ) -> None:
+    """ListStreamProcessors is the counterexample with a body."""
     calls: list[tuple[str, Mapping[str, object]]] = [("CreateStreamProcessor", labels("door")), (operation, body)]
     if operation in {"StopStreamProcessor", "ListStreamProcessors"}:
         start = {
@@ -77,32 +78,32 @@ async def test_stop_update_and_delete_have_empty_bodies(
             "StopSelector": {},
         }
         calls.insert(1, ("StartStreamProcessor", start))
-    answers = [
+    responses = [
         await exchange(emulator.url, http(headers={"X-Amz-Target": TARGET + verb}, body=json.dumps(members).encode()))
         for verb, members in calls
     ]
-    assert {answer.status for answer in answers} == {200}
-    assert answers[-1].body == answered
+    assert {response.status for response in responses} == {200}
+    assert responses[-1].body == expected
 
 
-async def test_an_error_has_a_type_a_code_a_message_and_a_log_reference(emulator: Emulator) -> None:
+async def test_error_has_type_code_message_and_log_reference(emulator: Emulator) -> None:
     sent = http(headers={"X-Amz-Target": f"{TARGET}DescribeStreamProcessor"}, body=b'{"Name":"door"}')
-    answer = await exchange(emulator.url, sent)
-    assert answer.json == {
+    response = await exchange(emulator.url, sent)
+    assert response.json == {
         "__type": "ResourceNotFoundException",
         "Code": "ResourceNotFoundException",
         "Message": "Stream processor door not found.",
-        "Logref": answer.headers["x-amzn-requestid"],
+        "Logref": response.headers["x-amzn-requestid"],
     }
 
 
-async def test_a_blank_denial_is_a_type_and_nothing_else(emulator: Emulator) -> None:
+async def test_denial_in_an_unsupported_region_contains_only_the_type(emulator: Emulator) -> None:
     sent = http(headers={"Authorization": AUTHORIZATION.replace("us-east-1", "sa-east-1")})
-    answer = await exchange(emulator.url, sent)
-    assert (answer.status, answer.body) == (400, b'{"__type":"AccessDeniedException"}')
+    response = await exchange(emulator.url, sent)
+    assert (response.status, response.body) == (400, b'{"__type":"AccessDeniedException"}')
 
 
-async def test_an_empty_body_counts_as_an_empty_object(emulator: Emulator) -> None:
+async def test_empty_body_counts_as_an_empty_object(emulator: Emulator) -> None:
     assert (await exchange(emulator.url, http(body=b""))).status == 200
 
 
@@ -148,21 +149,22 @@ async def test_an_empty_body_counts_as_an_empty_object(emulator: Emulator) -> No
     ],
     ids=range(32),
 )
-async def test_garbage_is_answered_with_one_of_amazons_errors(
+async def test_invalid_input_is_refused_with_an_error_of_aws(
     emulator: Emulator, sent: bytes, status: int, code: str
 ) -> None:
-    answer = await exchange(emulator.url, sent)
-    assert (answer.status, answer.json["__type"], answer.json["Code"]) == (status, code, code)
-    assert answer.json["Message"]
+    """The emulator serves further requests afterwards."""
+    response = await exchange(emulator.url, sent)
+    assert (response.status, response.json["__type"], response.json["Code"]) == (status, code, code)
+    assert response.json["Message"]
     await still_serves(emulator)
 
 
-async def test_a_body_in_chunks_is_read(emulator: Emulator) -> None:
+async def test_chunked_body_is_read(emulator: Emulator) -> None:
     sent = http(headers={"Content-Length": None, "Transfer-Encoding": "chunked"}, body=b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n")
     assert (await exchange(emulator.url, sent)).status == 200
 
 
-async def test_a_caller_that_asks_whether_to_go_on_is_told_so(emulator: Emulator) -> None:
+async def test_expect_100_continue_is_confirmed(emulator: Emulator) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", emulator.port)
     writer.write(http(headers={"Expect": "100-continue", "Content-Length": "2"}, body=b""))
     assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -172,7 +174,7 @@ async def test_a_caller_that_asks_whether_to_go_on_is_told_so(emulator: Emulator
     await writer.wait_closed()
 
 
-async def test_a_caller_that_goes_away_in_the_middle_disturbs_nobody(emulator: Emulator) -> None:
+async def test_other_requests_are_served_when_a_caller_disconnects(emulator: Emulator) -> None:
     for sent in (b"", b"POST / HT", http(body=b"{}")[:-1], http(headers={"Content-Length": "1000"})):
         reader, writer = await asyncio.open_connection("127.0.0.1", emulator.port)
         writer.write(sent)
@@ -183,7 +185,7 @@ async def test_a_caller_that_goes_away_in_the_middle_disturbs_nobody(emulator: E
     await still_serves(emulator)
 
 
-async def test_many_requests_on_one_connection_are_answered_in_order(emulator: Emulator) -> None:
+async def test_pipelined_requests_get_their_responses_in_order(emulator: Emulator) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", emulator.port)
     writer.write(http() * 50)
     for _ in range(50):
@@ -194,7 +196,7 @@ async def test_many_requests_on_one_connection_are_answered_in_order(emulator: E
     await writer.wait_closed()
 
 
-async def test_a_mistake_of_the_emulators_own_is_an_internal_failure_and_is_logged(
+async def test_exception_in_the_emulator_is_an_internal_failure_and_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Broken:
@@ -207,8 +209,8 @@ async def test_a_mistake_of_the_emulators_own_is_an_internal_failure_and_is_logg
     async with Emulator(clock=Broken()) as emulator:
         armed = True
         with caplog.at_level(logging.ERROR, "aiorekostream.emulator"):
-            answer = await exchange(emulator.url, http())
-        assert (answer.status, answer.json["__type"]) == (500, "InternalFailure")
+            response = await exchange(emulator.url, http())
+        assert (response.status, response.json["__type"]) == (500, "InternalFailure")
         assert "the clock is broken" in caplog.text
         armed = False
         await still_serves(emulator)
@@ -241,26 +243,26 @@ _FRAMING = st.fixed_dictionaries(
 _FUZZ = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def _sent(headers: Mapping[str, str | None], body: bytes) -> bytes:
+def _request(headers: Mapping[str, str | None], body: bytes) -> bytes:
     return http(headers=headers, body=body)
 
 
-def _fuzz(sent_ones: st.SearchStrategy[bytes], *, may_end: bool) -> None:
+def _fuzz(inputs: st.SearchStrategy[bytes], *, may_end: bool) -> None:
     with asyncio.Runner() as runner:
-        emulator = runner.run(_started())
+        emulator = runner.run(_start_emulator())
 
         async def attack(sent: bytes) -> None:
             try:
-                answer = await exchange(emulator.url, sent, end=may_end)
+                response = await exchange(emulator.url, sent, end=may_end)
             except ConnectionError:
                 assert may_end
                 return
-            assert answer.status in {100, 200, 400, 403, 404, 408, 413}
-            if answer.status >= 400:
-                assert answer.json["__type"] in KNOWN
+            assert response.status in {100, 200, 400, 403, 404, 408, 413}
+            if response.status >= 400:
+                assert response.json["__type"] in KNOWN
 
         @_FUZZ
-        @given(sent=sent_ones)
+        @given(sent=inputs)
         def run(sent: bytes) -> None:
             runner.run(attack(sent))
 
@@ -272,16 +274,16 @@ def _fuzz(sent_ones: st.SearchStrategy[bytes], *, may_end: bool) -> None:
             runner.run(emulator.aclose())
 
 
-def test_whatever_a_request_says_it_is_answered_in_amazons_words() -> None:
-    _fuzz(st.builds(_sent, _HEADERS, _BODIES), may_end=False)
+def test_arbitrary_headers_and_bodies_get_responses_of_aws() -> None:
+    _fuzz(st.builds(_request, _HEADERS, _BODIES), may_end=False)
 
 
-def test_whatever_bytes_come_the_emulator_goes_on_serving() -> None:
-    framed = st.builds(_sent, _FRAMING, _BODIES)
+def test_emulator_serves_after_arbitrary_bytes() -> None:
+    framed = st.builds(_request, _FRAMING, _BODIES)
     _fuzz(st.one_of(framed, st.binary(max_size=200)), may_end=True)
 
 
-async def _started() -> Emulator:
+async def _start_emulator() -> Emulator:
     emulator = Emulator(quotas=False, check_answers=True)
     await emulator.start()
     return emulator

@@ -1,4 +1,4 @@
-"""The emulator as an object: it opens, serves many at once, and closes without leaving anything behind."""
+"""Use the Emulator object: start, concurrent requests, clocks, and a close that leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from tests.emulator.clients import boto, exchange, http
 from tests.emulator.samples import faces, labels, session
 
 
-async def test_it_takes_a_free_port_on_this_machine() -> None:
+async def test_emulator_listens_on_a_free_loopback_port() -> None:
     async with Emulator() as one, Emulator() as other:
         assert one.url == f"http://127.0.0.1:{one.port}"
         assert one.port != other.port
 
 
-async def test_it_closes_twice_and_opens_again_with_what_it_knew() -> None:
+async def test_emulator_keeps_its_state_when_closed_and_started_again() -> None:
+    """Closing twice is safe."""
     emulator = Emulator(clock=ManualClock())
     async with emulator, boto(emulator.url) as rekognition:
         await rekognition("create_stream_processor", **labels("door"))
@@ -36,13 +37,13 @@ async def test_it_closes_twice_and_opens_again_with_what_it_knew() -> None:
             await emulator.start()
 
 
-async def test_a_port_that_is_taken_is_a_configuration_error() -> None:
+async def test_start_raises_configuration_error_when_port_is_in_use() -> None:
     async with Emulator() as emulator:
         with pytest.raises(ConfigurationError, match=str(emulator.port)):
             await Emulator(port=emulator.port).start()
 
 
-async def test_nothing_is_left_running_when_it_has_closed() -> None:
+async def test_close_leaves_no_running_task() -> None:
     before = asyncio.all_tasks()
     async with Emulator() as emulator:
         connections = [await asyncio.open_connection("127.0.0.1", emulator.port) for _ in range(20)]
@@ -57,28 +58,28 @@ async def test_nothing_is_left_running_when_it_has_closed() -> None:
         writer.close()
 
 
-async def test_five_hundred_starts_at_once_are_all_answered_and_recorded() -> None:
+async def test_500_concurrent_starts_get_responses_and_are_recorded() -> None:
     limits = Limits(concurrent_label_detection={"us-east-1": 300})
     async with Emulator(clock=ManualClock(), quotas=False, limits=limits) as emulator:
 
         async def ask(operation: str, members: object) -> tuple[int, str]:
             headers = {"X-Amz-Target": f"RekognitionService.{operation}", "Connection": "close"}
-            answer = await exchange(emulator.url, http(headers=headers, body=json.dumps(members).encode()))
-            return answer.status, str(answer.json.get("SessionId") or answer.json.get("Code"))
+            response = await exchange(emulator.url, http(headers=headers, body=json.dumps(members).encode()))
+            return response.status, str(response.json.get("SessionId") or response.json.get("Code"))
 
         names = [f"door-{number}" for number in range(500)]
         await asyncio.gather(*(ask("CreateStreamProcessor", labels(name)) for name in names))
         emulator.clear_calls()
-        answers = await asyncio.gather(*(ask("StartStreamProcessor", session(name)) for name in names))
-        assert Counter(status for status, _ in answers) == {200: 300, 400: 200}
-        assert {word for status, word in answers if status == 400} == {"LimitExceededException"}
-        sessions = {word for status, word in answers if status == 200}
+        responses = await asyncio.gather(*(ask("StartStreamProcessor", session(name)) for name in names))
+        assert Counter(status for status, _ in responses) == {200: 300, 400: 200}
+        assert {word for status, word in responses if status == 400} == {"LimitExceededException"}
+        sessions = {word for status, word in responses if status == 200}
         assert sessions == {call.session_id for call in emulator.calls if call.done}
         assert sessions == {state.session_id for state in emulator.processors if state.status == "STARTING"}
         assert len(sessions) == 300
 
 
-async def test_time_passes_when_it_is_told_to() -> None:
+async def test_advance_applies_the_state_changes_that_are_due() -> None:
     async with Emulator(clock=ManualClock(1000)) as emulator, boto(emulator.url) as rekognition:
         assert emulator.next_event is None
         await rekognition("create_stream_processor", **faces("lobby"))
@@ -93,13 +94,13 @@ async def test_time_passes_when_it_is_told_to() -> None:
             emulator.advance(-1)
 
 
-async def test_only_time_that_is_driven_by_hand_can_be_advanced() -> None:
+async def test_advance_raises_when_clock_is_not_manual() -> None:
     async with Emulator(clock=ScaledClock(100)) as emulator:
         with pytest.raises(ConfigurationError):
             emulator.advance(1)
 
 
-async def test_scaled_time_passes_by_itself() -> None:
+async def test_session_ends_on_a_scaled_clock() -> None:
     async with Emulator(clock=ScaledClock(100_000)) as emulator, boto(emulator.url) as rekognition:
         await rekognition("create_stream_processor", **labels("door"))
         await rekognition("start_stream_processor", **session("door", seconds=120))
@@ -109,7 +110,7 @@ async def test_scaled_time_passes_by_itself() -> None:
         assert state.updated - state.created > 119.9
 
 
-async def test_a_failure_can_be_scripted_from_outside() -> None:
+async def test_fail_makes_the_next_start_fail() -> None:
     async with Emulator(clock=ManualClock()) as emulator, boto(emulator.url) as rekognition:
         await rekognition("create_stream_processor", **faces("lobby"))
         emulator.fail("lobby", "Access denied to Role", after=1)
@@ -119,7 +120,7 @@ async def test_a_failure_can_be_scripted_from_outside() -> None:
         assert (state.status, state.status_message) == ("FAILED", "Access denied to Role")
 
 
-async def test_a_reset_forgets_everything() -> None:
+async def test_reset_removes_processors_calls_and_events() -> None:
     async with Emulator(clock=ManualClock()) as emulator, boto(emulator.url) as rekognition:
         await rekognition("create_stream_processor", **labels("door"))
         emulator.reset()
@@ -127,13 +128,13 @@ async def test_a_reset_forgets_everything() -> None:
         await rekognition("create_stream_processor", **labels("door"))
 
 
-async def test_calls_are_not_kept_where_nobody_wants_them() -> None:
+async def test_calls_are_not_recorded_when_record_is_false() -> None:
     async with Emulator(record=False) as emulator:
         assert (await exchange(emulator.url, http())).status == 200
         assert emulator.calls == ()
 
 
-def test_the_emulator_needs_nothing_of_the_way_out() -> None:
+def test_emulator_imports_no_client_dependency() -> None:
     program = (
         "import sys, aiorekostream.emulator\n"
         "print([name for name in sys.modules if name.startswith(('aiobotocore', 'botocore', 'cattrs', 'tenacity'))])"
@@ -142,7 +143,7 @@ def test_the_emulator_needs_nothing_of_the_way_out() -> None:
     assert done.stdout.strip() == "[]"
 
 
-async def test_a_request_whose_body_never_ends_does_not_keep_it_from_closing() -> None:
+async def test_close_ends_a_request_with_an_incomplete_body() -> None:
     emulator = Emulator()
     await emulator.start()
     reader, writer = await asyncio.open_connection("127.0.0.1", emulator.port)
@@ -153,7 +154,7 @@ async def test_a_request_whose_body_never_ends_does_not_keep_it_from_closing() -
     writer.close()
 
 
-async def test_it_listens_on_ipv6_too() -> None:
+async def test_emulator_listens_on_ipv6() -> None:
     try:
         async with Emulator(host="::1") as emulator:
             assert emulator.url == f"http://[::1]:{emulator.port}"

@@ -9,7 +9,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 from aiorekostream.emulator.answers import RefusedError
-from aiorekostream.emulator.callers import account_of
+from aiorekostream.emulator.callers import account_for_key
 from aiorekostream.emulator.signatures import check_signature, read_signature
 
 KEY, SECRET = "AKIAEXAMPLE", "secret/with+signs="
@@ -51,14 +51,14 @@ def refused(
 @pytest.mark.parametrize(
     "options", [{}, {"token": "session-token"}, {"extra": {"X-Amz-Meta": "  two   spaces ", "User-Agent": "x"}}]
 )
-def test_what_botocore_signs_is_right(options: dict[str, Any]) -> None:
+def test_signature_of_botocore_is_valid(options: dict[str, Any]) -> None:
     headers = signed(**options)
     check(headers)
     signature = read_signature(headers["authorization"])
     assert (signature.credential.access_key, signature.credential.region) == (KEY, "eu-west-1")
 
 
-def test_another_secret_body_header_or_region_does_not_match() -> None:
+def test_signature_does_not_match_other_secret_body_header_or_region() -> None:
     wrong = ("InvalidSignatureException", 403)
     assert refused(signed(), secret="another") == wrong
     assert refused(signed(), body=BODY + b" ") == wrong
@@ -71,18 +71,18 @@ def test_another_secret_body_header_or_region_does_not_match() -> None:
     assert refused(headers) == wrong
 
 
-def test_an_unknown_key_is_an_unrecognized_client() -> None:
+def test_unknown_access_key_is_an_unrecognized_client() -> None:
     headers = signed()
     headers["authorization"] = headers["authorization"].replace(KEY, "AKIAOTHER")
     assert refused(headers) == ("UnrecognizedClientException", 403)
 
 
 @pytest.mark.parametrize("minutes", [-6, 6])
-def test_a_signature_is_good_for_five_minutes(minutes: int) -> None:
+def test_signature_is_invalid_when_off_by_more_than_five_minutes(minutes: int) -> None:
     assert refused(signed(), off=datetime.timedelta(minutes=minutes)) == ("InvalidSignatureException", 403)
 
 
-def test_the_date_and_the_host_must_be_signed_and_the_date_a_date() -> None:
+def test_signature_requires_a_signed_host_and_a_valid_date() -> None:
     headers = signed()
     del headers["x-amz-date"]
     assert refused(headers) == ("InvalidSignatureException", 403)
@@ -118,14 +118,14 @@ def test_the_date_and_the_host_must_be_signed_and_the_date_a_date() -> None:
         ),
     ],
 )
-def test_an_authorization_that_is_no_signature_is_refused(authorization: str | None, code: str) -> None:
+def test_malformed_authorization_is_refused(authorization: str | None, code: str) -> None:
     with pytest.raises(RefusedError) as caught:
         read_signature(authorization)
     assert (caught.value.refusal.code, caught.value.refusal.status) == (code, 403)
 
 
-def test_every_access_key_has_an_account_of_its_own_that_stays_the_same() -> None:
-    accounts = {account_of(f"AKIA{number}") for number in range(1000)}
+def test_account_for_key_is_unique_and_stable() -> None:
+    accounts = {account_for_key(f"AKIA{number}") for number in range(1000)}
     assert len(accounts) == 1000
     assert all(len(account) == 12 and account.isdecimal() for account in accounts)
-    assert account_of("AKIA1") == account_of("AKIA1")
+    assert account_for_key("AKIA1") == account_for_key("AKIA1")

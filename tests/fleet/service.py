@@ -1,12 +1,12 @@
-"""The emulated world behind a transport without a network, in the time of a virtual loop."""
+"""The simulated service for tests of fleets: processors by name, answers that a hook replaces, calls recorded."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
-import itertools
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
@@ -15,27 +15,21 @@ from aiorekostream import errors
 from aiorekostream.clock import Clock, SystemClock
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.emulator import Timings
-from aiorekostream.emulator.answers import Refusal
+from aiorekostream.emulator.answers import Success
 from aiorekostream.emulator.callers import Caller
-from aiorekostream.emulator.quotas import Quotas
-from aiorekostream.emulator.world import World
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
-from aiorekostream.resilience.paces import LocalPacing
+from aiorekostream.rate_limiting.limiter import LocalRateLimiter
+from aiorekostream.testing import MemoryTransport, Reply, Transport
 from tests import virtual_time
 from tests.emulator.samples import ACCOUNT, ROLE
+from tests.simulation.service import Service as SimulatedService
+
+if TYPE_CHECKING:
+    from aiorekostream.rate_limiting.port import RateLimiter
 
 _T = TypeVar("_T")
 BEGINNING = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 NOW = rks.ProducerTimestamp(1_700_000_000_000)
-_ERRORS = {
-    "AccessDeniedException": errors.AccessDeniedError,
-    "InvalidParameterException": errors.InvalidParameterError,
-    "LimitExceededException": errors.LimitExceededError,
-    "ProvisionedThroughputExceededException": errors.ProvisionedThroughputExceededError,
-    "ResourceInUseException": errors.ResourceInUseError,
-    "ResourceNotFoundException": errors.ResourceNotFoundError,
-    "ThrottlingException": errors.ThrottlingError,
-}
 
 
 class VirtualClock(SystemClock):
@@ -43,13 +37,6 @@ class VirtualClock(SystemClock):
 
     def wall(self) -> datetime.datetime:
         return BEGINNING + datetime.timedelta(seconds=self.now())
-
-
-def _text(value: object) -> object:
-    """Timestamps as a transport gives them."""
-    if isinstance(value, float):
-        return datetime.datetime.fromtimestamp(value, datetime.UTC)
-    return value
 
 
 @attrs.define
@@ -75,21 +62,16 @@ class Service:
     before: Callable[[str, str], Exception | None] = lambda _operation, _name: None
     calls: list[tuple[str, str, float]] = attrs.field(factory=list, init=False)
     most: dict[ProcessorKind, int] = attrs.field(factory=lambda: dict.fromkeys(ProcessorKind, 0), init=False)
-    world: World = attrs.field(init=False)
-    _quotas: Quotas = attrs.field(init=False)
     clock: Clock = attrs.field(factory=VirtualClock, init=False)
+    _simulated: SimulatedService = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        numbers = itertools.count(1)
-        self.world = World(new_id=lambda: f"session-{next(numbers)}", limits=self.limits, timings=self.timings)
-        self._quotas = Quotas(self.limits.quotas if self.quotas else {})
-
-    @property
-    def caller(self) -> Caller:
-        return Caller(ACCOUNT, self.region)
-
-    def now(self) -> float:
-        return self.clock.wall().timestamp()
+        self._simulated = SimulatedService(
+            caller=Caller(ACCOUNT, self.region),
+            quotas=self.limits.quotas if self.quotas else {},
+            limits=self.limits,
+            timings=self.timings,
+        )
 
     def create(self, *names: str, faces: bool = False) -> None:
         """Create processors, without a call."""
@@ -107,27 +89,24 @@ class Service:
                 request["Output"] = {"S3Destination": {"Bucket": "pictures"}}
                 request["Settings"] = {"ConnectedHome": {"Labels": ["PERSON"]}}
                 request["NotificationChannel"] = {"SNSTopicArn": f"arn:aws:sns:{where}:doors"}
-            answer = self.world.serve(self.caller, "CreateStreamProcessor", request, 0)
-            assert not isinstance(answer, Refusal), answer
+            answer = self._simulated.world.serve(self._simulated.caller, "CreateStreamProcessor", request, 0)
+            assert isinstance(answer, Success), answer
 
-    def ask(self, operation: str, body: Mapping[str, object]) -> Mapping[str, object] | Exception:
-        refusal = self._quotas.refusal(self.caller, operation, self.now())
-        answer = refusal or self.world.serve(self.caller, operation, body, self.now())
-        account = self.world.account(self.caller)
+    def start_all(self) -> None:
+        """Let another client start every face search, without a call that counts."""
+        simulated = self._simulated
+        for name in simulated.account.processors:
+            simulated.world.serve(simulated.caller, START, {"Name": name}, simulated._time)
+
+    def ask(self, operation: str, body: Mapping[str, object]) -> Reply | Exception:
+        """Let the service decide on a request now."""
+        answer = self._simulated.answer(operation, body)
         for kind in ProcessorKind:
-            self.most[kind] = max(self.most[kind], account.active(kind))
-        if isinstance(answer, Refusal):
-            kind_of_error = _ERRORS.get(answer.code, errors.ServiceError)
-            return kind_of_error(
-                answer.message or "",
-                operation=operation,
-                code=answer.code,
-                http_status=answer.status,
-                retry_safe=True,
-            )
-        return {key: _text(value) if key.endswith("Timestamp") else value for key, value in (answer.body or {}).items()}
+            self.most[kind] = max(self.most[kind], self._simulated.active(kind))
+        return answer
 
-    async def handle(self, operation: str, body: Mapping[str, object]) -> Mapping[str, object] | Exception:
+    async def answer(self, operation: str, body: Mapping[str, object]) -> Reply | Exception:
+        """What is said, and what time it is by then, as AWS tells it."""
         name = str(body.get("Name", ""))
         self.calls.append((operation, name, self.clock.now()))
         error = self.before(operation, name)
@@ -138,20 +117,22 @@ class Service:
         await asyncio.sleep(self.latency / 2)
         return answer if error is None else error
 
-    async def answer(self, operation: str, body: Mapping[str, object]) -> rks.Reply | Exception:
-        """What is said, and what time it is by then, as AWS tells it."""
-        said = await self.handle(operation, body)
-        return said if isinstance(said, Exception) else rks.Reply(said, date=self.clock.wall().replace(microsecond=0))
-
-    def client(self, *, paced: bool = True, limits: Limits | None = None, total: float = 60) -> rks.Client:
-        client = rks.Client(
-            transport=rks.MemoryTransport(self.answer, region=self.region),
-            pacing=LocalPacing() if paced else None,
+    def client(
+        self,
+        *,
+        rate_limiter: RateLimiter | None = LocalRateLimiter(),  # noqa: B008 - a value
+        limits: Limits | None = None,
+        total: float = 60,
+        transport: Transport | None = None,
+    ) -> rks.Client:
+        """A client of the service, or of another transport in the service's time."""
+        return rks.Client(
+            transport=transport or MemoryTransport(self.answer, region=self.region),
+            rate_limiter=rate_limiter,
             limits=limits or self.limits,
             timeout=rks.Timeout(total=total),
+            clock=self.clock,
         )
-        client._pipeline = attrs.evolve(client._pipeline, clock=self.clock)
-        return client
 
     def starts(self, name: str | None = None) -> list[float]:
         """When starts came."""
@@ -160,9 +141,13 @@ class Service:
     def count(self, operation: str) -> int:
         return sum(operation == asked for asked, _, _ in self.calls)
 
+    def order(self, operation: str = "StartStreamProcessor") -> list[str]:
+        """The processors in the order in which calls of an operation came."""
+        return [name for asked, name, _ in self.calls if asked == operation]
+
 
 @attrs.define
-class OpensLate(rks.MemoryTransport):
+class OpensLate(MemoryTransport):
     """Its credentials cannot be fetched so many times."""
 
     failures: int = attrs.field(default=0, kw_only=True)
@@ -200,15 +185,49 @@ async def stream(items: Iterable[_T], *, every: float = 0.0) -> AsyncIterator[_T
         yield item
 
 
+async def leave(awaited: Awaitable[object], *, after: float) -> None:
+    """Wait for something for so many seconds, and cancel it then."""
+    task = asyncio.ensure_future(awaited)
+    await asyncio.sleep(after)
+    assert not task.done(), "it has ended before it could be cancelled"
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def throttling(operation: str = START, *, retry_after: float = 0.0) -> errors.ThrottlingError:
+    """A refusal of a call as too fast."""
+    return errors.ThrottlingError(
+        "slow down",
+        operation=operation,
+        code="ThrottlingException",
+        http_status=400,
+        retry_safe=True,
+        retry_after=retry_after,
+    )
+
+
+def lost(operation: str = START) -> errors.ConnectionLostError:
+    """The loss of an answer."""
+    return errors.ConnectionLostError("reset", operation=operation)
+
+
+def once(error: Exception, operation: str = START, *, times: int = 1) -> Callable[[str, str], Exception | None]:
+    """Give an error as the answer to the first calls of an operation; see ``Service.before``."""
+    left = [error] * times
+    return lambda asked, _name: left.pop() if left and asked == operation else None
+
+
 def run(coroutine: Coroutine[object, object, _T]) -> _T:
     """Run to the end in virtual time, and see that no task was left behind."""
 
     async def whole() -> _T:
         before = asyncio.all_tasks()
         result = await coroutine
-        await asyncio.sleep(0)
+        for _ in range(10):  # a task that was cancelled comes to its end within a few turns of the loop
+            await asyncio.sleep(0)
         left = asyncio.all_tasks() - before
-        assert not {task for task in left if "paces" not in task.get_name()}, left
+        assert not left, left
         return result
 
     return virtual_time.run(whole())

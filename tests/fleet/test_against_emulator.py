@@ -30,10 +30,10 @@ async def _create(client: rks.Client, processors: Sequence[str]) -> None:
         )
 
 
-async def test_every_outcome_agrees_with_the_emulator_s_own_record() -> None:
+async def test_outcomes_agree_with_the_calls_of_the_emulator() -> None:
     async with (
         emulated.Emulator(quotas=False) as emulator,
-        rks.Client(region=_REGION, endpoint_url=emulator.url, pacing=None) as client,
+        rks.Client(region=_REGION, endpoint_url=emulator.url, rate_limiter=None) as client,
     ):
         await _create(client, names(40))
         emulator.inject(emulated.ResetAfter(operation="StartStreamProcessor", times=3))
@@ -45,25 +45,25 @@ async def test_every_outcome_agrees_with_the_emulator_s_own_record() -> None:
         assert it.session.session_id == (None if it.session.reconciled else recorded[it.name])
 
 
-async def test_more_cameras_than_slots_are_started_as_sessions_end() -> None:
+async def test_more_processors_than_slots_are_started_as_sessions_end() -> None:
     clock = emulated.ScaledClock(50)
     async with (
         emulated.Emulator(quotas=False, clock=clock) as emulator,
-        rks.Client(region=_REGION, endpoint_url=emulator.url, pacing=None) as client,
+        rks.Client(region=_REGION, endpoint_url=emulator.url, rate_limiter=None) as client,
     ):
         await _create(client, names(60))
-        fleet = Fleet(client, look_every=0.2)
-        outcomes = [outcome async for outcome in fleet.starting(labels(60, 50))]
+        fleet = Fleet(client, poll_interval=0.2)
+        outcomes = [outcome async for outcome in fleet.iter_start(labels(60, 50))]
         states = emulator.calls
     assert all(isinstance(outcome, Started) for outcome in outcomes)
     assert len(outcomes) == 60
     assert {call.code for call in states if call.operation == "StartStreamProcessor"} == {None}
 
 
-async def test_a_stopped_fleet_is_stopped() -> None:
+async def test_stop_leaves_no_processor_at_work() -> None:
     async with (
         emulated.Emulator(quotas=False) as emulator,
-        rks.Client(region=_REGION, endpoint_url=emulator.url, pacing=None) as client,
+        rks.Client(region=_REGION, endpoint_url=emulator.url, rate_limiter=None) as client,
     ):
         await _create(client, names(20))
         fleet = Fleet(client)

@@ -1,139 +1,142 @@
-"""Slots and agendas, by themselves."""
+"""Session slots: when a session takes one, and when it is free again."""
 
 from __future__ import annotations
 
 import math
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from aiorekostream.domain.enums import ProcessorKind
-from aiorekostream.domain.replies import StartedSession
-from aiorekostream.fleet.agenda import Agenda
-from aiorekostream.fleet.slots import MARGIN, Slots
+from aiorekostream.domain.responses import StartedSession
+from aiorekostream.fleet.slots import MARGIN, SessionSlots
 
 LABELS, FACES = ProcessorKind.LABEL_DETECTION, ProcessorKind.FACE_SEARCH
 
 
-def full(limit: int = 2) -> Slots:
-    slots = Slots({LABELS: limit, FACES: 1})
+def full(limit: int = 2) -> SessionSlots:
+    slots = SessionSlots({LABELS: limit, FACES: 1})
     for number in range(limit):
-        slots.begun(f"c{number}", LABELS, now=0, expected=10 + number, latest=10 + number + MARGIN)
+        end = 10 + number
+        slots.occupy(f"c{number}", LABELS, since=0, expected_end=end, latest_end=end + MARGIN)
     return slots
 
 
-def test_a_kind_is_full_at_its_limit_and_the_other_is_not() -> None:
+def test_slots_are_full_at_the_limit_of_their_kind_alone() -> None:
     slots = full()
-    assert not slots.room(LABELS)
-    assert slots.room(FACES)
+    assert not slots.has_room(LABELS)
+    assert slots.has_room(FACES)
     assert (slots.count(LABELS), len(slots), "c0" in slots, "c2" in slots) == (2, 2, True, False)
 
 
-def test_a_kind_without_a_limit_is_never_full() -> None:
-    slots = Slots()
+def test_slots_are_never_full_without_a_limit() -> None:
+    slots = SessionSlots()
     for number in range(1000):
         slots.reserve(f"c{number}", LABELS)
-    assert slots.room(LABELS)
+    assert slots.has_room(LABELS)
 
 
-def test_a_slot_comes_free_when_its_session_cannot_last_any_longer() -> None:
+def test_slot_expires_when_its_session_cannot_last_any_longer() -> None:
     slots = full()
     assert slots.next_change == 10 + MARGIN
-    assert slots.lapse(10 + MARGIN - 0.001) == []
-    assert slots.lapse(10 + MARGIN) == ["c0"]
-    assert slots.room(LABELS)
+    assert slots.expire(10 + MARGIN - 0.001) == []
+    assert slots.expire(10 + MARGIN) == ["c0"]
+    assert slots.has_room(LABELS)
 
 
-def test_a_slot_that_is_reserved_or_runs_for_ever_does_not_lapse() -> None:
-    slots = Slots()
+def test_slot_does_not_expire_when_reserved_or_without_an_end() -> None:
+    slots = SessionSlots()
     slots.reserve("a", LABELS)
-    slots.begun("b", FACES, now=0, expected=math.inf, latest=math.inf)
+    slots.occupy("b", FACES, since=0, expected_end=math.inf, latest_end=math.inf)
     assert slots.next_change == math.inf
-    assert slots.lapse(1e9) == []
+    assert slots.expire(1e9) == []
 
 
-def test_a_processor_has_one_slot_however_often_it_is_taken() -> None:
-    slots = Slots({LABELS: 1})
-    slots.begun("a", LABELS, now=0, expected=5, latest=25)
+def test_slot_does_not_expire_when_it_was_freed() -> None:
+    slots = SessionSlots()
+    slots.occupy("a", LABELS, since=0, expected_end=10, latest_end=30)
+    slots.free("a")
+    assert slots.next_change == math.inf
+    assert slots.expire(30) == []
+
+
+def test_slots_count_a_processor_once() -> None:
+    slots = SessionSlots({LABELS: 1})
+    slots.occupy("a", LABELS, since=0, expected_end=5, latest_end=25)
     slots.reserve("a", LABELS)
     assert slots.count(LABELS) == 1
-    assert slots.lapse(100) == []
+    assert slots.expire(100) == []
 
 
-def test_a_stopped_session_keeps_its_slot_until_the_margin_is_over() -> None:
-    slots = Slots()
-    slots.begun("a", FACES, now=0, expected=math.inf, latest=math.inf, session=StartedSession())
-    slots.ending("a", 100)
-    hold = slots.held("a")
-    assert hold is not None
-    assert (hold.expected, hold.session, slots.next_change) == (100, None, 100 + MARGIN)
+def test_slot_is_free_again_when_its_start_is_not_applied() -> None:
+    slots = SessionSlots({LABELS: 1})
+    slots.reserve("a", LABELS)
+    assert not slots.has_room(LABELS)
+    slots.restore("a")
+    assert slots.has_room(LABELS)
 
 
-def test_what_was_told_to_stop_is_known_to_be_stopping_although_nobody_knows_its_kind() -> None:
-    slots = Slots({LABELS: 1, FACES: 1})
-    slots.ending("a", 100)
+def test_slot_of_an_older_session_is_restored_when_a_start_is_not_applied() -> None:
+    slots = SessionSlots({LABELS: 1})
+    slots.occupy("a", LABELS, since=0, expected_end=5, latest_end=25)
+    older = slots.get("a")
+    slots.reserve("a", LABELS)
+    slots.restore("a")
+    assert slots.get("a") is older
+    assert slots.next_change == 25
+
+
+def test_slot_lasts_for_the_margin_after_a_stop() -> None:
+    slots = SessionSlots()
+    slots.occupy("a", FACES, since=0, expected_end=math.inf, latest_end=math.inf, session=StartedSession())
+    slots.mark_stopping("a", 100)
+    slot = slots.get("a")
+    assert slot is not None
+    assert (slot.expected_end, slot.session, slots.next_change) == (100, None, 100 + MARGIN)
+
+
+def test_stop_does_not_end_a_slot_whose_start_is_dispatched() -> None:
+    slots = SessionSlots()
+    slots.reserve("a", FACES)
+    slots.mark_stopping("a", 5)
+    assert slots.expire(5 + MARGIN) == []
     assert "a" in slots
-    assert slots.room(LABELS)
-    assert slots.room(FACES)
-    assert slots.begun_before(101) == {"a": slots.held("a")}
-    assert slots.lapse(100 + MARGIN) == ["a"]
 
 
-def test_a_refusal_by_the_service_lowers_the_limit_to_what_is_held() -> None:
-    slots = Slots({LABELS: 10}, pause=5)
+def test_stop_takes_no_room_when_the_kind_is_not_known() -> None:
+    slots = SessionSlots({LABELS: 1, FACES: 1})
+    slots.mark_stopping("a", 100)
+    assert "a" in slots
+    assert slots.has_room(LABELS)
+    assert slots.has_room(FACES)
+    assert slots.begun_before(101) == {"a": slots.get("a")}
+    assert slots.expire(100 + MARGIN) == ["a"]
+
+
+def test_limit_is_lowered_to_the_taken_slots_by_a_refusal() -> None:
+    slots = SessionSlots({LABELS: 10}, retry_interval=5)
     for name in "abc":
-        slots.begun(name, LABELS, now=0, expected=100, latest=120)
-    slots.refused(LABELS, now=1)
-    assert not slots.room(LABELS)
-    slots.release("a")
-    assert slots.room(LABELS)
+        slots.occupy(name, LABELS, since=0, expected_end=100, latest_end=120)
+    slots.learn_limit(LABELS, now=1)
+    assert not slots.has_room(LABELS)
+    assert slots.has_room(FACES)
+    slots.free("a")
+    assert slots.has_room(LABELS)
 
 
-def test_after_a_refusal_the_limit_rises_faster_and_faster_until_it_is_forgotten() -> None:
-    slots = Slots({LABELS: 10}, pause=5)
-    slots.refused(LABELS, now=0)
+def test_learned_limit_rises_faster_and_faster_until_it_is_forgotten() -> None:
+    slots = SessionSlots({LABELS: 10}, retry_interval=5)
+    slots.learn_limit(LABELS, now=0)
     heights: list[int] = []
     for moment in (0, 5, 10, 15, 20):
-        slots.lapse(moment)
-        while slots.room(LABELS) and len(slots) < 100:
+        slots.expire(moment)
+        while slots.has_room(LABELS) and len(slots) < 100:
             slots.reserve(f"c{len(slots)}", LABELS)
         heights.append(len(slots))
     assert heights == [0, 1, 3, 7, 10]
     assert slots.next_change == math.inf
 
 
-def test_sessions_that_began_lately_are_not_asked_about() -> None:
-    slots = Slots()
-    slots.reserve("on its way", LABELS)
-    slots.begun("old", LABELS, now=5, expected=20, latest=40)
-    slots.begun("new", LABELS, now=9.5, expected=20, latest=40)
+def test_slots_begun_before_a_moment_exclude_dispatched_starts() -> None:
+    slots = SessionSlots()
+    slots.reserve("dispatched", LABELS)
+    slots.occupy("old", LABELS, since=5, expected_end=20, latest_end=40)
+    slots.occupy("new", LABELS, since=9.5, expected_end=20, latest_end=40)
     assert set(slots.begun_before(9)) == {"old"}
-
-
-@given(
-    st.lists(st.tuples(st.sampled_from("abcde"), st.one_of(st.none(), st.floats(0, 100), st.just(math.inf)))),
-    st.floats(0, 100),
-)
-def test_an_agenda_knows_the_latest_word_on_each_key(changes: list[tuple[str, float | None]], now: float) -> None:
-    agenda, model = Agenda[str](), dict[str, float]()
-    for key, moment in changes:
-        if moment is None:
-            agenda.strike(key)
-        else:
-            agenda.put(key, moment)
-        model.pop(key, None)
-        if moment is not None and moment < math.inf:
-            model[key] = moment
-        assert agenda.next == min(model.values(), default=math.inf)
-        assert len(agenda) == len(model)
-    due = agenda.due(now)
-    assert sorted(due) == sorted(key for key, moment in model.items() if moment <= now)
-    assert [model[key] for key in due] == sorted(model[key] for key in due)
-
-
-def test_an_agenda_does_not_grow_with_what_was_struck_out() -> None:
-    agenda = Agenda[int]()
-    for number in range(10_000):
-        agenda.put(number, 1e6)
-        agenda.strike(number)
-    assert len(agenda._heap) < 100

@@ -23,6 +23,7 @@ _HARMLESS_AND_HOPEFUL = [
     _refusal(errors.InternalServerError, "InternalServerError", 500, retry_safe=True),
     errors.ConnectError("refused", operation=_OPERATION, retry_safe=True),
     errors.ConnectionLostError("reset", operation=_OPERATION, retry_safe=True),
+    errors.MalformedResponseError([], operation=_OPERATION, retry_safe=True),
 ]
 _HOPELESS = [
     _refusal(errors.AccessDeniedError, "AccessDeniedException", retry_safe=True),
@@ -42,7 +43,6 @@ _HOPELESS = [
     errors.RequestCancelledError(name="a"),
     errors.StreamProcessorFailedError(name="a", status_message=None),
     errors.WaitTimeoutError(name="a", wanted="running", status=None, seconds=1),
-    errors.MalformedResponseError([], operation=_OPERATION, retry_safe=True),
     errors.DeadlineExceededError("late", operation=_OPERATION, deadline=1, retry_safe=True),
 ]
 
@@ -52,31 +52,31 @@ def _name(error: errors.RekostreamError) -> str:
 
 
 @pytest.mark.parametrize("error", _HARMLESS_AND_HOPEFUL, ids=_name)
-def test_what_passes_by_itself_and_does_no_harm_is_tried_again(error: errors.RekostreamError) -> None:
+def test_transient_error_is_retryable_when_retry_safe(error: errors.RekostreamError) -> None:
     assert is_retryable(error)
 
 
 @pytest.mark.parametrize("error", _HARMLESS_AND_HOPEFUL, ids=_name)
-def test_what_may_have_been_carried_out_is_not_tried_again(error: errors.RekostreamError) -> None:
+def test_ambiguous_error_is_not_retryable(error: errors.RekostreamError) -> None:
     error = type(error)(*error.args, **{**error._arguments(), "retry_safe": False})
     assert not is_retryable(error)
 
 
 @pytest.mark.parametrize("error", _HOPELESS, ids=_name)
-def test_what_does_not_pass_by_itself_is_not_tried_again(error: errors.RekostreamError) -> None:
+def test_lasting_error_is_not_retryable(error: errors.RekostreamError) -> None:
     assert not is_retryable(error)
 
 
-def test_every_class_of_error_has_a_verdict_in_these_tables() -> None:
+def test_tables_classify_every_error_class() -> None:
     judged = {type(error) for error in (*_HARMLESS_AND_HOPEFUL, *_HOPELESS)}
     bases = {errors.RekostreamError, errors.CallError, errors.TransportError}
     assert judged == {getattr(errors, name) for name in errors.__all__ if name != "ValidationIssue"} - bases
 
 
 @pytest.mark.parametrize("code", ["LimitExceededException", "ServiceQuotaExceededException"])
-def test_a_hard_limit_is_no_throttling(code: str) -> None:
+def test_session_limit_is_not_throttling(code: str) -> None:
     assert not is_throttling(_refusal(errors.ServiceError, code, retry_safe=True))
 
 
-def test_errors_of_others_are_not_tried_again() -> None:
+def test_foreign_error_is_not_retryable() -> None:
     assert not is_retryable(ValueError("a bug"))

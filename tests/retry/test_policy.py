@@ -18,16 +18,16 @@ from aiorekostream.retry.policy import RetryPolicy
         ({"base_delay": 9, "max_delay": 8}, ["base_delay"]),
     ],
 )
-def test_a_policy_that_makes_no_sense_is_refused(arguments: dict[str, float], paths: list[str]) -> None:
+def test_policy_rejects_invalid_numbers(arguments: dict[str, float], paths: list[str]) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         RetryPolicy(**arguments)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     assert [issue.path for issue in caught.value.issues] == paths
 
 
-def test_a_policy_is_a_value() -> None:
+def test_policy_supports_equality_and_hash() -> None:
     assert RetryPolicy(max_attempts=3) == RetryPolicy(max_attempts=3)
     assert hash(RetryPolicy()) == hash(RetryPolicy())
 
 
-def test_all_waits_may_be_of_one_length() -> None:
+def test_policy_accepts_equal_initial_and_maximum_delays() -> None:
     assert RetryPolicy(base_delay=8, max_delay=8).delay(5, 1.0) == 8

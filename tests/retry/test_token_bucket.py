@@ -1,4 +1,4 @@
-"""The purse for retries."""
+"""The token bucket that bounds retries."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from aiorekostream.retry.token_bucket import RetryTokenBucket
 _FULL, _PRICE = 500, 5
 
 
-def test_a_full_purse_pays_for_a_hundred_retries() -> None:
+def test_full_bucket_pays_for_a_hundred_retries() -> None:
     quota = RetryTokenBucket()
     assert [quota.acquire() for _ in range(101)] == [True] * 100 + [False]
 
 
-def test_a_retry_that_succeeds_gives_its_price_back() -> None:
+def test_successful_retry_returns_its_tokens() -> None:
     quota = RetryTokenBucket()
     for _ in range(1000):
         assert quota.acquire()
         assert quota.acquire()
         quota.succeeded(2)
-    assert quota.left == _FULL
+    assert quota.tokens == _FULL
 
 
-def test_an_empty_purse_fills_with_calls_that_succeed_at_once() -> None:
-    quota = RetryTokenBucket(left=0)
+def test_empty_bucket_fills_with_calls_that_succeed_at_once() -> None:
+    quota = RetryTokenBucket(tokens=0)
     for _ in range(_PRICE):
         assert not quota.acquire()
         quota.succeeded(0)
@@ -33,20 +33,20 @@ def test_an_empty_purse_fills_with_calls_that_succeed_at_once() -> None:
 
 
 @given(st.lists(st.sampled_from(["retry", "retried", "success"]), max_size=300))
-def test_the_purse_is_never_in_debt_nor_overfull(events: list[str]) -> None:
+def test_bucket_stays_between_zero_and_its_capacity(events: list[str]) -> None:
     quota, paid = RetryTokenBucket(), 0
     for event in events:
-        before = quota.left
+        before = quota.tokens
         if event == "retry":
             paid += quota.acquire()
         else:
             quota.succeeded(paid if event == "retried" else 0)
             paid = 0 if event == "retried" else paid
-            assert quota.left >= before
-        assert 0 <= quota.left <= _FULL
+            assert quota.tokens >= before
+        assert 0 <= quota.tokens <= _FULL
 
 
 @given(st.integers(1, 3000))
-def test_while_every_call_fails_there_are_no_more_retries_than_the_purse_holds(calls: int) -> None:
+def test_retries_end_with_the_retry_tokens(calls: int) -> None:
     quota = RetryTokenBucket()
     assert sum(quota.acquire() for _ in range(calls)) == min(calls, _FULL // _PRICE)

@@ -1,4 +1,4 @@
-"""Seeds: how many are played, and how to play one of them again: ``pytest tests/simulation --seed 1234``."""
+"""Set how many seeds are played, and play one of them again: ``pytest tests/simulation --seed 1234``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Doorbells that ring by chance, each worth a session of 10 to 30 seconds if it begins soon."""
+"""Let doorbells ring at random; each is worth a session of 10 to 30 seconds if that begins soon."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WORTH = datetime.timedelta(seconds=10)
 
 @attrs.frozen
 class Day:
-    """What came of it.
+    """The result of a day.
 
     Attributes:
         service: what the service did.
@@ -51,11 +51,11 @@ class Day:
 
 async def ring(seed: int, *, times: int, seconds: float, doors: int, limit: int, weighs: bool = False) -> Day:
     """Let doorbells ring so many times in so many seconds, on the average; weighing takes twice as long."""
-    dice = random.Random(seed)  # noqa: S311 - to be repeated
+    rng = random.Random(seed)  # noqa: S311 - to be repeated
     limits = rks.Limits(concurrent_label_detection={"us-east-1": limit})
     service = Service(seed=seed, limits=limits, keeps=False)
     names = [f"door-{number:05}" for number in range(doors)]
-    service.furnish(*map(labels, names))
+    service.create(*map(labels, names))
     client = make_client(service).with_options(limits=limits)
     fleet = Fleet(client, expires_after=_WORTH)
     loop = asyncio.get_running_loop()
@@ -65,21 +65,22 @@ async def ring(seed: int, *, times: int, seconds: float, doors: int, limit: int,
     async def events() -> AsyncIterator[StartRequest]:
         moment = 0.0
         for number in range(times):
-            moment += dice.expovariate(times / seconds)
+            moment += rng.expovariate(times / seconds)
             await asyncio.sleep(moment - loop.time())
             if weighs and number in {times // 10, times - 1}:
                 memory.append(tracemalloc.get_traced_memory()[0])
-            name = dice.choice(names)
+            name = rng.choice(names)
             rung[name] = loop.time()
-            yield label_start(name, dice.randint(10, 30))
+            yield label_start(name, rng.randint(10, 30))
 
     outcomes, tasks, waited = Counter[str](), 0, 0.0
     if weighs:
         tracemalloc.start()
-    async for outcome in fleet.starting(events()):
-        outcomes[type(outcome).__name__] += 1
-        tasks = max(tasks, len(asyncio.all_tasks()))
-        waited = max(waited, loop.time() - rung[outcome.name])
+    async with fleet.iter_start(events()) as run:
+        async for outcome in run:
+            outcomes[type(outcome).__name__] += 1
+            tasks = max(tasks, len(asyncio.all_tasks()))
+            waited = max(waited, loop.time() - rung[outcome.name])
     if weighs:
         tracemalloc.stop()
     return Day(service, outcomes, loop.time(), tasks, memory[-1] - memory[0] if memory else 0, waited)

@@ -1,26 +1,54 @@
-"""What scenes of the simulation have in common: a client, its requests, and the truth about an outcome."""
+"""Share what the simulation's scenes need: a client, its requests, and the oracle of outcomes."""
 
 from __future__ import annotations
 
 import asyncio
+import datetime
 from typing import TYPE_CHECKING
 
 import attrs
 
 import aiorekostream as rks
-from aiorekostream.pipeline import CallEvent
-from aiorekostream.resilience.paces import LocalPacing
+from aiorekostream.clock import SystemClock
+from aiorekostream.domain.responses import CreatedStreamProcessor
+from aiorekostream.domain.status import Status
+from aiorekostream.rate_limiting.limiter import LocalRateLimiter
+from tests.simulation.service import EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from aiorekostream.resilience.paces import Pacing
+    from aiorekostream.rate_limiting.port import RateLimiter
     from tests.simulation.service import Service
 
-Answer = rks.StartedSession | rks.CreatedStreamProcessor | rks.StreamProcessor | rks.RekostreamError | None
+__all__ = [
+    "RUN_ON",
+    "Answer",
+    "Told",
+    "VirtualClock",
+    "at_most",
+    "label_start",
+    "make_client",
+    "outcome_of",
+    "tell",
+    "untruth",
+]
+
+Answer = rks.StartedSession | CreatedStreamProcessor | rks.StreamProcessor | rks.RekostreamError | None
 """What a call came to: its value, or its error."""
 
-_LOOKED = 0.5
+RUN_ON = 60.0
+"""Seconds for which a scene goes on after its last outcome before that is judged: twice the longest apply delay."""
+
+_START, _STOP = "StartStreamProcessor", "StopStreamProcessor"
+_CREATE, _DELETE = "CreateStreamProcessor", "DeleteStreamProcessor"
+
+
+class VirtualClock(SystemClock):
+    """The loop's time, and a date that follows it."""
+
+    def wall(self) -> datetime.datetime:
+        return datetime.datetime.fromtimestamp(EPOCH + self.now(), datetime.UTC)
 
 
 def make_client(
@@ -28,19 +56,20 @@ def make_client(
     *,
     total: float = 600.0,
     believed: rks.Quota | None = None,
-    pacing: Pacing | None = LocalPacing(),  # noqa: B008 - a value
+    rate_limiter: RateLimiter | None = LocalRateLimiter(),  # noqa: B008 - a value
     retry: rks.RetryPolicy | None = None,
 ) -> rks.Client:
-    """A client of the service whose dice are thrown with the service's seed."""
+    """A client of the service whose jitter comes from the service's seed."""
     quotas = dict(service.quotas)
     if believed is not None:
-        quotas |= {"StartStreamProcessor": believed, "StopStreamProcessor": believed}
+        quotas |= {_START: believed, _STOP: believed}
     client = rks.Client(
         transport=service,
-        pacing=pacing,
+        rate_limiter=rate_limiter,
         retry=retry,
         timeout=rks.Timeout(total=total),
         limits=rks.Limits(quotas=quotas),
+        clock=VirtualClock(),
     )
     client._pipeline = attrs.evolve(client.pipeline, random=service.chance)
     return client
@@ -77,25 +106,9 @@ async def at_most(
     return await asyncio.gather(*map(one, requests))
 
 
-def untruth(service: Service, told: Told) -> str:
-    """What is untrue about the outcome of the only call of its kind for a processor; empty if it is true."""
-    done = [deed for deed in service.done(told.operation, told.name) if deed.at <= told.ended]
-    answer = told.answer
-    if isinstance(answer, rks.RekostreamError):
-        # What is carried out late, between the last look and the telling, cannot be foreseen.
-        done = [deed for deed in done if not deed.late or deed.at < told.ended - _LOOKED]
-        return f"{answer!r} says that {told.name} was left alone, but {done}" if answer.retry_safe and done else ""
-    if isinstance(answer, rks.StartedSession) and answer.session_id is not None:
-        ids = {deed.session_id for deed in done}
-        return "" if answer.session_id in ids else f"{answer} is none of {ids}"
-    if answer is None and told.is_fulfilled:
-        return ""
-    return "" if done else f"{answer!r} for {told.name}, but nothing was done"
-
-
 @attrs.frozen(kw_only=True)
 class Told:
-    """What a call came to.
+    """What a call came to, and how its processor was then.
 
     Attributes:
         operation: AWS's name.
@@ -103,10 +116,9 @@ class Told:
         answer: what it said.
         begun: when it began.
         ended: when it ended.
-        is_fulfilled: whether a session that was to be stopped was over then, or a processor to be deleted gone.
-        is_idle: whether the processor had no session then.
+        status: the processor's status when it ended; ``None`` where there was no such processor.
         changed: when the processor last changed before that.
-        lasts: how long the session should have lasted that was to be started; infinity for a face search.
+        lasts: how long the session should last that was to be started; 0 for what begins no session of a given length.
     """
 
     operation: str
@@ -114,8 +126,7 @@ class Told:
     answer: Answer
     begun: float
     ended: float
-    is_fulfilled: bool
-    is_idle: bool
+    status: Status | None
     changed: float
     lasts: float
 
@@ -124,26 +135,82 @@ async def tell(service: Service, operation: str, name: str, call: Awaitable[Answ
     """Make a call, and take down what it came to."""
     begun = service.now
     answer = await outcome_of(call)
-    is_idle, is_stop = not service.at_work(name), operation == "StopStreamProcessor"
-    changed = service.changed(name)
+    processor = service.account.processors.get(name)
+    is_there = processor is not None and processor.removed_at is None
     return Told(
         operation=operation,
         name=name,
         answer=answer,
         begun=begun,
         ended=service.now,
-        is_fulfilled=(is_idle or changed > begun) if is_stop else name not in service.account.processors,
-        is_idle=is_idle,
-        changed=changed,
+        status=processor.status if processor is not None and is_there else None,
+        changed=service.changed(name),
         lasts=lasts,
     )
 
 
-@attrs.define
-class Story:
-    """What happened to one call, in order."""
+def untruth(service: Service, told: Told) -> str:
+    """What is untrue about the outcome of the only call of its kind for a processor; empty if it is true.
 
-    events: list[CallEvent] = attrs.field(factory=list)
+    To be asked when the scene has gone on for ``RUN_ON`` seconds: what is told must be true, and stay true.
+    """
+    applied = service.applied(told.operation, told.name)
+    if told.operation == _START and len(applied) > 1:
+        return f"one start of {told.name} began {len(applied)} sessions: {applied}"
+    if isinstance(told.answer, rks.RekostreamError):
+        return _untruth_of_error(service, told, told.answer)
+    if any(decision.at <= told.ended for decision in applied):
+        ids = {None, *(decision.session_id for decision in applied)}
+        is_other = isinstance(told.answer, rks.StartedSession) and told.answer.session_id not in ids
+        return f"{told.answer} is none of {ids}" if is_other else ""
+    if _is_fulfilled(told) or cannot_be_told(service, told):
+        return ""
+    return f"{told.answer!r} for {told.name}, but it was not applied"
 
-    def __call__(self, event: CallEvent) -> None:
-        self.events.append(event)
+
+def _untruth_of_error(service: Service, told: Told, error: rks.RekostreamError) -> str:
+    applied = service.applied(told.operation, told.name)
+    if error.retry_safe:
+        return f"{error!r} says that {told.name} was left alone, but {applied}" if applied else ""
+    if not isinstance(error, rks.UnknownOutcomeError):
+        return f"{error!r} does not say what became of the {told.operation} of {told.name}"
+    if error.retry_safe_at is None:
+        return f"{error!r} does not say when {told.name} may be asked for again"
+    safe_at = error.retry_safe_at.timestamp() - EPOCH
+    late = [decision for decision in applied if decision.at > safe_at + _ROUNDING]
+    return f"{told.name} was told to be safe at {safe_at}, but {late}" if late else ""
+
+
+_ROUNDING = 1e-3  # of dates, in seconds
+
+
+def _is_fulfilled(told: Told) -> bool:
+    """Whether what was asked is so, although the call itself did not do it."""
+    if told.operation == _STOP:
+        is_idle = told.status not in {Status.STARTING, Status.RUNNING}
+        return is_idle or told.changed > told.begun  # another session than the one that was to be stopped
+    return told.operation == _DELETE and told.status is None
+
+
+def cannot_be_told(service: Service, told: Told) -> bool:
+    """Whether another client did what looks in every respect like the call's own work. This alone is excused.
+
+    DescribeStreamProcessor shows a status and when it last changed, and AWS has no client token. So a start of another
+    client is taken for the call's own if it left the same status in the time in which the call would have done it:
+    STARTING from 1 s before to 3 s after the sending, RUNNING up to 10 s later, and the end of a session up to 10 s
+    after its length. Dates are told to the second, and a poll takes its time on the way. Likewise a creation.
+    """
+    theirs = service.applied(told.operation, told.name, is_ours=False)
+    if told.operation not in {_START, _CREATE} or not any(decision.at <= told.ended for decision in theirs):
+        return False
+    slack = service.network.latency + service.network.jitter + 1.0 + service.has_whole_seconds
+    sendings = service.sendings.get(told.name, [])
+
+    def is_within(moment: float, earliest: float, latest: float) -> bool:
+        return any(earliest - slack <= moment - sent <= latest + slack for sent in sendings)
+
+    if any(is_within(decision.at, -1.0, 3.0) for decision in theirs):
+        return True
+    if told.status is Status.RUNNING:
+        return is_within(told.changed, 1.0, 13.0)
+    return told.lasts > 0 and is_within(told.changed, told.lasts - 1.0, told.lasts + 13.0)

@@ -1,14 +1,13 @@
-"""A simulated service in virtual time: the emulator's own desk and world, behind a network that loses things.
+"""Simulate the service in virtual time: the emulator's dispatcher and world, behind a network that loses responses.
 
-It is a transport. What becomes of a request is decided when it is sent, and takes its course whether or not the caller
-still waits for it. What the service really did is in ``deeds``.
+The service is a transport. What becomes of a request is decided when it is sent, and happens whether or not the caller
+still waits for it. What the service really did is in ``decisions``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import datetime
-import enum
 import functools
 import itertools
 import random
@@ -24,52 +23,27 @@ from aiorekostream.emulator.answers import Refusal, Success
 from aiorekostream.emulator.callers import Caller
 from aiorekostream.emulator.dispatcher import Dispatcher, ParsedRequest
 from aiorekostream.emulator.model import load_model
+from aiorekostream.emulator.model_validator import ModelValidator
 from aiorekostream.emulator.quotas import Quotas
-from aiorekostream.emulator.referee import Referee
 from aiorekostream.emulator.timings import Timings
 from aiorekostream.emulator.world import OPERATIONS as WORLD_OPERATIONS
 from aiorekostream.emulator.world import World
-from aiorekostream.errors import ConnectError, ConnectionLostError
 from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota, Scope
 from aiorekostream.operations import OPERATIONS
 from aiorekostream.transport.attempts import Attempt
-from aiorekostream.transport.error_mapping import service_error
 from aiorekostream.transport.port import Reply, ignored
+from tests.simulation.fates import Effect, Fate, FateOf, Loss, answered, error_of, refused
 
 if TYPE_CHECKING:
     from aiorekostream.emulator.accounts import Account
-    from aiorekostream.emulator.answers import Answer
+    from aiorekostream.emulator.answers import OperationResult
 
-__all__ = ["EPOCH", "HERE", "Deed", "Fate", "Network", "Service", "kindly"]
+__all__ = ["EPOCH", "HERE", "Decision", "Network", "Service"]
 
 EPOCH = 1_700_000_000.0
 HERE = Caller("111122223333", "us-east-1")
-_REFEREE = Referee(load_model(), WORLD_OPERATIONS, DEFAULT_LIMITS)
-_QUESTIONS = frozenset({"DescribeStreamProcessor", "ListStreamProcessors"})
-_BROKEN = Refusal("InternalServerError", "Internal server error.", 500)
-
-
-class Fate(enum.Enum):
-    """What becomes of a request."""
-
-    FINE = "answered"
-    UNREACHED = "no connection comes about"
-    LOST_BEFORE = "the connection breaks, and it is not carried out"
-    LOST_AFTER = "it is carried out, and the connection breaks"
-    LATE = "the connection breaks, and it is carried out seconds later"
-    BROKEN = "500, not carried out"
-    BROKEN_AFTER = "500, although it was carried out"
-    HANGS = "silence, not carried out"
-    HANGS_AFTER = "silence, although it was carried out"
-
-
-Fates = Callable[[str, Mapping[str, object]], Fate]
-"""Decides on a request, by the operation and its members."""
-
-
-def kindly(_operation: str, _members: Mapping[str, object]) -> Fate:
-    """Nothing is lost."""
-    return Fate.FINE
+_VALIDATOR = ModelValidator(load_model(), WORLD_OPERATIONS, DEFAULT_LIMITS)
+_READS = frozenset({"DescribeStreamProcessor", "ListStreamProcessors", "ListTagsForResource"})
 
 
 @attrs.frozen(kw_only=True)
@@ -81,41 +55,36 @@ class Network:
         jitter: the most that is added at random, one way; 0 keeps requests in order.
         connecting: how much longer a request takes that finds no connection free.
         read_timeout: how long a client waits for an answer.
-        lateness: how long after a broken connection a late request is carried out.
+        lateness: how long into its window a late request is applied (see ``Loss.window``), cut off at the end of
+            the window; anywhere in the window, at random, if not given.
     """
 
     latency: float = 0.02
     jitter: float = 0.01
     connecting: float = 0.0
     read_timeout: float = 30.0
-    lateness: float = 2.0
+    lateness: float | None = None
 
 
 @attrs.frozen(kw_only=True)
-class Deed:
+class Decision:
     """One request that the service decided on.
 
     Attributes:
         at: when, on the loop's clock.
         operation: AWS's name.
         name: the processor.
-        ours: whether it came from the client.
-        code: how it was refused; empty if it was carried out.
+        is_ours: whether it came from the client under test, rather than from another one.
+        code: how it was refused; empty if it was applied.
         session_id: the session that it began.
-        late: whether it was carried out after the connection had broken.
     """
 
     at: float
     operation: str
     name: str
-    ours: bool
+    is_ours: bool
     code: str = ""
     session_id: str | None = None
-    late: bool = False
-
-    @property
-    def done(self) -> bool:
-        return not self.code
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -123,51 +92,56 @@ class Service:
     """The service and the way to it, for one event loop.
 
     Attributes:
+        caller: the account and the Region that it is called for.
         seed: of all that is left to chance.
-        quotas: what it allows; operations that are not named have no quota.
+        quotas: the rates that it allows; operations that are not named have no quota.
         limits: the other limits of the account.
         timings: how long things take.
         network: the way to it.
         fates: what becomes of requests.
-        others: calls a second by operation that somebody else makes, who draws on the same quotas.
+        others: calls a second, by operation, of another client that draws on the same quotas.
         others_until: when they stop.
+        has_whole_seconds: whether its timestamps are cut to whole seconds, as its ``Date`` header is.
         skew: how far its clock is ahead of the loop's, beside the epoch.
-        keeps: whether every deed is kept, or only counted.
+        keeps: whether every decision is kept, or only counted.
         chance: gives a number from 0 to 1 each time, by the seed.
-        deeds: what it decided on.
-        codes: how many requests that change something were refused, by code, or carried out.
+        decisions: what it decided on.
+        codes: how many requests that change something were refused, by code, or applied.
         sent: how many requests were sent, by operation.
         sendings: when requests that change something were sent, by the name of the processor.
-        peak: the most processors of one kind that were ever at work at once.
+        peak: the most processors of one kind that were ever active at once.
     """
 
+    caller: Caller = HERE
     seed: int = 0
     quotas: Mapping[str, Quota] = DEFAULT_LIMITS.quotas
     limits: Limits = DEFAULT_LIMITS
     timings: Timings = attrs.field(factory=Timings)
     network: Network = attrs.field(factory=Network)
-    fates: Fates = kindly
+    fates: FateOf = answered
     others: Mapping[str, float] = attrs.field(factory=dict[str, float])
     others_until: float = float("inf")
+    has_whole_seconds: bool = False
     skew: float = 0.0
     keeps: bool = True
     codes: Counter[str] = attrs.field(factory=Counter[str], init=False)
-    deeds: list[Deed] = attrs.field(factory=list, init=False)
+    decisions: list[Decision] = attrs.field(factory=list, init=False)
     sent: dict[str, int] = attrs.field(factory=dict, init=False)
     sendings: dict[str, list[float]] = attrs.field(factory=dict, init=False)
     peak: int = attrs.field(default=0, init=False)
-    region: str | None = attrs.field(default=HERE.region, init=False)
     chance: Callable[[], float] = attrs.field(init=False)
-    _desk: Dispatcher = attrs.field(init=False)
+    world: World = attrs.field(init=False)
+    _dispatcher: Dispatcher = attrs.field(init=False)
     _others_next: dict[str, float] = attrs.field(init=False)
-    _free: int = attrs.field(default=0, init=False)
+    _free_connections: int = attrs.field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.chance = random.Random(self.seed).random  # noqa: S311 - to be repeated, not to be secret
         numbers = itertools.count(1)
-        self._desk = Dispatcher(
-            world=World(new_id=lambda: f"session-{next(numbers)}", limits=self.limits, timings=self.timings),
-            referee=_REFEREE,
+        self.world = World(new_id=lambda: f"session-{next(numbers)}", limits=self.limits, timings=self.timings)
+        self._dispatcher = Dispatcher(
+            world=self.world,
+            validator=_VALIDATOR,
             quotas=Quotas(self.quotas),
             accounts={},
             secrets=None,
@@ -178,33 +152,37 @@ class Service:
     # ------------------------------------------------------------------------------------------------ as a transport
 
     @property
+    def region(self) -> str:
+        return self.caller.region
+
+    @property
     def scope(self) -> Scope:
-        return Scope(endpoint=f"simulated-{id(self)}", region=HERE.region, account=HERE.account)
+        return Scope(endpoint=f"simulated-{id(self)}", region=self.caller.region, account=self.caller.account)
 
     async def open(self) -> None:
-        """Is always open."""
+        """Do nothing: it is always open."""
 
     async def aclose(self) -> None:
-        """Is always open."""
+        """Do nothing: it is always open."""
 
     async def send(self, operation: str, body: Mapping[str, object], *, on_sent: Callable[[], None] = ignored) -> Reply:
         loop = asyncio.get_running_loop()
         self.sent[operation] = self.sent.get(operation, 0) + 1
-        if operation not in _QUESTIONS and self.keeps:
+        if operation not in _READS and self.keeps:
             self.sendings.setdefault(str(body.get("Name")), []).append(self.now)
-        answered: asyncio.Future[Reply] = loop.create_future()
+        outcome: asyncio.Future[Reply] = loop.create_future()
         fate = self.fates(operation, body)
-        connecting = 0.0 if self._free else self.network.connecting
-        self._free = max(0, self._free - 1)
-        if fate is not Fate.UNREACHED:
+        connecting = 0.0 if self._free_connections else self.network.connecting
+        self._free_connections = max(0, self._free_connections - 1)
+        if fate is not Fate.NO_CONNECTION:
             on_sent()
-        loop.call_later(connecting + self._way(), self._arrive, operation, body, fate, answered)
+        loop.call_later(connecting + self._way(), self._arrive, operation, body, fate, self.now, outcome)
         try:
-            return await answered
+            return await outcome
         finally:
-            self._free += 1
+            self._free_connections += 1
 
-    # --------------------------------------------------------------------------------------------- what others may do
+    # ------------------------------------------------------------------------------------------- what tests may ask
 
     @property
     def now(self) -> float:
@@ -212,7 +190,7 @@ class Service:
 
     @property
     def account(self) -> Account:
-        account = self._desk.world.account(HERE)
+        account = self.world.account(self.caller)
         account.advance(self._time)
         return account
 
@@ -224,28 +202,42 @@ class Service:
         processor = self.account.processors.get(name)
         return self.now if processor is None else processor.updated - EPOCH - self.skew
 
-    def at_work(self, name: str) -> bool:
-        """Whether a processor has a session that nobody has stopped yet."""
+    def is_busy(self, name: str) -> bool:
+        """Whether a processor has a session that was not stopped yet."""
         processor = self.account.processors.get(name)
         return processor is not None and processor.status in {Status.STARTING, Status.RUNNING}
 
-    def furnish(self, *requests: Mapping[str, object]) -> None:
-        """Create processors, at once and without a record."""
+    def answer(self, operation: str, members: Mapping[str, object]) -> Reply | Exception:
+        """Decide on a request of the client under test now, without a network."""
+        answer = self._decide(operation, members)
+        if isinstance(answer, Refusal):
+            return refused(answer, Attempt(operation, OPERATIONS[operation].idempotent, signed=True, sent=True))
+        date = datetime.datetime.fromtimestamp(int(self._time), datetime.UTC)
+        return _reply(answer, date, has_whole_seconds=self.has_whole_seconds)
+
+    def create(self, *requests: Mapping[str, object]) -> None:
+        """Create processors, at once and without a decision."""
         for request in requests:
-            answer = self._desk.world.serve(HERE, "CreateStreamProcessor", request, self._time)
+            answer = self.world.serve(self.caller, "CreateStreamProcessor", request, self._time)
             assert isinstance(answer, Success), answer
 
-    def somebody(self, operation: str, members: Mapping[str, object], *, after: float = 0.0) -> None:
-        """Somebody else does something, now or later, without a quota."""
-        asyncio.get_running_loop().call_later(after, functools.partial(self._do, operation, members, ours=False))
+    def act(self, operation: str, members: Mapping[str, object], *, after: float = 0.0) -> None:
+        """Let another client do something, now or later, without a quota."""
+        asyncio.get_running_loop().call_later(after, functools.partial(self._decide, operation, members, is_ours=False))
 
-    def doom(self, name: str, *, after: float) -> None:
+    def fail(self, name: str, *, after: float) -> None:
         """Let the next session of a processor fail."""
-        self._desk.world.doom(name, "Access denied to Role", self._time, after=after)
+        self.world.schedule_failure(name, "Access denied to Role", self._time, after=after)
 
-    def done(self, operation: str, name: str, *, ours: bool = True) -> list[Deed]:
-        """What was carried out."""
-        return [d for d in self.deeds if d.done and d.ours is ours and (d.operation, d.name) == (operation, name)]
+    def applied(self, operation: str, name: str, *, is_ours: bool = True) -> list[Decision]:
+        """The requests of one kind that were applied."""
+        return [
+            decision
+            for decision in self.decisions
+            if not decision.code
+            and decision.is_ours is is_ours
+            and (decision.operation, decision.name) == (operation, name)
+        ]
 
     # ------------------------------------------------------------------------------------------------------ the course
 
@@ -257,64 +249,60 @@ class Service:
         return self.network.latency + self.chance() * self.network.jitter
 
     def _arrive(
-        self, operation: str, members: Mapping[str, object], fate: Fate, answered: asyncio.Future[Reply]
+        self,
+        operation: str,
+        members: Mapping[str, object],
+        fate: Fate,
+        sent_at: float,
+        outcome: asyncio.Future[Reply],
     ) -> None:
         loop = asyncio.get_running_loop()
         attempt = Attempt(operation, OPERATIONS[operation].idempotent, signed=True, sent=True)
-        lost = ConnectionLostError("reset", operation=operation, retry_safe=attempt.idempotent)
+        said = self.answer(operation, members) if fate.effect is Effect.AT_ONCE else None
         way = self._way()
-        match fate:
-            case Fate.UNREACHED:
-                refused = ConnectError("refused", operation=operation, retry_safe=True)
-                loop.call_later(way, _settle, answered, refused)
-            case Fate.LOST_BEFORE:
-                loop.call_later(way, _settle, answered, lost)
-            case Fate.LOST_AFTER:
-                self._do(operation, members)
-                loop.call_later(way, _settle, answered, lost)
-            case Fate.LATE:
-                loop.call_later(way, _settle, answered, lost)
-                loop.call_later(self.network.lateness, functools.partial(self._do, operation, members, late=True))
-            case Fate.HANGS:
-                loop.call_later(self.network.read_timeout, _settle, answered, lost)
-            case Fate.HANGS_AFTER:
-                self._do(operation, members)
-                loop.call_later(self.network.read_timeout, _settle, answered, lost)
-            case Fate.BROKEN:
-                loop.call_later(way, _settle, answered, _error(_BROKEN, attempt))
-            case Fate.BROKEN_AFTER:
-                self._do(operation, members)
-                loop.call_later(way, _settle, answered, _error(_BROKEN, attempt))
-            case Fate.FINE:
-                answer = self._do(operation, members)
-                date = datetime.datetime.fromtimestamp(int(self._time), datetime.UTC)
-                outcome = _error(answer, attempt) if isinstance(answer, Refusal) else _reply(answer, date)
-                loop.call_later(way, _settle, answered, outcome)
+        if fate is Fate.ANSWERED:
+            assert said is not None
+            loop.call_later(way, _settle, outcome, said)
+            return
+        seen_at = self.now + way
+        if fate.loss is Loss.READ_TIMEOUT:
+            seen_at = max(seen_at, sent_at + self.network.read_timeout)
+        loop.call_at(seen_at, _settle, outcome, error_of(fate.loss, attempt))
+        if fate.effect is Effect.LATE:
+            since, until = fate.loss.window(sent_at=sent_at, seen_at=seen_at)
+            lateness = self.network.lateness
+            delay = self.chance() * (until - since) if lateness is None else lateness
+            moment = min(max(self.now, since + delay), until)
+            loop.call_at(moment, functools.partial(self._decide, operation, members))
 
-    def _do(self, operation: str, members: Mapping[str, object], *, ours: bool = True, late: bool = False) -> Answer:
-        order = ParsedRequest(operation=operation, name=str(members.get("Name", "")), caller=HERE, members=members)
-        if ours:
+    def _decide(self, operation: str, members: Mapping[str, object], *, is_ours: bool = True) -> OperationResult:
+        request = ParsedRequest(
+            operation=operation, name=str(members.get("Name", "")), caller=self.caller, members=members
+        )
+        if is_ours:
             self._let_others_draw(operation)
-            answer = self._desk.carry_out(order, self._time)
+            answer = self._dispatcher.execute(request, self._time)
         else:
-            answer = self._desk.world.serve(HERE, operation, members, self._time)
-        if operation not in _QUESTIONS:
-            code = answer.code if isinstance(answer, Refusal) else ""
-            session_id = answer.session_id if isinstance(answer, Success) else None
-            self.codes[code or "done"] += 1
-            deed = Deed(
-                at=self.now,
-                operation=operation,
-                name=order.name,
-                ours=ours,
-                code=code,
-                session_id=session_id,
-                late=late,
-            )
-            if self.keeps:
-                self.deeds.append(deed)
-            self.peak = max(self.peak, *map(self.active, ProcessorKind))
+            answer = self.world.serve(self.caller, operation, members, self._time)
+        if operation not in _READS:
+            self._note(request, answer, is_ours=is_ours)
         return answer
+
+    def _note(self, request: ParsedRequest, answer: OperationResult, *, is_ours: bool) -> None:
+        code = answer.code if isinstance(answer, Refusal) else ""
+        self.codes[code or "applied"] += 1
+        self.peak = max(self.peak, *map(self.active, ProcessorKind))
+        if self.keeps:
+            self.decisions.append(
+                Decision(
+                    at=self.now,
+                    operation=request.operation,
+                    name=request.name,
+                    is_ours=is_ours,
+                    code=code,
+                    session_id=answer.session_id if isinstance(answer, Success) else None,
+                )
+            )
 
     def _let_others_draw(self, operation: str) -> None:
         rate = self.others.get(operation)
@@ -322,34 +310,24 @@ class Service:
             return
         moment = self._others_next[operation]
         while moment <= min(self.now, self.others_until):
-            self._desk.quotas.refusal(HERE, operation, EPOCH + self.skew + moment)
+            self._dispatcher.quotas.refusal(self.caller, operation, EPOCH + self.skew + moment)
             moment += 1 / rate
         self._others_next[operation] = moment
 
 
-def _settle(answered: asyncio.Future[Reply], outcome: Reply | Exception) -> None:
-    if answered.done():
+def _settle(outcome: asyncio.Future[Reply], said: Reply | Exception) -> None:
+    if outcome.done():
         return  # the caller has gone away
-    if isinstance(outcome, Exception):
-        answered.set_exception(outcome)
+    if isinstance(said, Exception):
+        outcome.set_exception(said)
     else:
-        answered.set_result(outcome)
+        outcome.set_result(said)
 
 
-def _error(refusal: Refusal, attempt: Attempt) -> Exception:
-    return service_error(
-        {
-            "Error": {"Code": refusal.code, "Message": refusal.message or ""},
-            "ResponseMetadata": {"HTTPStatusCode": refusal.status, "RequestId": "simulated"},
-        },
-        attempt,
-    )
-
-
-def _reply(answer: Success, date: datetime.datetime) -> Reply:
+def _reply(answer: Success, date: datetime.datetime, *, has_whole_seconds: bool) -> Reply:
     body = dict(answer.body or {})
     for name in ("CreationTimestamp", "LastUpdateTimestamp"):
         moment = body.get(name)
         if isinstance(moment, float):
-            body[name] = datetime.datetime.fromtimestamp(moment, datetime.UTC)
+            body[name] = datetime.datetime.fromtimestamp(int(moment) if has_whole_seconds else moment, datetime.UTC)
     return Reply(body, "simulated", date)

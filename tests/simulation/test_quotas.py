@@ -27,7 +27,7 @@ def _starts(service: Service, many: int, *, believed: rks.Quota) -> tuple[list[A
 
     async def scene() -> tuple[list[Answer], float]:
         names = [f"door-{number:04}" for number in range(many)]
-        service.furnish(*map(labels, names))
+        service.create(*map(labels, names))
         client = make_client(service, believed=believed)
         answers = await at_most(_AT_ONCE, map(label_start, names), client.start_stream_processor)
         return answers, asyncio.get_running_loop().time()
@@ -36,12 +36,15 @@ def _starts(service: Service, many: int, *, believed: rks.Quota) -> tuple[list[A
 
 
 def _throttled(service: Service) -> int:
-    return sum(deed.code in {"ThrottlingException", "ProvisionedThroughputExceededException"} for deed in service.deeds)
+    return sum(
+        decision.code in {"ThrottlingException", "ProvisionedThroughputExceededException"}
+        for decision in service.decisions
+    )
 
 
 @pytest.mark.parametrize("latency", [0.002, 0.02, 0.1])
 @pytest.mark.parametrize("seed", _SEEDS)
-def test_200_starts_under_a_known_quota_need_one_request_each(seed: int, latency: float) -> None:
+def test_200_starts_at_a_known_quota_need_one_request_each(seed: int, latency: float) -> None:
     network = Network(latency=latency, jitter=latency / 2)
     service = Service(seed=seed, quotas={_START: _quota(20)}, limits=_ENOUGH, network=network)
     answers, seconds = _starts(service, 200, believed=_quota(20))
@@ -52,9 +55,7 @@ def test_200_starts_under_a_known_quota_need_one_request_each(seed: int, latency
 
 @pytest.mark.parametrize(("connecting", "most", "at_most"), [(0.06, 200, 1.05), (0.12, 200, 1.05), (0.3, 210, 1.1)])
 @pytest.mark.parametrize("seed", _SEEDS)
-def test_connections_that_must_first_come_about_cost_little(
-    seed: int, connecting: float, most: int, at_most: float
-) -> None:
+def test_opening_connections_costs_little(seed: int, connecting: float, most: int, at_most: float) -> None:
     """Two round trips as in the same city, on the same continent, and to another one."""
     network = Network(latency=connecting / 4, jitter=0.01, connecting=connecting)
     service = Service(seed=seed, quotas={_START: _quota(20)}, limits=_ENOUGH, network=network)
@@ -66,7 +67,7 @@ def test_connections_that_must_first_come_about_cost_little(
 
 @pytest.mark.parametrize("latency", [0.002, 0.02, 0.05])
 @pytest.mark.parametrize("seed", _SEEDS)
-def test_200_starts_at_7_a_second_while_20_are_believed_find_the_quota_that_there_is(seed: int, latency: float) -> None:
+def test_200_starts_find_7_a_second_while_20_are_believed(seed: int, latency: float) -> None:
     network = Network(latency=latency, jitter=latency / 2)
     service = Service(seed=seed, quotas={_START: _quota(7)}, limits=_ENOUGH, network=network)
     answers, seconds = _starts(service, 200, believed=_quota(20))
@@ -77,7 +78,7 @@ def test_200_starts_at_7_a_second_while_20_are_believed_find_the_quota_that_ther
 
 @pytest.mark.parametrize("latency", [0.002, 0.02, 0.1])
 @pytest.mark.parametrize("seed", _SEEDS)
-def test_1000_starts_take_what_another_client_leaves_of_the_quota(seed: int, latency: float) -> None:
+def test_1000_starts_take_what_another_client_leaves(seed: int, latency: float) -> None:
     network = Network(latency=latency, jitter=latency / 2)
     service = Service(seed=seed, quotas={_START: _quota(20)}, limits=_ENOUGH, network=network, others={_START: 10})
     answers, seconds = _starts(service, 1000, believed=_quota(20))
@@ -87,7 +88,7 @@ def test_1000_starts_take_what_another_client_leaves_of_the_quota(seed: int, lat
 
 
 @pytest.mark.parametrize("seed", _SEEDS)
-def test_what_another_client_no_longer_takes_is_found_again_within_half_a_minute(seed: int) -> None:
+def test_freed_quota_is_found_within_half_a_minute(seed: int) -> None:
     others = {_START: 10.0}
     service = Service(seed=seed, quotas={_START: _quota(20)}, limits=_ENOUGH, others=others, others_until=30)
     answers, seconds = _starts(service, 1000, believed=_quota(20))
@@ -97,14 +98,14 @@ def test_what_another_client_no_longer_takes_is_found_again_within_half_a_minute
 
 
 @pytest.mark.parametrize("seed", _SEEDS)
-def test_30_stops_at_1_a_second_take_29_seconds_and_a_little_and_lose_none(seed: int) -> None:
+def test_30_stops_at_1_a_second_take_29_seconds_and_lose_none(seed: int) -> None:
     service = Service(seed=seed, limits=_ENOUGH)
 
     async def scene() -> tuple[list[Answer], float]:
         names = [f"hall-{number}" for number in range(30)]
-        service.furnish(*map(faces, names))
+        service.create(*map(faces, names))
         for name in names:
-            service.somebody(_START, {"Name": name})
+            service.act(_START, {"Name": name})
         await asyncio.sleep(5)
         client = make_client(service)
         stops = [outcome_of(client.stop_stream_processor(name)) for name in names]

@@ -1,4 +1,4 @@
-"""The transport opens once, when it is needed, says what is missing, and is closed for good."""
+"""The transport opens once, with the first call, names what is missing, and stays closed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from botocore import UNSIGNED
 
 from aiorekostream import errors
 from aiorekostream.client.client import Client
-from aiorekostream.resilience.paces import LocalPacing
+from aiorekostream.rate_limiting.limiter import LocalRateLimiter
 from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.transport import aws, connect
 from aiorekostream.transport.aws import AwsTransport
@@ -42,9 +42,9 @@ _QUICK = RetryPolicy(base_delay=0.01, max_delay=0.01)
 _A_CALL = ("StopStreamProcessor", {"Name": "a"})
 
 
-def test_importing_the_transport_imports_neither_aiobotocore_nor_botocore_nor_aiohttp() -> None:
+def test_import_of_the_transport_loads_no_heavy_dependency() -> None:
     program = """
-import sys, aiorekostream.transport.aws, aiorekostream.transport.memory
+import sys, aiorekostream.transport.aws, aiorekostream.testing
 print({"aiobotocore", "botocore", "aiohttp"} & set(sys.modules))
 """
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -65,7 +65,7 @@ def openings(monkeypatch: pytest.MonkeyPatch) -> asyncio.Queue[TransportOptions]
     return begun
 
 
-async def test_the_first_call_opens_the_client_and_the_others_share_it(
+async def test_first_call_opens_the_client_and_the_others_share_it(
     counterpart: Counterpart, openings: asyncio.Queue[TransportOptions]
 ) -> None:
     transport = AwsTransport(region="us-east-1", endpoint_url=counterpart.url)
@@ -76,7 +76,7 @@ async def test_the_first_call_opens_the_client_and_the_others_share_it(
     assert len(counterpart.requests) == 6
 
 
-async def test_a_cancelled_waiter_does_not_break_the_opening_for_the_others(
+async def test_cancelled_waiter_leaves_the_opening_to_the_others(
     counterpart: Counterpart, openings: asyncio.Queue[TransportOptions]
 ) -> None:
     transport = AwsTransport(region="us-east-1", endpoint_url=counterpart.url)
@@ -90,7 +90,7 @@ async def test_a_cancelled_waiter_does_not_break_the_opening_for_the_others(
     assert openings.empty()
 
 
-async def test_a_failed_opening_is_told_to_all_and_tried_again_by_the_next_call(
+async def test_failed_opening_raises_for_all_and_is_retried_by_the_next(
     counterpart: Counterpart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     transport = AwsTransport(endpoint_url=counterpart.url)
@@ -102,7 +102,7 @@ async def test_a_failed_opening_is_told_to_all_and_tried_again_by_the_next_call(
     await transport.aclose()
 
 
-async def test_a_closed_transport_takes_no_calls_and_closing_twice_does_nothing(counterpart: Counterpart) -> None:
+async def test_closed_transport_rejects_calls_and_may_be_closed_again(counterpart: Counterpart) -> None:
     transport = AwsTransport(region="us-east-1", endpoint_url=counterpart.url)
     await transport.send(*_A_CALL)
     await transport.aclose()
@@ -113,14 +113,14 @@ async def test_a_closed_transport_takes_no_calls_and_closing_twice_does_nothing(
         await transport.open()
 
 
-async def test_a_transport_that_was_never_opened_can_be_closed() -> None:
+async def test_transport_that_was_never_opened_can_be_closed() -> None:
     transport = AwsTransport()
     await transport.aclose()
     with pytest.raises(errors.ConfigurationError, match="closed"):
         await transport.open()
 
 
-async def test_closing_while_opening_ends_the_wait_with_an_error_of_ours(
+async def test_close_ends_the_opening_with_configuration_error(
     openings: asyncio.Queue[TransportOptions],
 ) -> None:
     transport = AwsTransport(region="us-east-1")
@@ -131,7 +131,7 @@ async def test_closing_while_opening_ends_the_wait_with_an_error_of_ours(
         await waiting
 
 
-async def test_closing_breaks_off_the_calls_under_way() -> None:
+async def test_close_cancels_the_calls_in_flight() -> None:
     asked = asyncio.Event()
     silence = asyncio.Event()
 
@@ -149,7 +149,7 @@ async def test_closing_breaks_off_the_calls_under_way() -> None:
             await sending
 
 
-def test_a_transport_belongs_to_the_event_loop_that_opened_it() -> None:
+def test_transport_belongs_to_the_event_loop_that_opened_it() -> None:
     transport = AwsTransport(region="us-east-1")
     asyncio.run(transport.open())
     with pytest.raises(errors.ConfigurationError, match="another event loop"):
@@ -157,7 +157,7 @@ def test_a_transport_belongs_to_the_event_loop_that_opened_it() -> None:
     asyncio.run(transport.aclose())
 
 
-async def test_a_transport_is_closed_where_it_was_opened_and_stays_open_until_then(counterpart: Counterpart) -> None:
+async def test_transport_is_closed_only_by_the_loop_that_opened_it(counterpart: Counterpart) -> None:
     transport = AwsTransport(region="us-east-1", endpoint_url=counterpart.url)
     await transport.send(*_A_CALL)
     with pytest.raises(errors.ConfigurationError, match="another event loop"):
@@ -167,13 +167,13 @@ async def test_a_transport_is_closed_where_it_was_opened_and_stays_open_until_th
 
 
 @pytest.mark.parametrize("option", ["region", "endpoint_url", "profile"])
-def test_what_should_be_text_is_refused_at_once_if_it_is_not(option: str) -> None:
+def test_transport_rejects_options_that_are_not_text(option: str) -> None:
     wrong = cast("Any", {option: 5})
     with pytest.raises(errors.InvalidRequestError, match=f"{option}: must be text"):
         AwsTransport(**wrong)
 
 
-async def test_the_data_is_read_in_a_worker_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_data_is_read_in_a_worker_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[threading.Thread] = []
     read = connect._read_data
 
@@ -188,7 +188,7 @@ async def test_the_data_is_read_in_a_worker_thread(monkeypatch: pytest.MonkeyPat
     assert threading.main_thread() not in threads
 
 
-async def test_the_region_is_known_once_it_is_given_or_found(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_region_is_known_when_given_or_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
     assert AwsTransport(region="us-west-2").region == "us-west-2"
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     transport = AwsTransport()
@@ -197,9 +197,7 @@ async def test_the_region_is_known_once_it_is_given_or_found(monkeypatch: pytest
         assert transport.region == "eu-west-1"
 
 
-async def test_the_endpoint_of_the_environment_is_used(
-    counterpart: Counterpart, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_endpoint_of_the_environment_is_used(counterpart: Counterpart, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_REKOGNITION", counterpart.url)
     async with AwsTransport(region="us-east-1") as transport:
         await transport.send(*_A_CALL)
@@ -223,7 +221,7 @@ aws_secret_access_key = a-secret-of-the-cameras
 
 @pytest.mark.usefixtures("config_file")
 @pytest.mark.parametrize("by_environment", [True, False])
-async def test_a_profile_gives_region_and_credentials(
+async def test_profile_gives_region_and_credentials(
     counterpart: Counterpart, monkeypatch: pytest.MonkeyPatch, *, by_environment: bool
 ) -> None:
     if by_environment:
@@ -251,7 +249,7 @@ def _renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **members: str) ->
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
 
 
-async def test_credentials_that_are_renewed_on_their_way_sign_calls(
+async def test_refreshable_credentials_sign_calls(
     counterpart: Counterpart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _renewed(tmp_path, monkeypatch, AccessKeyId="AKIAROLE")
@@ -263,7 +261,7 @@ async def test_credentials_that_are_renewed_on_their_way_sign_calls(
     assert headers["x-amz-security-token"] == "a-token"
 
 
-async def test_quotas_belong_to_the_account_where_credentials_tell_it_whatever_their_access_key(
+async def test_quotas_belong_to_the_account_of_the_credentials(
     counterpart: Counterpart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scopes: set[Scope] = set()
@@ -321,9 +319,7 @@ async def sts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         yield sts
 
 
-async def test_an_opening_whose_credentials_cannot_be_fetched_for_a_moment_may_be_tried_again(
-    counterpart: Counterpart, sts: _Sts
-) -> None:
+async def test_opening_without_credentials_for_a_moment_is_retry_safe(counterpart: Counterpart, sts: _Sts) -> None:
     sts.troubles = ["busy", "down"]
     transport = AwsTransport(region="us-east-1", endpoint_url=counterpart.url)
     for _ in range(2):
@@ -335,40 +331,40 @@ async def test_an_opening_whose_credentials_cannot_be_fetched_for_a_moment_may_b
     await transport.aclose()
 
 
-async def test_a_role_that_may_not_be_assumed_is_a_matter_of_configuration(counterpart: Counterpart, sts: _Sts) -> None:
+async def test_role_that_may_not_be_assumed_is_configuration(counterpart: Counterpart, sts: _Sts) -> None:
     sts.troubles = ["no"]
     with pytest.raises(errors.ConfigurationError, match="AssumeRole"):
         await AwsTransport(region="us-east-1", endpoint_url=counterpart.url).open()
 
 
-@pytest.mark.parametrize("pacing", [None, LocalPacing()], ids=["unpaced", "paced"])
+@pytest.mark.parametrize("rate_limiter", [None, LocalRateLimiter()], ids=["unlimited", "limited"])
 @pytest.mark.parametrize("troubles", [["busy", "down"], ["", "busy", "down"]], ids=["at opening", "at renewal"])
-async def test_a_call_outlives_a_moment_without_credentials(
-    counterpart: Counterpart, sts: _Sts, troubles: list[str], pacing: LocalPacing | None
+async def test_call_outlives_a_moment_without_credentials(
+    counterpart: Counterpart, sts: _Sts, troubles: list[str], rate_limiter: LocalRateLimiter | None
 ) -> None:
     sts.troubles = list(troubles)
-    client = Client(region="us-east-1", endpoint_url=counterpart.url, pacing=pacing, retry=_QUICK)
+    client = Client(region="us-east-1", endpoint_url=counterpart.url, rate_limiter=rate_limiter, retry=_QUICK)
     await client.stop_stream_processor("lobby")
     await client.aclose()
     assert len(counterpart.requests) == 1
 
 
-async def test_a_client_that_is_entered_outlives_a_moment_without_credentials(
-    counterpart: Counterpart, sts: _Sts
-) -> None:
+async def test_client_opens_after_a_moment_without_credentials(counterpart: Counterpart, sts: _Sts) -> None:
     sts.troubles = ["busy", "down"]
     async with Client(region="us-east-1", endpoint_url=counterpart.url, retry=_QUICK) as client:
         await client.stop_stream_processor("lobby")
     assert len(counterpart.requests) == 1
 
 
-@pytest.mark.parametrize("pacing", [None, LocalPacing()], ids=["unpaced", "paced"])
+@pytest.mark.parametrize("rate_limiter", [None, LocalRateLimiter()], ids=["unlimited", "limited"])
 @pytest.mark.parametrize("troubles", [["silence"], ["", "silence"]], ids=["at opening", "at renewal"])
-async def test_a_call_that_waits_for_credentials_was_not_sent(
-    counterpart: Counterpart, sts: _Sts, troubles: list[str], pacing: LocalPacing | None
+async def test_call_that_waits_for_credentials_was_not_sent(
+    counterpart: Counterpart, sts: _Sts, troubles: list[str], rate_limiter: LocalRateLimiter | None
 ) -> None:
     sts.troubles = list(troubles)
-    client = Client(region="us-east-1", endpoint_url=counterpart.url, pacing=pacing, timeout=Timeout(total=1))
+    client = Client(
+        region="us-east-1", endpoint_url=counterpart.url, rate_limiter=rate_limiter, timeout=Timeout(total=1)
+    )
     with pytest.raises(errors.DeadlineExceededError) as caught:
         await client.stop_stream_processor("lobby")
     assert caught.value.retry_safe
@@ -424,7 +420,7 @@ async def _session_and_profile() -> None:
         (_session_and_profile, "not both"),
     ],
 )
-async def test_a_wrong_set_up_says_what_to_set(attempt: Callable[[], Awaitable[None]], says: str) -> None:
+async def test_configuration_error_names_the_setting(attempt: Callable[[], Awaitable[None]], says: str) -> None:
     with pytest.raises(errors.ConfigurationError, match=says):
         await attempt()
 
@@ -442,7 +438,7 @@ async def test_credentials_that_appear_later_are_found_by_the_next_call(
     assert "AKIALATER" in counterpart.requests[0].headers["authorization"]
 
 
-async def test_a_session_of_the_callers_own_keeps_its_credentials_and_hooks(counterpart: Counterpart) -> None:
+async def test_session_of_the_callers_own_keeps_its_credentials_and_hooks(counterpart: Counterpart) -> None:
     session = AioSession()
     session.set_credentials("AKIAMINE", "my-secret", "my-token")
     heard: list[str] = []
@@ -464,7 +460,7 @@ async def test_a_session_of_the_callers_own_keeps_its_credentials_and_hooks(coun
     assert headers["x-amz-security-token"] == "my-token"
 
 
-async def test_a_session_without_signatures_needs_no_credentials(
+async def test_session_without_signatures_needs_no_credentials(
     counterpart: Counterpart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
@@ -476,7 +472,7 @@ async def test_a_session_without_signatures_needs_no_credentials(
     assert "authorization" not in counterpart.requests[0].headers
 
 
-async def test_what_instruments_aiobotocore_hears_of_every_call(
+async def test_instrumentation_of_aiobotocore_observes_every_call(
     transport: AwsTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # OpenTelemetry's, X-Ray's and Datadog's instrumentation replace this method.
@@ -494,7 +490,7 @@ async def test_what_instruments_aiobotocore_hears_of_every_call(
     assert heard == ["StopStreamProcessor"]
 
 
-async def test_nothing_secret_is_shown_or_logged(
+async def test_secrets_are_neither_shown_nor_logged(
     counterpart: Counterpart, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the-secret-key")
@@ -516,7 +512,7 @@ async def test_nothing_secret_is_shown_or_logged(
             assert secret not in text
 
 
-async def test_the_repr_says_where_calls_go_and_in_which_state_it_is() -> None:
+async def test_repr_has_the_endpoint_and_the_state() -> None:
     transport = AwsTransport(region="us-east-1", endpoint_url="http://127.0.0.1:4599")
     assert repr(transport) == "<AwsTransport for us-east-1 at 127.0.0.1:4599, not open>"
     await transport.open()
@@ -528,12 +524,12 @@ async def test_the_repr_says_where_calls_go_and_in_which_state_it_is() -> None:
 
 
 @pytest.mark.parametrize("number", [0, -1, 1.5, True, "10"])
-def test_the_number_of_connections_is_a_whole_number_above_zero(number: int) -> None:
+def test_max_connections_is_a_positive_integer(number: int) -> None:
     with pytest.raises(errors.InvalidRequestError, match="max_connections"):
         AwsTransport(max_connections=number)
 
 
-def test_every_time_limit_that_is_none_is_told_at_once() -> None:
+def test_transport_reports_every_invalid_timeout_at_once() -> None:
     with pytest.raises(errors.InvalidRequestError) as caught:
         Timeout(connect=0, read=float("inf"), total=True)
     assert [fault.path for fault in caught.value.issues] == ["connect", "read", "total"]

@@ -1,9 +1,10 @@
-"""Every exception of botocore's and aiohttp's becomes one of ours, and none claims more than is known."""
+"""Every exception of botocore and aiohttp is converted, and no error claims more than is known."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import inspect
 import itertools
 import socket
@@ -100,7 +101,7 @@ _FOREIGN = [
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
 @pytest.mark.parametrize("foreign", _FOREIGN, ids=lambda error: f"{type(error).__module__}.{type(error).__name__}")
-def test_nothing_foreign_comes_through(foreign: Exception, stage: Attempt) -> None:
+def test_only_errors_of_the_package_are_raised(foreign: Exception, stage: Attempt) -> None:
     for error in _wrapped(foreign):
         fault = translated(error, stage)
         assert isinstance(fault, errors.RekostreamError)
@@ -111,7 +112,7 @@ def test_nothing_foreign_comes_through(foreign: Exception, stage: Attempt) -> No
 
 
 @pytest.mark.parametrize("foreign", _FOREIGN, ids=lambda error: f"{type(error).__module__}.{type(error).__name__}")
-def test_of_what_was_sent_only_what_was_refused_may_be_sent_again(foreign: Exception) -> None:
+def test_sent_call_is_retry_safe_only_when_it_was_refused(foreign: Exception) -> None:
     for error in _wrapped(foreign):
         fault = translated(error, STAGES["after it was sent"])
         assert fault.retry_safe is isinstance(fault, errors.ThrottlingError)
@@ -128,7 +129,7 @@ def test_of_what_was_sent_only_what_was_refused_may_be_sent_again(foreign: Excep
         botocore.exceptions.SSLError(endpoint_url="x", error=OSError()),
     ],
 )
-def test_what_never_connected_is_safe_to_send_again(error: Exception) -> None:
+def test_error_without_a_connection_is_retry_safe(error: Exception) -> None:
     fault = translated(error, STAGES["before there was a connection"])
     assert type(fault) is errors.ConnectError
     assert fault.retry_safe
@@ -146,15 +147,44 @@ def test_what_never_connected_is_safe_to_send_again(error: Exception) -> None:
         RuntimeError("a hook of the caller's"),
     ],
 )
-def test_what_broke_after_it_was_sent_may_have_been_carried_out(error: Exception) -> None:
+def test_error_after_sending_is_ambiguous(error: Exception) -> None:
     once = translated(error, Attempt(START, idempotent=False, signed=True, sent=True))
     assert type(once) is errors.ConnectionLostError
     assert not once.retry_safe
     assert translated(error, Attempt("TagResource", idempotent=True, signed=True, sent=True)).retry_safe
 
 
+def _http_error(inner: Exception) -> Exception:
+    return botocore.exceptions.EndpointConnectionError(endpoint_url="x", error=inner)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_closed"),
+    [
+        (_http_error(aiohttp.ClientOSError(errno.ECONNRESET, "reset")), True),
+        (_http_error(aiohttp.ClientOSError(errno.EPIPE, "pipe")), True),
+        (_http_error(aiohttp.ClientConnectionResetError("reset")), True),
+        (_http_error(ConnectionResetError(errno.ECONNRESET, "reset")), True),
+        (botocore.exceptions.ConnectionClosedError(endpoint_url="x", error=aiohttp.ServerDisconnectedError()), True),
+        (botocore.exceptions.ConnectionClosedError(endpoint_url="x", error=aiohttp.ClientPayloadError("x")), True),
+        (aiohttp.ClientPayloadError("x"), True),
+        (_http_error(aiohttp.ClientOSError(errno.ETIMEDOUT, "silence")), False),
+        (_http_error(aiohttp.ClientOSError(errno.EHOSTUNREACH, "no route")), False),
+        (_http_error(aiohttp.ClientConnectionError("x")), False),
+        (botocore.exceptions.ReadTimeoutError(endpoint_url="x", error=aiohttp.SocketTimeoutError("x")), False),
+        (botocore.exceptions.ReadTimeoutError(endpoint_url="x", error=TimeoutError()), False),
+        (botocore.exceptions.HTTPClientError(error=RuntimeError("x")), False),
+        (RuntimeError("a hook of the caller's"), False),
+    ],
+)
+def test_connection_lost_error_says_whether_it_was_closed(error: Exception, *, is_closed: bool) -> None:
+    lost = translated(error, STAGES["after it was sent"])
+    assert isinstance(lost, errors.ConnectionLostError)
+    assert lost.closed is is_closed
+
+
 @pytest.mark.parametrize("foreign", _FOREIGN, ids=lambda error: f"{type(error).__module__}.{type(error).__name__}")
-def test_whatever_goes_wrong_before_there_is_a_connection_nothing_was_sent(foreign: Exception) -> None:
+def test_error_before_the_connection_is_not_sent(foreign: Exception) -> None:
     for error in _wrapped(foreign):
         fault = translated(error, STAGES["before there was a connection"])
         assert isinstance(fault, errors.ConnectError | errors.ConfigurationError | errors.ServiceError)
@@ -169,12 +199,12 @@ def test_whatever_goes_wrong_before_there_is_a_connection_nothing_was_sent(forei
         FileNotFoundError("no such certificate bundle"),
     ],
 )
-def test_an_http_client_that_is_set_up_wrongly_is_a_matter_of_configuration(error: Exception) -> None:
+def test_invalid_http_client_settings_are_configuration(error: Exception) -> None:
     wrapped = botocore.exceptions.HTTPClientError(error=error)
     assert type(translated(wrapped, STAGES["before there was a connection"])) is errors.ConfigurationError
 
 
-def test_a_refusal_of_the_service_that_gives_credentials_is_not_the_operations() -> None:
+def test_refusal_of_the_credential_provider_is_configuration() -> None:
     refused = botocore.exceptions.ClientError({"Error": {"Code": "AccessDenied"}}, "AssumeRole")
     fault = translated(refused, Attempt(START, idempotent=False))
     assert type(fault) is errors.ConfigurationError
@@ -193,9 +223,7 @@ def test_a_refusal_of_the_service_that_gives_credentials_is_not_the_operations()
         ("IDPCommunicationError", 400),
     ],
 )
-def test_a_service_that_gives_credentials_and_is_in_trouble_for_a_moment_leaves_the_call_unsent(
-    code: str, status: int
-) -> None:
+def test_transient_refusal_of_the_credential_provider_is_unsent(code: str, status: int) -> None:
     response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
     fault = translated(botocore.exceptions.ClientError(response, "AssumeRole"), Attempt(START, idempotent=False))
     assert type(fault) is errors.ConnectError
@@ -226,7 +254,7 @@ _SILENCE = botocore.exceptions.ConnectTimeoutError(endpoint_url="http://169.254.
         ),
     ],
 )
-def test_a_machine_that_does_not_give_its_credentials_for_a_moment_leaves_the_call_unsent(error: Exception) -> None:
+def test_silent_machine_credentials_leave_the_call_unsent(error: Exception) -> None:
     fault = translated(error, Attempt(START, idempotent=False))
     assert type(fault) is errors.ConnectError
     assert "the credentials could not be fetched" in str(fault)
@@ -236,18 +264,18 @@ def test_a_machine_that_does_not_give_its_credentials_for_a_moment_leaves_the_ca
     "error",
     [
         FileNotFoundError("no such credential_process"),
-        PermissionError("the config file is somebody else's"),
+        PermissionError("the config file belongs to another user"),
         botocore.exceptions.HTTPClientError(error=FileNotFoundError("no such certificate bundle")),
         botocore.exceptions.CredentialRetrievalError(provider="custom-process", error_msg="it says no"),
         botocore.exceptions.MetadataRetrievalError(error_msg="Received non 200 response 403"),
         botocore.exceptions.SSOError(),
     ],
 )
-def test_credentials_that_do_not_come_by_themselves_are_a_matter_of_configuration(error: Exception) -> None:
+def test_lasting_credential_failure_is_configuration(error: Exception) -> None:
     assert type(translated(error, Attempt(START, idempotent=False))) is errors.ConfigurationError
 
 
-def test_a_service_that_gives_credentials_and_cannot_be_reached_leaves_the_call_unsent() -> None:
+def test_unreachable_credential_provider_leaves_the_call_unsent() -> None:
     lost = botocore.exceptions.ReadTimeoutError(endpoint_url="https://sts.amazonaws.com", error=TimeoutError())
     fault = translated(lost, Attempt(START, idempotent=False))
     assert type(fault) is errors.ConnectError
@@ -273,7 +301,7 @@ _ONCE = Attempt(START, idempotent=False)
         "aws.protocoltests#ThrottlingException:http://internal.amazon.com/#here",
     ],
 )
-def test_a_code_is_read_without_what_surrounds_it(code: str) -> None:
+def test_error_code_is_read_without_prefix_and_suffix(code: str) -> None:
     fault = service_error(_response(code), _ONCE)
     assert type(fault) is errors.ThrottlingError
     assert fault.code == "ThrottlingException"
@@ -295,12 +323,18 @@ def test_a_code_is_read_without_what_surrounds_it(code: str) -> None:
         ("TomorrowsException", 400, errors.ServiceError, True),
         ("TomorrowsException", 500, errors.ServiceError, False),
         ("RequestAbortedException", 400, errors.ServiceError, False),
+        ("RequestTimeoutException", 408, errors.ServiceError, False),
+        ("RequestTimeout", 400, errors.ServiceError, False),
+        ("408", 408, errors.ServiceError, False),
+        ("TomorrowsException", 408, errors.ServiceError, False),
+        ("TomorrowsException", 429, errors.ServiceError, True),
+        ("SlowDown", 503, errors.ThrottlingError, True),
         ("503", 503, errors.ServiceError, False),
         ("", 0, errors.ServiceError, False),
         (None, None, errors.ServiceError, False),
     ],
 )
-def test_the_code_decides_which_error_it_is_and_whether_the_work_may_have_been_done(
+def test_error_code_determines_the_class_and_retry_safe(
     code: object, status: object, kind: type[errors.ServiceError], *, retry_safe: bool
 ) -> None:
     once = service_error(_response(code, status=status), _ONCE)
@@ -309,12 +343,12 @@ def test_the_code_decides_which_error_it_is_and_whether_the_work_may_have_been_d
     assert service_error(_response(code, status=status), Attempt("TagResource", idempotent=True)).retry_safe
 
 
-def test_the_code_of_the_body_goes_before_that_of_the_header() -> None:
+def test_code_of_the_body_goes_before_that_of_the_header() -> None:
     response = _response("ThrottlingException", **{"x-amzn-errortype": "ResourceInUseException"})
     assert service_error(response, _ONCE).code == "ThrottlingException"
 
 
-def test_the_rest_that_the_service_asks_for_is_told() -> None:
+def test_error_has_the_retry_after_of_the_service() -> None:
     assert service_error(_response("ThrottlingException", **{"retry-after": "7"}), _ONCE).retry_after == 7
 
 
@@ -330,11 +364,11 @@ def test_the_rest_that_the_service_asks_for_is_told() -> None:
         ("ServiceUnavailableException", errors.InternalServerError),
     ],
 )
-def test_the_words_of_the_front_doors_mean_the_same(code: str, kind: type[errors.ServiceError]) -> None:
+def test_exception_names_of_other_protocols_have_the_same_class(code: str, kind: type[errors.ServiceError]) -> None:
     assert type(service_error(_response(code), _ONCE)) is kind
 
 
-def test_an_error_response_of_an_unexpected_shape_is_still_a_service_error() -> None:
+def test_error_response_of_an_unexpected_shape_is_still_a_service_error() -> None:
     fault = service_error({"Error": "?", "ResponseMetadata": None}, _ONCE)
     assert (type(fault), fault.code, fault.message, fault.request_id) == (errors.ServiceError, "", "", None)
 
@@ -345,7 +379,7 @@ def model() -> ServiceModel:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_every_error_that_the_model_knows_has_a_class_of_its_own(model: ServiceModel, operation: str) -> None:
+def test_error_of_the_model_has_its_own_class(model: ServiceModel, operation: str) -> None:
     shapes = model.operation_model(operation).error_shapes
     assert shapes
     for shape in shapes:
@@ -366,14 +400,14 @@ def test_every_error_that_the_model_knows_has_a_class_of_its_own(model: ServiceM
         "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
     ],
 )
-def test_what_is_no_date_tells_no_time(text: str | None) -> None:
+def test_invalid_date_is_none(text: str | None) -> None:
     assert Answer.read(200, {} if text is None else {"date": text}).date is None
 
 
-def test_a_date_is_read_with_its_zone() -> None:
+def test_date_is_read_with_its_zone() -> None:
     found = Answer.read(200, {"date": "Mon, 01 Jan 2024 00:00:00 GMT"}).date
     assert found == datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
 
 
-def test_a_set_up_fault_without_known_help_says_what_botocore_said() -> None:
+def test_configuration_error_has_the_message_of_botocore() -> None:
     assert "ValueError: odd" in str(configuration_error(ValueError("odd")))

@@ -1,4 +1,4 @@
-"""Where AWS does not say what to do, the hint does, with the account's numbers and AWS's page."""
+"""Hints of errors, with the numbers of the account and the page of AWS."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _hint(
     ],
 )
 @pytest.mark.parametrize("message", ["", "User is not authorized"])
-def test_a_denial_where_the_kind_is_not_offered_names_the_regions(
+def test_denial_names_the_regions_when_the_kind_is_not_offered(
     operation: str, body: Mapping[str, object], region: str, says: str, message: str
 ) -> None:
     hint = _hint("AccessDeniedException", operation, body, region=region, message=message)
@@ -54,42 +54,42 @@ def test_a_denial_where_the_kind_is_not_offered_names_the_regions(
     assert "general/latest/gr/rekognition.html" in hint
 
 
-def test_the_regions_are_those_of_the_limits_in_force() -> None:
+def test_regions_are_those_of_the_limits_in_force() -> None:
     limits = attrs.evolve(DEFAULT_LIMITS, concurrent_label_detection={"mars-1": 5})
     assert "Not in" not in _hint("AccessDeniedException", _START, _RUN, region="mars-1", limits=limits)
 
 
 @pytest.mark.parametrize("region", ["us-east-1", None])
-def test_a_blank_denial_elsewhere_names_the_action_and_the_closure_to_new_customers(region: str | None) -> None:
+def test_blank_denial_names_the_action_and_the_closure(region: str | None) -> None:
     hint = _hint("AccessDeniedException", _START, _RUN, region=region)
     assert "rekognition:StartStreamProcessor" in hint
     assert "2026-04-30" in hint
     assert "rekognition-availability-changes.html" in hint
 
 
-def test_a_denied_creation_reminds_of_passing_the_role() -> None:
+def test_denied_creation_reminds_of_passing_the_role() -> None:
     assert "iam:PassRole" in _hint("AccessDeniedException", _CREATE, _LABELS)
 
 
 @pytest.mark.parametrize("message", ["", "User is not authorized"])
-def test_a_denied_stop_says_that_stopping_is_an_action_of_its_own(message: str) -> None:
+def test_denied_stop_says_that_stopping_is_an_action_of_its_own(message: str) -> None:
     assert "action of its own" in _hint("AccessDeniedException", _STOP, message=message)
 
 
-def test_a_denial_that_explains_itself_needs_no_hint() -> None:
+def test_denial_that_explains_itself_needs_no_hint() -> None:
     assert not _hint("AccessDeniedException", _START, _RUN, message="User: x is not authorized to perform: y")
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "ProvisionedThroughputExceededException", "Throttling"])
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_too_many_calls_name_the_quota_and_its_rate(code: str, operation: str) -> None:
+def test_throttling_names_the_quota_and_its_rate(code: str, operation: str) -> None:
     quota = DEFAULT_LIMITS.quotas[operation]
     hint = _hint(code, operation)
     assert f"{quota.rate:g} times a second" in hint
     assert quota.code in hint
 
 
-def test_the_quota_is_that_of_the_limits_in_force() -> None:
+def test_quota_is_that_of_the_limits_in_force() -> None:
     limits = attrs.evolve(DEFAULT_LIMITS, quotas={_STOP: Quota(7.5, 8, "L-1"), _START: None})
     assert "7.5 times a second" in _hint("ThrottlingException", _STOP, limits=limits)
     assert not _hint("ThrottlingException", _START, limits=limits)
@@ -104,7 +104,7 @@ def test_the_quota_is_that_of_the_limits_in_force() -> None:
         (_RUN, "mars-1", ("a number at once", "L-0A2A7683")),
     ],
 )
-def test_a_limit_on_starting_is_that_of_running_sessions(
+def test_limit_on_starting_is_that_of_running_sessions(
     body: Mapping[str, object], region: str | None, says: tuple[str, ...]
 ) -> None:
     hint = _hint("LimitExceededException", _START, body, region=region)
@@ -114,14 +114,14 @@ def test_a_limit_on_starting_is_that_of_running_sessions(
 @pytest.mark.parametrize(
     ("message", "number"), [("", "10,000"), ("Stream processor limit exceeded for account, limit - 10", "have 10 ")]
 )
-def test_a_limit_on_creating_is_that_of_processors(message: str, number: str) -> None:
+def test_limit_on_creating_is_that_of_processors(message: str, number: str) -> None:
     hint = _hint("LimitExceededException", _CREATE, _LABELS, message=message)
     assert number in hint
     assert "L-01C8D885" in hint
 
 
 @pytest.mark.parametrize("operation", ["TagResource", _CREATE])
-def test_a_quota_on_counts_names_the_number_of_tags(operation: str) -> None:
+def test_quota_on_counts_names_the_number_of_tags(operation: str) -> None:
     assert "200 tags" in _hint("ServiceQuotaExceededException", operation)
 
 
@@ -136,7 +136,7 @@ def test_a_quota_on_counts_names_the_number_of_tags(operation: str) -> None:
         ("ListStreamProcessors", ""),
     ],
 )
-def test_a_processor_that_is_in_use_says_what_to_do_about_it(operation: str, says: str) -> None:
+def test_resource_in_use_hint_names_the_next_step(operation: str, says: str) -> None:
     hint = _hint("ResourceInUseException", operation)
     assert says in hint
     assert bool(hint) is bool(says)
@@ -163,5 +163,5 @@ def test_other_errors_have_their_hints(code: str, operation: str, says: str) -> 
 
 
 @pytest.mark.parametrize("code", ["InternalServerError", "TomorrowsException", "", "InvalidParameterException"])
-def test_where_nothing_useful_is_known_there_is_no_hint(code: str) -> None:
+def test_unknown_error_has_no_hint(code: str) -> None:
     assert not _hint(code, _CREATE, {"Settings": "odd"})

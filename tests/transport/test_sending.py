@@ -1,4 +1,4 @@
-"""One send is one HTTP request, and whatever comes back is an answer or an error of the package."""
+"""One send is one HTTP request, and each response becomes a value or an error of the package."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from aiobotocore.session import AioSession
 
 import aiorekostream as rks
 from aiorekostream import errors
+from aiorekostream.operations import OPERATIONS
 from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.timeout import Timeout
 from tests.transport.counterpart import REQUEST_ID, RESET, Answer, Counterpart, Request, error, http, serving
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 
     from aiorekostream.transport.port import Reply
 
+_NO_HTTP = b"this is no HTTP\r\n\r\n"
 _START = {"Name": "front-door", "StopSelector": {"MaxDurationInSeconds": 30}}
 
 
-async def test_a_call_goes_out_in_aws_spelling_and_its_answer_comes_back(
+async def test_call_is_sent_in_aws_spelling_and_its_response_returned(
     transport: AwsTransport, counterpart: Counterpart
 ) -> None:
     counterpart.script = lambda _: http(b'{"SessionId": "session-1"}')
@@ -36,7 +38,7 @@ async def test_a_call_goes_out_in_aws_spelling_and_its_answer_comes_back(
     assert (request.operation, request.members) == ("StartStreamProcessor", _START)
 
 
-async def test_timestamps_come_back_as_aware_datetimes(transport: AwsTransport, counterpart: Counterpart) -> None:
+async def test_timestamps_are_returned_as_aware_datetimes(transport: AwsTransport, counterpart: Counterpart) -> None:
     counterpart.script = lambda _: http(b'{"Name": "a", "CreationTimestamp": 1532449292.712}')
     reply = await transport.send("DescribeStreamProcessor", {"Name": "a"})
     expected = datetime.datetime(2018, 7, 24, 16, 21, 32, 712000, datetime.UTC)
@@ -44,14 +46,14 @@ async def test_timestamps_come_back_as_aware_datetimes(transport: AwsTransport, 
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b" \n", b'{"SomethingNew": 1}'])
-async def test_an_answer_without_members_is_an_empty_answer(
+async def test_response_without_members_is_empty(
     transport: AwsTransport, counterpart: Counterpart, body: bytes
 ) -> None:
     counterpart.script = lambda _: http(body)
     assert (await transport.send("StopStreamProcessor", {"Name": "a"})).body == {}
 
 
-async def test_the_product_and_its_parts_are_named_to_the_service(
+async def test_product_and_its_parts_are_named_to_the_service(
     transport: AwsTransport, counterpart: Counterpart
 ) -> None:
     await transport.send("StopStreamProcessor", {"Name": "a"})
@@ -73,7 +75,7 @@ async def test_the_product_and_its_parts_are_named_to_the_service(
     ids=["reset", "throttled", "throttled with 500", "too fast", "failed", "503 page", "200 page"],
 )
 @pytest.mark.parametrize("mode", ["legacy", "standard", "adaptive"])
-async def test_a_failed_send_is_one_http_request_whatever_the_environment_says(
+async def test_failed_send_is_one_http_request_in_any_environment(
     counterpart: Counterpart, answer: Answer, mode: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     config = tmp_path / "config"
@@ -89,7 +91,7 @@ async def test_a_failed_send_is_one_http_request_whatever_the_environment_says(
     assert len(counterpart.requests) == 1
 
 
-async def test_as_many_sends_as_there_are_connections_are_under_way_at_once() -> None:
+async def test_sends_use_every_connection_at_once() -> None:
     together = asyncio.Barrier(40)
 
     async def wait_for_the_others(_: Request) -> Answer:
@@ -111,7 +113,7 @@ async def test_more_sends_than_connections_wait_for_a_free_one(counterpart: Coun
     assert counterpart.connections <= 2
 
 
-async def test_a_request_is_sent_once_there_is_a_connection_for_it_and_not_before() -> None:
+async def test_request_is_sent_when_a_connection_is_free() -> None:
     held, freed, all_signed = asyncio.Event(), asyncio.Event(), asyncio.Barrier(3)
     sent: list[str] = []
 
@@ -151,7 +153,7 @@ async def test_a_request_is_sent_once_there_is_a_connection_for_it_and_not_befor
         assert [request.members for request in counterpart.requests] == [{"Name": name} for name in sent]
 
 
-async def test_a_call_that_waits_for_a_connection_until_its_time_is_over_was_not_sent() -> None:
+async def test_call_that_waits_for_a_connection_was_not_sent() -> None:
     """The only connection is taken by a call that the service does not answer."""
     held = asyncio.Event()
 
@@ -166,8 +168,8 @@ async def test_a_call_that_waits_for_a_connection_until_its_time_is_over_was_not
     ):
         hangs = asyncio.create_task(client.stop_stream_processor("first"))
         await held.wait()
-        with pytest.raises(errors.DeadlineExceededError, match="no connection came about") as caught:
-            await client.with_options(total_timeout=0.1, pacing=None).start_stream_processor(
+        with pytest.raises(errors.DeadlineExceededError, match="no connection was made") as caught:
+            await client.with_options(timeout=0.1, rate_limiter=None).start_stream_processor(
                 rks.FaceSearchStart("lobby")
             )
         hangs.cancel()
@@ -175,7 +177,7 @@ async def test_a_call_that_waits_for_a_connection_until_its_time_is_over_was_not
     assert [request.operation for request in counterpart.requests] == ["StopStreamProcessor"]
 
 
-async def test_a_refused_connection_was_never_sent() -> None:
+async def test_refused_connection_was_never_sent() -> None:
     async with serving() as gone:
         url = gone.url
     async with AwsTransport(region="us-east-1", endpoint_url=url) as transport:
@@ -185,13 +187,13 @@ async def test_a_refused_connection_was_never_sent() -> None:
     assert caught.value.operation == "StartStreamProcessor"
 
 
-async def test_an_unknown_host_was_never_sent() -> None:
+async def test_unknown_host_was_never_sent() -> None:
     async with AwsTransport(region="us-east-1", endpoint_url="http://nobody.invalid") as transport:
         with pytest.raises(errors.ConnectError):
             await transport.send("StartStreamProcessor", _START)
 
 
-async def test_tls_that_comes_to_nothing_was_never_sent(counterpart: Counterpart) -> None:
+async def test_failed_tls_handshake_was_never_sent(counterpart: Counterpart) -> None:
     counterpart.accepts = False
     url = counterpart.url.replace("http:", "https:")
     async with AwsTransport(region="us-east-1", endpoint_url=url) as transport:
@@ -199,7 +201,7 @@ async def test_tls_that_comes_to_nothing_was_never_sent(counterpart: Counterpart
             await transport.send("StartStreamProcessor", _START)
 
 
-async def test_a_proxy_that_refuses_was_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_proxy_that_refuses_was_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving() as gone:
         monkeypatch.setenv("HTTP_PROXY", gone.url)
     async with AwsTransport(region="us-east-1", endpoint_url="http://somewhere.invalid") as transport:
@@ -207,7 +209,7 @@ async def test_a_proxy_that_refuses_was_never_sent(monkeypatch: pytest.MonkeyPat
             await transport.send("StartStreamProcessor", _START)
 
 
-async def test_a_proxy_of_the_environment_is_used(counterpart: Counterpart, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_proxy_of_the_environment_is_used(counterpart: Counterpart, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", counterpart.url)
     async with AwsTransport(region="us-east-1", endpoint_url="http://somewhere.invalid") as transport:
         await transport.send("StopStreamProcessor", {"Name": "a"})
@@ -221,30 +223,32 @@ async def test_a_proxy_of_the_environment_is_used(counterpart: Counterpart, monk
         Answer(b"", close=True),
         Answer(b"HTTP/1.1 200 OK\r\nContent-Len", close=True),
         Answer(b'HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n{"Sess', close=True),
-        Answer(b"this is no HTTP\r\n\r\n", close=True),
+        Answer(_NO_HTTP, close=True),
     ],
     ids=["reset", "closed", "half a head", "half a body", "no HTTP"],
 )
 @pytest.mark.parametrize(("operation", "idempotent"), [("StartStreamProcessor", False), ("TagResource", True)])
-async def test_a_lost_answer_may_have_been_carried_out(
+async def test_lost_answer_may_have_been_applied(
     transport: AwsTransport, counterpart: Counterpart, answer: Answer, operation: str, *, idempotent: bool
 ) -> None:
     counterpart.script = lambda _: answer
     with pytest.raises(errors.ConnectionLostError) as caught:
         await transport.send(operation, {})
     assert caught.value.retry_safe is idempotent
+    assert caught.value.closed is (answer.data != _NO_HTTP)
     assert len(counterpart.requests) == 1
 
 
-async def test_a_connection_that_breaks_before_the_request_is_read_may_have_been_carried_out(
+async def test_connection_closed_before_the_request_is_read_is_ambiguous(
     transport: AwsTransport, counterpart: Counterpart
 ) -> None:
     counterpart.accepts = False
-    with pytest.raises(errors.ConnectionLostError):
+    with pytest.raises(errors.ConnectionLostError) as caught:
         await transport.send("StartStreamProcessor", _START)
+    assert caught.value.closed
 
 
-async def test_a_service_that_stays_silent_loses_the_call_after_the_read_timeout() -> None:
+async def test_call_is_lost_after_the_read_timeout() -> None:
     silence = asyncio.Event()
 
     async def hang(_: Request) -> Answer:
@@ -255,11 +259,12 @@ async def test_a_service_that_stays_silent_loses_the_call_after_the_read_timeout
         serving(hang) as counterpart,
         AwsTransport(region="us-east-1", endpoint_url=counterpart.url, timeout=Timeout(read=0.05)) as transport,
     ):
-        with pytest.raises(errors.ConnectionLostError):
+        with pytest.raises(errors.ConnectionLostError) as caught:
             await transport.send("StartStreamProcessor", _START)
+    assert not caught.value.closed
 
 
-async def test_a_closed_keep_alive_connection_is_not_used_again(
+async def test_closed_keep_alive_connection_is_not_used_again(
     transport: AwsTransport, counterpart: Counterpart
 ) -> None:
     counterpart.script = lambda _: http(headers={"Connection": "close"}, close=True)
@@ -268,7 +273,7 @@ async def test_a_closed_keep_alive_connection_is_not_used_again(
     assert counterpart.connections == 3
 
 
-async def test_a_cancelled_send_is_cancelled_and_leaves_the_transport_usable() -> None:
+async def test_cancelled_send_is_cancelled_and_leaves_the_transport_usable() -> None:
     under_way = asyncio.Event()
     silence = asyncio.Event()
 
@@ -301,22 +306,72 @@ async def test_a_cancelled_send_is_cancelled_and_leaves_the_transport_usable() -
         b"\xff\xfe",
         b'{"Name": ',
         b'{"__type": "ThrottlingException"}',
+        b"\xef\xbb\xbf{}",
+        '{"SessionId": "session-1"}'.encode("utf-16"),
     ],
 )
-async def test_a_success_that_is_no_json_object_is_malformed(
+async def test_success_without_a_json_object_is_malformed(
     transport: AwsTransport, counterpart: Counterpart, operation: str, body: bytes
 ) -> None:
     counterpart.script = lambda _: http(body)
     with pytest.raises(errors.MalformedResponseError) as caught:
         await transport.send(operation, {})
     assert caught.value.request_id == REQUEST_ID
-    assert [fault.expected for fault in caught.value.issues] == ["a JSON object that is no error"]
+    assert [issue.expected for issue in caught.value.issues] == ["a JSON object that is no error"]
+    assert caught.value.retry_safe is OPERATIONS[operation].idempotent
+
+
+@pytest.mark.parametrize("operation", ["StartStreamProcessor", "DescribeStreamProcessor"])
+@pytest.mark.parametrize("status", [201, 202, 203, 204, 206, 299, 300, 304, 305, 399])
+async def test_status_below_400_is_malformed_unless_it_is_200(
+    transport: AwsTransport, counterpart: Counterpart, operation: str, status: int
+) -> None:
+    body = b"" if status in {204, 304} else b"{}"
+    counterpart.script = lambda _: http(body, status=status)
+    with pytest.raises(
+        errors.MalformedResponseError, match=f"must be HTTP 200 or an error; got 'HTTP {status}'"
+    ) as caught:
+        await transport.send(operation, {"Name": "a"})
+    assert caught.value.retry_safe is OPERATIONS[operation].idempotent
+    assert caught.value.request_id == REQUEST_ID
+
+
+@pytest.mark.parametrize("operation", ["StartStreamProcessor", "DescribeStreamProcessor"])
+@pytest.mark.parametrize(
+    "answer",
+    [error("RequestTimeoutException", status=408), error("RequestTimeout"), http(b"<html>", status=408)],
+    ids=["modelled", "code alone", "page"],
+)
+async def test_status_408_is_ambiguous_when_the_call_is_not_idempotent(
+    transport: AwsTransport, counterpart: Counterpart, operation: str, answer: Answer
+) -> None:
+    counterpart.script = lambda _: answer
+    with pytest.raises(errors.ServiceError) as caught:
+        await transport.send(operation, {"Name": "a"})
+    assert caught.value.retry_safe is OPERATIONS[operation].idempotent
+
+
+async def test_empty_answer_to_a_start_is_a_success_without_session_id(counterpart: Counterpart) -> None:
+    counterpart.script = lambda _: http(b"")
+    async with rks.Client(region="us-east-1", endpoint_url=counterpart.url) as client:
+        assert await client.start_stream_processor(rks.FaceSearchStart("lobby")) == rks.StartedSession()
+
+
+@pytest.mark.parametrize("body", [b"", b"{}"])
+async def test_empty_answer_where_members_are_required_is_malformed(counterpart: Counterpart, body: bytes) -> None:
+    counterpart.script = lambda _: http(body)
+    quick = rks.RetryPolicy(max_attempts=2, base_delay=0, max_delay=0)
+    async with rks.Client(region="us-east-1", endpoint_url=counterpart.url, retry=quick) as client:
+        with pytest.raises(errors.MalformedResponseError) as caught:
+            await client.describe_stream_processor("lobby")
+    assert caught.value.retry_safe
+    assert len(counterpart.requests) == 2
 
 
 @pytest.mark.parametrize(
     "body", [b'{"CreationTimestamp": "yesterday"}', b'{"Settings": 5}', b'{"RegionsOfInterest": 5}']
 )
-async def test_a_member_that_botocore_cannot_read_is_malformed(
+async def test_member_that_botocore_cannot_read_is_malformed(
     transport: AwsTransport, counterpart: Counterpart, body: bytes
 ) -> None:
     counterpart.script = lambda _: http(body)
@@ -324,7 +379,7 @@ async def test_a_member_that_botocore_cannot_read_is_malformed(
         await transport.send("DescribeStreamProcessor", {"Name": "a"})
 
 
-async def test_an_error_says_what_aws_said(transport: AwsTransport, counterpart: Counterpart) -> None:
+async def test_error_has_the_code_and_message_of_aws(transport: AwsTransport, counterpart: Counterpart) -> None:
     counterpart.script = lambda _: error("ThrottlingException", "Slow down", status=500)
     with pytest.raises(errors.ThrottlingError) as caught:
         await transport.send("StopStreamProcessor", {"Name": "a"})
@@ -334,7 +389,7 @@ async def test_an_error_says_what_aws_said(transport: AwsTransport, counterpart:
 
 
 @pytest.mark.parametrize("body", [b"<html>Service Unavailable</html>", b"", b"[1]", b"null", b"{}"])
-async def test_an_error_page_is_a_service_error_with_its_status_as_code(
+async def test_error_page_is_a_service_error_with_its_status_as_code(
     transport: AwsTransport, counterpart: Counterpart, body: bytes
 ) -> None:
     counterpart.script = lambda _: http(body, status=503)
@@ -346,7 +401,7 @@ async def test_an_error_page_is_a_service_error_with_its_status_as_code(
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_is_not_followed(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_redirect_is_not_followed(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "a-token-for-aws-alone")
     async with serving() as elsewhere:
         address = elsewhere.url.replace("127.0.0.1", "somebody:hunter2@localhost")
@@ -359,30 +414,29 @@ async def test_a_redirect_is_not_followed(status: int, monkeypatch: pytest.Monke
         assert len(counterpart.requests) == 1
         assert not elsewhere.requests
         assert "hunter2" not in str(caught.value)
+        assert not caught.value.retry_safe
 
 
-async def test_a_code_in_the_header_alone_is_read(transport: AwsTransport, counterpart: Counterpart) -> None:
+async def test_code_in_the_header_alone_is_read(transport: AwsTransport, counterpart: Counterpart) -> None:
     header = {"x-amzn-ErrorType": "ResourceInUseException:http://internal.amazon.com/coral/"}
     counterpart.script = lambda _: http(b"{}", status=400, headers=header)
     with pytest.raises(errors.ResourceInUseError):
         await transport.send("StartStreamProcessor", _START)
 
 
-async def test_an_operation_that_is_not_of_stream_processors_is_not_sent(
-    transport: AwsTransport, counterpart: Counterpart
-) -> None:
+async def test_operation_of_another_feature_is_not_sent(transport: AwsTransport, counterpart: Counterpart) -> None:
     with pytest.raises(errors.ConfigurationError):
         await transport.send("DetectFaces", {})
     assert not counterpart.requests
 
 
-async def test_what_botocore_cannot_encode_is_not_sent(transport: AwsTransport, counterpart: Counterpart) -> None:
+async def test_value_that_botocore_cannot_encode_is_not_sent(transport: AwsTransport, counterpart: Counterpart) -> None:
     with pytest.raises(errors.ConfigurationError):
         await transport.send("StartStreamProcessor", {"Nmae": "a"})
     assert not counterpart.requests
 
 
-async def test_a_thousand_names_come_in_one_page(transport: AwsTransport, counterpart: Counterpart) -> None:
+async def test_thousand_names_come_in_one_page(transport: AwsTransport, counterpart: Counterpart) -> None:
     page = {"StreamProcessors": [{"Name": f"n{n}", "Status": "STOPPED"} for n in range(1000)], "NextToken": "more"}
     counterpart.script = lambda _: http(json.dumps(page).encode())
     assert (await transport.send("ListStreamProcessors", {})).body == page

@@ -18,7 +18,7 @@ def _entry(code: str, value: object) -> dict[str, object]:
     return {"ServiceCode": "rekognition", "QuotaCode": code, "Value": value}
 
 
-async def test_what_aws_granted_takes_the_place_of_the_defaults(counterpart: Counterpart) -> None:
+async def test_granted_quotas_replace_the_defaults(counterpart: Counterpart) -> None:
     pages = {
         None: {"Quotas": [_entry("L-71793F35", 45.0), _entry("L-UNHEARDOF", 1.0)], "NextToken": "more"},
         "more": {"Quotas": [_entry("L-85890340", 0.5), _entry("L-0A2A7683", 300.0), _entry("L-01C8D885", 20_000.0)]},
@@ -40,27 +40,27 @@ async def test_what_aws_granted_takes_the_place_of_the_defaults(counterpart: Cou
     assert limits.max_stream_processors == 20_000
 
 
-async def test_a_refusal_is_an_error_of_ours(counterpart: Counterpart) -> None:
+async def test_refusal_raises_an_error_of_the_package(counterpart: Counterpart) -> None:
     counterpart.script = lambda _: error("AccessDeniedException", "not you")
     with pytest.raises(errors.AccessDeniedError, match="ListServiceQuotas"):
         await read_limits(region="us-east-1", endpoint_url=counterpart.url)
 
 
-async def test_an_api_that_is_not_there_is_an_error_of_ours() -> None:
+async def test_missing_api_raises_an_error_of_the_package() -> None:
     with pytest.raises(errors.TransportError):
         await read_limits(region="us-east-1", endpoint_url="http://127.0.0.1:1")
 
 
 @pytest.mark.parametrize("value", [None, "20", True, -1, float("nan")])
-def test_an_entry_that_cannot_be_read_is_pointed_at(value: object) -> None:
+def test_malformed_entry_is_reported_by_its_path(value: object) -> None:
     with pytest.raises(errors.MalformedResponseError, match=r"Quotas\[1\]\.Value"):
         granted_limits([_entry("L-71793F35", 20), _entry("L-85890340", value)], region="us-east-1")
 
 
-def test_a_region_that_does_not_offer_a_kind_still_does_not() -> None:
+def test_granted_quotas_do_not_add_a_kind_to_a_region() -> None:
     limits = granted_limits([_entry("L-8D9029A2", 10)], region="ap-southeast-2")
     assert "ap-southeast-2" not in limits.concurrent_face_search
 
 
-def test_a_rate_of_nothing_leaves_the_default() -> None:
+def test_rate_of_zero_leaves_the_default() -> None:
     assert granted_limits([_entry("L-71793F35", 0)], region="us-east-1").quotas == DEFAULT_LIMITS.quotas

@@ -1,4 +1,4 @@
-"""Our way to sign a call and botocore's general one come to the same signature."""
+"""The signer of the package and that of botocore produce the same signature."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _signed(
     sign_payload=st.booleans(),
 )
 @example(url="http://h", headers={"Host": "h"}, again=("Host", "i"), body=b"{}", token=None, sign_payload=True)
-def test_it_signs_as_botocore_does(
+def test_signer_signs_as_botocore_does(
     *,
     url: str,
     headers: dict[str, str],
@@ -99,17 +99,17 @@ def test_it_signs_as_botocore_does(
     assert ours == theirs
 
 
-def test_a_key_is_kept_for_its_day_only() -> None:
+def test_key_is_kept_for_its_day_only() -> None:
     keys = {_signing._signing_key("secret", day, "us-east-1", "rekognition") for day in ("20260430", "20260501")}
     assert len(keys) == 2
 
 
-def test_without_credentials_nothing_is_signed() -> None:
+def test_signer_signs_nothing_without_credentials() -> None:
     request = AWSRequest(method="POST", url="http://h", headers={}, data=b"{}")
     with pytest.raises(NoCredentialsError):
         _signing.JsonCallAuth(None, "rekognition", "us-east-1").add_auth(request)
 
 
 @pytest.mark.parametrize(("version", "chosen"), [("v4", _signing.SIGNATURE_VERSION), ("v4a", None), ("v4-query", None)])
-def test_it_takes_the_place_of_plain_version_4_alone(version: str, chosen: str | None) -> None:
+def test_signer_replaces_only_version_4(version: str, chosen: str | None) -> None:
     assert _signing.choose(signature_version=version, signing_name="rekognition") == chosen

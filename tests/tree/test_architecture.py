@@ -1,4 +1,4 @@
-"""The contracts of the architecture hold, and each of them notices when it is broken."""
+"""The contracts of import-linter are kept, and each of them detects a violation."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ CONTRACTS = {
         "contracts"
     ]
 }
-# What is broken, the file in which, and the line that does it.
-BREAKAGES = [
-    pytest.param("layers", "clock.py", "import aiorekostream.limits", id="layers-between-strangers"),
-    pytest.param("layers", "resilience/verdict.py", "import aiorekostream.transport.port", id="layers-across-rooms"),
-    pytest.param("layers", "newcomer.py", "", id="layers-with-an-unplaced-room"),
+# The contract, the file that violates it, and the line that is appended to the file.
+VIOLATIONS = [
+    pytest.param("layers", "clock.py", "import aiorekostream.limits", id="layers-unrelated-modules"),
+    pytest.param("layers", "retry/classify.py", "import aiorekostream.transport.port", id="layers-same-layer"),
+    pytest.param("layers", "unplaced.py", "", id="layers-unplaced-module"),
     pytest.param("siblings", "domain/enums.py", "import aiorekostream.domain.status", id="siblings"),
     pytest.param("pure", "errors.py", "import time", id="pure-directly"),
     pytest.param("pure", "operations.py", "import aiohttp", id="pure-through-a-library"),
@@ -32,10 +32,10 @@ BREAKAGES = [
 
 
 def broken_contracts(tree: Path) -> set[str]:
-    """The ids of the contracts that import-linter finds broken in a tree."""
+    """Return the ids of the contracts that import-linter reports as broken in a tree."""
     command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as lint; lint()"]
     options = ["--no-logo", "--no-cache"]
-    done = subprocess.run(
+    completed = subprocess.run(
         [*command, *options],
         cwd=tree,
         env={"PYTHONPATH": str(tree), "COLUMNS": "200"},
@@ -43,31 +43,31 @@ def broken_contracts(tree: Path) -> set[str]:
         text=True,
         check=False,
     )
-    found = {key for key, name in CONTRACTS.items() if f"{name} BROKEN" in done.stdout}
-    kept = {key for key, name in CONTRACTS.items() if f"{name} KEPT" in done.stdout}
-    assert found | kept == CONTRACTS.keys(), done.stdout + done.stderr
-    return found
+    broken = {key for key, name in CONTRACTS.items() if f"{name} BROKEN" in completed.stdout}
+    kept = {key for key, name in CONTRACTS.items() if f"{name} KEPT" in completed.stdout}
+    assert broken | kept == CONTRACTS.keys(), completed.stdout + completed.stderr
+    return broken
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A copy of the package that may be spoilt."""
+    """A copy of the package that a test may modify."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     shutil.copytree(ROOT / "aiorekostream", tmp_path / "aiorekostream", ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 
 
-def test_every_contract_is_kept(tree: Path) -> None:
+def test_contracts_are_kept(tree: Path) -> None:
     assert broken_contracts(tree) == set()
 
 
-@pytest.mark.parametrize(("contract", "file", "line"), BREAKAGES)
-def test_a_contract_notices_when_it_is_broken(tree: Path, contract: str, file: str, line: str) -> None:
-    spoilt = tree / "aiorekostream" / file
-    with spoilt.open("a", encoding="utf-8") as source:
+@pytest.mark.parametrize(("contract", "file", "line"), VIOLATIONS)
+def test_contract_reports_its_violation(tree: Path, contract: str, file: str, line: str) -> None:
+    modified = tree / "aiorekostream" / file
+    with modified.open("a", encoding="utf-8") as source:
         source.write(f"\n{line}\n")
     assert broken_contracts(tree) == {contract}
 
 
-def test_every_contract_has_a_breakage() -> None:
-    assert {str(case.values[0]) for case in BREAKAGES} == CONTRACTS.keys()
+def test_every_contract_has_a_violation() -> None:
+    assert {str(case.values[0]) for case in VIOLATIONS} == CONTRACTS.keys()

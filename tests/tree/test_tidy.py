@@ -1,4 +1,4 @@
-"""What must not stand in any file of the project: places of one machine, and addresses of package indexes."""
+"""No file of the project contains paths of one machine or addresses of package indexes; constraints are plain pins."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MADE = {"build", "dist", "_build", "__pycache__"}
+GENERATED = {"build", "dist", "_build", "__pycache__"}
 
-# Written so that they do not find themselves.
+# Written so that the patterns do not match this file.
 MACHINE_PATHS = re.compile(r"(?<![\w.$}~-])/(?:work|root|home|tmp|Users)/\w")
 INDEX_ADDRESSES = re.compile(r"--(?:extra-)?index[-]url|--find[-]links|https?://[\w.-]+/simple[/]")
 
 
 def files() -> list[Path]:
-    """The files of the project: what git knows or would add, or, in an unpacked sdist, all that was not made."""
+    """The files that git tracks or would add; in an unpacked sdist, all files that are not generated."""
     listing = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607  git is found on the PATH
         cwd=ROOT,
@@ -32,12 +32,12 @@ def files() -> list[Path]:
     return [
         ROOT / path
         for path in hidden
-        if not any(part in MADE or (part.startswith(".") and part != ".ci") for part in path.parts)
+        if not any(part in GENERATED or (part.startswith(".") and part != ".ci") for part in path.parts)
     ]
 
 
 @pytest.mark.parametrize("pattern", [MACHINE_PATHS, INDEX_ADDRESSES], ids=["machine-paths", "index-addresses"])
-def test_no_file_mentions_what_belongs_to_one_machine(pattern: re.Pattern[str]) -> None:
+def test_files_have_no_paths_or_addresses_of_one_machine(pattern: re.Pattern[str]) -> None:
     found: list[str] = []
     for path in files():
         lines = path.read_bytes().decode("utf-8", errors="ignore").splitlines()

@@ -1,14 +1,21 @@
-"""What type checkers must conclude about the public names. mypy and basedpyright read this file; nobody runs it."""
+"""Types that mypy and basedpyright must infer for the public API. This file is type checked and never run."""
 
 from __future__ import annotations
 
 import datetime
-from typing import assert_never, assert_type
+from typing import TYPE_CHECKING, assert_never, assert_type
 
 import aiorekostream as rks
+from aiorekostream.domain.responses import CreatedStreamProcessor, StreamProcessorPage, StreamProcessorSummary
+from aiorekostream.domain.tags import Tags
+from aiorekostream.errors import ValidationIssue
+from aiorekostream.fleet import FleetReport, StartOutcome, StartReport, StopOutcome, StopReport
+
+if TYPE_CHECKING:
+    from aiorekostream.domain.selectors import StartSelector
 
 
-def a_start_selector_is_matched_exhaustively(selector: rks.StartSelector) -> int | str:
+def start_selector_is_matched_exhaustively(selector: StartSelector) -> int | str:
     match selector:
         case rks.ProducerTimestamp(milliseconds=milliseconds):
             return assert_type(milliseconds, int)
@@ -18,7 +25,7 @@ def a_start_selector_is_matched_exhaustively(selector: rks.StartSelector) -> int
             assert_never(selector)
 
 
-def a_start_request_is_matched_exhaustively(request: rks.StartRequest) -> rks.StartSelector | None:
+def start_request_is_matched_exhaustively(request: rks.StartRequest) -> StartSelector | None:
     match request:
         case rks.LabelDetectionStart():
             return assert_type(request.start_selector, rks.ProducerTimestamp | rks.FragmentNumber)
@@ -29,7 +36,7 @@ def a_start_request_is_matched_exhaustively(request: rks.StartRequest) -> rks.St
             assert_never(request)
 
 
-def a_processor_is_matched_exhaustively(processor: rks.Processor) -> str:
+def processor_is_matched_exhaustively(processor: rks.Processor) -> str:
     match processor:
         case rks.FaceSearchProcessor():
             return assert_type(processor.collection_id, str)
@@ -40,38 +47,38 @@ def a_processor_is_matched_exhaustively(processor: rks.Processor) -> str:
             assert_never(processor)
 
 
-def what_was_read_is_as_typed_as_what_was_written(arguments: dict[str, object]) -> None:
+def parse_functions_return_typed_requests(arguments: dict[str, object]) -> None:
     assert_type(rks.parse_start(arguments), rks.StartRequest)
     assert_type(rks.parse_processor(arguments), rks.Processor)
 
 
-def time_is_taken_as_such(moment: datetime.datetime) -> None:
+def selectors_accept_datetime_and_timedelta(moment: datetime.datetime) -> None:
     assert_type(rks.ProducerTimestamp.from_datetime(moment), rks.ProducerTimestamp)
     rks.ProducerTimestamp(moment)
     rks.StopSelector(max_duration_in_seconds=datetime.timedelta(seconds=30))
 
 
-def every_fault_has_its_place(error: rks.InvalidRequestError) -> None:
-    assert_type(error.issues, tuple[rks.ValidationIssue, ...])
+def invalid_request_error_has_typed_issues(error: rks.InvalidRequestError) -> None:
+    assert_type(error.issues, tuple[ValidationIssue, ...])
     for issue in error.issues:
         assert_type(issue.path, str)
 
 
-async def the_client_answers_in_types(processor: rks.Processor, request: rks.StartRequest) -> None:
+async def client_methods_return_typed_responses(processor: rks.Processor, request: rks.StartRequest) -> None:
     async with rks.Client(region="us-east-1") as client:
         assert_type(client, rks.Client)
-        assert_type(await client.create_stream_processor(processor), rks.CreatedStreamProcessor)
+        assert_type(await client.create_stream_processor(processor), CreatedStreamProcessor)
         assert_type(await client.start_stream_processor(request), rks.StartedSession)
         assert_type(await client.describe_stream_processor("front-door"), rks.StreamProcessor)
-        assert_type(await client.list_tags_for_resource("arn"), rks.Tags)
+        assert_type(await client.list_tags_for_resource("arn"), Tags)
         async for summary in client.list_stream_processors():
-            assert_type(summary, rks.StreamProcessorSummary)
+            assert_type(summary, StreamProcessorSummary)
         async for page in client.list_stream_processors(max_results=10).pages():
-            assert_type(page, rks.StreamProcessorPage)
-        assert_type(client.with_options(total_timeout=5), rks.Client)
+            assert_type(page, StreamProcessorPage)
+        assert_type(client.with_options(timeout=5), rks.Client)
 
 
-def an_error_of_the_service_says_what_it_is(error: rks.ServiceError) -> None:
+def service_error_has_typed_attributes(error: rks.ServiceError) -> None:
     assert_type(error.code, str)
     assert_type(error.message, str)
     assert_type(error.request_id, str | None)
@@ -80,14 +87,14 @@ def an_error_of_the_service_says_what_it_is(error: rks.ServiceError) -> None:
     assert_type(error.retry_safe, bool)
 
 
-async def what_a_fleet_reports_can_be_read_and_asked_for_again(fleet: rks.Fleet, request: rks.StartRequest) -> None:
-    starts = assert_type(await fleet.start([request]), rks.StartReport)
+async def fleet_report_has_typed_outcomes_that_can_be_retried(fleet: rks.Fleet, request: rks.StartRequest) -> None:
+    starts = assert_type(await fleet.start([request]), StartReport)
     for failed in starts.failed:
         assert_type(failed.request, rks.StartRequest)
         assert_type(failed.error, Exception)
-    await fleet.start(doubtful.request for doubtful in starts.unknown)
-    stops = assert_type(await fleet.stop(["front-door"]), rks.StopReport)
+    await fleet.start(unknown.request for unknown in starts.unknown)
+    stops = assert_type(await fleet.stop(["front-door"]), StopReport)
     await fleet.stop(failed.request for failed in stops.failed)
-    reports: list[rks.FleetReport[rks.StartOutcome] | rks.FleetReport[rks.StopOutcome]] = [starts, stops]
+    reports: list[FleetReport[StartOutcome] | FleetReport[StopOutcome]] = [starts, stops]
     for report in reports:
         assert_type(report.counts, dict[str, int])

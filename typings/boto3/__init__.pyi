@@ -1,4 +1,4 @@
-# The slice of boto3 that the tests use. What its clients answer is compared with something, never trusted: hence Any.
+# The part of boto3 that the tests use. Responses are Any: the tests compare them with expected values.
 from typing import Any
 
 class Session:

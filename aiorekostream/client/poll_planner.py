@@ -1,0 +1,303 @@
+"""The poll planner: which poll comes next for all waits together. A pure state machine.
+
+A few processors are described one by one. Many share a sweep of the list, whose calls grow with its pages and not with
+the waits, and Describe is kept for what a list cannot tell. The planner answers the next poll and is told what it
+showed; it never awaits, reads a clock or uses randomness.
+
+Invariants:
+
+- One poll is in flight at a time, so the caller asks for the next one only after it has told the last one's result.
+- Polls are numbered. One counts only for the waits that began before it, since its answer may be older than the others.
+- A processor whose waits all need Describe is left out of sweeps, so it costs one Describe and no part of later sweeps.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from typing import TYPE_CHECKING, TypeAlias
+
+import attrs
+
+from aiorekostream.client.wait_conditions import Evaluation, Observation, WaitCondition, Waiter
+from aiorekostream.domain.requests import ListRequest
+from aiorekostream.errors import AccessDeniedError, RekostreamError
+
+if TYPE_CHECKING:
+    from aiorekostream.domain.responses import StreamProcessorPage
+
+__all__ = ["DescribePoll", "Idle", "ListPoll", "NextPoll", "PollPlanner", "WaitResult"]
+
+# Seconds until a poll without a result is repeated.
+_LOSS_DELAY = 2.0
+# Polls leave at least half of each quota to the rest of the program.
+_QUOTA_SHARE = 0.5
+# A list does not distinguish a label detection, which is STARTING for its whole session, from a face search that starts
+# slowly. So many of them are described for each page of a sweep.
+_KIND_CHECKS_PER_PAGE = 2
+
+
+@attrs.frozen
+class DescribePoll:
+    """Describe one processor.
+
+    Attributes:
+        name: the processor.
+    """
+
+    name: str
+
+
+@attrs.define(eq=False)
+class ListPoll:
+    """Read a page of the list. One sweep over all pages is one object, from the poll of the first page on.
+
+    Attributes:
+        number: the number of the poll of the first page.
+        begun: when that poll began.
+        request: asks for the page.
+        tokens: the tokens of the pages after the first.
+        found: the processors with waits that the pages showed.
+    """
+
+    number: int
+    begun: float
+    request: ListRequest = attrs.field(factory=ListRequest)
+    tokens: set[str] = attrs.field(factory=set)
+    found: set[str] = attrs.field(factory=set)
+
+
+@attrs.frozen
+class Idle:
+    """Poll nothing.
+
+    Attributes:
+        until: when to ask again if no wait begins before; infinity if nothing is due.
+    """
+
+    until: float
+
+
+NextPoll: TypeAlias = DescribePoll | ListPoll | Idle
+
+
+@attrs.frozen
+class WaitResult:
+    """A wait that has ended, and why."""
+
+    waiter: Waiter
+    evaluation: Evaluation
+    observation: Observation
+
+
+class _DueQueue(dict[str, float]):
+    """Names with the time at which each is due.
+
+    Attributes:
+        served: the number of the last poll that was chosen from it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.served = 0
+        self._heap: list[tuple[float, str]] = []
+
+    def put(self, name: str, due: float) -> None:
+        """Add a name, or change when it is due."""
+        if self.get(name) != due:
+            self[name] = due
+            heapq.heappush(self._heap, (due, name))
+
+    def first(self) -> tuple[float, str]:
+        """The earliest time and its name; infinity if the queue is empty."""
+        while self._heap and self.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return self._heap[0] if self._heap else (math.inf, "")
+
+
+@attrs.define(eq=False)
+class PollPlanner:
+    """Chooses polls for all waits.
+
+    Attributes:
+        describe_rate: quota of DescribeStreamProcessor, in calls a second.
+        list_rate: quota of ListStreamProcessors, in calls a second.
+        pages: how many pages the last complete sweep had.
+        can_list: whether the list may be read; if not, each processor is described.
+        waits: the waits by processor.
+    """
+
+    describe_rate: float
+    list_rate: float
+    pages: int = 1
+    can_list: bool = True
+    _describe_from: float = -math.inf
+    _sweep_from: float = -math.inf
+    _polls: int = attrs.field(default=0, init=False)
+    _sweep: ListPoll | None = attrs.field(default=None, init=False)
+    waits: dict[str, set[Waiter]] = attrs.field(factory=dict, init=False)
+    # The names for which Describe is denied, so that the list must do instead.
+    _denied: dict[str, RekostreamError] = attrs.field(factory=dict, init=False)
+    # What is due: names to describe whatever else is polled, names for either poll, and names that may only be listed.
+    _details: _DueQueue = attrs.field(factory=_DueQueue, init=False)
+    _either: _DueQueue = attrs.field(factory=_DueQueue, init=False)
+    _list_only: _DueQueue = attrs.field(factory=_DueQueue, init=False)
+
+    def successor(self, now: float) -> PollPlanner:
+        """Make a planner without waits that keeps to this one's share of the quotas.
+
+        Args:
+            now: the present time, which may be that of another event loop.
+        """
+        describe_from = min(self._describe_from, now + self._describe_pause())
+        sweep_from = min(self._sweep_from, now + self._sweep_pause())
+        return attrs.evolve(self, can_list=True, describe_from=describe_from, sweep_from=sweep_from)
+
+    def join(self, name: str, condition: WaitCondition, now: float) -> Waiter:
+        """Begin a wait."""
+        waiter = Waiter(name, condition, now, self._polls)
+        self.waits.setdefault(name, set()).add(waiter)
+        self._put(name, now)
+        return waiter
+
+    def leave(self, waiter: Waiter) -> None:
+        """End a wait; a second time does nothing."""
+        waits = self.waits.get(waiter.name, set())
+        waits.discard(waiter)
+        if not waits:
+            for by_name in (self.waits, self._denied, self._details, self._either, self._list_only):
+                by_name.pop(waiter.name, None)
+
+    def waiters(self) -> tuple[Waiter, ...]:
+        """All waits."""
+        return tuple(waiter for waits in self.waits.values() for waiter in waits)
+
+    def next_poll(self, now: float) -> NextPoll:
+        """Choose the next poll; its result must be told before the next call."""
+        few, either = self._are_few(), self._either.first()[0]
+        sweep_due = max(min(self._list_only.first()[0], math.inf if few else either), self._sweep_from)
+        choices = (
+            (max(self._details.first()[0], self._describe_from), self._details),
+            (max(either, self._describe_from) if few else math.inf, self._either),
+            (sweep_due if self._sweep is None else -math.inf, self._list_only),
+        )
+        due = [queue for moment, queue in choices if moment <= now]
+        if not due:
+            return Idle(min(moment for moment, _ in choices))
+        # Round robin, so that no backlog of one holds up the others.
+        queue = min(due, key=lambda queue: queue.served)
+        self._polls += 1
+        queue.served = self._polls
+        if queue is self._list_only:
+            self._sweep = self._sweep or ListPoll(self._polls, now)
+            return self._sweep
+        self._describe_from = now + self._describe_pause()
+        return DescribePoll(queue.first()[1])
+
+    def described(self, poll: DescribePoll, observation: Observation, *, now: float, random: float) -> list[WaitResult]:
+        """Tell what Describe showed or how it was refused, and learn which waits that ended.
+
+        Where only Describe is denied, the list must do: it cannot say why a processor FAILED, nor that it is gone.
+        """
+        name = poll.name
+        self._details.pop(name, None)
+        if self.can_list and isinstance(observation.error, AccessDeniedError) and name in self.waits:
+            self._denied[name] = observation.error
+            self._either.pop(name, None)
+            for waiter in self.waits[name]:
+                waiter.needs_describe = False
+            self._put(name, now)
+            return []
+        results = self._evaluate(name, observation, self._polls, now)
+        self._reschedule(name, self._polls, now, random)
+        return results
+
+    def listed(self, poll: ListPoll, page: StreamProcessorPage, *, now: float, random: float) -> list[WaitResult]:
+        """Tell what a page showed, and learn which waits it ended."""
+        results: list[WaitResult] = []
+        for entry in page.stream_processors:
+            if entry.name in self._either or entry.name in self._list_only:
+                poll.found.add(entry.name)
+                results += self._evaluate(entry.name, Observation(status=entry.status), self._polls, now)
+        if not page.next_token:
+            results += self._swept(poll, now, random)
+        elif page.next_token in poll.tokens:  # the pages run in a circle
+            self.lost(poll, now)
+        else:
+            poll.tokens.add(page.next_token)
+            poll.request = ListRequest(next_token=page.next_token)
+        return results
+
+    def list_denied(self, now: float) -> None:
+        """Tell that the service refuses to list processors."""
+        self.can_list, self._sweep, self._denied = False, None, {}
+        for name in tuple(self._list_only):
+            del self._list_only[name]
+            self._put(name, now)
+
+    def lost(self, poll: DescribePoll | ListPoll, now: float) -> None:
+        """Tell that a poll had no result and must be repeated."""
+        retry_at = now + _LOSS_DELAY
+        if isinstance(poll, ListPoll):
+            self._end_sweep(poll, retry_at)
+            return
+        for queue in (self._details, self._either):
+            if poll.name in queue:
+                queue.put(poll.name, retry_at)
+
+    def _are_few(self) -> bool:
+        """Tell whether describing takes no more of its quota's time than a sweep takes of its own."""
+        names = len(self._either) + len(self._list_only)
+        return names / self.describe_rate <= self.pages / self.list_rate or not self.can_list
+
+    def _describe_pause(self) -> float:
+        return 1 / (self.describe_rate * _QUOTA_SHARE)
+
+    def _sweep_pause(self) -> float:
+        return self.pages / (self.list_rate * _QUOTA_SHARE)
+
+    def _put(self, name: str, due: float) -> None:
+        (self._list_only if name in self._denied else self._either).put(name, due)
+
+    def _evaluate(self, name: str, observation: Observation, number: int, now: float) -> list[WaitResult]:
+        results, waits = list[WaitResult](), self.waits.get(name, set())
+        if not observation.described and name in self._denied:
+            observation = attrs.evolve(observation, error=self._denied[name])
+        for waiter in tuple(waits):
+            if waiter.after >= number:
+                continue
+            evaluation = waiter.observe(observation, now)
+            if evaluation is Evaluation.NEEDS_DESCRIBE:
+                self._details.put(name, self._details.get(name, now))
+            elif evaluation is not Evaluation.PENDING:
+                self.leave(waiter)
+                results.append(WaitResult(waiter, evaluation, observation))
+        if all(waiter.needs_describe for waiter in waits):
+            self._either.pop(name, None)
+        return results
+
+    def _swept(self, sweep: ListPoll, now: float, random: float) -> list[WaitResult]:
+        self.pages = len(sweep.tokens) + 1
+        self._end_sweep(sweep)
+        results: list[WaitResult] = []
+        few, kind_checks = self._are_few(), self.pages * _KIND_CHECKS_PER_PAGE
+        for name in (*self._either, *self._list_only):
+            if name not in sweep.found:
+                results += self._evaluate(name, Observation(status=None), sweep.number, now)
+            # A few are described however often others are listed: a list does not show everything.
+            if name in self._denied or not few:
+                self._reschedule(name, sweep.number, now, random)
+            if kind_checks and name in self._either and any(each.may_be_wrong_kind(now) for each in self.waits[name]):
+                self._details.put(name, now)
+                kind_checks -= 1
+        return results
+
+    def _end_sweep(self, sweep: ListPoll, retry_at: float = -math.inf) -> None:
+        self._sweep = None
+        self._sweep_from = max(sweep.begun + self._sweep_pause(), retry_at)
+
+    def _reschedule(self, name: str, number: int, now: float, random: float) -> None:
+        """Put off the next poll of a processor; a wait that began during the poll or sweep is due at once."""
+        waits = [waiter for waiter in self.waits.get(name, ()) if not waiter.needs_describe]
+        if waits:
+            self._put(name, min(each.next_poll_at(now, random) if each.after < number else now for each in waits))

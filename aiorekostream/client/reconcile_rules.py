@@ -1,0 +1,219 @@
+"""Determine the outcome of a call whose response was lost, from what DescribeStreamProcessor shows. Pure.
+
+AWS has no client token by which a call could be recognised, so the evidence is the processor's status and the time of
+its last change. The service tells the time to the second and its servers need not agree, so a change within a few
+seconds of the sending is ``ABOUT`` then, neither before nor after. A session that began about then is taken for the
+call's own. One that began later may be the call's own or another client's, and is not claimed.
+
+Whether the service may still apply the call later is not decided here; see ``RetryPolicy.max_apply_delay``.
+"""
+
+from __future__ import annotations
+
+import datetime
+import enum
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+
+from aiorekostream.domain.responses import StreamProcessor
+from aiorekostream.domain.status import ACTIVE, STARTABLE, Status
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from aiorekostream.domain.processors import Processor
+
+__all__ = [
+    "Age",
+    "Evidence",
+    "Resolution",
+    "SendWindow",
+    "age",
+    "on_create",
+    "on_delete",
+    "on_start",
+    "on_stop",
+]
+
+
+# What a call does, it does within a few seconds; and the clocks of the service's servers may differ.
+_SOONEST = datetime.timedelta(seconds=-1)
+_LATEST = datetime.timedelta(seconds=3)
+# AWS checks the length of a session only at the end of a fragment, and those last 2 to 10 seconds as a rule. See
+# https://docs.aws.amazon.com/rekognition/latest/dg/setting-up-your-amazon-rekognition-streaming-video-resources.html.
+_OVERSHOOT = datetime.timedelta(seconds=10)
+# A face search was seen to come to run after 2 seconds.
+_COMES_TO_RUN = datetime.timedelta(seconds=10)
+# The service tells the time to the second.
+_SECOND = datetime.timedelta(seconds=1)
+# What was sent less long ago has not begun a session that is over.
+_SHORTEST_SESSION = datetime.timedelta(seconds=1)
+
+
+class Resolution(enum.StrEnum):
+    """The outcome of the call, as far as one poll shows."""
+
+    APPLIED = "applied"
+    NOT_APPLIED = "not applied"
+    CONFLICT = "another client's session or processor is in its way"
+    UNDETERMINED = "cannot be determined"
+
+
+class Age(enum.StrEnum):
+    """When something happened, against the moment at which the call was first sent."""
+
+    BEFORE = "before"
+    ABOUT = "about then"
+    AFTER = "after"
+
+
+def age(moment: datetime.datetime | None, *, since: datetime.datetime, until: datetime.datetime) -> Age | None:
+    """Whether a moment lies before or after the time of the sending, by the service's clock; ``None`` for no moment."""
+    if moment is None:
+        return None
+    return Age.BEFORE if moment < since else Age.AFTER if moment > until else Age.ABOUT
+
+
+def on_start(status: Status, changed: Age | None, *, in_time: bool, may_be_over: bool) -> Resolution:
+    """After a StartStreamProcessor.
+
+    Args:
+        status: the processor's status.
+        changed: when that last changed.
+        in_time: whether that is just the change that a session of ours would have made by itself, and when: a face
+            search has come to run, or a label detection to its end.
+        may_be_over: whether a session of ours may have begun and ended by then. A label detection that finds no video
+            is over in a moment, another client may stop a face search, and both look like the end of an older session.
+    """
+    if changed is Age.BEFORE:
+        return Resolution.NOT_APPLIED if status in STARTABLE else Resolution.CONFLICT
+    if status is Status.STOPPED and changed is Age.ABOUT:
+        return Resolution.UNDETERMINED if may_be_over else Resolution.NOT_APPLIED
+    is_started = status is Status.STARTING and changed is Age.ABOUT
+    return Resolution.APPLIED if in_time or is_started else Resolution.UNDETERMINED
+
+
+def on_stop(status: Status, changed: Age | None, *, came_to_run: bool) -> Resolution:
+    """After a StopStreamProcessor: what counts is that the session ends which there was.
+
+    Args:
+        status: the processor's status.
+        changed: when that last changed.
+        came_to_run: whether a face search that was STARTING at the sending would have come to run when it last changed.
+    """
+    if status is Status.STARTING and changed is Age.AFTER:
+        return Resolution.APPLIED  # another session, which this stop was not meant for
+    if status is Status.RUNNING and changed is Age.AFTER and not came_to_run:
+        return Resolution.UNDETERMINED  # perhaps another session, and perhaps one that was slow to start
+    if status in ACTIVE:
+        return Resolution.NOT_APPLIED
+    return Resolution.APPLIED if status.is_known and status is not Status.UPDATING else Resolution.UNDETERMINED
+
+
+def on_create(found: StreamProcessor | None, wanted: Processor, created: Age | None) -> Resolution:
+    """After a CreateStreamProcessor, by the processor of that name, if there is one, and when it was created."""
+    if found is None:
+        return Resolution.NOT_APPLIED
+    same = found.kind is wanted.kind and found.kinesis_video_stream_arn == str(wanted.kinesis_video_stream_arn)
+    if not same or created is Age.BEFORE:
+        return Resolution.CONFLICT
+    return Resolution.APPLIED if created is Age.ABOUT else Resolution.UNDETERMINED
+
+
+def on_delete(found: StreamProcessor | None, created: Age | None) -> Resolution:
+    """After a DeleteStreamProcessor, by the processor of that name, if there is one, and when it was created."""
+    # One that was created later is another one: to delete it was not asked for.
+    return Resolution.APPLIED if found is None or created is Age.AFTER else Resolution.NOT_APPLIED
+
+
+@attrs.frozen
+class SendWindow:
+    """The time in which a request was sent whose response was lost.
+
+    Attributes:
+        since: the earliest that it may have been, by the service's clock.
+        until: the latest.
+        ago: the longest that it may have been before the poll.
+    """
+
+    since: datetime.datetime
+    until: datetime.datetime
+    ago: datetime.timedelta
+
+    @classmethod
+    def before(cls, date: datetime.datetime, *, least: float, most: float) -> Self:
+        """It was sent so many seconds, from the least to the most, before the service said this date."""
+        ago = datetime.timedelta(seconds=most)
+        return cls(date - ago, date + _SECOND - datetime.timedelta(seconds=least), ago)
+
+
+@attrs.frozen
+class Evidence:
+    """The observation after responses were lost.
+
+    Attributes:
+        processor: the processor, if there is one.
+        sent: the requests whose responses were lost; none where the service did not say what time it was.
+    """
+
+    processor: StreamProcessor | None
+    sent: Sequence[SendWindow] = ()
+
+    @property
+    def state(self) -> tuple[Status, datetime.datetime] | None:
+        """The status and when it last changed; ``None`` where either is missing."""
+        if self.processor is None or self._changed is None:
+            return None
+        return self.processor.status, self._changed
+
+    @property
+    def changed(self) -> Age | None:
+        """When it changed last, against those sendings."""
+        return self._age(self._changed)
+
+    @property
+    def created(self) -> Age | None:
+        """When it was created, against those sendings."""
+        return self._age(self.processor.creation_timestamp if self.processor else None)
+
+    def has_lasted(self, length: datetime.timedelta) -> bool:
+        """Whether its last change is the end of a session of that length, which one of those sendings began."""
+        return self._has_changed(length, length + _OVERSHOOT)
+
+    def has_come_to_run(self) -> bool:
+        """Whether its last change is that of a face search which one of those sendings began, to RUNNING."""
+        # A session that ran before the sending is another client's; the service's time has a resolution of one second.
+        return self._has_changed(_SECOND - _SOONEST, _COMES_TO_RUN)
+
+    def has_gone_on_to_run(self) -> bool:
+        """Whether its last change may be that to RUNNING of a face search which was STARTING at a sending."""
+        return self._has_changed(datetime.timedelta(), _COMES_TO_RUN)
+
+    def may_show_an_end(self) -> bool:
+        """Whether its last change may be the end of a session that one of those sendings began, however short."""
+        changed = self._changed
+        if self.processor is None or changed is None or changed == self.processor.creation_timestamp:
+            return False
+        return any(each.since <= changed and each.ago >= _SHORTEST_SESSION for each in self.sent)
+
+    def __str__(self) -> str:
+        if self.processor is None:
+            return "there is no such processor"
+        changed = self._changed
+        return f"it is {self.processor.status}" + (f", last changed at {changed.isoformat()}" if changed else "")
+
+    @property
+    def _changed(self) -> datetime.datetime | None:
+        return self.processor.last_update_timestamp if self.processor else None
+
+    def _age(self, moment: datetime.datetime | None) -> Age | None:
+        ages = {age(moment, since=each.since + _SOONEST, until=each.until + _LATEST) for each in self.sent}
+        return next((found for found in (Age.ABOUT, Age.AFTER, Age.BEFORE) if found in ages), None)
+
+    def _has_changed(self, least: datetime.timedelta, most: datetime.timedelta) -> bool:
+        changed = self._changed
+        return changed is not None and any(
+            each.since + _SOONEST + least <= changed <= each.until + _LATEST + most for each in self.sent
+        )

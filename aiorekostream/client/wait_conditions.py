@@ -1,0 +1,206 @@
+"""Wait conditions: what a wait waits for, what one observation means for it, and what it remembers. Pure.
+
+A list shows a name and a status; Describe also shows the kind and StatusMessage, and it alone proves that a processor
+does not exist. ``domain/status.py`` has the life of each kind.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import attrs
+
+from aiorekostream.domain.enums import ProcessorKind
+from aiorekostream.domain.status import STARTABLE, Status
+from aiorekostream.errors import RekostreamError, ResourceNotFoundError
+
+__all__ = ["Evaluation", "Observation", "WaitCondition", "Waiter", "evaluate", "poll_interval"]
+
+# The time from one poll of a processor to the next, in seconds: half of the wait's age, within these bounds.
+_SHORTEST_INTERVAL = 0.5
+_LONGEST_INTERVAL = 5.0
+# UNCERTAIN: for how many seconds AWS may not find a processor that was just created.
+_CREATION_DELAY = 5.0
+# A face search was seen to be RUNNING 2 s after its start. One that is STARTING for 10 s may be a label detection.
+_SLOW_START = 10.0
+# UNCERTAIN: for how many seconds Describe and List may still show the status from before the call that the caller made
+# just before the wait.
+_STALE = 1.0
+
+
+class WaitCondition(enum.StrEnum):
+    """What a wait waits for; the value completes "it was not ..."."""
+
+    RUNNING = "RUNNING"
+    """The face search runs."""
+    FINISHED = "finished"
+    """The session of the label detection has ended."""
+    STOPPED = "STOPPED"
+    """The processor is STOPPED."""
+    AT_REST = "at rest"
+    """The processor is STOPPED or FAILED."""
+    STEADY = "at rest again"
+    """The processor is STOPPED, FAILED or RUNNING, or STARTING again after STOPPING."""
+    DELETED = "deleted"
+    """The processor does not exist."""
+    OBSERVED = "observed"
+    """The processor was polled, whatever its status."""
+
+
+class Evaluation(enum.Enum):
+    """What one observation means for a wait."""
+
+    PENDING = enum.auto()
+    """The wait goes on."""
+    NEEDS_DESCRIBE = enum.auto()
+    """The list suggests an end that only Describe can confirm or explain."""
+    SATISFIED = enum.auto()
+    """The condition holds."""
+    FAILED = enum.auto()
+    """The processor is FAILED."""
+    STOPPED_EARLY = enum.auto()
+    """The processor was STARTING and is STOPPED, so it will not run."""
+    WRONG_KIND = enum.auto()
+    """A processor of this kind never satisfies the condition."""
+    NOT_FOUND = enum.auto()
+    """The processor does not exist."""
+    REFUSED = enum.auto()
+    """The service refuses to describe the processor."""
+
+
+_FAILED = {Status.FAILED: Evaluation.FAILED}
+# What a status means for a wait; what is left out is pending.
+_MEANINGS: dict[WaitCondition, dict[Status, Evaluation]] = {
+    WaitCondition.RUNNING: {Status.RUNNING: Evaluation.SATISFIED, Status.STOPPED: Evaluation.STOPPED_EARLY, **_FAILED},
+    WaitCondition.FINISHED: {Status.STOPPED: Evaluation.SATISFIED, Status.RUNNING: Evaluation.WRONG_KIND, **_FAILED},
+    WaitCondition.STOPPED: {Status.STOPPED: Evaluation.SATISFIED, **_FAILED},
+    WaitCondition.AT_REST: dict.fromkeys(STARTABLE, Evaluation.SATISFIED),
+    WaitCondition.STEADY: dict.fromkeys(STARTABLE | {Status.RUNNING}, Evaluation.SATISFIED),
+    WaitCondition.DELETED: {},
+}
+# What Describe must explain or confirm. A list that changes while its pages are read may skip an entry, so absence from
+# it proves nothing.
+_UNEXPLAINED = frozenset({Evaluation.FAILED, Evaluation.STOPPED_EARLY, Evaluation.REFUSED})
+_SATISFIED_BY_ABSENCE = frozenset({WaitCondition.DELETED, WaitCondition.OBSERVED})
+_WRONG_KINDS = frozenset(
+    {(WaitCondition.RUNNING, ProcessorKind.LABEL_DETECTION), (WaitCondition.FINISHED, ProcessorKind.FACE_SEARCH)}
+)
+# In the first second of a wait, these statuses may be those from before the caller's start or stop.
+_MAY_BE_STALE = {
+    WaitCondition.FINISHED: STARTABLE,
+    WaitCondition.RUNNING: frozenset({Status.FAILED}),
+    WaitCondition.STEADY: frozenset({Status.RUNNING}),
+}
+
+
+@attrs.frozen(kw_only=True)
+class Observation:
+    """What one poll showed of a processor.
+
+    Attributes:
+        status: its status; ``None`` if the poll did not find it.
+        kind: its kind, where it was described.
+        message: its StatusMessage, where it was described and has one.
+        described: whether Describe answered or refused, rather than a list.
+        error: how Describe refused; of a list, how it refused before, so that the list must do. Only
+            ``ResourceNotFoundError`` proves that the processor does not exist.
+    """
+
+    status: Status | None
+    kind: ProcessorKind | None = None
+    message: str | None = None
+    described: bool = False
+    error: RekostreamError | None = None
+
+
+def evaluate(waiter: Waiter, observation: Observation, now: float) -> Evaluation:
+    """Evaluate an observation that began after the wait; an unknown status leaves the wait pending."""
+    condition, status = waiter.condition, observation.status
+    is_restarted = condition is WaitCondition.STEADY and waiter.status is Status.STOPPING and status is Status.STARTING
+    if status is None:
+        meaning = _evaluate_absence(waiter, observation, now)
+    elif status is not Status.RUNNING and (condition, observation.kind) in _WRONG_KINDS:
+        return Evaluation.WRONG_KIND
+    elif waiter.may_be_stale(status, now):
+        return Evaluation.PENDING
+    elif condition is WaitCondition.OBSERVED or is_restarted:
+        return Evaluation.SATISFIED
+    else:
+        meaning = _MEANINGS[condition].get(status, Evaluation.PENDING)
+    if meaning is Evaluation.STOPPED_EARLY and waiter.starting_since is None:
+        return Evaluation.PENDING
+    is_final = observation.described or observation.error is not None or meaning not in _UNEXPLAINED
+    return meaning if is_final else Evaluation.NEEDS_DESCRIBE
+
+
+def _evaluate_absence(waiter: Waiter, observation: Observation, now: float) -> Evaluation:
+    by_absence, is_absent = (
+        waiter.condition in _SATISFIED_BY_ABSENCE,
+        isinstance(observation.error, ResourceNotFoundError),
+    )
+    is_new = waiter.status is None and now < waiter.joined + _CREATION_DELAY
+    if is_new and not by_absence and (is_absent or not observation.described):
+        return Evaluation.PENDING
+    if not is_absent:
+        return Evaluation.REFUSED
+    return Evaluation.SATISFIED if by_absence else Evaluation.NOT_FOUND
+
+
+def poll_interval(age: float, random: float) -> float:
+    """Compute the seconds until the next poll for a wait of this age: 0.5 to 5, with 25 % of jitter either way."""
+    return min(max(_SHORTEST_INTERVAL, age / 2), _LONGEST_INTERVAL) * (0.75 + random / 2)
+
+
+@attrs.define(eq=False)
+class Waiter:
+    """One wait, and what its polls have shown so far.
+
+    Attributes:
+        name: the processor.
+        condition: what is waited for.
+        joined: when the wait began.
+        after: the number of the last poll that began before the wait; only later polls count for it.
+        status: the status that was seen last.
+        starting_since: when the processor was first seen STARTING.
+        was_described: whether Describe has shown it.
+        is_stale: whether the last observation may be from before the wait.
+        needs_describe: whether a list suggests an end that only Describe can confirm or explain.
+    """
+
+    name: str
+    condition: WaitCondition
+    joined: float
+    after: int
+    status: Status | None = None
+    starting_since: float | None = None
+    was_described: bool = False
+    is_stale: bool = False
+    needs_describe: bool = False
+
+    def observe(self, observation: Observation, now: float) -> Evaluation:
+        """Evaluate an observation for this wait, and remember it."""
+        evaluation, status = evaluate(self, observation, now), observation.status
+        self.is_stale = self.may_be_stale(status, now)
+        self.was_described |= observation.described
+        self.needs_describe = evaluation is Evaluation.NEEDS_DESCRIBE
+        if status is not None:
+            self.status = status
+        if status is Status.STARTING and self.starting_since is None:
+            self.starting_since = now
+        return evaluation
+
+    def may_be_stale(self, status: Status | None, now: float) -> bool:
+        """Tell whether a status may be from before the call that the caller made just before the wait."""
+        is_young = self.starting_since is None and now < self.joined + _STALE
+        return is_young and status in _MAY_BE_STALE.get(self.condition, ())
+
+    def next_poll_at(self, now: float, random: float) -> float:
+        """Compute when to poll again after an observation; one that may be stale is repeated once it cannot be."""
+        moment = now + poll_interval(now - self.joined, random)
+        return max(moment, self.joined + _STALE) if self.is_stale else moment
+
+    def may_be_wrong_kind(self, now: float) -> bool:
+        """Tell whether the list shows a slow start that may be a label detection, which never runs."""
+        since = self.starting_since
+        is_slow = since is not None and now - since >= _SLOW_START
+        return is_slow and self.condition is WaitCondition.RUNNING and not self.was_described

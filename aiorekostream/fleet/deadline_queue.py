@@ -1,0 +1,76 @@
+"""Keys in the order of a number, such as a deadline; a key can be moved or removed at any time. Pure."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections.abc import Hashable, Iterator
+from typing import Generic, TypeVar
+
+import attrs
+
+__all__ = ["DeadlineQueue"]
+
+_KeyT = TypeVar("_KeyT", bound=Hashable)
+
+# Entries of moved and removed keys stay in the heap until they outnumber the live ones by this factor, and this many.
+_GARBAGE_FACTOR = 2
+_GARBAGE_SPARE = 64
+
+
+@attrs.define
+class DeadlineQueue(Generic[_KeyT]):
+    """Hold one moment for each key; memory grows with the keys, not with the changes."""
+
+    _entries: dict[_KeyT, tuple[float, int]] = attrs.field(factory=dict, init=False)
+    _heap: list[tuple[float, int, _KeyT]] = attrs.field(factory=list, init=False)
+    _numbers: Iterator[int] = attrs.field(factory=itertools.count, init=False)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def set(self, key: _KeyT, moment: float) -> None:
+        """Set the moment of a key; infinity removes it."""
+        if moment == math.inf:
+            self.remove(key)
+            return
+        number = next(self._numbers)
+        self._entries[key] = moment, number
+        heapq.heappush(self._heap, (moment, number, key))
+        if len(self._heap) > _GARBAGE_FACTOR * len(self._entries) + _GARBAGE_SPARE:
+            self._heap = [(at, mark, key) for key, (at, mark) in self._entries.items()]
+            heapq.heapify(self._heap)
+
+    def remove(self, key: _KeyT) -> None:
+        """Remove a key, if it is there."""
+        self._entries.pop(key, None)
+
+    def first(self) -> _KeyT:
+        """Return the key with the earliest moment.
+
+        Raises:
+            IndexError: there is no key.
+        """
+        self._drop_removed()
+        return self._heap[0][2]
+
+    @property
+    def next_moment(self) -> float:
+        """The earliest moment; infinity where there is none."""
+        self._drop_removed()
+        return self._heap[0][0] if self._heap else math.inf
+
+    def pop_due(self, now: float) -> list[_KeyT]:
+        """Remove and return the keys whose moments have come, in their order."""
+        keys: list[_KeyT] = []
+        while self._heap and self._heap[0][0] <= now:
+            moment, number, key = heapq.heappop(self._heap)
+            if self._entries.get(key) == (moment, number):
+                del self._entries[key]
+                keys.append(key)
+        return keys
+
+    def _drop_removed(self) -> None:
+        while self._heap and self._entries.get(self._heap[0][2]) != self._heap[0][:2]:
+            heapq.heappop(self._heap)

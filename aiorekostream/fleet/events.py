@@ -1,0 +1,69 @@
+"""Report the events of a fleet, for dashboards and logs. A listener changes nothing."""
+
+from __future__ import annotations
+
+import enum
+import logging
+from typing import TYPE_CHECKING
+
+import attrs
+
+from aiorekostream.fleet.outcomes import Outcome
+from aiorekostream.pipeline import CallEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["FleetEvent", "FleetEventType", "notify"]
+
+_log = logging.getLogger("aiorekostream")
+
+
+class FleetEventType(enum.StrEnum):
+    """The type of an event of a request or a session."""
+
+    QUEUED = "queued"
+    """The fleet has taken the request."""
+    SENT = CallEvent.SENT.value
+    """An attempt begins to go out."""
+    THROTTLED = CallEvent.THROTTLED.value
+    """The service refused an attempt as too fast."""
+    RETRIED = CallEvent.RETRIED.value
+    """A failed attempt will be made again."""
+    RECONCILING = CallEvent.RECONCILING.value
+    """A response was lost, and DescribeStreamProcessor is asked whether the call was applied."""
+    STARTED = "started"
+    """The request's outcome is ``Started``."""
+    COMPLETED = "completed"
+    """The request has another outcome."""
+    SESSION_ENDED = "session ended"
+    """A session was seen to have ended, or cannot last any longer."""
+
+
+@attrs.frozen(kw_only=True)
+class FleetEvent:
+    """One thing that happened, and the state of the fleet at that moment.
+
+    Attributes:
+        type: what happened.
+        name: the processor.
+        queued: requests of the same operation that wait in the fleet.
+        in_flight: calls of the same operation that are under way.
+        running: sessions that the fleet knows to be under way or about to begin.
+        outcome: the request's outcome, with ``STARTED`` and ``COMPLETED``; ``None`` with the others.
+    """
+
+    type: FleetEventType
+    name: str
+    queued: int
+    in_flight: int
+    running: int
+    outcome: Outcome | None = None
+
+
+def notify(listener: Callable[[FleetEvent], None], event: FleetEvent) -> None:
+    """Call a listener; an exception that it raises is logged and goes no further."""
+    try:
+        listener(event)
+    except Exception:  # noqa: BLE001 - the listener is the user's code, and no request may fail for it
+        _log.exception("on_event failed at %s of %s", event.type, event.name)

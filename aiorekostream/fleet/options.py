@@ -1,0 +1,83 @@
+"""The options of a fleet, validated together."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast, get_args
+
+import attrs
+
+from aiorekostream.client import Client
+from aiorekostream.domain.fields import seconds, whole_number
+from aiorekostream.domain.rules import Validated, collecting, reject
+from aiorekostream.fleet.events import FleetEvent
+from aiorekostream.fleet.monitor import SessionMonitor
+from aiorekostream.fleet.requests import WhenBusy
+
+if TYPE_CHECKING:
+    import datetime
+
+__all__ = ["FleetOptions"]
+
+# The range of a request's lifetime, in seconds.
+_SHORTEST, _LONGEST = 0.001, 1e9
+
+
+def _when_busy(value: WhenBusy) -> WhenBusy:
+    if value not in get_args(WhenBusy):
+        reject(value, "'queue', 'share' or 'reject'")
+    return value
+
+
+def _expires_after(value: datetime.timedelta | float | None) -> float:
+    return math.inf if value is None else seconds(value, least=_SHORTEST, most=_LONGEST)
+
+
+def _optional_count(value: int | None) -> int | None:
+    return None if value is None else whole_number(value, least=1)
+
+
+def _count(value: int) -> int:
+    return whole_number(value, least=1)
+
+
+def _poll_interval(value: datetime.timedelta | float) -> float:
+    return seconds(value, least=0.1, most=3600)
+
+
+def _client(value: Client) -> Client:
+    if not hasattr(value, "pipeline"):
+        reject(value, "a Client")
+    return value
+
+
+def _listener(value: Callable[[FleetEvent], None] | None) -> Callable[[FleetEvent], None] | None:
+    if value is not None and (not callable(value) or inspect.iscoroutinefunction(value)):
+        reject(value, "a plain function of a FleetEvent, or None")
+    return value
+
+
+def _monitor(value: SessionMonitor | None) -> SessionMonitor | None:
+    if value is not None and not callable(cast("object", getattr(value, "ended", None))):
+        reject(value, "a SessionMonitor, which has a method `ended`, or None")
+    return value
+
+
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class FleetOptions(Validated):
+    """See ``Fleet``.
+
+    Raises:
+        InvalidRequestError: arguments break their rules; all issues at once.
+    """
+
+    client: Client = attrs.field(converter=_client)
+    on_event: Callable[[FleetEvent], None] | None = attrs.field(converter=_listener)
+    session_monitor: SessionMonitor | None = attrs.field(converter=_monitor)
+    when_busy: WhenBusy = attrs.field(converter=_when_busy)
+    expires_after: float = attrs.field(converter=_expires_after)
+    max_in_flight: int | None = attrs.field(converter=_optional_count)
+    max_pending: int = attrs.field(converter=_count)
+    poll_interval: float = attrs.field(converter=_poll_interval)

@@ -1,0 +1,305 @@
+"""One run of a fleet: reads requests no faster than there is room for them, and owns the report of their outcomes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import weakref
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Hashable, Iterable
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+import attrs
+
+from aiorekostream.domain.requests import StartRequest
+from aiorekostream.fleet.outcomes import Outcome, StartOutcome, StopOutcome
+from aiorekostream.fleet.queue import QueuedRequest
+from aiorekostream.fleet.report import FleetReport, StartReport, StopReport
+from aiorekostream.fleet.requests import FleetRequest
+from aiorekostream.fleet.stopping import StopWaiter
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+    from types import TracebackType
+    from typing import Self
+
+__all__ = ["FleetRun", "PendingOutcomes", "RunControl", "StartRun", "StopRun"]
+
+_ItemT = TypeVar("_ItemT")
+_HandleT = TypeVar("_HandleT", bound=Hashable)
+_OutcomeT = TypeVar("_OutcomeT", bound=Outcome)
+_ReportT = TypeVar("_ReportT", bound=FleetReport[Outcome])
+
+# So many requests are read before other tasks have their turn: requests that complete at once leave room for ever.
+_BATCH = 100
+
+
+@attrs.define(eq=False)
+class PendingOutcomes(Generic[_HandleT, _OutcomeT]):
+    """The requests of a run that have no outcome yet, and the outcomes that were not handed on.
+
+    Attributes:
+        capacity: the most of them at once.
+        counts_outcomes: whether outcomes take up room until they are handed on; they are kept if not.
+        pending: the requests without an outcome.
+        outcomes: the outcomes, in the order in which they came.
+    """
+
+    capacity: int
+    counts_outcomes: bool = False
+    pending: set[_HandleT] = attrs.field(factory=set[_HandleT], init=False)
+    outcomes: deque[_OutcomeT] = attrs.field(factory=deque[_OutcomeT], init=False)
+    _changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+
+    def complete(self, handle: _HandleT | None, outcome: _OutcomeT) -> None:
+        """Record the outcome of a request; an input that was no request has no handle."""
+        if handle is not None:
+            self.pending.discard(handle)
+        self.outcomes.append(outcome)
+        self._changed.set()
+
+    def changed(self) -> None:
+        """Let the waits below check again."""
+        self._changed.set()
+
+    async def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Wait until a condition holds."""
+        while not condition():
+            # Several may wait; each of them checks for itself.
+            self._changed.clear()
+            await self._changed.wait()
+
+    def has_room(self) -> bool:
+        """Whether one more request may be read."""
+        return len(self.pending) + (len(self.outcomes) if self.counts_outcomes else 0) < self.capacity
+
+
+@attrs.frozen
+class RunControl(Generic[_ItemT, _HandleT, _OutcomeT]):
+    """The functions of the fleet that a run calls.
+
+    Attributes:
+        submit: takes a request for a run; an input that is no request gets its outcome at once.
+        cancel: cancels a request; one that was sent gets its true outcome.
+        abort: gives a request an outcome now, whatever its call is doing.
+    """
+
+    submit: Callable[[_ItemT, PendingOutcomes[_HandleT, _OutcomeT]], None]
+    cancel: Callable[[_HandleT], None]
+    abort: Callable[[_HandleT], None]
+
+
+class FleetRun(Generic[_ItemT, _HandleT, _OutcomeT, _ReportT]):
+    """Many requests, and the outcome of each.
+
+    Iterate over it to get each outcome as it comes, or ``await run.wait()`` for the report of all; nothing is read or
+    sent before. In an ``async with`` block, leaving the block cancels the queued requests and waits for those in
+    flight. The async iterator that it was given is closed at the end.
+
+    ``report`` has the outcomes that were not handed on, at any time: after a cancellation, too.
+    """
+
+    __slots__ = ("__weakref__", "_control", "_failure", "_loop", "_make_report", "_outcomes", "_reader", "_source")
+
+    def __init__(
+        self,
+        source: Iterable[_ItemT] | AsyncIterable[_ItemT],
+        control: RunControl[_ItemT, _HandleT, _OutcomeT],
+        capacity: int,
+        make_report: Callable[[tuple[_OutcomeT, ...]], _ReportT],
+    ) -> None:
+        """See ``Fleet.iter_start``."""
+        self._source = source
+        self._control = control
+        self._outcomes = PendingOutcomes[_HandleT, _OutcomeT](capacity)
+        self._make_report = make_report
+        self._reader: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._failure: BaseException | None = None
+
+    @property
+    def report(self) -> _ReportT:
+        """The outcomes so far that were not handed on."""
+        return self._make_report(tuple(self._outcomes.outcomes))
+
+    async def wait(self) -> _ReportT:
+        """Wait until every request has its outcome.
+
+        If this is cancelled, requests that were not sent are cancelled (``Failed`` with ``RequestCancelledError``), and
+        those under way get their outcome before the cancellation goes on. A second cancellation does not wait for them:
+        they are ``Unknown`` then.
+
+        Returns:
+            The report of all outcomes that were not handed on.
+
+        Raises:
+            Exception: what reading the requests has raised; those that were read have their outcomes.
+        """
+        self._start()
+        try:
+            await self._outcomes.wait_for(self._is_over)
+        except asyncio.CancelledError:
+            await self.aclose()
+            raise
+        self._raise_failure()
+        return self.report
+
+    async def aclose(self) -> None:
+        """Cancel the queued requests, wait for those in flight, and close the source.
+
+        A cancellation while it waits gives what is under way the outcome ``Unknown``.
+        """
+        if self._reader is None:
+            self._reader = asyncio.create_task(_close(self._source), name="aiorekostream closes a source")
+            self._watch(self._reader)
+        else:
+            self._reader.cancel()
+        self._cancel_pending()
+        interrupted: asyncio.CancelledError | None = None
+        while not self._is_over():
+            try:
+                await self._outcomes.wait_for(self._is_over)
+            except asyncio.CancelledError as error:
+                interrupted = error
+                self._reader.cancel()
+                for handle in tuple(self._outcomes.pending):
+                    self._control.abort(handle)
+        if interrupted is not None:
+            raise interrupted
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> _OutcomeT:
+        outcomes = self._outcomes
+        outcomes.counts_outcomes = True
+        self._start()
+        try:
+            await outcomes.wait_for(lambda: bool(outcomes.outcomes) or self._is_over())
+        except asyncio.CancelledError:
+            await self.aclose()
+            raise
+        if not outcomes.outcomes:
+            self._raise_failure()
+            raise StopAsyncIteration
+        outcomes.changed()  # there is room for one more
+        return outcomes.outcomes.popleft()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        # A loop that was left without closing the run: cancel the queued requests.
+        loop, reader = self._loop, self._reader
+        if loop is None or reader is None or loop.is_closed() or (reader.done() and not self._outcomes.pending):
+            return
+        outcomes, cancel = self._outcomes, self._control.cancel
+
+        def cancel_pending() -> None:
+            reader.cancel()
+            for handle in tuple(outcomes.pending):
+                cancel(handle)
+
+        loop.call_soon_threadsafe(cancel_pending)
+
+    def _start(self) -> None:
+        if self._reader is None:
+            self._loop = asyncio.get_running_loop()
+            reading = _read(self._source, self._control.submit, self._outcomes)
+            self._reader = self._loop.create_task(reading, name="aiorekostream reads requests")
+            self._watch(self._reader)
+
+    def _watch(self, reader: asyncio.Task[None]) -> None:
+        # Without a reference to the run: one that was left is collected while its source is still read.
+        this = weakref.ref(self)
+
+        def on_done(reader: asyncio.Task[None]) -> None:
+            run = this()
+            if run is not None:
+                run._on_read(reader)  # noqa: SLF001 - its own
+            elif not reader.cancelled():
+                reader.exception()  # no caller is left to receive it
+
+        reader.add_done_callback(on_done)
+
+    def _on_read(self, reader: asyncio.Task[None]) -> None:
+        """The source has ended, or cannot be read any further."""
+        if not reader.cancelled() and (failure := reader.exception()) is not None:
+            self._failure = failure
+            self._cancel_pending()
+        self._outcomes.changed()
+
+    def _cancel_pending(self) -> None:
+        for handle in tuple(self._outcomes.pending):
+            self._control.cancel(handle)
+
+    def _is_over(self) -> bool:
+        return self._reader is not None and self._reader.done() and not self._outcomes.pending
+
+    def _raise_failure(self) -> None:
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+
+class StartRun(FleetRun[StartRequest | FleetRequest, QueuedRequest, StartOutcome, StartReport]):
+    """A run of starts; see ``FleetRun``."""
+
+    __slots__ = ()
+
+
+class StopRun(FleetRun[str, StopWaiter, StopOutcome, StopReport]):
+    """A run of stops; see ``FleetRun``."""
+
+    __slots__ = ()
+
+
+async def _read(
+    source: Iterable[_ItemT] | AsyncIterable[_ItemT],
+    submit: Callable[[_ItemT, PendingOutcomes[_HandleT, _OutcomeT]], None],
+    outcomes: PendingOutcomes[_HandleT, _OutcomeT],
+) -> None:
+    """Read requests while there is room for their outcomes, and close the source at the end."""
+    number = 0
+    try:
+        async with contextlib.aclosing(_iterate(source)) as items:
+            async for item in items:
+                submit(item, outcomes)
+                number += 1
+                if number % _BATCH == 0:
+                    await _pause()
+                if not outcomes.has_room():
+                    await outcomes.wait_for(outcomes.has_room)
+    finally:
+        await _close(source)
+
+
+async def _iterate(source: Iterable[_ItemT] | AsyncIterable[_ItemT]) -> AsyncGenerator[_ItemT, None]:
+    if isinstance(source, AsyncIterable):
+        items = aiter(source)
+        try:
+            async for item in items:
+                yield item
+        finally:
+            await _close(items)
+    else:
+        for item in source:
+            yield item
+
+
+async def _close(source: object) -> None:
+    """Run the ``finally`` blocks of a generator now rather than when it is collected."""
+    if isinstance(source, Generator):
+        source.close()
+    elif callable(aclose := getattr(source, "aclose", None)):
+        await cast("Awaitable[object]", aclose())
+
+
+async def _pause() -> None:
+    """Let other tasks run."""
+    await asyncio.sleep(0)  # noqa: TID251 - no time passes

@@ -1,1 +1,0 @@
-"""Whether, when and how often a call is made again."""

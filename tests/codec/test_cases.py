@@ -1,0 +1,89 @@
+"""The cases, encoded, decoded and parsed, and validated by botocore."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+from botocore.validate import ParamValidator
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aiorekostream.codec import decode, encode, parse_processor, parse_start
+from aiorekostream.operations import CREATE, OPERATIONS, START
+from tests import strategies
+from tests.codec.cases import REQUESTS, RESPONSES, Case
+from tests.codec.service_model import MODEL, violations
+
+each_request = pytest.mark.parametrize("case", REQUESTS, ids=[f"{i}-{case}" for i, case in enumerate(REQUESTS)])
+each_response = pytest.mark.parametrize("case", RESPONSES, ids=[f"{i}-{case}" for i, case in enumerate(RESPONSES)])
+REQUEST_CLASSES = [(operation.name, cls) for operation in OPERATIONS.values() for cls in operation.requests]
+each_class = pytest.mark.parametrize(
+    ("operation", "cls"), REQUEST_CLASSES, ids=lambda value: getattr(value, "__name__", value)
+)
+PARSERS = {CREATE.name: parse_processor, START.name: parse_start}
+_PARSABLE_REQUESTS = [case for case in REQUESTS if case.operation in PARSERS]
+
+
+def _assert_valid_for_botocore(operation: str, wire: dict[str, object]) -> None:
+    shape = MODEL.operation_model(operation).input_shape
+    report = ParamValidator().validate(wire, shape)
+    assert not report.has_errors(), report.generate_report()
+    assert [*violations(shape, wire)] == []
+
+
+def test_cases_cover_every_request_and_response_of_every_operation() -> None:
+    assert {(case.operation, type(case.value)) for case in REQUESTS} == set(REQUEST_CLASSES)
+    assert {(case.operation, type(case.value)) for case in RESPONSES} == {
+        (operation.name, operation.reply) for operation in OPERATIONS.values()
+    }
+
+
+@each_request
+def test_encode_matches_the_case(case: Case) -> None:
+    assert encode(case.value) == case.wire
+
+
+@each_request
+def test_case_is_valid_for_botocore(case: Case) -> None:
+    _assert_valid_for_botocore(case.operation, dict(case.wire))
+
+
+@pytest.mark.parametrize("case", _PARSABLE_REQUESTS, ids=[f"{i}-{case}" for i, case in enumerate(_PARSABLE_REQUESTS)])
+def test_parse_matches_the_case(case: Case) -> None:
+    arguments = copy.deepcopy(dict(case.wire))
+    assert PARSERS[case.operation](arguments) == case.value
+    assert arguments == case.wire
+
+
+@each_response
+def test_decode_matches_the_case(case: Case) -> None:
+    operation = OPERATIONS[case.operation]
+    assert decode(case.wire, operation.reply, operation=operation.name) == case.value
+
+
+@each_response
+def test_response_case_is_valid_for_botocore(case: Case) -> None:
+    assert [*violations(MODEL.operation_model(case.operation).output_shape, dict(case.wire))] == []
+
+
+@each_class
+@settings(max_examples=25)
+@given(data=st.data())
+def test_encoded_request_is_valid_for_botocore(operation: str, cls: type, data: st.DataObject) -> None:
+    wire = encode(data.draw(strategies.REQUESTS[cls]))
+    assert json.loads(json.dumps(wire)) == wire
+    _assert_valid_for_botocore(operation, wire)
+
+
+@settings(max_examples=50)
+@given(strategies.starts)
+def test_parse_start_returns_the_request_that_was_encoded(start: object) -> None:
+    assert parse_start(encode(start)) == start
+
+
+@settings(max_examples=50)
+@given(strategies.processors)
+def test_parse_processor_returns_the_processor_that_was_encoded(processor: object) -> None:
+    assert parse_processor(encode(processor)) == processor

@@ -1,0 +1,198 @@
+"""Requests for processors that are busy: queued, shared or rejected."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aiorekostream.errors import ProcessorBusyError
+from aiorekostream.fleet import Fleet, Started, StartReport, Unknown
+from aiorekostream.testing import MemoryTransport, Reply
+from tests.fleet.service import DESCRIBE, START, Service, faces, label, labels, lost, names, run
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from aiorekostream.fleet import WhenBusy
+
+
+def service_of(count: int = 1) -> Service:
+    service = Service()
+    service.create(*names(count))
+    service.create("face-0", faces=True)
+    return service
+
+
+@pytest.mark.parametrize(
+    ("policy", "counts", "starts"),
+    [
+        ("queue", {"started": 3}, 3),
+        ("share", {"started": 3}, 1),
+        ("reject", {"started": 1, "failed": 2}, 1),
+    ],
+)
+def test_when_busy_applies_to_requests_of_one_run(policy: WhenBusy, counts: dict[str, int], starts: int) -> None:
+    service = service_of()
+    report = run(Fleet(service.client(), when_busy=policy).start([label("camera-0")] * 3))
+    assert report.counts == counts
+    assert len(service.starts()) == starts
+    assert len({it.session.session_id for it in report.started}) == starts
+    assert all(isinstance(it.error, ProcessorBusyError) for it in report.failed)
+
+
+def test_queued_request_is_sent_soon_after_the_session_has_ended() -> None:
+    service = service_of()
+    run(Fleet(service.client()).start([label("camera-0", 10)] * 2))
+    first, second = service.starts()
+    assert 10 <= second - first < 16
+
+
+def test_later_request_shares_the_session_under_way() -> None:
+    service = service_of()
+
+    async def main() -> tuple[StartReport, StartReport]:
+        fleet = Fleet(service.client(), when_busy="share")
+        first = await fleet.start(labels(1, 30))
+        await asyncio.sleep(20)
+        return first, await fleet.start(labels(1, 30))
+
+    first, second = run(main())
+    assert first == second
+    assert len(service.starts()) == 1
+
+
+@pytest.mark.parametrize("policy", ["share", "reject"])
+def test_request_is_sent_when_the_session_should_be_over(policy: WhenBusy) -> None:
+    service = service_of()
+
+    async def main() -> dict[str, int]:
+        fleet = Fleet(service.client(), when_busy=policy)
+        await fleet.start(labels(1, 10))
+        await asyncio.sleep(11)
+        return (await fleet.start(labels(1, 10))).counts
+
+    assert run(main()) == {"started": 1}
+    assert len(service.starts()) == 2
+
+
+@pytest.mark.parametrize("policy", ["queue", "share", "reject"])
+def test_stopped_processor_can_be_started_again(policy: WhenBusy) -> None:
+    service = service_of()
+
+    async def main() -> dict[str, int]:
+        fleet = Fleet(service.client(), when_busy=policy)
+        await fleet.start(faces(1))
+        await asyncio.sleep(5)
+        await fleet.stop(["face-0"])
+        await asyncio.sleep(20 if policy != "queue" else 0)
+        return (await fleet.start(faces(1))).counts
+
+    assert run(main()) == {"started": 1}
+    assert len(service.starts()) == 2
+
+
+@pytest.mark.parametrize("policy", ["share", "reject"])
+def test_face_search_is_not_busy_after_an_unobserved_end(policy: WhenBusy) -> None:
+    service = service_of()
+
+    async def main() -> str:
+        client = service.client()
+        fleet = Fleet(client, when_busy=policy)
+        await fleet.start(faces(1))
+        await asyncio.sleep(60)
+        await client.stop_stream_processor("face-0")
+        await asyncio.sleep(3600)
+        (outcome,) = await fleet.start(faces(1))
+        assert isinstance(outcome, Started)
+        return str((await client.describe_stream_processor("face-0")).status)
+
+    assert run(main()) == "STARTING"
+
+
+@pytest.mark.parametrize("policy", ["queue", "share"])
+def test_request_after_an_unknown_start_gets_an_outcome(policy: WhenBusy) -> None:
+    """The first start is not applied; its response is lost, and Describe fails, too."""
+    service = service_of()
+    harm = True
+
+    async def silence(operation: str, body: Mapping[str, object]) -> Reply | Exception:
+        if harm and operation in {START, DESCRIBE}:
+            service.calls.append((operation, str(body["Name"]), service.clock.now()))
+            return lost(operation)
+        return await service.answer(operation, body)
+
+    async def main() -> tuple[StartReport, StartReport]:
+        nonlocal harm
+        fleet = Fleet(service.client(transport=MemoryTransport(silence)), when_busy=policy)
+        first = await fleet.start(faces(1))
+        harm = False
+        async with asyncio.timeout(600):
+            return first, await fleet.start(faces(1))
+
+    first, second = run(main())
+    assert [type(it) for it in first] == [Unknown]
+    assert second.counts == {"started": 1}
+
+
+def test_two_runs_start_a_processor_one_after_the_other() -> None:
+    service = service_of()
+
+    async def main() -> set[object]:
+        fleet = Fleet(service.client())
+        reports = await asyncio.gather(*(fleet.start([label("camera-0", 5)]) for _ in range(3)))
+        return {it.session for report in reports for it in report.started}
+
+    assert len(run(main())) == 3
+
+
+def test_two_runs_share_the_outcome_of_one_start() -> None:
+    service = service_of()
+
+    async def main() -> set[object]:
+        fleet = Fleet(service.client(), when_busy="share")
+        reports = await asyncio.gather(*(fleet.start([label("camera-0", 5)]) for _ in range(3)))
+        return {it.session for report in reports for it in report.started}
+
+    assert len(run(main())) == 1
+    assert len(service.starts()) == 1
+
+
+def test_follower_is_sent_when_the_run_of_the_leader_is_cancelled() -> None:
+    """Sharing an outcome does not mean sharing a cancellation."""
+    service = Service(latency=5)
+    service.create(*names(3))
+
+    async def main() -> StartReport:
+        fleet = Fleet(service.client(rate_limiter=None), when_busy="share", max_in_flight=1)
+        first = asyncio.create_task(fleet.start(labels(3)))
+        await asyncio.sleep(1)
+        second = asyncio.create_task(fleet.start(labels(3)[2:]))
+        await asyncio.sleep(1)
+        first.cancel()
+        return await second
+
+    assert run(main()).counts == {"started": 1}
+
+
+@pytest.mark.parametrize("policy", ["share", "reject"])
+def test_no_session_is_assumed_when_the_poll_fails(policy: WhenBusy) -> None:
+    """The session has ended without the fleet, and no poll can show that: the service decides, not an old look."""
+    service = service_of()
+
+    class Blind:
+        async def ended(self, names: Collection[str]) -> Collection[str]:
+            raise ConnectionResetError(", ".join(names))
+
+    async def main() -> StartReport:
+        client = service.client()
+        fleet = Fleet(client, when_busy=policy, session_monitor=Blind())
+        await fleet.start(faces(1))
+        await client.stop_stream_processor("face-0")
+        await asyncio.sleep(60)
+        return await fleet.start(faces(1) * 2)
+
+    expected = {"started": 2} if policy == "share" else {"started": 1, "failed": 1}
+    assert run(main()).counts == expected
+    assert len(service.starts()) == 2, "the session before is over, and one new one has begun"

@@ -1,0 +1,138 @@
+"""Events of a fleet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from aiorekostream.fleet import Failed, Fleet, FleetEvent, FleetEventType, Started, Stopped
+from tests.fleet.service import STOP, Service, label, labels, lost, names, once, run, throttling
+
+if TYPE_CHECKING:
+    import pytest
+
+Type = FleetEventType
+
+
+def service_of(count: int) -> Service:
+    service = Service()
+    service.create(*names(count))
+    return service
+
+
+def test_events_follow_a_request_from_the_queue_to_its_outcome() -> None:
+    told: list[FleetEvent] = []
+    run(Fleet(service_of(1).client(), on_event=told.append).start(labels(1)))
+    assert [it.type for it in told] == [Type.QUEUED, Type.SENT, Type.STARTED]
+    assert [(it.queued, it.in_flight, it.running) for it in told] == [(1, 0, 0), (0, 1, 1), (0, 0, 1)]
+    assert isinstance(told[-1].outcome, Started)
+    assert {it.name for it in told} == {"camera-0"}
+
+
+def test_events_follow_a_stop_from_the_queue_to_its_outcome() -> None:
+    service = service_of(1)
+    told: list[FleetEvent] = []
+
+    async def main() -> None:
+        fleet = Fleet(service.client(), on_event=told.append)
+        await fleet.start(labels(1, 60))
+        told.clear()
+        await fleet.stop(["camera-0"])
+
+    run(main())
+    assert [it.type for it in told] == [Type.QUEUED, Type.SENT, Type.COMPLETED]
+    assert [(it.queued, it.in_flight, it.running) for it in told] == [(1, 0, 1), (0, 1, 1), (0, 0, 1)]
+    assert isinstance(told[-1].outcome, Stopped)
+
+
+def test_events_report_throttles_and_ended_sessions() -> None:
+    service = service_of(1)
+    service.before = once(throttling())
+    told: list[FleetEvent] = []
+    run(Fleet(service.client(), on_event=told.append).start([label("camera-0", 3), label("camera-0", 3)]))
+    counts = Counter(it.type for it in told)
+    assert counts[Type.THROTTLED] == counts[Type.RETRIED] == counts[Type.SESSION_ENDED] == 1
+    assert counts[Type.STARTED] == counts[Type.QUEUED] == 2
+    assert counts[Type.SENT] == 3
+
+
+def test_events_report_a_throttled_stop() -> None:
+    service = service_of(1)
+    service.before = once(throttling(STOP), STOP)
+    told: list[FleetEvent] = []
+    run(Fleet(service.client(), on_event=told.append).stop(["camera-0"]))
+    assert [it.type for it in told] == [
+        Type.QUEUED, Type.SENT, Type.THROTTLED, Type.RETRIED, Type.SENT, Type.COMPLETED,
+    ]  # fmt: skip
+
+
+def test_events_report_a_reconciliation() -> None:
+    service = service_of(1)
+    service.before = once(lost())
+    told: list[FleetEvent] = []
+    run(Fleet(service.client(), on_event=told.append).start(labels(1, 60)))
+    assert [it.type for it in told] == [Type.QUEUED, Type.SENT, Type.RECONCILING, Type.STARTED]
+
+
+def test_events_report_ended_sessions_while_requests_are_pending() -> None:
+    service = service_of(2)
+    told: list[FleetEvent] = []
+
+    async def main() -> None:
+        fleet = Fleet(service.client(), on_event=told.append)
+        await fleet.start([label("camera-0", 3)])
+        service.before = once(throttling(retry_after=30))
+        await fleet.start([label("camera-1")])
+
+    run(main())
+    ended = [(it.type, it.name, it.running) for it in told if it.type is Type.SESSION_ENDED]
+    assert ended == [(Type.SESSION_ENDED, "camera-0", 0)]
+
+
+def test_events_have_the_length_of_the_queue() -> None:
+    told: list[FleetEvent] = []
+    run(Fleet(service_of(150).client(), on_event=told.append, max_in_flight=10).start(labels(150, 30)))
+    assert max(it.in_flight for it in told) <= 10
+    assert 100 <= max(it.queued for it in told) <= 150
+    assert told[-1].queued == told[-1].in_flight == 0
+
+
+def test_event_reports_a_value_that_is_not_a_request() -> None:
+    told: list[FleetEvent] = []
+    no_requests: list[Any] = [{"Name": "camera-0"}]
+    run(Fleet(Service().client(), on_event=told.append).start(no_requests))
+    assert [(it.type, type(it.outcome)) for it in told] == [(Type.COMPLETED, Failed)]
+
+
+def test_event_reports_a_value_that_is_not_a_name() -> None:
+    told: list[FleetEvent] = []
+    no_names: list[Any] = [5]
+    run(Fleet(Service().client(), on_event=told.append).stop(no_names))
+    assert [(it.type, type(it.outcome)) for it in told] == [(Type.COMPLETED, Failed)]
+
+
+def test_event_reports_each_cancelled_request() -> None:
+    told: list[FleetEvent] = []
+    service = Service(latency=5)
+    service.create(*names(3))
+
+    async def main() -> None:
+        fleet = Fleet(service.client(), on_event=told.append, max_in_flight=1)
+        async with fleet.iter_start(labels(3)) as starting:
+            waiting = asyncio.create_task(starting.wait())
+            await asyncio.sleep(1)
+        await waiting
+
+    run(main())
+    counts = Counter(it.type for it in told)
+    assert (counts[Type.QUEUED], counts[Type.STARTED], counts[Type.COMPLETED]) == (3, 1, 2)
+
+
+def test_error_of_the_listener_is_logged_and_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    def listener(_: FleetEvent) -> None:
+        raise ZeroDivisionError
+
+    report = run(Fleet(service_of(3).client(), on_event=listener).start(labels(3)))
+    assert len(report.started) == 3
+    assert "on_event failed at queued of camera-0" in caplog.text

@@ -1,0 +1,46 @@
+"""Ended sessions that a sweep over the list shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import aiorekostream as rks
+from aiorekostream import errors
+from aiorekostream.fleet.monitor import PolledSessions
+from aiorekostream.testing import MemoryTransport
+from tests.fleet.service import run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ALL = {"works": "STARTING", "runs": "RUNNING", "stops": "STOPPING", "rests": "STOPPED", "failed": "FAILED"}
+_GONE = errors.ResourceNotFoundError(
+    "", operation="DescribeStreamProcessor", code="ResourceNotFoundException", http_status=400, retry_safe=True
+)
+
+
+def _ended(*names: str, listed: Mapping[str, str]) -> tuple[set[str], list[str]]:
+    """Which of them have ended, where a list skips some, and what was asked for that."""
+
+    def answer(operation: str, body: Mapping[str, object]) -> Mapping[str, object] | Exception:
+        if operation == "ListStreamProcessors":
+            return {"StreamProcessors": [{"Name": name, "Status": status} for name, status in listed.items()]}
+        name = str(body["Name"])
+        found = {"Name": name, "StreamProcessorArn": "arn", "Status": _ALL[name]} if name in _ALL else None
+        return found or _GONE
+
+    transport = MemoryTransport(answer)
+    over = set(run(PolledSessions(rks.Client(transport=transport)).ended(names)))
+    return over, [f"{operation} {body.get('Name', '')}".strip() for operation, body in transport.calls]
+
+
+def test_monitor_shows_processors_at_rest_with_one_list() -> None:
+    over, asked = _ended(*_ALL, listed=_ALL)
+    assert over == {"rests", "failed"}
+    assert asked == ["ListStreamProcessors"]
+
+
+def test_monitor_describes_what_a_list_skipped() -> None:
+    over, asked = _ended(*_ALL, "deleted", listed={})
+    assert over == {"rests", "failed", "deleted"}
+    assert sorted(asked[1:]) == [f"DescribeStreamProcessor {name}" for name in sorted([*_ALL, "deleted"])]

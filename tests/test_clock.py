@@ -1,0 +1,422 @@
+"""Test the clocks: every member, in the loop's own time and in time that is advanced by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import datetime
+import functools
+import gc
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aiorekostream.clock import Clock, SystemClock, TimerHandle
+from aiorekostream.emulator import ManualClock
+from tests.virtual_time import VirtualLoop, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BEGIN = 1_700_000_000.0
+
+
+async def _settle() -> None:
+    """Let every task continue that can."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def _pass(clock: Clock, seconds: float) -> None:
+    """Let time pass on either clock."""
+    await _settle()
+    if isinstance(clock, ManualClock):
+        clock.advance(seconds)
+        await _settle()
+    else:
+        await asyncio.sleep(seconds)
+        await _settle()
+
+
+@pytest.fixture(params=[SystemClock, ManualClock])
+def clock(request: pytest.FixtureRequest) -> Clock:
+    made: Callable[[], Clock] = request.param
+    return made()
+
+
+# -------------------------------------------------------------------------------------------------------- either clock
+
+
+def test_clock_calls_back_at_the_moment(clock: Clock) -> None:
+    async def scene() -> list[list[str]]:
+        called, seen = list[str](), list[list[str]]()
+        begin = clock.now()
+        for name, seconds in (("b", 2), ("a", 1), ("c", 2), ("now", 0), ("past", -1)):
+            clock.call_at(begin + seconds, functools.partial(called.append, name))
+        assert called == []
+        for seconds in (0, 1, 1):
+            await _pass(clock, seconds)
+            seen.append(sorted(called) if seconds == 0 else list(called))
+        return [seen[0], seen[1][2:], seen[2][3:]]
+
+    assert run(scene()) == [["now", "past"], ["a"], ["b", "c"]]
+
+
+def test_clock_does_not_call_back_when_cancelled(clock: Clock) -> None:
+    async def scene() -> list[str]:
+        called = list[str]()
+        begin = clock.now()
+        handles = [
+            clock.call_at(begin + seconds, functools.partial(called.append, f"{seconds}")) for seconds in (0, 1, 2)
+        ]
+        handles[0].cancel()
+        handles[1].cancel()
+        handles[1].cancel()
+        await _pass(clock, 3)
+        handles[2].cancel()
+        return called
+
+    assert run(scene()) == ["2"]
+
+
+def test_clock_s_callback_cancels_a_later_one_of_the_same_moment(clock: Clock) -> None:
+    async def scene() -> list[str]:
+        called, handles = list[str](), list[TimerHandle]()
+        moment = clock.now() + 1
+
+        def cancel() -> None:
+            handles[0].cancel()
+
+        clock.call_at(moment, cancel)
+        handles.append(clock.call_at(moment, functools.partial(called.append, "later")))
+        await _pass(clock, 2)
+        return called
+
+    assert run(scene()) == []
+
+
+def test_clock_calls_back_in_the_context_of_the_registration(clock: Clock) -> None:
+    variable = contextvars.ContextVar("variable", default="outside")
+
+    async def scene() -> list[str]:
+        seen = list[str]()
+        variable.set("inside")
+        clock.call_at(clock.now() + 1, lambda: seen.append(variable.get()))
+        variable.set("later")
+        await _pass(clock, 1)
+        return seen
+
+    assert run(scene()) == ["inside"]
+
+
+def test_clock_s_failing_callback_does_not_stop_others(clock: Clock) -> None:
+    async def scene() -> tuple[list[str], list[str]]:
+        called, reported = list[str](), list[str]()
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: reported.append(f"{context['exception']!r}"))
+        clock.call_at(clock.now() + 1, dict[str, str]().popitem)
+        clock.call_at(clock.now() + 1, lambda: called.append("after"))
+        await _pass(clock, 1)
+        return called, reported
+
+    assert run(scene()) == (["after"], ["KeyError('popitem(): dictionary is empty')"])
+
+
+def test_clock_releases_sleepers_in_order(clock: Clock) -> None:
+    async def scene() -> list[int]:
+        woken = list[int]()
+
+        async def sleeper(seconds: int) -> None:
+            await clock.sleep(seconds)
+            woken.append(seconds)
+
+        tasks = [asyncio.create_task(sleeper(seconds)) for seconds in (3, 1, 2, 0)]
+        await _pass(clock, 3)
+        await asyncio.gather(*tasks)
+        return woken
+
+    assert run(scene()) == [0, 1, 2, 3]
+
+
+def test_clock_s_sleeper_can_be_cancelled(clock: Clock) -> None:
+    async def scene() -> bool:
+        task = asyncio.create_task(clock.sleep(1))
+        await _settle()
+        task.cancel()
+        await _pass(clock, 2)
+        return task.cancelled()
+
+    assert run(scene())
+
+
+def test_clock_s_timeout_raises_at_the_moment(clock: Clock) -> None:
+    async def scene() -> tuple[bool, bool]:
+        async def waits() -> None:
+            async with clock.timeout_at(clock.now() + 2):
+                await asyncio.get_running_loop().create_future()
+
+        task = asyncio.create_task(waits())
+        await _pass(clock, 1)
+        early = task.done()
+        await _pass(clock, 1)
+        return early, isinstance(task.exception(), TimeoutError)
+
+    assert run(scene()) == (False, True)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0])
+def test_clock_s_timeout_in_the_past_raises_at_the_first_wait(clock: Clock, seconds: float) -> None:
+    async def scene() -> None:
+        with pytest.raises(TimeoutError):
+            async with clock.timeout_at(clock.now() + seconds):
+                await asyncio.get_running_loop().create_future()
+
+    run(scene())
+
+
+def test_clock_s_timeout_ends_with_its_block(clock: Clock) -> None:
+    async def scene() -> list[str]:
+        reported = list[str]()
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(f"{context}"))
+        async with clock.timeout_at(clock.now() + 1):
+            pass
+        await _pass(clock, 2)
+        return reported
+
+    assert run(scene()) == []
+
+
+@pytest.mark.parametrize(("outer", "inner", "caught"), [(1, 2, "outer"), (2, 1, "inner")])
+def test_nested_timeouts_of_a_clock_are_distinguished(clock: Clock, outer: int, inner: int, caught: str) -> None:
+    async def scene() -> str:
+        async def waits() -> str:
+            begin = clock.now()
+            try:
+                async with clock.timeout_at(begin + outer):
+                    try:
+                        async with clock.timeout_at(begin + inner):
+                            await asyncio.get_running_loop().create_future()
+                    except TimeoutError:
+                        return "inner"
+            except TimeoutError:
+                return "outer"
+            return "none"
+
+        task = asyncio.create_task(waits())
+        await _pass(clock, 1)
+        return await task
+
+    assert run(scene()) == caught
+
+
+def test_clock_s_timeout_lets_a_cancellation_through(clock: Clock) -> None:
+    async def scene() -> bool:
+        async def waits() -> None:
+            async with clock.timeout_at(clock.now() + 1):
+                await asyncio.get_running_loop().create_future()
+
+        task = asyncio.create_task(waits())
+        await _settle()
+        task.cancel()
+        await _pass(clock, 2)
+        return task.cancelled()
+
+    assert run(scene())
+
+
+def test_clock_s_timeout_lets_an_error_through(clock: Clock) -> None:
+    async def scene() -> None:
+        with pytest.raises(ZeroDivisionError):
+            async with clock.timeout_at(clock.now() + 1):
+                _ = 1 / 0
+
+    run(scene())
+
+
+def test_clock_shows_the_date_in_utc(clock: Clock) -> None:
+    wall = clock.wall()
+    assert wall.tzinfo is datetime.UTC
+    expected = datetime.datetime.now(datetime.UTC).timestamp() if isinstance(clock, SystemClock) else _BEGIN
+    assert wall.timestamp() == pytest.approx(expected, abs=60)
+
+
+# -------------------------------------------------------------------------------------------------------- system clock
+
+
+def test_system_clock_reads_the_loop_s_time() -> None:
+    async def scene() -> tuple[float, float]:
+        first = SystemClock().now()
+        await SystemClock().sleep(5)
+        return first, SystemClock().now()
+
+    assert run(scene()) == (0, 5)
+
+
+def test_system_clock_shares_a_timeline_between_real_loops_only() -> None:
+    async def timeline() -> object:
+        return SystemClock().timeline()
+
+    assert asyncio.run(timeline()) is asyncio.run(timeline())
+    loops = VirtualLoop(), VirtualLoop()
+    timelines = [loop.run_until_complete(timeline()) for loop in loops]
+    assert timelines == list(loops)
+    for loop in loops:
+        loop.close()
+
+
+# -------------------------------------------------------------------------------------------------------- manual clock
+
+
+def test_manual_clock_shows_each_callback_its_moment() -> None:
+    async def scene() -> tuple[list[float], float]:
+        clock, seen = ManualClock(100), list[float]()
+
+        def again() -> None:
+            seen.append(clock.now())
+            if clock.now() < 103:
+                clock.call_at(clock.now() + 1, again)
+
+        clock.call_at(101, again)
+        clock.call_at(101.5, lambda: seen.append(clock.now()))
+        clock.call_at(200, lambda: seen.append(clock.now()))
+        clock.advance(10)
+        return seen, clock.now()
+
+    assert run(scene()) == ([101, 101.5, 102, 103], 110)
+
+
+def test_manual_clock_s_callback_may_advance_it() -> None:
+    async def scene() -> tuple[list[float], float]:
+        clock, seen = ManualClock(100), list[float]()
+        clock.call_at(101, lambda: clock.advance(50))
+        clock.call_at(102, lambda: seen.append(clock.now()))
+        clock.advance(5)
+        return seen, clock.now()
+
+    assert run(scene()) == ([102], 151)
+
+
+def test_manual_clock_is_its_own_timeline() -> None:
+    first, second = ManualClock(), ManualClock()
+    assert first.timeline() is first.timeline()
+    assert first.timeline() is not second.timeline()
+    assert first != second
+    assert len({first.timeline(), second.timeline()}) == 2
+    reference = weakref.ref(first.timeline())
+    del first
+    gc.collect()
+    assert reference() is None
+
+
+def test_manual_clock_wakes_another_thread_s_loop() -> None:
+    clock, registered = ManualClock(), threading.Event()
+
+    async def waits() -> tuple[bool, bool]:
+        called = list[int]()
+        clock.call_at(clock.now() + 10, lambda: called.append(threading.get_ident()))
+        task = asyncio.create_task(clock.sleep(20))
+        await asyncio.sleep(0)
+        registered.set()
+        await task
+        return called == [threading.get_ident()], clock.now() >= _BEGIN + 20
+
+    def advance() -> None:
+        registered.wait(10)
+        clock.advance(15)
+        clock.advance(15)
+
+    thread = threading.Thread(target=advance)
+    thread.start()
+    assert asyncio.run(waits()) == (True, True)
+    thread.join()
+    assert clock.now() == _BEGIN + 30
+
+
+def test_manual_clock_advanced_by_two_threads_adds_up() -> None:
+    clock = ManualClock(0)
+
+    def advance() -> None:
+        for _ in range(1000):
+            clock.advance(1)
+
+    threads = [threading.Thread(target=advance) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert clock.now() == 4000
+
+
+def test_manual_clock_drops_the_timers_of_a_closed_loop() -> None:
+    clock = ManualClock()
+
+    async def scene() -> None:
+        clock.call_at(clock.now() + 1, lambda: pytest.fail("the loop is closed"))
+
+    run(scene())
+    clock.advance(2)
+    assert clock.now() == _BEGIN + 2
+
+
+def test_manual_clock_drops_a_timer_cancelled_on_its_way() -> None:
+    """Cancelled after another thread's ``advance`` handed it to the loop, and before it ran there."""
+
+    async def scene() -> list[str]:
+        clock, called = ManualClock(), list[str]()
+        timer = clock.call_at(clock.now() + 1, lambda: called.append("late"))
+        thread = threading.Thread(target=clock.advance, args=(2,))
+        thread.start()
+        thread.join()
+        timer.cancel()
+        await _settle()
+        return called
+
+    assert run(scene()) == []
+
+
+def test_manual_clock_keeps_no_cancelled_timers() -> None:
+    async def scene() -> int:
+        clock = ManualClock()
+        for _ in range(10_000):
+            clock.call_at(clock.now() + 60, _nothing).cancel()
+        gc.collect()
+        return sum(type(it).__name__ == "_Timer" for it in gc.get_objects())
+
+    def _nothing() -> None:
+        pass
+
+    assert run(scene()) <= 300
+
+
+def test_manual_clock_drives_many_timers_in_order() -> None:
+    async def scene() -> list[float]:
+        clock, seen = ManualClock(0), list[float]()
+        for number in range(5_000):
+            clock.call_at((number * 7919) % 5_000 + 1, lambda: seen.append(clock.now()))
+        clock.advance(5_000)
+        return seen
+
+    begin = time.process_time()
+    assert run(scene()) == [float(number) for number in range(1, 5_001)]
+    assert time.process_time() - begin < 10
+
+
+def test_manual_clock_runs_a_coroutine_s_steps_as_it_is_advanced() -> None:
+    async def scene() -> list[float]:
+        clock, seen = ManualClock(0), list[float]()
+
+        async def steps() -> None:
+            for _ in range(3):
+                await clock.sleep(1)
+                seen.append(clock.now())
+
+        task = asyncio.create_task(steps())
+        for _ in range(3):
+            await _pass(clock, 1)
+        await task
+        return seen
+
+    assert run(scene()) == [1, 2, 3]
