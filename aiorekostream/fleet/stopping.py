@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import logging
 import math
 from collections import OrderedDict
@@ -17,10 +16,17 @@ from aiorekostream.clock import TimerHandle
 from aiorekostream.domain.requests import DescribeRequest, StopRequest
 from aiorekostream.domain.status import NOT_STOPPABLE, WITHOUT_SESSION
 from aiorekostream.errors import CallError, RekostreamError, RequestCancelledError, ResourceInUseError
+from aiorekostream.fleet.calls import (
+    after_unexpected_error,
+    failure_of,
+    log_failure,
+    most_in_flight,
+    throttle_delay,
+    unknown_error,
+)
 from aiorekostream.fleet.events import FleetEvent, FleetEventType, notify
 from aiorekostream.fleet.outcomes import AlreadyStopped, Failed, StopOutcome, Stopped, Unknown
 from aiorekostream.fleet.scheduler import Scheduler
-from aiorekostream.fleet.starting import after_unexpected_error, most_in_flight, throttle_delay, unknown_error
 from aiorekostream.operations import DESCRIBE, STOP
 from aiorekostream.pipeline import CallEvent, CallTrace
 from aiorekostream.retry.classify import is_throttling
@@ -270,11 +276,9 @@ class Stopper:
 
     def _on_failure(self, error: BaseException) -> None:
         """End the stops that wait when none can be dispatched."""
-        if not isinstance(error, RekostreamError | asyncio.CancelledError):
-            _log.error("the scheduler failed in an unexpected way", exc_info=error)
+        log_failure(error)
         for stop in tuple(each for each in self._queue.stops.values() if not each.is_dispatched):
-            cancelled = RequestCancelledError(name=stop.name)
-            self._complete(stop, Failed(stop.name, copy.copy(error) if isinstance(error, Exception) else cancelled))
+            self._complete(stop, Failed(stop.name, failure_of(error, stop.name)))
 
     def notify(self, kind: FleetEventType, name: str, outcome: StopOutcome | None = None) -> None:
         """Report an event."""
