@@ -75,8 +75,12 @@ class Operation(Generic[_RequestT, _ResponseT]):
             InvalidRequestError: the value is not a request of this operation.
         """
         if not isinstance(request, self.requests):
-            names = " or ".join(cls.__name__ for cls in self.requests)
-            raise InvalidRequestError([ValidationIssue((), request, f"a {names}")])
+            raise self.invalid_request(request)
+
+    def invalid_request(self, request: object) -> InvalidRequestError:
+        """The error of a value that is not a request of this operation."""
+        names = " or ".join(cls.__name__ for cls in self.requests)
+        return InvalidRequestError([ValidationIssue(("request",), request, f"a {names}")])
 
 
 CREATE: Final[Operation[Processor, CreatedStreamProcessor]] = Operation(

@@ -25,7 +25,7 @@ import attrs
 from aiorekostream.clock import Clock, SystemClock
 from aiorekostream.codec import decode, encode
 from aiorekostream.errors import CallError, ConnectError, DeadlineExceededError, RateLimitedError, ServiceError
-from aiorekostream.limits import DEFAULT_LIMITS, Limits
+from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota
 from aiorekostream.operations import Operation
 from aiorekostream.rate_limiting.port import Permit, PermitRequest, Priority, RateLimiter
 from aiorekostream.retry.classify import is_retryable, is_throttling
@@ -176,22 +176,28 @@ class Pipeline:
                 message, operation="opening the client", deadline=self.total_timeout, retry_safe=True
             ) from error
 
+    def quota(self, operation: str) -> Quota | None:
+        """The quota that limits the rate of an operation; ``None`` where nothing does.
+
+        Args:
+            operation: AWS's name of the operation.
+        """
+        return None if self.rate_limiter is None else self.limits.quotas.get(operation)
+
     def permit_request(
-        self, operation: str, *, priority: Priority, timeout: float, arrived_at: float | None = None
-    ) -> PermitRequest | None:
-        """The request for a permit to send one operation; ``None`` where nothing limits it.
+        self, operation: str, quota: Quota, *, priority: Priority, timeout: float, arrived_at: float
+    ) -> PermitRequest:
+        """The request for a permit to send one operation.
 
         The transport must be open: quotas belong to its account and Region.
 
         Args:
             operation: AWS's name of the operation.
+            quota: its quota.
             priority: its place among the requests that wait.
             timeout: seconds that the caller will wait.
-            arrived_at: the moment that orders equal priorities, on the clock; now if not given.
+            arrived_at: the moment that orders equal priorities, on the clock.
         """
-        quota = self.limits.quotas.get(operation)
-        if self.rate_limiter is None or quota is None:
-            return None
         return PermitRequest(
             scope=self.transport.scope,
             operation=operation,
@@ -242,7 +248,8 @@ class Pipeline:
         total = self.total_timeout if within is None else within
         call = _Call(self, operation, trace or CallTrace(), recover, priority, total, retries_throttled, permit)
         try:
-            operation.validate_request(request)
+            if not isinstance(request, operation.requests):
+                raise operation.invalid_request(request)
             call.body = encode(request)
             return await call.run()
         finally:
@@ -365,23 +372,17 @@ class _Call(Generic[_RequestT, _ReplyT]):
         if self.permit is not None:
             permit, self.permit = self.permit, None
             return permit
-        pipeline = self.pipeline
-        if pipeline.rate_limiter is None or self.operation.name not in pipeline.limits.quotas:
+        pipeline, operation = self.pipeline, self.operation.name
+        limiter, quota = pipeline.rate_limiter, pipeline.quota(operation)
+        if limiter is None or quota is None:
             return None
         await pipeline.transport.open()
+        priority = Priority.RECOVERY if self.trace.attempts > 0 else self.priority
         left = self.answer_by - pipeline.clock.now()
-        is_repeated = self.trace.attempts > 0
-        request = pipeline.permit_request(
-            self.operation.name,
-            priority=Priority.RECOVERY if is_repeated else self.priority,
-            timeout=left,
-            arrived_at=self.began,
-        )
-        if request is None:
-            return None
+        request = pipeline.permit_request(operation, quota, priority=priority, timeout=left, arrived_at=self.began)
         self.missing = "no permit was granted"
         try:
-            permit = await pipeline.rate_limiter.acquire(request)
+            permit = await limiter.acquire(request)
         except RateLimitedError as error:
             if pipeline.clock.now() < self.answer_by - _EARLY:
                 raise

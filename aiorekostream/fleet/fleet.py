@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart, StartRequest
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
-from aiorekostream.fleet.events import FleetEvent, FleetEventType
 from aiorekostream.fleet.monitor import PolledSessions, SessionMonitor, active_sessions
 from aiorekostream.fleet.options import FleetOptions
 from aiorekostream.fleet.outcomes import Failed, StartOutcome, StopOutcome
 from aiorekostream.fleet.queue import QueuedRequest
 from aiorekostream.fleet.report import StartReport, StopReport
 from aiorekostream.fleet.requests import FleetRequest, WhenBusy
-from aiorekostream.fleet.runs import PendingOutcomes, RunControl, StartRun, StopRun
+from aiorekostream.fleet.runs import PendingRequests, StartRun, StopRun
 from aiorekostream.fleet.starting import Starter
-from aiorekostream.fleet.stopping import Stopper, StopWaiter
+from aiorekostream.fleet.stopping import QueuedStop, Stopper
 
 if TYPE_CHECKING:
     import datetime
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from aiorekostream.client import Client
+    from aiorekostream.fleet.events import FleetEvent
+    from aiorekostream.fleet.start_queue import QueuedStart
 
 __all__ = ["Fleet"]
 
@@ -140,9 +142,11 @@ class Fleet:
         Raises:
             InvalidRequestError: a single request instead of a collection of them; nothing was sent.
         """
-        _check_many(requests, "a collection of starts, or an iterator or async iterator of them")
-        control = RunControl(self._submit_start, self._starter.cancel, self._starter.abort)
-        return StartRun(requests, control, self._options.max_pending, StartReport)
+        _check_many("requests", requests, "a collection of starts, or an iterator or async iterator of them")
+        pending = PendingRequests[StartRequest | FleetRequest, StartRequest, StartOutcome](
+            self._starter, self._queued_start, self._options.max_pending
+        )
+        return StartRun(requests, pending, StartReport)
 
     # ------------------------------------------------------------------------------------------------------------ stops
 
@@ -163,9 +167,9 @@ class Fleet:
 
     def iter_stop(self, names: Iterable[str] | AsyncIterable[str]) -> StopRun:
         """Stop processors, and hand on each outcome as it comes; see ``iter_start`` and ``stop``."""
-        _check_many(names, "a collection of names, or an iterator or async iterator of them")
-        control = RunControl(self._submit_stop, self._stopper.cancel, self._stopper.abort)
-        return StopRun(names, control, self._options.max_pending, StopReport)
+        _check_many("names", names, "a collection of names, or an iterator or async iterator of them")
+        pending = PendingRequests[str, str, StopOutcome](self._stopper, _queued_stop, self._options.max_pending)
+        return StopRun(names, pending, StopReport)
 
     # --------------------------------------------------------------------------------------------------------- sessions
 
@@ -186,45 +190,31 @@ class Fleet:
     @property
     def running(self) -> int:
         """The number of sessions that the fleet knows to be under way or about to begin."""
-        return len(self._starter.queue.slots)
+        return len(self._starter.slots)
 
     # ---------------------------------------------------------------------------------------------------------- details
 
-    def _submit_start(
-        self, item: StartRequest | FleetRequest, outcomes: PendingOutcomes[QueuedRequest, StartOutcome]
-    ) -> None:
-        clock, urgent = self._clock, False
-        deadline = clock.now() + self._options.expires_after
-        start = item.request if isinstance(item, FleetRequest) else item
+    def _queued_start(self, item: StartRequest | FleetRequest) -> QueuedStart | Failed[StartRequest]:
+        clock, start, urgent, lifetime = self._clock, item, False, self._options.expires_after
         if isinstance(item, FleetRequest):
-            urgent = item.urgent
+            start, urgent = item.request, item.urgent
             if item.expires_at is not None:
-                deadline = min(deadline, clock.now() + (item.expires_at - clock.wall()).total_seconds())
+                lifetime = min(lifetime, (item.expires_at - clock.wall()).total_seconds())
         if not isinstance(start, FaceSearchStart | LabelDetectionStart):
-            issue = ValidationIssue((), start, "a FaceSearchStart, a LabelDetectionStart or a FleetRequest")
-            outcome = Failed(start, InvalidRequestError([issue]))
-            outcomes.complete(None, outcome)
-            self._starter.notify(FleetEventType.COMPLETED, outcome.name, outcome)
-            return
-        request = QueuedRequest(start, outcomes.complete, deadline=deadline, urgent=urgent)
-        outcomes.pending.add(request)
-        self._starter.add(request)
-
-    def _submit_stop(self, name: str, outcomes: PendingOutcomes[StopWaiter, StopOutcome]) -> None:
-        if not isinstance(name, str):
-            issue = ValidationIssue((), name, "the name of a stream processor")
-            outcome = Failed(name, InvalidRequestError([issue]))
-            outcomes.complete(None, outcome)
-            self._stopper.notify(FleetEventType.COMPLETED, outcome.name, outcome)
-            return
-        outcomes.pending.add(self._stopper.add(name, outcomes.complete))
+            issue = ValidationIssue(("request",), start, "a FaceSearchStart, a LabelDetectionStart or a FleetRequest")
+            return Failed(cast("StartRequest", start), InvalidRequestError([issue]))
+        deadline = math.inf if lifetime == math.inf else clock.now() + lifetime
+        return QueuedRequest(start, deadline=deadline, urgent=urgent)
 
 
-def _check_many(value: object, expected: str) -> None:
-    if not _is_many(value):
-        raise InvalidRequestError([ValidationIssue((), value, expected)])
+def _queued_stop(name: str) -> QueuedStop | Failed[str]:
+    if not isinstance(name, str):
+        issue = ValidationIssue(("name",), name, "the name of a stream processor")
+        return Failed(name, InvalidRequestError([issue]))
+    return QueuedRequest(name)
 
 
-def _is_many(value: object) -> bool:
+def _check_many(parameter: str, value: object, expected: str) -> None:
     # A name is an iterable too, of letters; and boto3's keyword arguments are one, of keys.
-    return isinstance(value, Iterable | AsyncIterable) and not isinstance(value, str | bytes | Mapping)
+    if not isinstance(value, Iterable | AsyncIterable) or isinstance(value, str | bytes | Mapping):
+        raise InvalidRequestError([ValidationIssue((parameter,), value, expected)])

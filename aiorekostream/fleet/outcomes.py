@@ -38,7 +38,19 @@ _RequestT_co = TypeVar("_RequestT_co", bound=StartRequest | str, covariant=True)
 
 
 @attrs.frozen
-class Started:
+class _RequestOutcome(Generic[_RequestT_co]):
+    request: _RequestT_co
+
+    @property
+    def name(self) -> str:
+        """The processor."""
+        # What was given may be no request at all, which is why it failed.
+        request: object = self.request
+        return request if isinstance(request, str) else str(getattr(request, "name", request))
+
+
+@attrs.frozen
+class Started(_RequestOutcome[StartRequest]):
     """The processor was started.
 
     Attributes:
@@ -46,33 +58,20 @@ class Started:
         session: the session that began; requests that share it have the same one.
     """
 
-    request: StartRequest
     session: StartedSession
-
-    @property
-    def name(self) -> str:
-        """The processor."""
-        return self.request.name
 
 
 @attrs.frozen
-class AlreadyRunning:
+class AlreadyRunning(_RequestOutcome[StartRequest]):
     """The processor is at work already, or is stopping or updating, and not by this request.
 
     Attributes:
         request: what was asked.
     """
 
-    request: StartRequest
-
-    @property
-    def name(self) -> str:
-        """The processor."""
-        return self.request.name
-
 
 @attrs.frozen
-class Expired:
+class Expired(_RequestOutcome[StartRequest]):
     """The request's deadline passed before it could be sent, so it was not.
 
     Attributes:
@@ -80,49 +79,29 @@ class Expired:
         waited: how long the fleet had it, in seconds.
     """
 
-    request: StartRequest
     waited: float
-
-    @property
-    def name(self) -> str:
-        """The processor."""
-        return self.request.name
 
 
 @attrs.frozen
-class Stopped:
+class Stopped(_RequestOutcome[str]):
     """The stop was applied, and the processor is STOPPING or STOPPED.
 
     Attributes:
         request: the name that was given.
     """
 
-    request: str
-
-    @property
-    def name(self) -> str:
-        """The processor."""
-        return self.request
-
 
 @attrs.frozen
-class AlreadyStopped:
+class AlreadyStopped(_RequestOutcome[str]):
     """There was nothing to stop.
 
     Attributes:
         request: the name that was given.
     """
 
-    request: str
-
-    @property
-    def name(self) -> str:
-        """The processor."""
-        return self.request
-
 
 @attrs.frozen
-class Failed(Generic[_RequestT_co]):
+class Failed(_RequestOutcome[_RequestT_co]):
     """The request was not applied.
 
     Attributes:
@@ -130,17 +109,11 @@ class Failed(Generic[_RequestT_co]):
         error: the reason.
     """
 
-    request: _RequestT_co
     error: Exception
-
-    @property
-    def name(self) -> str:
-        """The processor."""
-        return _name(self.request)
 
 
 @attrs.frozen
-class Unknown(Generic[_RequestT_co]):
+class Unknown(_RequestOutcome[_RequestT_co]):
     """The request may have been applied; whether it was could not be determined.
 
     Attributes:
@@ -148,7 +121,6 @@ class Unknown(Generic[_RequestT_co]):
         error: what is known.
     """
 
-    request: _RequestT_co
     error: Exception
 
     @property
@@ -158,11 +130,6 @@ class Unknown(Generic[_RequestT_co]):
         The date and time in UTC; ``None`` where it is not known. See ``RetryPolicy.max_apply_delay``.
         """
         return self.error.retry_safe_at if isinstance(self.error, UnknownOutcomeError) else None
-
-    @property
-    def name(self) -> str:
-        """The processor."""
-        return _name(self.request)
 
 
 StartOutcome: TypeAlias = Started | AlreadyRunning | Failed[StartRequest] | Expired | Unknown[StartRequest]
@@ -177,14 +144,7 @@ Outcome: TypeAlias = (
     | Expired
     | Stopped
     | AlreadyStopped
-    | Failed[StartRequest]
-    | Unknown[StartRequest]
-    | Failed[str]
-    | Unknown[str]
+    | Failed[StartRequest | str]
+    | Unknown[StartRequest | str]
 )
 """The outcome of either."""
-
-
-def _name(request: StartRequest | str) -> str:
-    # What was given may be no request at all, which is why it failed.
-    return request if isinstance(request, str) else str(getattr(request, "name", request))

@@ -6,27 +6,28 @@ import asyncio
 import contextlib
 import weakref
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Hashable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 import attrs
 
 from aiorekostream.domain.requests import StartRequest
-from aiorekostream.fleet.outcomes import Outcome, StartOutcome, StopOutcome
+from aiorekostream.fleet.events import FleetEventType
+from aiorekostream.fleet.executor import Executor
+from aiorekostream.fleet.outcomes import Failed, Outcome, StartOutcome, StopOutcome
 from aiorekostream.fleet.queue import QueuedRequest
 from aiorekostream.fleet.report import FleetReport, StartReport, StopReport
 from aiorekostream.fleet.requests import FleetRequest
-from aiorekostream.fleet.stopping import StopWaiter
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
     from types import TracebackType
     from typing import Self
 
-__all__ = ["FleetRun", "PendingOutcomes", "RunControl", "StartRun", "StopRun"]
+__all__ = ["FleetRun", "PendingRequests", "StartRun", "StopRun"]
 
 _ItemT = TypeVar("_ItemT")
-_HandleT = TypeVar("_HandleT", bound=Hashable)
+_RequestT = TypeVar("_RequestT", bound=StartRequest | str)
 _OutcomeT = TypeVar("_OutcomeT", bound=Outcome)
 _ReportT = TypeVar("_ReportT", bound=FleetReport[Outcome])
 
@@ -35,28 +36,46 @@ _BATCH = 100
 
 
 @attrs.define(eq=False)
-class PendingOutcomes(Generic[_HandleT, _OutcomeT]):
+class PendingRequests(Generic[_ItemT, _RequestT, _OutcomeT]):
     """The requests of a run that have no outcome yet, and the outcomes that were not handed on.
 
     Attributes:
-        capacity: the most of them at once.
+        executor: carries the requests out.
+        queued_request: makes the request of an item; what cannot be one is ``Failed``.
+        capacity: the most requests and outcomes at once.
         counts_outcomes: whether outcomes take up room until they are handed on; they are kept if not.
         pending: the requests without an outcome.
         outcomes: the outcomes, in the order in which they came.
     """
 
+    executor: Executor[_RequestT]
+    queued_request: Callable[[_ItemT], QueuedRequest[_RequestT] | Failed[_RequestT]]
     capacity: int
-    counts_outcomes: bool = False
-    pending: set[_HandleT] = attrs.field(factory=set[_HandleT], init=False)
+    counts_outcomes: bool = attrs.field(default=False, init=False)
+    pending: set[QueuedRequest[_RequestT]] = attrs.field(factory=set[QueuedRequest[_RequestT]], init=False)
     outcomes: deque[_OutcomeT] = attrs.field(factory=deque[_OutcomeT], init=False)
     _changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
-    def complete(self, handle: _HandleT | None, outcome: _OutcomeT) -> None:
-        """Record the outcome of a request; an input that was no request has no handle."""
-        if handle is not None:
-            self.pending.discard(handle)
-        self.outcomes.append(outcome)
-        self._changed.set()
+    def submit(self, item: _ItemT) -> None:
+        """Take a request."""
+        request = self.queued_request(item)
+        if isinstance(request, Failed):
+            self._record(request)
+            self.executor.notify(FleetEventType.COMPLETED, request.name, request)
+        else:
+            request.on_complete = self._complete
+            self.pending.add(request)
+            self.executor.add(request)
+
+    def cancel(self) -> None:
+        """Cancel every request; one that was sent gets its true outcome."""
+        for request in tuple(self.pending):
+            self.executor.cancel(request)
+
+    def abort(self) -> None:
+        """Give every request an outcome now, whatever its call is doing."""
+        for request in tuple(self.pending):
+            self.executor.abort(request)
 
     def changed(self) -> None:
         """Let the waits below check again."""
@@ -73,23 +92,16 @@ class PendingOutcomes(Generic[_HandleT, _OutcomeT]):
         """Whether one more request may be read."""
         return len(self.pending) + (len(self.outcomes) if self.counts_outcomes else 0) < self.capacity
 
+    def _complete(self, request: QueuedRequest[_RequestT], outcome: Outcome) -> None:
+        self.pending.discard(request)
+        self._record(outcome)
 
-@attrs.frozen
-class RunControl(Generic[_ItemT, _HandleT, _OutcomeT]):
-    """The functions of the fleet that a run calls.
-
-    Attributes:
-        submit: takes a request for a run; an input that is no request gets its outcome at once.
-        cancel: cancels a request; one that was sent gets its true outcome.
-        abort: gives a request an outcome now, whatever its call is doing.
-    """
-
-    submit: Callable[[_ItemT, PendingOutcomes[_HandleT, _OutcomeT]], None]
-    cancel: Callable[[_HandleT], None]
-    abort: Callable[[_HandleT], None]
+    def _record(self, outcome: Outcome) -> None:
+        self.outcomes.append(cast("_OutcomeT", outcome))  # the executor of starts gives the outcomes of starts
+        self._changed.set()
 
 
-class FleetRun(Generic[_ItemT, _HandleT, _OutcomeT, _ReportT]):
+class FleetRun(Generic[_ItemT, _RequestT, _OutcomeT, _ReportT]):
     """Many requests, and the outcome of each.
 
     Iterate over it to get each outcome as it comes, or ``await run.wait()`` for the report of all; nothing is read or
@@ -99,19 +111,17 @@ class FleetRun(Generic[_ItemT, _HandleT, _OutcomeT, _ReportT]):
     ``report`` has the outcomes that were not handed on, at any time: after a cancellation, too.
     """
 
-    __slots__ = ("__weakref__", "_control", "_failure", "_loop", "_make_report", "_outcomes", "_reader", "_source")
+    __slots__ = ("__weakref__", "_failure", "_loop", "_make_report", "_reader", "_requests", "_source")
 
     def __init__(
         self,
         source: Iterable[_ItemT] | AsyncIterable[_ItemT],
-        control: RunControl[_ItemT, _HandleT, _OutcomeT],
-        capacity: int,
+        requests: PendingRequests[_ItemT, _RequestT, _OutcomeT],
         make_report: Callable[[tuple[_OutcomeT, ...]], _ReportT],
     ) -> None:
         """See ``Fleet.iter_start``."""
         self._source = source
-        self._control = control
-        self._outcomes = PendingOutcomes[_HandleT, _OutcomeT](capacity)
+        self._requests = requests
         self._make_report = make_report
         self._reader: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -120,7 +130,7 @@ class FleetRun(Generic[_ItemT, _HandleT, _OutcomeT, _ReportT]):
     @property
     def report(self) -> _ReportT:
         """The outcomes so far that were not handed on."""
-        return self._make_report(tuple(self._outcomes.outcomes))
+        return self._make_report(tuple(self._requests.outcomes))
 
     async def wait(self) -> _ReportT:
         """Wait until every request has its outcome.
@@ -137,7 +147,7 @@ class FleetRun(Generic[_ItemT, _HandleT, _OutcomeT, _ReportT]):
         """
         self._start()
         try:
-            await self._outcomes.wait_for(self._is_over)
+            await self._requests.wait_for(self._is_over)
         except asyncio.CancelledError:
             await self.aclose()
             raise
@@ -154,16 +164,15 @@ class FleetRun(Generic[_ItemT, _HandleT, _OutcomeT, _ReportT]):
             self._watch(self._reader)
         else:
             self._reader.cancel()
-        self._cancel_pending()
+        self._requests.cancel()
         interrupted: asyncio.CancelledError | None = None
         while not self._is_over():
             try:
-                await self._outcomes.wait_for(self._is_over)
+                await self._requests.wait_for(self._is_over)
             except asyncio.CancelledError as error:
                 interrupted = error
                 self._reader.cancel()
-                for handle in tuple(self._outcomes.pending):
-                    self._control.abort(handle)
+                self._requests.abort()
         if interrupted is not None:
             raise interrupted
 
@@ -171,19 +180,19 @@ class FleetRun(Generic[_ItemT, _HandleT, _OutcomeT, _ReportT]):
         return self
 
     async def __anext__(self) -> _OutcomeT:
-        outcomes = self._outcomes
-        outcomes.counts_outcomes = True
+        requests = self._requests
+        requests.counts_outcomes = True
         self._start()
         try:
-            await outcomes.wait_for(lambda: bool(outcomes.outcomes) or self._is_over())
+            await requests.wait_for(lambda: bool(requests.outcomes) or self._is_over())
         except asyncio.CancelledError:
             await self.aclose()
             raise
-        if not outcomes.outcomes:
+        if not requests.outcomes:
             self._raise_failure()
             raise StopAsyncIteration
-        outcomes.changed()  # there is room for one more
-        return outcomes.outcomes.popleft()
+        requests.changed()  # there is room for one more
+        return requests.outcomes.popleft()
 
     async def __aenter__(self) -> Self:
         return self
@@ -196,21 +205,15 @@ class FleetRun(Generic[_ItemT, _HandleT, _OutcomeT, _ReportT]):
     def __del__(self) -> None:
         # A loop that was left without closing the run: cancel the queued requests.
         loop, reader = self._loop, self._reader
-        if loop is None or reader is None or loop.is_closed() or (reader.done() and not self._outcomes.pending):
+        if loop is None or reader is None or loop.is_closed() or (reader.done() and not self._requests.pending):
             return
-        outcomes, cancel = self._outcomes, self._control.cancel
-
-        def cancel_pending() -> None:
-            reader.cancel()
-            for handle in tuple(outcomes.pending):
-                cancel(handle)
-
-        loop.call_soon_threadsafe(cancel_pending)
+        loop.call_soon_threadsafe(reader.cancel)
+        loop.call_soon_threadsafe(self._requests.cancel)
 
     def _start(self) -> None:
         if self._reader is None:
             self._loop = asyncio.get_running_loop()
-            reading = _read(self._source, self._control.submit, self._outcomes)
+            reading = _read(self._source, self._requests)
             self._reader = self._loop.create_task(reading, name="aiorekostream reads requests")
             self._watch(self._reader)
 
@@ -231,15 +234,11 @@ class FleetRun(Generic[_ItemT, _HandleT, _OutcomeT, _ReportT]):
         """The source has ended, or cannot be read any further."""
         if not reader.cancelled() and (failure := reader.exception()) is not None:
             self._failure = failure
-            self._cancel_pending()
-        self._outcomes.changed()
-
-    def _cancel_pending(self) -> None:
-        for handle in tuple(self._outcomes.pending):
-            self._control.cancel(handle)
+            self._requests.cancel()
+        self._requests.changed()
 
     def _is_over(self) -> bool:
-        return self._reader is not None and self._reader.done() and not self._outcomes.pending
+        return self._reader is not None and self._reader.done() and not self._requests.pending
 
     def _raise_failure(self) -> None:
         failure, self._failure = self._failure, None
@@ -247,34 +246,32 @@ class FleetRun(Generic[_ItemT, _HandleT, _OutcomeT, _ReportT]):
             raise failure
 
 
-class StartRun(FleetRun[StartRequest | FleetRequest, QueuedRequest, StartOutcome, StartReport]):
+class StartRun(FleetRun[StartRequest | FleetRequest, StartRequest, StartOutcome, StartReport]):
     """A run of starts; see ``FleetRun``."""
 
     __slots__ = ()
 
 
-class StopRun(FleetRun[str, StopWaiter, StopOutcome, StopReport]):
+class StopRun(FleetRun[str, str, StopOutcome, StopReport]):
     """A run of stops; see ``FleetRun``."""
 
     __slots__ = ()
 
 
 async def _read(
-    source: Iterable[_ItemT] | AsyncIterable[_ItemT],
-    submit: Callable[[_ItemT, PendingOutcomes[_HandleT, _OutcomeT]], None],
-    outcomes: PendingOutcomes[_HandleT, _OutcomeT],
+    source: Iterable[_ItemT] | AsyncIterable[_ItemT], requests: PendingRequests[_ItemT, _RequestT, _OutcomeT]
 ) -> None:
     """Read requests while there is room for their outcomes, and close the source at the end."""
     number = 0
     try:
         async with contextlib.aclosing(_iterate(source)) as items:
             async for item in items:
-                submit(item, outcomes)
+                requests.submit(item)
                 number += 1
                 if number % _BATCH == 0:
                     await _pause()
-                if not outcomes.has_room():
-                    await outcomes.wait_for(outcomes.has_room)
+                if not requests.has_room():
+                    await requests.wait_for(requests.has_room)
     finally:
         await _close(source)
 

@@ -6,18 +6,21 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Generator
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import attrs
 
+from aiorekostream.domain.requests import StartRequest
 from aiorekostream.errors import DeadlineExceededError, RateLimitedError
+from aiorekostream.fleet.queue import QueuedRequest, RequestQueue
+from aiorekostream.limits import Quota
 from aiorekostream.pipeline import Pipeline
 from aiorekostream.rate_limiting.port import Permit, Priority
 
 if TYPE_CHECKING:
-    from aiorekostream.rate_limiting.port import PermitRequest, RateLimiter
+    from aiorekostream.rate_limiting.port import PermitRequest
 
-__all__ = ["Dispatchable", "RequestQueue", "Scheduler"]
+__all__ = ["Scheduler"]
 
 _log = logging.getLogger("aiorekostream")
 
@@ -27,44 +30,7 @@ _GRACE = 1.0
 _LEAST_REST = 0.1
 
 
-class Dispatchable(Protocol):
-    """The interface of a request for the scheduler."""
-
-    @property
-    def arrived_at(self) -> float:
-        """When the fleet took it, on the clock: its place in the rate limiter's queue."""
-        ...
-
-    @property
-    def urgent(self) -> bool:
-        """Whether it goes before those that are not."""
-        ...
-
-
-_RequestT = TypeVar("_RequestT", bound=Dispatchable)
-_RequestT_co = TypeVar("_RequestT_co", bound=Dispatchable, covariant=True)
-
-
-class RequestQueue(Protocol[_RequestT_co]):
-    """The requests of one operation."""
-
-    @property
-    def in_flight(self) -> int:
-        """The number of dispatched requests."""
-        ...
-
-    @property
-    def pending(self) -> int:
-        """The number of requests without an outcome."""
-        ...
-
-    def first(self) -> _RequestT_co | None:
-        """The request that would be dispatched now."""
-        ...
-
-    def dispatch(self, now: float) -> _RequestT_co | None:
-        """Take the next request to send it."""
-        ...
+_RequestT = TypeVar("_RequestT", bound=StartRequest | str)
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -74,6 +40,7 @@ class Scheduler(Generic[_RequestT]):
     Attributes:
         pipeline: opens the client and asks for permits.
         operation: AWS's name of the operation that the permits are for.
+        quota: its quota; ``None`` where nothing limits it.
         queue: the requests.
         send: makes the call of a dispatched request and completes it. It raises nothing.
         abort: gives a dispatched request whose call never began its outcome; no effect where it has one.
@@ -84,14 +51,15 @@ class Scheduler(Generic[_RequestT]):
 
     pipeline: Pipeline
     operation: str
+    quota: Quota | None
     queue: RequestQueue[_RequestT]
-    send: Callable[[_RequestT, Permit | None], Coroutine[object, object, None]]
-    abort: Callable[[_RequestT], None]
+    send: Callable[[QueuedRequest[_RequestT], Permit | None], Coroutine[object, object, None]]
+    abort: Callable[[QueuedRequest[_RequestT]], None]
     on_open: Callable[[], None]
     on_failure: Callable[[BaseException], None]
     max_in_flight: int
     _task: asyncio.Task[None] | None = attrs.field(default=None, init=False)
-    _calls: dict[_RequestT, asyncio.Task[None]] = attrs.field(factory=dict, init=False)
+    _calls: dict[QueuedRequest[_RequestT], asyncio.Task[None]] = attrs.field(factory=dict, init=False)
     _idle: asyncio.Future[None] | None = attrs.field(default=None, init=False)
     _waiting_for: Priority | None = attrs.field(default=None, init=False)
     _is_interruptible: bool = attrs.field(default=False, init=False)
@@ -127,7 +95,7 @@ class Scheduler(Generic[_RequestT]):
             if first is None or _priority(first) < self._waiting_for:
                 self._interrupt()
 
-    def abandon(self, request: _RequestT) -> None:
+    def abandon(self, request: QueuedRequest[_RequestT]) -> None:
         """Break the call of a dispatched request off; its outcome is known already."""
         task = self._calls.pop(request, None)
         if task is not None:
@@ -140,10 +108,11 @@ class Scheduler(Generic[_RequestT]):
                 if not is_open:
                     is_open = await self._open()
                     continue
-                first = self.queue.first() if self.queue.in_flight < self.max_in_flight else None
-                if first is None:
+                if self.queue.in_flight >= self.max_in_flight or (first := self.queue.first()) is None:
                     await self._wait()
-                elif (permit := await self._acquire(first)) is not _NO_PERMIT:
+                elif self.quota is None:
+                    self._dispatch(None)
+                elif (permit := await self._acquire(first, self.quota)) is not None:
                     self._dispatch(permit)
         except asyncio.CancelledError as error:
             self._task = None  # requests that come now get another task
@@ -189,35 +158,33 @@ class Scheduler(Generic[_RequestT]):
         self._calls[request] = task
         task.add_done_callback(on_done)
 
-    async def _acquire(self, first: _RequestT) -> Permit | None:
-        """Wait for a permit; ``None`` where nothing limits the operation, ``_NO_PERMIT`` if the wait was interrupted.
+    async def _acquire(self, first: QueuedRequest[_RequestT], quota: Quota) -> Permit | None:
+        """Wait for a permit; ``None`` if the wait was interrupted, or the rate limiter is busy with others.
 
         The scheduler's place in the rate limiter's queue is that of its oldest runnable request.
         """
-        pipeline, limiter = self.pipeline, self.pipeline.rate_limiter
+        pipeline = self.pipeline
         priority = Priority.URGENT if pipeline.urgent else _priority(first)
         request = pipeline.permit_request(
-            self.operation, priority=priority, timeout=pipeline.total_timeout, arrived_at=first.arrived_at
+            self.operation, quota, priority=priority, timeout=pipeline.total_timeout, arrived_at=first.arrived_at
         )
-        if request is None or limiter is None:
-            return None
         self._waiting_for = priority
         try:
             with self._interruptible():
-                return await self._permit(limiter, request)
-            return _NO_PERMIT
+                return await self._permit(request)
+            return None
         finally:
             self._waiting_for = None
 
-    async def _permit(self, limiter: RateLimiter, request: PermitRequest) -> Permit:
-        clock = self.pipeline.clock
+    async def _permit(self, request: PermitRequest) -> Permit | None:
+        clock, limiter = self.pipeline.clock, self.pipeline.rate_limiter
         try:
             async with clock.timeout_at(clock.now() + request.timeout + _GRACE):
-                return await limiter.acquire(request)
+                return None if limiter is None else await limiter.acquire(request)
         except RateLimitedError as error:
-            # The limiter works, and is busy with others: ask again. Deadlines of requests hold meanwhile.
+            # The limiter works: ask again. Deadlines of requests hold meanwhile.
             await clock.sleep(min(max(error.retry_after, _LEAST_REST), request.timeout))
-            return _NO_PERMIT
+            return None
         except TimeoutError as error:
             raise DeadlineExceededError(
                 f"the rate limiter did not answer within {request.timeout:.3g} s",
@@ -259,27 +226,11 @@ class Scheduler(Generic[_RequestT]):
             self._is_interruptible = self._is_interrupted = False
 
 
-class _NoPermit:
-    """The wait for a permit was interrupted."""
-
-    def allowed(self) -> None:
-        """Report nothing."""
-
-    def throttled(self) -> None:
-        """Report nothing."""
-
-    def cancel(self) -> None:
-        """Return nothing."""
-
-
-_NO_PERMIT = _NoPermit()
-
-
 def _uncancel() -> int:
     """Take one cancellation of the current task back; returns how many are left."""
     task = asyncio.current_task()
     return 0 if task is None else task.uncancel()
 
 
-def _priority(request: Dispatchable) -> Priority:
+def _priority(request: QueuedRequest[_RequestT]) -> Priority:
     return Priority.URGENT if request.urgent else Priority.NORMAL

@@ -69,12 +69,12 @@ class SessionSlots:
         retry_interval: seconds until a start that was refused for the session limit is tried again, if no session ends.
     """
 
-    limits: Mapping[ProcessorKind, int] = attrs.field(factory=dict[ProcessorKind, int])
+    limits: Mapping[ProcessorKind | None, int] = attrs.field(factory=dict[ProcessorKind | None, int])
     retry_interval: float = 5.0
     _slots: dict[str, SessionSlot] = attrs.field(factory=dict, init=False)
     _counts: Counter[ProcessorKind | None] = attrs.field(factory=Counter[ProcessorKind | None], init=False)
     _ends: DeadlineQueue[str] = attrs.field(factory=DeadlineQueue[str], init=False)
-    _learned: dict[ProcessorKind, LearnedLimit] = attrs.field(factory=dict, init=False)
+    _learned: dict[ProcessorKind | None, LearnedLimit] = attrs.field(factory=dict, init=False)
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -82,21 +82,22 @@ class SessionSlots:
     def __contains__(self, name: str) -> bool:
         return name in self._slots
 
-    def count(self, kind: ProcessorKind) -> int:
+    def count(self, kind: ProcessorKind | None) -> int:
         """The number of slots of a kind that are taken."""
         return self._counts[kind]
 
-    def has_room(self, kind: ProcessorKind) -> bool:
+    def has_room(self, kind: ProcessorKind | None) -> bool:
         """Whether one more session of this kind may begin."""
-        learned = self._learned.get(kind)
-        limit = min(self.limits.get(kind, math.inf), learned.sessions if learned else math.inf)
+        limit = self.limits.get(kind, math.inf)
+        if self._learned and (learned := self._learned.get(kind)) is not None:
+            limit = min(limit, learned.sessions)
         return self._counts[kind] < limit
 
     def get(self, name: str) -> SessionSlot | None:
         """The slot of a processor."""
         return self._slots.get(name)
 
-    def reserve(self, name: str, kind: ProcessorKind) -> None:
+    def reserve(self, name: str, kind: ProcessorKind | None) -> None:
         """Take a slot for a start that is dispatched."""
         self._put(name, SessionSlot(kind, previous=self.get(name)))
 
@@ -111,7 +112,7 @@ class SessionSlots:
     def occupy(
         self,
         name: str,
-        kind: ProcessorKind,
+        kind: ProcessorKind | None,
         *,
         since: float,
         expected_end: float,
@@ -139,7 +140,7 @@ class SessionSlots:
             self._counts[slot.kind] -= 1
             self._ends.remove(name)
 
-    def learn_limit(self, kind: ProcessorKind, now: float) -> None:
+    def learn_limit(self, kind: ProcessorKind | None, now: float) -> None:
         """Learn from a start that was refused for the session limit: what is taken now is all there is for a while."""
         self._learned[kind] = LearnedLimit(self._counts[kind], now + self.retry_interval)
 
@@ -160,14 +161,17 @@ class SessionSlots:
     @property
     def next_change(self) -> float:
         """When ``expire`` will have something to do; infinity for never."""
-        return min([self._ends.next_moment, *(learned.rises_at for learned in self._learned.values())])
+        rises = (learned.rises_at for learned in self._learned.values())
+        return min(self._ends.next_moment, *rises) if self._learned else self._ends.next_moment
 
     def begun_before(self, moment: float) -> dict[str, SessionSlot]:
         """The slots of sessions that began before a moment, by the names of their processors."""
         return {name: slot for name, slot in self._slots.items() if slot.since < moment}
 
     def _put(self, name: str, slot: SessionSlot) -> None:
-        self.free(name)
+        before = self._slots.get(name)
+        if before is None or before.kind is not slot.kind:
+            self.free(name)
+            self._counts[slot.kind] += 1
         self._slots[name] = slot
-        self._counts[slot.kind] += 1
         self._ends.set(name, slot.latest_end)

@@ -12,10 +12,11 @@ from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.requests import FaceSearchStart
 from aiorekostream.domain.responses import StartedSession
 from aiorekostream.errors import ProcessorBusyError, RequestCancelledError
-from aiorekostream.fleet.outcomes import AlreadyRunning, Expired, Failed, Started, StartOutcome, Unknown
-from aiorekostream.fleet.queue import QueuedRequest, RequestState, StartQueue
+from aiorekostream.fleet.outcomes import AlreadyRunning, Expired, Failed, Outcome, Started, Unknown
+from aiorekostream.fleet.queue import RequestState
 from aiorekostream.fleet.requests import WhenBusy
 from aiorekostream.fleet.slots import MARGIN, SessionSlot, SessionSlots
+from aiorekostream.fleet.start_queue import QueuedStart, StartQueue
 from aiorekostream.pipeline import LostAttempt
 from tests.fleet.service import label
 
@@ -31,20 +32,20 @@ SESSION = StartedSession("session-1")
 class Scene:
     """A queue, and the outcomes that it gave."""
 
-    limits: dict[ProcessorKind, int] = attrs.field(factory=dict)
+    limits: dict[ProcessorKind | None, int] = attrs.field(factory=dict)
     when_busy: WhenBusy = attrs.field(default="queue", kw_only=True)
     queue: StartQueue = attrs.field(init=False)
-    outcomes: dict[QueuedRequest, StartOutcome] = attrs.field(factory=dict, init=False)
+    outcomes: dict[QueuedStart, Outcome] = attrs.field(factory=dict, init=False)
     ended: list[str] = attrs.field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
         slots = SessionSlots(self.limits, retry_interval=5)
         self.queue = StartQueue(slots, when_busy=self.when_busy, on_session_end=self.ended.append)
 
-    def add(self, *names: str, now: float = 0, deadline: float = math.inf, urgent: bool = False) -> list[QueuedRequest]:
+    def add(self, *names: str, now: float = 0, deadline: float = math.inf, urgent: bool = False) -> list[QueuedStart]:
         """Add requests: face searches for x, y and z, label detections of 10 seconds for all other names."""
         requests = [
-            QueuedRequest(
+            QueuedStart(
                 FaceSearchStart(name) if name in "xyz" else label(name, 10),
                 self.outcomes.__setitem__,
                 deadline=deadline,
@@ -63,11 +64,11 @@ class Scene:
             names += request.name
         return names
 
-    def start(self, request: QueuedRequest, now: float = 0) -> None:
+    def start(self, request: QueuedStart, now: float = 0) -> None:
         """Complete a dispatched request as started."""
         self.queue.complete(request, Started(request.request, SESSION), now)
 
-    def fail(self, request: QueuedRequest, now: float = 0) -> None:
+    def fail(self, request: QueuedStart, now: float = 0) -> None:
         """Complete a dispatched request as failed."""
         self.queue.complete(request, Failed(request.request, RuntimeError()), now)
 
@@ -206,7 +207,7 @@ def test_dispatched_request_does_not_expire() -> None:
     assert not scene.outcomes
 
 
-def _with_delay(queue: StartQueue, request: QueuedRequest, now: float) -> None:
+def _with_delay(queue: StartQueue, request: QueuedStart, now: float) -> None:
     queue.requeue(request, now, delay=10)
 
 
@@ -216,7 +217,7 @@ _COMES_BACK = pytest.mark.parametrize(
 
 
 @_COMES_BACK
-def test_cancelled_request_is_not_sent_again(comes_back: Callable[[StartQueue, QueuedRequest, float], None]) -> None:
+def test_cancelled_request_is_not_sent_again(comes_back: Callable[[StartQueue, QueuedStart, float], None]) -> None:
     scene = Scene()
     (request,) = scene.add("a", deadline=100)
     assert scene.dispatch() == "a"
@@ -233,7 +234,7 @@ def test_cancelled_request_is_not_sent_again(comes_back: Callable[[StartQueue, Q
 
 @_COMES_BACK
 def test_request_expires_when_it_comes_back_after_its_deadline(
-    comes_back: Callable[[StartQueue, QueuedRequest, float], None],
+    comes_back: Callable[[StartQueue, QueuedStart, float], None],
 ) -> None:
     scene = Scene()
     (request,) = scene.add("a", deadline=5)

@@ -14,9 +14,10 @@ from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.requests import FaceSearchStart
 from aiorekostream.domain.responses import StartedSession
 from aiorekostream.errors import RequestCancelledError
-from aiorekostream.fleet.outcomes import AlreadyRunning, Expired, Failed, Started, StartOutcome, Unknown
-from aiorekostream.fleet.queue import QueuedRequest, RequestState, StartQueue
+from aiorekostream.fleet.outcomes import AlreadyRunning, Expired, Failed, Outcome, Started, Unknown
+from aiorekostream.fleet.queue import RequestState
 from aiorekostream.fleet.slots import MARGIN, SessionSlot, SessionSlots
+from aiorekostream.fleet.start_queue import QueuedStart, StartQueue
 from aiorekostream.pipeline import LostAttempt
 from tests.fleet.service import label
 
@@ -40,9 +41,12 @@ class QueueMachine(RuleBasedStateMachine):
 
     @initialize(policy=st.sampled_from(POLICIES), label_limit=st.integers(1, 3), face_limit=st.integers(1, 2))
     def begin(self, policy: WhenBusy, label_limit: int, face_limit: int) -> None:
-        self.limits = {ProcessorKind.LABEL_DETECTION: label_limit, ProcessorKind.FACE_SEARCH: face_limit}
+        self.limits: dict[ProcessorKind | None, int] = {
+            ProcessorKind.LABEL_DETECTION: label_limit,
+            ProcessorKind.FACE_SEARCH: face_limit,
+        }
         self.ended: list[str] = []
-        self.told: list[QueuedRequest] = []
+        self.told: list[QueuedStart] = []
         self.queue = StartQueue(
             SessionSlots(self.limits, retry_interval=5),
             when_busy=policy,
@@ -50,20 +54,20 @@ class QueueMachine(RuleBasedStateMachine):
             on_session_end=self.ended.append,
         )
         self.now = 0.0
-        self.requests: list[QueuedRequest] = []
-        self.outcomes: dict[QueuedRequest, StartOutcome] = {}
-        self.dispatched: list[QueuedRequest] = []
-        self.real: dict[str, tuple[ProcessorKind, float]] = {}
-        self.late: dict[str, tuple[QueuedRequest, float]] = {}
+        self.requests: list[QueuedStart] = []
+        self.outcomes: dict[QueuedStart, Outcome] = {}
+        self.dispatched: list[QueuedStart] = []
+        self.real: dict[str, tuple[ProcessorKind | None, float]] = {}
+        self.late: dict[str, tuple[QueuedStart, float]] = {}
         self.asked: dict[str, SessionSlot] = {}
         self.shown: set[str] = set()
 
     # ------------------------------------------------------------------------------------------------------ the world
 
-    def at_work(self) -> dict[str, tuple[ProcessorKind, float]]:
+    def at_work(self) -> dict[str, tuple[ProcessorKind | None, float]]:
         return {name: (kind, end) for name, (kind, end) in self.real.items() if end > self.now}
 
-    def on_complete(self, request: QueuedRequest, outcome: StartOutcome) -> None:
+    def on_complete(self, request: QueuedStart, outcome: Outcome) -> None:
         assert request not in self.outcomes, "two outcomes"
         assert outcome.request == request.request
         assert request.state is RequestState.COMPLETED
@@ -76,11 +80,13 @@ class QueueMachine(RuleBasedStateMachine):
             assert request.cancelled, "no caller has cancelled it"
         self.outcomes[request] = outcome
 
-    def begin_session(self, request: QueuedRequest, share: float) -> None:
-        end = self.now + request.longest * share + (MARGIN - 0.001 if share == 1 else 0)
+    def begin_session(self, request: QueuedStart, share: float) -> None:
+        start = request.request
+        longest = math.inf if isinstance(start, FaceSearchStart) else start.stop_selector.max_duration_in_seconds
+        end = self.now + longest * share + (MARGIN - 0.001 if share == 1 else 0)
         self.real[request.name] = request.kind, end
 
-    def runnable(self) -> list[QueuedRequest]:
+    def runnable(self) -> list[QueuedStart]:
         """The requests that may be dispatched now, in their order, by the definition."""
         waiting = [it for it in self.queue.requests() if it.state is RequestState.QUEUED]
         return sorted(
@@ -99,7 +105,7 @@ class QueueMachine(RuleBasedStateMachine):
     def request(self, names: list[str], seconds: int, within: float, permits: int, *, urgent: bool) -> None:
         for name in names:
             start = label(name, seconds) if name in LABELS else FaceSearchStart(name)
-            request = QueuedRequest(start, self.on_complete, deadline=self.now + within, urgent=urgent)
+            request = QueuedStart(start, self.on_complete, deadline=self.now + within, urgent=urgent)
             self.requests.append(request)
             self.queue.add(request, self.now)
             self.queue.advance(self.now)

@@ -1,0 +1,263 @@
+"""What starts and stops share: take requests, send each when the scheduler says so, and give it its true outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import datetime
+import logging
+import math
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from aiorekostream.domain.requests import StartRequest
+from aiorekostream.errors import (
+    CallError,
+    RekostreamError,
+    RequestCancelledError,
+    ServiceError,
+    UnknownOutcomeError,
+)
+from aiorekostream.fleet.events import FleetEvent, FleetEventType, notify
+from aiorekostream.fleet.outcomes import Failed, Outcome, Started, Unknown
+from aiorekostream.fleet.queue import QueuedRequest, RequestQueue, RequestState
+from aiorekostream.fleet.scheduler import Scheduler
+from aiorekostream.pipeline import LostAttempt
+from aiorekostream.retry.classify import is_throttling
+
+if TYPE_CHECKING:
+    from aiorekostream.clock import TimerHandle
+    from aiorekostream.fleet.options import FleetOptions
+    from aiorekostream.fleet.slots import SessionSlots
+    from aiorekostream.limits import Quota
+    from aiorekostream.pipeline import CallEvent
+    from aiorekostream.rate_limiting.port import Permit
+
+__all__ = ["Executor"]
+
+_RequestT = TypeVar("_RequestT", bound=StartRequest | str)
+_log = logging.getLogger("aiorekostream")
+
+# Calls under way at once are those of this many seconds at the rate of the quota: enough for slow answers, and few
+# enough that an outage does not take the whole queue along.
+_SECONDS_IN_FLIGHT, _LEAST_IN_FLIGHT, _MOST_IN_FLIGHT = 5, 2, 100
+
+
+class Executor(Generic[_RequestT]):
+    """Carry out the requests of one operation for all runs of a fleet.
+
+    Args:
+        options: the fleet's.
+        operation: AWS's name of the operation.
+        queue: the requests.
+        slots: the fleet's sessions.
+    """
+
+    def __init__(
+        self, options: FleetOptions, operation: str, queue: RequestQueue[_RequestT], slots: SessionSlots
+    ) -> None:
+        self._options = options
+        self._pipeline = options.client.pipeline
+        self._operation = operation
+        self._slots = slots
+        self._requests = queue
+        self._requests.on_complete = self._on_complete
+        quota = self._pipeline.quota(operation)
+        self._scheduler = Scheduler(
+            pipeline=self._pipeline,
+            operation=operation,
+            quota=quota,
+            queue=queue,
+            send=self._send,
+            abort=self.abort,
+            on_open=self._on_open,
+            on_failure=self._on_failure,
+            max_in_flight=options.max_in_flight or _most_in_flight(quota),
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: TimerHandle | None = None
+        self._timer_at = math.inf
+        self._is_changed = False
+
+    # --------------------------------------------------------------------------------------------------------- requests
+
+    def add(self, request: QueuedRequest[_RequestT]) -> None:
+        """Take a request; its callback gets its outcome."""
+        if self._options.on_event is not None:
+            request.trace.on_event = lambda event: self._on_call_event(event, request.name)
+        self._requests.add(request, self._pipeline.clock.now())
+        if request.state is not RequestState.COMPLETED:
+            self.notify(FleetEventType.QUEUED, request.name)
+        self._changed()
+
+    def cancel(self, request: QueuedRequest[_RequestT]) -> None:
+        """Cancel a request. A call that was sent gets its true outcome; one that was not is interrupted."""
+        self._requests.cancel(request)
+        if request.state is RequestState.DISPATCHED and not request.trace.may_be_applied:
+            self.abort(request)
+        self._changed()
+
+    def abort(self, request: QueuedRequest[_RequestT]) -> None:
+        """Give a request an outcome now, whatever its call is doing."""
+        if request.state is RequestState.DISPATCHED:
+            self._scheduler.abandon(request)
+            outcome: Outcome = (
+                Unknown(request.request, self._unknown_error(request))
+                if request.trace.may_be_applied
+                else Failed(request.request, RequestCancelledError(name=request.name))
+            )
+            self._requests.complete(request, outcome, self._pipeline.clock.now())
+        else:
+            self._requests.cancel(request)
+        self._changed()
+
+    async def aclose(self) -> None:
+        """Cancel every request, and wait for the outcomes of those in flight."""
+        for request in self._requests.requests():
+            self.cancel(request)
+        await self._scheduler.join()
+
+    # ------------------------------------------------------------------------------------------------------------ calls
+
+    async def _send(self, request: QueuedRequest[_RequestT], permit: Permit | None) -> None:
+        """Make the call of a dispatched request, and complete the request or put it back in the queue."""
+        try:
+            outcome = await self._outcome(request, permit)
+        except asyncio.CancelledError:
+            self.abort(request)  # by a program that cancels every task
+            raise
+        if outcome is not None and request.state is RequestState.DISPATCHED:
+            self._requests.complete(request, outcome, self._pipeline.clock.now())
+        self._changed()
+
+    async def _outcome(self, request: QueuedRequest[_RequestT], permit: Permit | None) -> Outcome | None:
+        try:
+            return await self._call(request, permit)
+        except RekostreamError as error:
+            if request.state is RequestState.DISPATCHED and self._goes_back(request, error, permit):
+                return None
+            return self._outcome_of(request, error)
+        except Exception as error:  # noqa: BLE001 - an error in one call must not harm the other requests
+            _log.exception("%s of %s failed in an unexpected way", self._operation, request.name)
+            if not request.trace.may_be_applied:
+                return Failed(request.request, error)
+            unknown = self._unknown_error(request, f"the call failed in an unexpected way: {error!r}")
+            unknown.__cause__ = error
+            return Unknown(request.request, unknown)
+
+    async def _call(self, request: QueuedRequest[_RequestT], permit: Permit | None) -> Outcome:
+        raise NotImplementedError
+
+    def _outcome_of(self, request: QueuedRequest[_RequestT], error: RekostreamError) -> Outcome:
+        """The outcome of a request whose call has failed for good."""
+        is_unknown = isinstance(error, CallError) and not error.retry_safe
+        return (Unknown if is_unknown else Failed)(request.request, error)
+
+    def _goes_back(self, request: QueuedRequest[_RequestT], error: RekostreamError, permit: Permit | None) -> bool:
+        """Put a request that was certainly not applied back in the queue, where that may help."""
+        pipeline, trace = self._pipeline, request.trace
+        if trace.lost or not is_throttling(error) or trace.attempts >= pipeline.retry.max_attempts:
+            return False
+        delay = error.retry_after if isinstance(error, ServiceError) else 0.0
+        if permit is None:  # where there is a rate limiter, it knows better
+            delay = max(delay, pipeline.retry.delay(trace.attempts, pipeline.random()))
+        self._requests.requeue(request, pipeline.clock.now(), delay=delay)
+        if request.state is not RequestState.COMPLETED:
+            self.notify(FleetEventType.RETRIED, request.name)
+        return True
+
+    def _unknown_error(
+        self,
+        request: QueuedRequest[_RequestT],
+        reason: str = "the program broke the call off while it was under way",
+    ) -> UnknownOutcomeError:
+        """The error of a call that the service may have applied, which is not reconciled."""
+        clock, trace = self._pipeline.clock, request.trace
+        if trace.in_flight:  # the answer will not be read
+            sent_at = clock.now() if trace.sent_at is None else trace.sent_at
+            trace.lost.append(LostAttempt(sent_at, sent_at + self._pipeline.retry.max_apply_delay))
+            trace.unresolved = True
+        left = datetime.timedelta(seconds=max(0.0, trace.applied_by - clock.now()))
+        return UnknownOutcomeError(
+            reason, operation=self._operation, retry_safe_at=clock.wall() + left, attempts=trace.attempts
+        )
+
+    def _on_open(self) -> None:
+        """Act on the client being open, when its Region is known."""
+
+    def _on_failure(self, error: BaseException) -> None:
+        """End the requests that wait when none can be dispatched."""
+        if not isinstance(error, RekostreamError | asyncio.CancelledError):
+            _log.error("the scheduler failed in an unexpected way", exc_info=error)
+        # Each request gets an error of its own, with its own notes and traceback.
+        self._requests.fail_queued(
+            lambda it: copy.copy(error) if isinstance(error, Exception) else RequestCancelledError(name=it.name)
+        )
+        self._changed()
+
+    # ------------------------------------------------------------------------------------------------------------- time
+
+    def _changed(self) -> None:
+        """Act on a change: at once on the last, and once for all those that happen in one iteration of the loop."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:  # what an earlier event loop was to do, it does no more
+            self._loop, self._timer, self._timer_at, self._is_changed = loop, None, math.inf, False
+        if not self._requests.pending:
+            self._update()
+        elif not self._is_changed:
+            self._is_changed = True
+            loop.call_soon(self._update)
+
+    def _update(self) -> None:
+        """Let the scheduler look again, and set the timer for what is due next."""
+        self._is_changed = False
+        self._scheduler.update()
+        moment = self._next_moment
+        if moment != self._timer_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at = moment
+            self._timer = None if moment == math.inf else self._pipeline.clock.call_at(moment, self._on_timer)
+
+    @property
+    def _next_moment(self) -> float:
+        return self._requests.next_moment if self._requests.pending else math.inf
+
+    def _on_timer(self) -> None:
+        # Event loops fire timers up to their clock's resolution early: what the timer was set for is due.
+        now = max(self._pipeline.clock.now(), self._timer_at)
+        self._timer, self._timer_at = None, math.inf
+        self._advance(now)
+        self._update()
+
+    def _advance(self, now: float) -> None:
+        self._requests.advance(now)
+
+    # ----------------------------------------------------------------------------------------------------------- events
+
+    def _on_complete(self, request: QueuedRequest[_RequestT], outcome: Outcome) -> None:
+        kind = FleetEventType.STARTED if isinstance(outcome, Started) else FleetEventType.COMPLETED
+        self.notify(kind, request.name, outcome)
+
+    def _on_call_event(self, event: CallEvent, name: str) -> None:
+        self.notify(FleetEventType(event.value), name)
+
+    def notify(self, kind: FleetEventType, name: str, outcome: Outcome | None = None) -> None:
+        """Report an event."""
+        if (listener := self._options.on_event) is not None:
+            queue = self._requests
+            event = FleetEvent(
+                type=kind,
+                name=name,
+                queued=queue.queued,
+                in_flight=queue.in_flight,
+                running=len(self._slots),
+                outcome=outcome,
+            )
+            notify(listener, event)
+
+
+def _most_in_flight(quota: Quota | None) -> int:
+    """The most calls of an operation that are under way at once, where the user has not said."""
+    if quota is None:
+        return _MOST_IN_FLIGHT
+    return max(_LEAST_IN_FLIGHT, min(_MOST_IN_FLIGHT, round(quota.rate * _SECONDS_IN_FLIGHT)))

@@ -1,0 +1,205 @@
+"""The queue of starts: the queue of an operation, plus sessions and requests for busy processors. Pure.
+
+Invariants, beside those of ``RequestQueue``:
+
+- never more sessions of a kind than ``slots`` allows;
+- a request that waits for a session to end (of its kind, or of its own processor) lets the others pass;
+- memory grows with the sessions, too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import attrs
+
+from aiorekostream.domain.enums import ProcessorKind
+from aiorekostream.domain.requests import LabelDetectionStart, StartRequest
+from aiorekostream.errors import ProcessorBusyError
+from aiorekostream.fleet.outcomes import AlreadyRunning, Failed, Outcome, Started, Unknown
+from aiorekostream.fleet.queue import QueuedRequest, RequestQueue, RequestState
+from aiorekostream.fleet.requests import WhenBusy
+from aiorekostream.fleet.slots import MARGIN, SessionSlot, SessionSlots
+
+__all__ = ["QueuedStart", "StartQueue"]
+
+QueuedStart = QueuedRequest[StartRequest]
+
+
+@attrs.define(eq=False)
+class StartQueue(RequestQueue[StartRequest]):
+    """Starts that wait or are dispatched, and the sessions that there are.
+
+    Attributes:
+        slots: the sessions, and how many there may be.
+        when_busy: what happens to a request for a busy processor.
+        longest: the longest that another client's label detection may last, in seconds.
+        poll_interval: how long a session is believed to go on after a poll showed it, in seconds.
+        on_session_end: called with the name of a processor whose session has ended.
+    """
+
+    slots: SessionSlots
+    when_busy: WhenBusy = "queue"
+    longest: float = 120.0
+    poll_interval: float = 5.0
+    on_session_end: Callable[[str], None] = lambda _: None
+    # The processors whose sessions a poll must show before the requests behind them can be decided about.
+    _unpolled: set[str] = attrs.field(factory=set[str], init=False)
+    _polled_at: float = attrs.field(default=-math.inf, init=False)
+
+    def dispatch(self, now: float) -> QueuedStart | None:
+        """See ``RequestQueue``; the start takes a slot."""
+        request = super().dispatch(now)
+        if request is not None:
+            self.slots.reserve(request.name, request.kind)
+        return request
+
+    def complete(self, request: QueuedStart, outcome: Outcome, now: float) -> None:
+        """See ``RequestQueue``; the slot of a session that there is or may be is kept."""
+        name, kind = request.name, request.kind
+        match outcome:
+            case Started(session=session):
+                end = now + _longest(request.request)
+                self.slots.occupy(name, kind, since=now, expected_end=end, latest_end=end + MARGIN, session=session)
+            case AlreadyRunning():
+                self._reserve_external(name, kind, now)
+            case Unknown():
+                # It may be applied until then, so an earlier poll that shows the processor at rest proves nothing.
+                self._reserve_external(name, kind, max(now, request.trace.applied_by))
+            case _:
+                self.slots.restore(name)
+        super().complete(request, outcome, now)
+
+    def requeue(self, request: QueuedStart, now: float, *, delay: float = 0.0) -> None:
+        """See ``RequestQueue``; the slot is given back."""
+        self.slots.restore(request.name)
+        super().requeue(request, now, delay=delay)
+
+    def reject_for_capacity(self, request: QueuedStart, now: float) -> None:
+        """Put a start back that the service refused because too many sessions are under way."""
+        request.trace.attempts = 0  # it waits for a session to end, however often the service has to say so
+        self.requeue(request, now)
+        self.slots.learn_limit(request.kind, now)
+
+    def advance(self, now: float) -> None:
+        """See ``RequestQueue``; sessions that cannot last any longer are over."""
+        for name in self.slots.expire(now):
+            self._session_over(name)
+        super().advance(now)
+
+    @property
+    def next_moment(self) -> float:
+        """See ``RequestQueue``."""
+        return min(super().next_moment, self.slots.next_change)
+
+    @property
+    def waits_for_session_end(self) -> bool:
+        """Whether a request waits for a session to end."""
+        if self._unpolled or (self._followers and self.when_busy == "queue"):
+            return True
+        return any(not self._has_room(kind) for _, kind in self._lanes)
+
+    # --------------------------------------------------------------------------------------------------------- sessions
+
+    def mark_stopping(self, name: str, now: float, slot: SessionSlot | None) -> None:
+        """Record that a stop of a processor was sent while it had this slot, or none."""
+        if self.slots.get(name) is slot:
+            self.slots.mark_stopping(name, now)
+        leader = self._leaders.get(name)
+        if leader is not None and leader.state is RequestState.DISPATCHED and leader.trace.may_be_applied:
+            leader.stopped = True
+            leader.trace.send_by = -math.inf  # the stop may have been meant for this start: it is not sent again
+
+    def track_external(self, name: str, kind: ProcessorKind | None, now: float) -> None:
+        """Count a session that was found under way."""
+        slot = self.slots.get(name)
+        if slot is None or (slot.session is None and slot.since <= now):
+            self._reserve_external(name, kind, now)
+
+    def session_ended(self, name: str, slot: SessionSlot) -> None:
+        """Free the slot of a session that was seen to have ended, unless the processor has another one by now."""
+        if self.slots.get(name) is slot:
+            self.slots.free(name)
+            self._session_over(name)
+
+    def mark_polled(self, now: float) -> None:
+        """Record a poll: the sessions that it did not show as ended are under way."""
+        self._polled_at = now
+        unpolled, self._unpolled = self._unpolled, set()
+        for name in unpolled:
+            for request in list(self._followers.pop(name, ())):
+                self._place(request, now)
+
+    def mark_poll_failed(self, now: float) -> None:
+        """Record a poll that showed nothing: a request that waits for it is sent, since only the service knows."""
+        unpolled, self._unpolled = self._unpolled, set()
+        for name in unpolled:
+            for request in list(self._followers.pop(name, ())):
+                if name in self._leaders:
+                    self._place(request, now)
+                else:
+                    self._enqueue(request)
+
+    # ---------------------------------------------------------------------------------------------------------- details
+
+    def _has_room(self, kind: ProcessorKind | None) -> bool:
+        return self.slots.has_room(kind)
+
+    def _is_busy(self, slot: SessionSlot | None, now: float) -> bool:
+        # A queued request waits until the end is certain. To share with or reject for a session that should be over
+        # would be a guess, so that request is sent: the service knows.
+        return slot is not None and (self.when_busy == "queue" or now < slot.expected_end)
+
+    def _place(self, request: QueuedStart, now: float) -> None:
+        """Decide about a request by what its processor has, and what else was asked of it."""
+        leader, slot = self._leaders.get(request.name), self.slots.get(request.name)
+        if leader is None and not self._is_busy(slot, now):
+            self._enqueue(request)
+        elif leader is not None or self.when_busy == "queue" or slot is None:
+            self._place_behind(request)
+        elif max(slot.since, self._polled_at) < now - self.poll_interval:
+            # No recent poll has shown that the session goes on, so a poll decides.
+            self._unpolled.add(request.name)
+            self._follow(request)
+        elif self.when_busy == "share" and slot.session is not None:
+            self._finish(request, Started(request.request, slot.session))
+        else:
+            self._place_behind(request)
+            if self.when_busy == "share":
+                # An unknown start may still be applied: there is no session to share yet, and polls tell when none is.
+                self._unpolled.add(request.name)
+
+    def _place_behind(self, request: QueuedStart) -> None:
+        if self.when_busy == "reject":
+            self._finish(request, Failed(request.request, ProcessorBusyError(name=request.name)))
+        else:
+            self._follow(request)
+
+    def _release(self, request: QueuedStart, outcome: Outcome) -> None:
+        if self.when_busy == "share":
+            super()._release(request, outcome)
+        else:
+            self._unblock(request.name)
+
+    def _unblock(self, name: str) -> None:
+        if self.when_busy != "queue" or name not in self.slots:
+            super()._unblock(name)
+
+    def _pop_followers(self, name: str) -> list[QueuedStart]:
+        self._unpolled.discard(name)
+        return super()._pop_followers(name)
+
+    def _reserve_external(self, name: str, kind: ProcessorKind | None, since: float) -> None:
+        longest = math.inf if kind is ProcessorKind.FACE_SEARCH else self.longest
+        self.slots.occupy(name, kind, since=since, expected_end=since, latest_end=since + longest + MARGIN)
+
+    def _session_over(self, name: str) -> None:
+        self.on_session_end(name)
+        if name not in self._leaders:
+            self._unblock(name)
+
+
+def _longest(start: StartRequest) -> float:
+    """The longest that a session should last, in seconds; infinity for a face search."""
+    return start.stop_selector.max_duration_in_seconds if isinstance(start, LabelDetectionStart) else math.inf
