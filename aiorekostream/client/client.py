@@ -32,7 +32,6 @@ from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.timeout import Timeout
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Iterable, Mapping
     from types import TracebackType
 
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 
     from aiorekostream.client.drift import EnsuredProcessor
     from aiorekostream.client.ensure import EnsuredRunning
+    from aiorekostream.domain.fields import Duration
     from aiorekostream.domain.names import StreamProcessorArn
     from aiorekostream.domain.processors import Processor
     from aiorekostream.domain.responses import (
@@ -83,7 +83,7 @@ class Client:
         retry: RetryPolicy | None = None,
         rate_limiter: RateLimiter | None = _SHARED,
         limits: Limits = DEFAULT_LIMITS,
-        timeout: Timeout | datetime.timedelta | float | None = None,
+        timeout: Timeout | Duration | None = None,
         max_connections: int = 100,
         transport: Transport | None = None,
         clock: Clock | None = None,
@@ -140,10 +140,7 @@ class Client:
         return self
 
     async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
 
@@ -161,7 +158,7 @@ class Client:
         retry: RetryPolicy | None = None,
         rate_limiter: RateLimiter | None = _UNCHANGED,
         limits: Limits | None = None,
-        timeout: Timeout | datetime.timedelta | float | None = None,
+        timeout: Timeout | Duration | None = None,
         urgent: bool | None = None,
     ) -> Client:
         """Return a view of this client with other options and the same connections; options not given stay as they are.
@@ -240,8 +237,7 @@ class Client:
             ResourceInUseError: the name or one of the streams is taken.
             LimitExceededError: the account has as many processors as it may.
         """
-        CREATE.validate_request(processor)
-        self._check_region(processor)
+        self._validate(processor)
         return await reconcile.create(self._pipeline, processor)
 
     async def start_stream_processor(self, request: StartRequest) -> StartedSession:
@@ -359,12 +355,7 @@ class Client:
         """
         return (await self._pipeline.call(LIST_TAGS, ListTagsRequest(resource_arn))).tags
 
-    async def wait_until_running(
-        self,
-        name: str,
-        *,
-        timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - it bounds the wait, not a call
-    ) -> StreamProcessorSummary:
+    async def wait_until_running(self, name: str, *, timeout: Duration | None = None) -> StreamProcessorSummary:
         """Wait until a face search is RUNNING. A label detection never is: wait until it is finished.
 
         However many tasks wait for however many names, the calls grow with the pages of the list.
@@ -382,12 +373,7 @@ class Client:
         """
         return await self._poller.until(WaitCondition.RUNNING, name, timeout=timeout)
 
-    async def wait_until_finished(
-        self,
-        name: str,
-        *,
-        timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - it bounds the wait, not a call
-    ) -> StreamProcessorSummary:
+    async def wait_until_finished(self, name: str, *, timeout: Duration | None = None) -> StreamProcessorSummary:
         """Wait until the session of a label detection has come to its end. A face search runs until it is stopped.
 
         Called after the start, it also sees the end of a session that is over before the first poll.
@@ -405,12 +391,7 @@ class Client:
         """
         return await self._poller.until(WaitCondition.FINISHED, name, timeout=timeout)
 
-    async def wait_until_stopped(
-        self,
-        name: str,
-        *,
-        timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - it bounds the wait, not a call
-    ) -> StreamProcessorSummary:
+    async def wait_until_stopped(self, name: str, *, timeout: Duration | None = None) -> StreamProcessorSummary:
         """Wait until a processor is STOPPED.
 
         Args:
@@ -424,12 +405,7 @@ class Client:
         """
         return await self._poller.until(WaitCondition.STOPPED, name, timeout=timeout)
 
-    async def wait_until_deleted(
-        self,
-        name: str,
-        *,
-        timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - it bounds the wait, not a call
-    ) -> None:
+    async def wait_until_deleted(self, name: str, *, timeout: Duration | None = None) -> None:
         """Wait until a processor is gone; its name may stay taken for some seconds more.
 
         Args:
@@ -441,12 +417,7 @@ class Client:
         """
         await self._poller.until(WaitCondition.DELETED, name, timeout=timeout)
 
-    async def ensure_running(
-        self,
-        request: StartRequest,
-        *,
-        timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - it bounds each wait, not a call
-    ) -> EnsuredRunning:
+    async def ensure_running(self, request: StartRequest, *, timeout: Duration | None = None) -> EnsuredRunning:
         """Start a processor unless it runs.
 
         A processor that is ending or being updated is waited for, and started then. A session that is under way is left
@@ -468,12 +439,7 @@ class Client:
         """
         return await ensure.running(self._pipeline, self._poller, request, timeout=timeout)
 
-    async def ensure_stopped(
-        self,
-        name: str,
-        *,
-        timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - it bounds each wait, not a call
-    ) -> StreamProcessorSummary:
+    async def ensure_stopped(self, name: str, *, timeout: Duration | None = None) -> StreamProcessorSummary:
         """Stop a processor unless it is at rest, and wait until it is.
 
         A face search that may not be stopped while it is STARTING is stopped once it is RUNNING. A session that another
@@ -512,11 +478,11 @@ class Client:
             LimitExceededError: the account has as many processors as it may.
             UnknownOutcomeError: a response was lost, and the outcome could not be determined.
         """
-        CREATE.validate_request(processor)
-        self._check_region(processor)
+        self._validate(processor)
         return await ensure.created(self._pipeline, processor)
 
-    def _check_region(self, processor: Processor) -> None:
+    def _validate(self, processor: Processor) -> None:
+        CREATE.validate_request(processor)
         # https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video-troubleshooting.html: AWS would accept it,
         # and let it fail at its first start.
         stream, region = processor.kinesis_video_stream_arn, self.region
@@ -530,15 +496,12 @@ def _check_options(
     retry: RetryPolicy | None,
     rate_limiter: RateLimiter | None,
     limits: Limits | None,
-    timeout: Timeout | datetime.timedelta | float | None,
+    timeout: Timeout | Duration | None,
 ) -> None:
     """Refuse options of a wrong type now: they are used much later."""
     issues = [
         ValidationIssue((name,), value, f"a {kind.__name__}")
-        for name, value, kind in (
-            ("retry", retry, RetryPolicy),
-            ("limits", limits, Limits),
-        )
+        for name, value, kind in (("retry", retry, RetryPolicy), ("limits", limits, Limits))
         if value is not None and not isinstance(value, kind)
     ]
     if rate_limiter is not None and not callable(getattr(rate_limiter, "acquire", None)):
@@ -551,7 +514,7 @@ def _check_options(
         raise InvalidRequestError(issues)
 
 
-def _timeout(timeout: Timeout | datetime.timedelta | float | None) -> Timeout:
+def _timeout(timeout: Timeout | Duration | None) -> Timeout:
     if timeout is None:
         return Timeout()
     if isinstance(timeout, Timeout):

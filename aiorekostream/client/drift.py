@@ -7,18 +7,18 @@ threshold, which is also its minimum), and adds tags of its own. None of these i
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon, RegionOfInterest
-from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, Processor
+from aiorekostream.domain.names import Arn
+from aiorekostream.domain.processors import LabelDetectionProcessor, Processor
 from aiorekostream.domain.requests import KEEP, RESET, LabelDetectionUpdate
-from aiorekostream.domain.responses import ConnectedHomeSettings, FaceSearchSettings
 from aiorekostream.domain.tags import Tags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from aiorekostream.domain.responses import StreamProcessor
 
@@ -31,6 +31,7 @@ _MIN_FACE_MATCH_THRESHOLD = 80.0
 
 # Fields of a label detection; https://docs.aws.amazon.com/rekognition/latest/APIReference/API_UpdateStreamProcessor.html
 _UPDATABLE = frozenset({"labels", "min_confidence", "regions_of_interest", "data_sharing_opt_in"})
+_OF_BOTH_KINDS = ("kind", "kinesis_video_stream_arn", "role_arn", "data_sharing_opt_in", "tags")
 
 
 @attrs.frozen
@@ -84,81 +85,44 @@ class EnsuredProcessor:
         )
 
 
-_Comparison: TypeAlias = tuple[str, object, object, bool]
-"""A field, its desired and its actual value, and whether the two are equivalent."""
-
-
 def drift(desired: Processor, actual: StreamProcessor, tags: Mapping[str, str]) -> tuple[Drift, ...]:
     """Compare a desired configuration with the actual one and return the differences in the order of the fields.
 
     ``None`` in the desired configuration means AWS's default; for data sharing it matches any actual value. Labels and
-    regions are compared regardless of their order.
+    regions are compared regardless of their order. Of two kinds, only the fields that both have are compared.
 
     Args:
         desired: the configuration that was asked for.
         actual: the response to DescribeStreamProcessor.
         tags: the processor's tags, from ListTagsForResource.
     """
-    fields: list[_Comparison] = [
-        _equal("kind", desired.kind, actual.kind),
-        _equal("kinesis_video_stream_arn", str(desired.kinesis_video_stream_arn), actual.kinesis_video_stream_arn),
-        _equal("role_arn", str(desired.role_arn), actual.role_arn),
-    ]
-    can_update = False
-    match desired, actual.settings:
-        case FaceSearchProcessor(), FaceSearchSettings() as settings:
-            fields += _compare_face_search(desired, actual, settings)
-        case LabelDetectionProcessor(), ConnectedHomeSettings() as settings:
-            fields += _compare_label_detection(desired, actual, settings)
-            can_update = True
-        case _:
-            pass
-    desired_opt_in, actual_opt_in = desired.data_sharing_opt_in, actual.data_sharing_opt_in
-    is_same_opt_in = desired_opt_in in {None, bool(actual_opt_in)}
-    fields.append(("data_sharing_opt_in", desired_opt_in, actual_opt_in, is_same_opt_in))
+    wanted: dict[str, object] = {"kind": desired.kind, **attrs.asdict(desired, recurse=False)}
+    settings = attrs.asdict(actual.settings, recurse=False) if actual.settings else {}
     user_tags = Tags({key: value for key, value in tags.items() if not key.startswith("aws:")})
-    fields.append(_equal("tags", desired.tags, user_tags))
-    return tuple(
-        Drift(name, desired_value, actual_value, can_update and name in _UPDATABLE)
-        for name, desired_value, actual_value, is_same in fields
-        if not is_same
-    )
+    found: dict[str, object] = {
+        **attrs.asdict(actual, recurse=False),
+        **settings,
+        "kind": actual.kind,
+        "tags": user_tags,
+    }
+    is_same_kind = desired.kind is actual.kind
+    can_update = is_same_kind and isinstance(desired, LabelDetectionProcessor)
+    differences: list[Drift] = []
+    for name in wanted if is_same_kind else _OF_BOTH_KINDS:
+        one, other = wanted[name], found[name]
+        if isinstance(one, Arn):
+            one = str(one)
+        if not (_EQUIVALENCES[name](one, other) if name in _EQUIVALENCES else one == other):
+            differences.append(Drift(name, one, other, can_update and name in _UPDATABLE))
+    return tuple(differences)
 
 
-def _equal(name: str, desired: object, actual: object) -> _Comparison:
-    return name, desired, actual, desired == actual
+def _is_same_threshold(desired: float | None, actual: float | None) -> bool:
+    return _near(*(max(_MIN_FACE_MATCH_THRESHOLD, value or 0.0) for value in (desired, actual)))
 
 
-def _compare_face_search(
-    desired: FaceSearchProcessor, actual: StreamProcessor, settings: FaceSearchSettings
-) -> Iterator[_Comparison]:
-    yield _equal("kinesis_data_stream_arn", str(desired.kinesis_data_stream_arn), actual.kinesis_data_stream_arn)
-    yield _equal("collection_id", desired.collection_id, settings.collection_id)
-    threshold, actual_threshold = desired.face_match_threshold, settings.face_match_threshold
-    is_same = _near(_effective_threshold(threshold), _effective_threshold(actual_threshold))
-    yield "face_match_threshold", threshold, actual_threshold, is_same
-
-
-def _compare_label_detection(
-    desired: LabelDetectionProcessor, actual: StreamProcessor, settings: ConnectedHomeSettings
-) -> Iterator[_Comparison]:
-    yield "labels", desired.labels, settings.labels, set(desired.labels) == set(settings.labels)
-    yield _equal("s3_destination", desired.s3_destination, actual.s3_destination)
-    yield _equal("sns_topic_arn", str(desired.sns_topic_arn), actual.sns_topic_arn)
-    confidence, actual_confidence = desired.min_confidence, settings.min_confidence
-    is_same = _near(_effective_confidence(confidence), _effective_confidence(actual_confidence))
-    yield "min_confidence", confidence, actual_confidence, is_same
-    yield _equal("kms_key_id", desired.kms_key_id, actual.kms_key_id)
-    regions, actual_regions = desired.regions_of_interest, actual.regions_of_interest
-    yield "regions_of_interest", regions, actual_regions, _are_same_regions(regions, actual_regions)
-
-
-def _effective_threshold(value: float | None) -> float:
-    return max(_MIN_FACE_MATCH_THRESHOLD, value or 0.0)
-
-
-def _effective_confidence(value: float | None) -> float:
-    return _DEFAULT_MIN_CONFIDENCE if value is None else value
+def _is_same_confidence(desired: float | None, actual: float | None) -> bool:
+    return _near(*(_DEFAULT_MIN_CONFIDENCE if value is None else value for value in (desired, actual)))
 
 
 def _near(one: float, other: float) -> bool:
@@ -189,3 +153,13 @@ def _is_same_region(one: RegionOfInterest, other: RegionOfInterest) -> bool:
 
 def _is_same_point(one: Point, other: Point) -> bool:
     return _near(one.x, other.x) and _near(one.y, other.y)
+
+
+# When the values of a field are equivalent, where that is not when they are equal.
+_EQUIVALENCES: dict[str, Callable[[Any, Any], bool]] = {
+    "face_match_threshold": _is_same_threshold,
+    "labels": lambda desired, actual: set(desired) == set(actual),
+    "min_confidence": _is_same_confidence,
+    "regions_of_interest": _are_same_regions,
+    "data_sharing_opt_in": lambda desired, actual: desired in {None, bool(actual)},
+}

@@ -7,7 +7,6 @@ only if nothing has changed since the poll before it. So one call of ``running``
 
 from __future__ import annotations
 
-import enum
 from typing import TYPE_CHECKING, TypeVar
 
 import attrs
@@ -15,9 +14,8 @@ import attrs
 from aiorekostream.client import reconcile
 from aiorekostream.client.drift import EnsuredProcessor, drift
 from aiorekostream.client.wait_conditions import WaitCondition
-from aiorekostream.domain.enums import ProcessorKind
-from aiorekostream.domain.requests import DescribeRequest, FaceSearchStart, ListTagsRequest, StopRequest
-from aiorekostream.domain.responses import StartedSession, StreamProcessorSummary
+from aiorekostream.domain.requests import DescribeRequest, FaceSearchStart, ListTagsRequest, StartRequest, StopRequest
+from aiorekostream.domain.responses import StartedSession, StreamProcessor, StreamProcessorSummary
 from aiorekostream.domain.status import ACTIVE, STARTABLE, Status
 from aiorekostream.errors import (
     InvalidRequestError,
@@ -29,18 +27,17 @@ from aiorekostream.errors import (
     WaitTimeoutError,
 )
 from aiorekostream.operations import CREATE, DESCRIBE, LIST_TAGS, START
+from aiorekostream.pipeline import Pipeline
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Awaitable
 
     from aiorekostream.client.poller import Poller
+    from aiorekostream.domain.fields import Duration
     from aiorekostream.domain.processors import Processor
-    from aiorekostream.domain.requests import StartRequest
-    from aiorekostream.domain.responses import StreamProcessor
-    from aiorekostream.pipeline import Pipeline
 
-__all__ = ["Action", "EnsuredRunning", "action_to_run", "action_to_stop", "created", "running", "stopped"]
+__all__ = ["EnsuredRunning", "created", "running", "stopped"]
 
 _T = TypeVar("_T")
 
@@ -48,27 +45,6 @@ _T = TypeVar("_T")
 _MAX_TRIES = 8
 # Seconds between two tries, at most; half of it is jitter.
 _PAUSE = 1.0
-
-
-class Action(enum.Enum):
-    """The next step towards the desired state of a processor."""
-
-    NONE = enum.auto()
-    """It is there, or on its way."""
-    CALL = enum.auto()
-    """Start it, or stop it."""
-    WAIT = enum.auto()
-    """Wait for what is under way. A status that this version does not know is waited for as well."""
-
-
-def action_to_run(status: Status) -> Action:
-    """Return what brings a processor of this status to run."""
-    return Action.NONE if status in ACTIVE else Action.CALL if status in STARTABLE else Action.WAIT
-
-
-def action_to_stop(status: Status) -> Action:
-    """Return what brings a processor of this status to rest."""
-    return Action.NONE if status in STARTABLE else Action.CALL if status in ACTIVE else Action.WAIT
 
 
 @attrs.frozen(kw_only=True)
@@ -87,146 +63,132 @@ class EnsuredRunning:
 
 
 async def running(
-    pipeline: Pipeline,
-    poller: Poller,
-    request: StartRequest,
-    *,
-    timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - the limit of each wait, not of the call
+    pipeline: Pipeline, poller: Poller, request: StartRequest, *, timeout: Duration | None = None
 ) -> EnsuredRunning:
     """Start a processor unless it runs. See ``Client.ensure_running``."""
     START.validate_request(request)
-    begun = pipeline.clock.now()
-    refusal: RekostreamError | None = None
+    tries = _Tries(pipeline, request.name, pipeline.clock.now())
     before: tuple[Status, datetime.datetime | None] | None = None
-    safe_at = 0.0
     for _ in range(_MAX_TRIES):
-        found = await _describe(pipeline, request.name, after=refusal)
+        found = await tries.describe()
         _check_kind(request, found)
-        action, session = action_to_run(found.status), None
-        if action is Action.WAIT:
-            await poller.until(WaitCondition.AT_REST, request.name, timeout=timeout)
-            continue
-        if action is Action.CALL and isinstance(refusal, UnknownOutcomeError):
-            if await _sleep_until(pipeline, safe_at):
+        status, session = found.status, None
+        if status in STARTABLE:
+            state = status, found.last_update_timestamp
+            if await tries.sleep_until_safe():
                 continue
-            if _state(found) != before:
-                raise refusal  # the lost start may have begun a session that is over
-        refusal = None
-        if action is Action.CALL:
-            before = _state(found)
-            session, refusal = await _attempt(reconcile.start(pipeline, request))
-            safe_at = _safe_at(pipeline, refusal)
-        if refusal is None:
-            status = found.status if session is None else Status.STARTING
-            if isinstance(request, FaceSearchStart) and status is not Status.RUNNING:
-                status = (await poller.until(WaitCondition.RUNNING, request.name, timeout=timeout)).status
-            return EnsuredRunning(name=request.name, status=status, session=session)
-    raise refusal or _never_still(pipeline, request.name, "running", begun)
+            if isinstance(tries.refusal, UnknownOutcomeError) and state != before:
+                raise tries.refusal  # the lost start may have begun a session that is over
+            before = state
+            session = await tries.call(reconcile.start(pipeline, request))
+            if session is None:
+                continue
+            status = Status.STARTING
+        elif status not in ACTIVE:
+            await poller.until(WaitCondition.STEADY, request.name, timeout=timeout)
+            continue
+        if isinstance(request, FaceSearchStart) and status is not Status.RUNNING:
+            status = (await poller.until(WaitCondition.RUNNING, request.name, timeout=timeout)).status
+        return EnsuredRunning(name=request.name, status=status, session=session)
+    raise tries.error("running")
 
 
 async def stopped(
-    pipeline: Pipeline,
-    poller: Poller,
-    name: str,
-    *,
-    timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - the limit of each wait, not of the call
+    pipeline: Pipeline, poller: Poller, name: str, *, timeout: Duration | None = None
 ) -> StreamProcessorSummary:
     """Stop a processor unless it is at rest, and wait for that. See ``Client.ensure_stopped``."""
-    begun = pipeline.clock.now()
-    refusal: RekostreamError | None = None
-    safe_at = 0.0
+    tries = _Tries(pipeline, name, pipeline.clock.now())
     for _ in range(_MAX_TRIES):
-        found = await _describe(pipeline, name, after=refusal)
-        action = action_to_stop(found.status)
-        if action is Action.NONE:
+        found = await tries.describe()
+        if found.status in STARTABLE:
             return StreamProcessorSummary(name, found.status)
-        if action is Action.CALL:
-            if await _sleep_until(pipeline, safe_at):
+        if found.status in ACTIVE:
+            if await tries.sleep_until_safe():
                 continue
-            _, refusal = await _attempt(reconcile.stop(pipeline, StopRequest(name)))
-            safe_at = _safe_at(pipeline, refusal)
+            await tries.call(reconcile.stop(pipeline, StopRequest(name)))
         else:
-            refusal = None
-        # UNCERTAIN: whether AWS lets a label detection be stopped. If not, it ends by itself.
-        if refusal is not None and found.kind is ProcessorKind.LABEL_DETECTION:
-            return await poller.until(WaitCondition.AT_REST, name, timeout=timeout)
-        # UNCERTAIN: whether AWS lets a face search be stopped that is STARTING. If not, it is stopped once it runs.
-        if refusal is None or found.status is Status.STARTING:
+            tries.refusal = None
+        # UNCERTAIN: whether AWS lets a processor be stopped that is STARTING. If not, a label detection ends by itself,
+        # and a face search is stopped once it runs.
+        if tries.refusal is None or found.status is Status.STARTING:
             seen = await poller.until(WaitCondition.STEADY, name, timeout=timeout)
-            if action_to_stop(seen.status) is Action.NONE:
+            if seen.status in STARTABLE:
                 return seen
-    raise refusal or _never_still(pipeline, name, "stopped", begun)
+    raise tries.error("stopped")
 
 
 async def created(pipeline: Pipeline, processor: Processor) -> EnsuredProcessor:
     """Create a processor unless it exists, and compare it otherwise. See ``Client.ensure_created``."""
     CREATE.validate_request(processor)
-    begun = pipeline.clock.now()
-    refusal: RekostreamError | None = None
-    safe_at = 0.0
+    tries = _Tries(pipeline, processor.name, pipeline.clock.now())
     for _ in range(_MAX_TRIES):
         try:
-            found = await _describe(pipeline, processor.name, after=refusal)
+            found = await tries.describe()
+            tags = (await pipeline.call(LIST_TAGS, ListTagsRequest(found.stream_processor_arn))).tags
         except ResourceNotFoundError:
-            if await _sleep_until(pipeline, safe_at):
+            if await tries.sleep_until_safe():
                 continue
-            new, refusal = await _attempt(reconcile.create(pipeline, processor))
-            safe_at = _safe_at(pipeline, refusal)
+            new = await tries.call(reconcile.create(pipeline, processor))
             if new is not None:
                 arn = new.stream_processor_arn
                 return EnsuredProcessor(processor=processor, stream_processor_arn=arn, created=True)
         else:
-            arn = found.stream_processor_arn
-            try:
-                tags = (await pipeline.call(LIST_TAGS, ListTagsRequest(arn))).tags
-            except ResourceNotFoundError as error:  # another client deleted it in between
-                refusal = error
-                continue
-            differences = drift(processor, found, tags)
+            arn, differences = found.stream_processor_arn, drift(processor, found, tags)
             return EnsuredProcessor(processor=processor, stream_processor_arn=arn, created=False, drift=differences)
-    raise refusal or _never_still(pipeline, processor.name, "there", begun)
+    raise tries.error("there")
 
 
-async def _describe(pipeline: Pipeline, name: str, *, after: Exception | None) -> StreamProcessor:
-    """Describe the processor, after a pause if another client was quicker."""
-    if after is not None:
-        await pipeline.clock.sleep(_PAUSE * (0.5 + pipeline.random() / 2))
-    return await pipeline.call(DESCRIBE, DescribeRequest(name))
+@attrs.define
+class _Tries:
+    """The tries to bring one processor to a state, and how the last call was refused.
 
+    Attributes:
+        pipeline: makes the calls.
+        name: the processor.
+        begun: when the first try began, on the clock.
+        refusal: how the last call was refused; ``None`` if it was not.
+        safe_at: the moment of the clock from which the call may be made again.
+    """
 
-async def _attempt(call: Awaitable[_T]) -> tuple[_T | None, RekostreamError | None]:
-    """Return the result of a call, or a refusal after which another poll is useful."""
-    try:
-        return await call, None
-    except (ResourceInUseError, UnknownOutcomeError) as refusal:
-        return None, refusal
+    pipeline: Pipeline
+    name: str
+    begun: float
+    refusal: RekostreamError | None = attrs.field(default=None, init=False)
+    safe_at: float = attrs.field(default=0.0, init=False)
 
+    async def describe(self) -> StreamProcessor:
+        """Describe the processor, after a pause if another client was quicker."""
+        if self.refusal is not None:
+            await self.pipeline.clock.sleep(_PAUSE * (0.5 + self.pipeline.random() / 2))
+        return await self.pipeline.call(DESCRIBE, DescribeRequest(self.name))
 
-def _safe_at(pipeline: Pipeline, refusal: RekostreamError | None) -> float:
-    """Return the moment of the clock from which the call may be made again; to be asked as soon as it has failed."""
-    if not isinstance(refusal, UnknownOutcomeError):
-        return 0.0
-    if refusal.retry_safe_at is None:
-        raise refusal
-    return pipeline.clock.now() + (refusal.retry_safe_at - pipeline.clock.wall()).total_seconds()
+    async def sleep_until_safe(self) -> bool:
+        """Sleep until the call may be made; return whether it could not yet, so that a new poll is needed."""
+        seconds = self.safe_at - self.pipeline.clock.now()
+        if seconds <= 0:
+            return False
+        await self.pipeline.clock.sleep(seconds)
+        return True
 
+    async def call(self, call: Awaitable[_T]) -> _T | None:
+        """Await a call; ``None`` after a refusal that another poll may explain."""
+        clock = self.pipeline.clock
+        self.refusal, self.safe_at = None, 0.0
+        try:
+            return await call
+        except ResourceInUseError as refusal:
+            self.refusal = refusal
+        except UnknownOutcomeError as refusal:
+            if refusal.retry_safe_at is None:
+                raise
+            self.refusal = refusal
+            self.safe_at = clock.now() + (refusal.retry_safe_at - clock.wall()).total_seconds()
+        return None
 
-async def _sleep_until(pipeline: Pipeline, moment: float) -> bool:
-    """Sleep until the moment; return whether it was still to come, so that a new poll is needed."""
-    seconds = moment - pipeline.clock.now()
-    if seconds <= 0:
-        return False
-    await pipeline.clock.sleep(seconds)
-    return True
-
-
-def _state(found: StreamProcessor) -> tuple[Status, datetime.datetime | None]:
-    return found.status, found.last_update_timestamp
-
-
-def _never_still(pipeline: Pipeline, name: str, wanted: str, begun: float) -> WaitTimeoutError:
-    seconds, hint = pipeline.clock.now() - begun, "Another client changes it again and again"
-    return WaitTimeoutError(name=name, wanted=wanted, status=None, seconds=seconds, hint=hint)
+    def error(self, wanted: str) -> RekostreamError:
+        """The error after the last try."""
+        seconds, hint = self.pipeline.clock.now() - self.begun, "Another client changes it again and again"
+        return self.refusal or WaitTimeoutError(name=self.name, wanted=wanted, status=None, seconds=seconds, hint=hint)
 
 
 def _check_kind(request: StartRequest, found: StreamProcessor) -> None:

@@ -13,20 +13,20 @@ Invariants:
 
 from __future__ import annotations
 
-import heapq
 import math
 from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
 from aiorekostream.client.wait_conditions import Evaluation, Observation, WaitCondition, Waiter
+from aiorekostream.deadline_queue import DeadlineQueue
 from aiorekostream.domain.requests import ListRequest
 from aiorekostream.errors import AccessDeniedError, RekostreamError
 
 if TYPE_CHECKING:
     from aiorekostream.domain.responses import StreamProcessorPage
 
-__all__ = ["DescribePoll", "Idle", "ListPoll", "NextPoll", "PollPlanner", "WaitResult"]
+__all__ = ["DescribePoll", "Idle", "ListPoll", "NextPoll", "PollPlanner"]
 
 # Seconds until a poll without a result is repeated.
 _LOSS_DELAY = 2.0
@@ -81,38 +81,14 @@ class Idle:
 NextPoll: TypeAlias = DescribePoll | ListPoll | Idle
 
 
-@attrs.frozen
-class WaitResult:
-    """A wait that has ended, and why."""
-
-    waiter: Waiter
-    evaluation: Evaluation
-    observation: Observation
-
-
-class _DueQueue(dict[str, float]):
+class _DueNames(DeadlineQueue[str]):
     """Names with the time at which each is due.
 
     Attributes:
         served: the number of the last poll that was chosen from it.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.served = 0
-        self._heap: list[tuple[float, str]] = []
-
-    def put(self, name: str, due: float) -> None:
-        """Add a name, or change when it is due."""
-        if self.get(name) != due:
-            self[name] = due
-            heapq.heappush(self._heap, (due, name))
-
-    def first(self) -> tuple[float, str]:
-        """The earliest time and its name; infinity if the queue is empty."""
-        while self._heap and self.get(self._heap[0][1]) != self._heap[0][0]:
-            heapq.heappop(self._heap)
-        return self._heap[0] if self._heap else (math.inf, "")
+    served = 0
 
 
 @attrs.define(eq=False)
@@ -139,9 +115,9 @@ class PollPlanner:
     # The names for which Describe is denied, so that the list must do instead.
     _denied: dict[str, RekostreamError] = attrs.field(factory=dict, init=False)
     # What is due: names to describe whatever else is polled, names for either poll, and names that may only be listed.
-    _details: _DueQueue = attrs.field(factory=_DueQueue, init=False)
-    _either: _DueQueue = attrs.field(factory=_DueQueue, init=False)
-    _list_only: _DueQueue = attrs.field(factory=_DueQueue, init=False)
+    _details: _DueNames = attrs.field(factory=_DueNames, init=False)
+    _either: _DueNames = attrs.field(factory=_DueNames, init=False)
+    _list_only: _DueNames = attrs.field(factory=_DueNames, init=False)
 
     def successor(self, now: float) -> PollPlanner:
         """Make a planner without waits that keeps to this one's share of the quotas.
@@ -165,8 +141,10 @@ class PollPlanner:
         waits = self.waits.get(waiter.name, set())
         waits.discard(waiter)
         if not waits:
-            for by_name in (self.waits, self._denied, self._details, self._either, self._list_only):
+            for by_name in (self.waits, self._denied):
                 by_name.pop(waiter.name, None)
+            for queue in (self._details, self._either, self._list_only):
+                queue.remove(waiter.name)
 
     def waiters(self) -> tuple[Waiter, ...]:
         """All waits."""
@@ -174,10 +152,10 @@ class PollPlanner:
 
     def next_poll(self, now: float) -> NextPoll:
         """Choose the next poll; its result must be told before the next call."""
-        few, either = self._are_few(), self._either.first()[0]
-        sweep_due = max(min(self._list_only.first()[0], math.inf if few else either), self._sweep_from)
+        few, either = self._are_few(), self._either.next_moment
+        sweep_due = max(min(self._list_only.next_moment, math.inf if few else either), self._sweep_from)
         choices = (
-            (max(self._details.first()[0], self._describe_from), self._details),
+            (max(self._details.next_moment, self._describe_from), self._details),
             (max(either, self._describe_from) if few else math.inf, self._either),
             (sweep_due if self._sweep is None else -math.inf, self._list_only),
         )
@@ -192,47 +170,47 @@ class PollPlanner:
             self._sweep = self._sweep or ListPoll(self._polls, now)
             return self._sweep
         self._describe_from = now + self._describe_pause()
-        return DescribePoll(queue.first()[1])
+        return DescribePoll(queue.first())
 
-    def described(self, poll: DescribePoll, observation: Observation, *, now: float, random: float) -> list[WaitResult]:
+    def described(self, poll: DescribePoll, observation: Observation, *, now: float, random: float) -> list[Waiter]:
         """Tell what Describe showed or how it was refused, and learn which waits that ended.
 
         Where only Describe is denied, the list must do: it cannot say why a processor FAILED, nor that it is gone.
         """
         name = poll.name
-        self._details.pop(name, None)
+        self._details.remove(name)
         if self.can_list and isinstance(observation.error, AccessDeniedError) and name in self.waits:
             self._denied[name] = observation.error
-            self._either.pop(name, None)
+            self._either.remove(name)
             for waiter in self.waits[name]:
-                waiter.needs_describe = False
+                waiter.evaluation = Evaluation.PENDING
             self._put(name, now)
             return []
-        results = self._evaluate(name, observation, self._polls, now)
+        ended = self._evaluate(name, observation, self._polls, now)
         self._reschedule(name, self._polls, now, random)
-        return results
+        return ended
 
-    def listed(self, poll: ListPoll, page: StreamProcessorPage, *, now: float, random: float) -> list[WaitResult]:
+    def listed(self, poll: ListPoll, page: StreamProcessorPage, *, now: float, random: float) -> list[Waiter]:
         """Tell what a page showed, and learn which waits it ended."""
-        results: list[WaitResult] = []
+        ended: list[Waiter] = []
         for entry in page.stream_processors:
             if entry.name in self._either or entry.name in self._list_only:
                 poll.found.add(entry.name)
-                results += self._evaluate(entry.name, Observation(status=entry.status), self._polls, now)
+                ended += self._evaluate(entry.name, Observation(status=entry.status), self._polls, now)
         if not page.next_token:
-            results += self._swept(poll, now, random)
+            ended += self._swept(poll, now, random)
         elif page.next_token in poll.tokens:  # the pages run in a circle
             self.lost(poll, now)
         else:
             poll.tokens.add(page.next_token)
             poll.request = ListRequest(next_token=page.next_token)
-        return results
+        return ended
 
     def list_denied(self, now: float) -> None:
         """Tell that the service refuses to list processors."""
         self.can_list, self._sweep, self._denied = False, None, {}
         for name in tuple(self._list_only):
-            del self._list_only[name]
+            self._list_only.remove(name)
             self._put(name, now)
 
     def lost(self, poll: DescribePoll | ListPoll, now: float) -> None:
@@ -243,7 +221,7 @@ class PollPlanner:
             return
         for queue in (self._details, self._either):
             if poll.name in queue:
-                queue.put(poll.name, retry_at)
+                queue.set(poll.name, retry_at)
 
     def _are_few(self) -> bool:
         """Tell whether describing takes no more of its quota's time than a sweep takes of its own."""
@@ -257,10 +235,10 @@ class PollPlanner:
         return self.pages / (self.list_rate * _QUOTA_SHARE)
 
     def _put(self, name: str, due: float) -> None:
-        (self._list_only if name in self._denied else self._either).put(name, due)
+        (self._list_only if name in self._denied else self._either).set(name, due)
 
-    def _evaluate(self, name: str, observation: Observation, number: int, now: float) -> list[WaitResult]:
-        results, waits = list[WaitResult](), self.waits.get(name, set())
+    def _evaluate(self, name: str, observation: Observation, number: int, now: float) -> list[Waiter]:
+        ended, waits = list[Waiter](), self.waits.get(name, set())
         if not observation.described and name in self._denied:
             observation = attrs.evolve(observation, error=self._denied[name])
         for waiter in tuple(waits):
@@ -268,29 +246,30 @@ class PollPlanner:
                 continue
             evaluation = waiter.observe(observation, now)
             if evaluation is Evaluation.NEEDS_DESCRIBE:
-                self._details.put(name, self._details.get(name, now))
+                if name not in self._details:
+                    self._details.set(name, now)
             elif evaluation is not Evaluation.PENDING:
                 self.leave(waiter)
-                results.append(WaitResult(waiter, evaluation, observation))
+                ended.append(waiter)
         if all(waiter.needs_describe for waiter in waits):
-            self._either.pop(name, None)
-        return results
+            self._either.remove(name)
+        return ended
 
-    def _swept(self, sweep: ListPoll, now: float, random: float) -> list[WaitResult]:
+    def _swept(self, sweep: ListPoll, now: float, random: float) -> list[Waiter]:
         self.pages = len(sweep.tokens) + 1
         self._end_sweep(sweep)
-        results: list[WaitResult] = []
+        ended: list[Waiter] = []
         few, kind_checks = self._are_few(), self.pages * _KIND_CHECKS_PER_PAGE
         for name in (*self._either, *self._list_only):
             if name not in sweep.found:
-                results += self._evaluate(name, Observation(status=None), sweep.number, now)
+                ended += self._evaluate(name, Observation(status=None), sweep.number, now)
             # A few are described however often others are listed: a list does not show everything.
             if name in self._denied or not few:
                 self._reschedule(name, sweep.number, now, random)
             if kind_checks and name in self._either and any(each.may_be_wrong_kind(now) for each in self.waits[name]):
-                self._details.put(name, now)
+                self._details.set(name, now)
                 kind_checks -= 1
-        return results
+        return ended
 
     def _end_sweep(self, sweep: ListPoll, retry_at: float = -math.inf) -> None:
         self._sweep = None

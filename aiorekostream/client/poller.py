@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from aiorekostream.client.poll_planner import DescribePoll, Idle, ListPoll, PollPlanner
 from aiorekostream.client.wait_conditions import Observation, WaitCondition, Waiter
 from aiorekostream.client.wait_errors import timeout_error, wait_error
-from aiorekostream.domain.fields import seconds
+from aiorekostream.domain.fields import Duration, seconds
 from aiorekostream.domain.requests import DescribeRequest
 from aiorekostream.domain.responses import StreamProcessorSummary
 from aiorekostream.errors import (
@@ -32,10 +32,8 @@ from aiorekostream.operations import DESCRIBE, LIST
 from aiorekostream.retry.classify import is_transient
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Collection, Iterable
 
-    from aiorekostream.client.poll_planner import WaitResult
     from aiorekostream.domain.status import Status
     from aiorekostream.pipeline import Pipeline
 
@@ -54,8 +52,8 @@ _DEFAULT_TIMEOUTS = {WaitCondition.RUNNING: 150.0, WaitCondition.STOPPED: 60.0, 
 _BEYOND_SESSION = 60.0
 _LONGEST_TIMEOUT = 1e9
 
-# What a wait ends with: what was seen, or the error that it raises.
-_Ends: TypeAlias = dict[Waiter, "asyncio.Future[Observation | BaseException]"]
+# What a wait ends with: the error that it raises; ``None`` if its condition is satisfied.
+_Ends: TypeAlias = dict[Waiter, "asyncio.Future[BaseException | None]"]
 
 
 class Poller:
@@ -82,11 +80,7 @@ class Poller:
         self._trouble: RekostreamError | None = None
 
     async def until(
-        self,
-        condition: WaitCondition,
-        name: str,
-        *,
-        timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - it bounds the wait, not a call
+        self, condition: WaitCondition, name: str, *, timeout: Duration | None = None
     ) -> StreamProcessorSummary:
         """Wait until a processor satisfies a condition. See ``Client.wait_until_running`` and its siblings.
 
@@ -104,19 +98,14 @@ class Poller:
             RekostreamError: the condition cannot be satisfied, or is not in time.
         """
         name, duration = DescribeRequest(name).name, self._seconds(condition, timeout)
-        ((waiter, end),) = (await self._poll([name], condition, duration)).items()
+        ((waiter, end),) = (await self._wait([name], condition, duration)).items()
         if not end.done():
             raise timeout_error(waiter, duration) from self._trouble
-        if isinstance(outcome := end.result(), BaseException):
-            raise outcome
-        return StreamProcessorSummary(name, cast("Status", outcome.status))
+        if (error := end.result()) is not None:
+            raise error
+        return StreamProcessorSummary(name, cast("Status", waiter.observation.status))
 
-    async def observe(
-        self,
-        names: Collection[str],
-        *,
-        timeout: float = OBSERVE_TIMEOUT,  # noqa: ASYNC109 - at its end, what was observed is returned
-    ) -> dict[str, Observation]:
+    async def observe(self, names: Collection[str], *, timeout: float = OBSERVE_TIMEOUT) -> dict[str, Observation]:
         """Observe each of these processors once, by polls that begin after this call and are shared with all waits.
 
         A status may come from a list, without kind and message. That a processor does not exist (a status of ``None``)
@@ -135,15 +124,16 @@ class Poller:
         if not names:
             return {}
         found: dict[str, Observation] = {}
-        for waiter, end in (await self._poll(set(names), WaitCondition.OBSERVED, timeout)).items():
-            outcome = end.result() if end.done() else None
-            if isinstance(outcome, Observation):
-                found[waiter.name] = outcome
-            elif outcome is not None and not isinstance(outcome, ServiceError):
-                raise outcome
+        for waiter, end in (await self._wait(set(names), WaitCondition.OBSERVED, timeout)).items():
+            if not end.done():
+                continue
+            if (error := end.result()) is None:
+                found[waiter.name] = waiter.observation
+            elif not isinstance(error, ServiceError):
+                raise error
         return found
 
-    def _seconds(self, condition: WaitCondition, timeout: datetime.timedelta | float | None) -> float:
+    def _seconds(self, condition: WaitCondition, timeout: Duration | None) -> float:
         if timeout is None:
             longest_session = self._pipeline.limits.max_duration_in_seconds
             return _DEFAULT_TIMEOUTS.get(condition, longest_session + _BEYOND_SESSION)
@@ -152,8 +142,8 @@ class Poller:
         except InvalidRequestError as error:
             raise InvalidRequestError([issue.under("timeout") for issue in error.issues]) from error
 
-    async def _poll(self, names: Collection[str], condition: WaitCondition, duration: float) -> _Ends:
-        """Poll until every wait has ended or the time is over."""
+    async def _wait(self, names: Collection[str], condition: WaitCondition, duration: float) -> _Ends:
+        """Wait until every wait has ended or the time is over."""
         clock, loop = self._pipeline.clock, asyncio.get_running_loop()
         now = clock.now()
         if self._task is None or self._task.done():
@@ -193,8 +183,8 @@ class Poller:
                         async with self._pipeline.clock.timeout_at(poll.until):
                             await self._wake.wait()
                     continue
-                for result in await self._results(planner, poll):
-                    self._end(result.waiter, wait_error(result) or result.observation)
+                for waiter in await self._poll(planner, poll):
+                    self._end(waiter, wait_error(waiter))
         except BaseException as error:
             # Every wait ends with it. If other code cancels all tasks, the waits are cancelled too.
             for waiter in planner.waiters():
@@ -203,34 +193,32 @@ class Poller:
             if not isinstance(error, Exception):
                 raise
 
-    def _end(self, waiter: Waiter, outcome: Observation | BaseException) -> None:
+    def _end(self, waiter: Waiter, error: BaseException | None) -> None:
         if (end := self._ends.pop(waiter, None)) is not None:
-            end.set_result(outcome)
+            end.set_result(error)
 
-    async def _results(self, planner: PollPlanner, poll: DescribePoll | ListPoll) -> list[WaitResult]:
-        """Make a poll, and learn which waits it ended."""
+    async def _poll(self, planner: PollPlanner, poll: DescribePoll | ListPoll) -> list[Waiter]:
+        """Make a poll, and return the waits that it ended."""
         pipeline, within = self._pipeline, min(_POLL_TIMEOUT, self._pipeline.total_timeout)
+        now = pipeline.clock.now
         try:
             if isinstance(poll, ListPoll):
                 page, self._trouble = await pipeline.call(LIST, poll.request, within=within), None
-                return planner.listed(poll, page, now=pipeline.clock.now(), random=pipeline.random())
+                return planner.listed(poll, page, now=now(), random=pipeline.random())
             found, self._trouble = await pipeline.call(DESCRIBE, DescribeRequest(poll.name), within=within), None
             seen = Observation(status=found.status, kind=found.kind, message=found.status_message, described=True)
         except RekostreamError as error:
             self._trouble = None if isinstance(error, ResourceNotFoundError) else error
             if _may_pass(error):
-                planner.lost(poll, pipeline.clock.now())
+                planner.lost(poll, now())
                 return []
-            if isinstance(poll, ListPoll):
-                if not isinstance(error, AccessDeniedError):
-                    raise
-                planner.list_denied(pipeline.clock.now())
+            if isinstance(poll, ListPoll) and isinstance(error, AccessDeniedError):
+                planner.list_denied(now())
                 return []
-            if isinstance(error, ConfigurationError):
+            if isinstance(poll, ListPoll) or isinstance(error, ConfigurationError):
                 raise
             seen = Observation(status=None, described=True, error=error)
-        random = pipeline.random()
-        return planner.described(poll, seen, now=pipeline.clock.now(), random=random)
+        return planner.described(poll, seen, now=now(), random=pipeline.random())
 
 
 def _may_pass(error: RekostreamError) -> bool:

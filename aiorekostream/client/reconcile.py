@@ -8,6 +8,7 @@ becomes two sessions. Where the call's time ends before, the outcome is ``Unknow
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -22,15 +23,8 @@ from aiorekostream.client.reconcile_rules import (
     on_start,
     on_stop,
 )
-from aiorekostream.domain.requests import (
-    DeleteRequest,
-    DescribeRequest,
-    FaceSearchStart,
-    LabelDetectionStart,
-    StopRequest,
-)
+from aiorekostream.domain.requests import DeleteRequest, DescribeRequest, StartRequest, StopRequest
 from aiorekostream.domain.responses import CreatedStreamProcessor, StartedSession
-from aiorekostream.domain.status import Status
 from aiorekostream.errors import (
     CallError,
     RateLimitedError,
@@ -39,19 +33,15 @@ from aiorekostream.errors import (
     ResourceNotFoundError,
     UnknownOutcomeError,
 )
-from aiorekostream.operations import CREATE, DELETE, DESCRIBE, START, STOP, Operation
-from aiorekostream.pipeline import CallEvent, CallTrace, Pipeline
+from aiorekostream.operations import CREATE, DELETE, DESCRIBE, START, STOP
+from aiorekostream.pipeline import CallEvent, CallTrace, LostAttempt, Pipeline
 from aiorekostream.rate_limiting.port import Permit, Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from aiorekostream.domain.processors import Processor
-    from aiorekostream.domain.requests import StartRequest
 
-__all__ = ["create", "delete", "start", "stop"]
+__all__ = ["create", "delete", "start", "stop", "unknown_error"]
 
-_RequestT = TypeVar("_RequestT")
 _ReplyT = TypeVar("_ReplyT")
 
 # Seconds between polls while the service may still apply the call: the first and the last poll show nearly everything,
@@ -88,23 +78,13 @@ async def start(
     """
 
     def judge(evidence: Evidence) -> Resolution:
-        found = evidence.processor
-        if found is None:
-            return Resolution.NOT_APPLIED  # another start does no harm, and its error says what is wrong
-        in_time = may_be_over = False
-        if found.status is Status.STOPPED:
-            # A face search does not end by itself, but another client may have stopped it right after its start.
-            may_be_over = evidence.may_show_an_end()
-            if isinstance(request, LabelDetectionStart):
-                in_time = evidence.has_lasted(datetime.timedelta(seconds=request.stop_selector.max_duration_in_seconds))
-        elif isinstance(request, FaceSearchStart) and found.status is Status.RUNNING:
-            in_time = evidence.has_come_to_run()
-        return on_start(found.status, evidence.changed, in_time=in_time, may_be_over=may_be_over)
+        return on_start(evidence, request)
 
-    recovery = _Recovery(
-        pipeline, START, request.name, judge, lambda _: StartedSession(reconciled=True), trace or CallTrace()
+    trace = trace or CallTrace()
+    recover = _Recovery(pipeline, START.name, request.name, trace, judge, lambda _: StartedSession(reconciled=True))
+    return await pipeline.call(
+        START, request, permit=permit, trace=trace, recover=recover, retries_throttled=retries_throttled
     )
-    return await recovery.call(request, permit=permit, retries_throttled=retries_throttled)
 
 
 async def stop(
@@ -116,80 +96,59 @@ async def stop(
     retries_throttled: bool = True,
 ) -> None:
     """Stop a processor; a stop whose response was lost was applied if the processor is ending. See ``start``."""
-
-    def judge(evidence: Evidence) -> Resolution:
-        found = evidence.processor
-        if found is None:
-            return Resolution.NOT_APPLIED  # as for a start
-        return on_stop(found.status, evidence.changed, came_to_run=evidence.has_gone_on_to_run())
-
-    recovery = _Recovery(pipeline, STOP, request.name, judge, lambda _: None, trace or CallTrace())
-    await recovery.call(request, permit=permit, retries_throttled=retries_throttled)
+    trace = trace or CallTrace()
+    recover = _Recovery(pipeline, STOP.name, request.name, trace, on_stop, lambda _: None)
+    await pipeline.call(STOP, request, permit=permit, trace=trace, recover=recover, retries_throttled=retries_throttled)
 
 
 async def create(pipeline: Pipeline, request: Processor) -> CreatedStreamProcessor:
     """Create a processor; a create whose response was lost is reconciled by name, stream and time."""
 
     def judge(evidence: Evidence) -> Resolution:
-        return on_create(evidence.processor, request, evidence.created)
+        return on_create(evidence, request)
 
     def reply(evidence: Evidence) -> CreatedStreamProcessor:
         return CreatedStreamProcessor(evidence.processor.stream_processor_arn if evidence.processor else "")
 
-    return await _Recovery(pipeline, CREATE, request.name, judge, reply).call(request)
+    trace = CallTrace()
+    recover = _Recovery(pipeline, CREATE.name, request.name, trace, judge, reply)
+    return await pipeline.call(CREATE, request, trace=trace, recover=recover)
 
 
 async def delete(pipeline: Pipeline, request: DeleteRequest) -> None:
     """Delete a processor; a delete whose response was lost was applied if the processor is gone."""
-
-    def judge(evidence: Evidence) -> Resolution:
-        return on_delete(evidence.processor, evidence.created)
-
-    await _Recovery(pipeline, DELETE, request.name, judge, lambda _: None).call(request)
+    trace = CallTrace()
+    recover = _Recovery(pipeline, DELETE.name, request.name, trace, on_delete, lambda _: None)
+    await pipeline.call(DELETE, request, trace=trace, recover=recover)
 
 
 @attrs.define
-class _Recovery(Generic[_RequestT, _ReplyT]):
-    """Determine the outcome of one call after a response was lost.
+class _Recovery(Generic[_ReplyT]):
+    """Determine the outcome of one call after a response was lost; see ``pipeline.Recover``.
 
     Attributes:
         pipeline: makes the calls.
-        operation: what is called.
+        operation: AWS's name of what is called.
         name: the processor.
+        trace: how far the call has come.
         judge: decides by what one poll shows.
         reconciled: the value of a call that a poll shows to be applied.
-        trace: how far the call has come.
         end: when the call's time is over, on the clock.
     """
 
     pipeline: Pipeline
-    operation: Operation[_RequestT, _ReplyT]
+    operation: str
     name: str
+    trace: CallTrace
     judge: Callable[[Evidence], Resolution]
     reconciled: Callable[[Evidence], _ReplyT]
-    trace: CallTrace = attrs.field(factory=CallTrace)
-    end: float = attrs.field(default=0.0, init=False)
+    end: float = attrs.field(init=False)
 
-    async def call(
-        self, request: _RequestT, *, permit: Permit | None = None, retries_throttled: bool = True
-    ) -> _ReplyT:
+    def __attrs_post_init__(self) -> None:
         self.end = self._now + self.pipeline.total_timeout
-        return await self.pipeline.call(
-            self.operation,
-            request,
-            permit=permit,
-            trace=self.trace,
-            recover=self._recover,
-            retries_throttled=retries_throttled,
-        )
 
-    @property
-    def _now(self) -> float:
-        return self.pipeline.clock.now()
-
-    async def _recover(self, error: CallError) -> _ReplyT:
-        """Find out what became of the call; see ``pipeline.Recover``."""
-        if self.operation is DELETE and isinstance(error, ResourceNotFoundError):
+    async def __call__(self, error: CallError) -> _ReplyT:
+        if self.operation == DELETE.name and isinstance(error, ResourceNotFoundError):
             return self._applied(Evidence(None))  # an earlier attempt deleted it
         if self.trace.unresolved:
             return await self._recover_lost(error)
@@ -197,11 +156,18 @@ class _Recovery(Generic[_RequestT, _ReplyT]):
             return await self._recover_refused(error)
         raise error
 
+    @property
+    def _now(self) -> float:
+        return self.pipeline.clock.now()
+
     async def _recover_lost(self, error: CallError) -> _ReplyT:
         """Poll until the call is seen to be applied, or can no longer be applied."""
         self.trace.on_event(CallEvent.RECONCILING)
+        # From this moment on, a poll shows the call for certain, if it was applied.
+        resolved_by = self.trace.applied_by + (_DELETING if self.operation == DELETE.name else 0.0)
         unchanged: tuple[object, ...] | None = None
-        for pause in self._pauses():
+        pause = _FIRST_PAUSE
+        while True:
             evidence, asked_at = await self._poll(error)
             resolution = self.judge(evidence)
             # What an early poll shows to be older than the call is still so when a later poll shows the same, even if
@@ -212,65 +178,47 @@ class _Recovery(Generic[_RequestT, _ReplyT]):
                 return self._applied(evidence)
             if resolution is Resolution.UNDETERMINED:
                 raise self._unknown(error, str(evidence)) from error
-            if asked_at >= self._resolved_by:
-                raise self._not_applied(error, evidence, resolution)
+            if asked_at >= resolved_by:
+                self.trace.unresolved = False
+                if resolution is Resolution.CONFLICT:
+                    raise self._in_use(evidence) from error
+                error.retry_safe = True
+                error.hint = "DescribeStreamProcessor shows that it was not applied"
+                raise error
             if resolution is Resolution.NOT_APPLIED:
                 unchanged = evidence.state
-            await self._pause(pause, error, evidence)
-        raise AssertionError  # the pauses have no end
+            left = max(0.0, resolved_by - self._now)
+            # A poll shortly before the last one would show no more than that one.
+            rest = left + _MARGIN if left < 1.5 * pause else pause
+            await self._rest(rest, error, f"{evidence}, and the service may still apply the call")
+            pause *= 2
 
     async def _recover_refused(self, error: ResourceInUseError) -> _ReplyT:
         """Look why a retry is refused: Describe may still show what was before an earlier attempt was applied."""
         self.trace.on_event(CallEvent.RECONCILING)
-        evidence, _ = await self._poll(error)
-        for pause in _STALE_PAUSES:
-            resolution = self.judge(evidence)
-            if resolution in {Resolution.APPLIED, Resolution.CONFLICT} or self._now + pause >= self.end:
-                break
-            await self.pipeline.clock.sleep(pause)
+        for pause in (*_STALE_PAUSES, math.inf):
             evidence, _ = await self._poll(error)
-        match self.judge(evidence):
-            case Resolution.APPLIED:
+            resolution = self.judge(evidence)
+            if resolution is Resolution.APPLIED:
                 return self._applied(evidence)
-            case Resolution.UNDETERMINED:
-                raise self._unknown(error, str(evidence)) from error
-            case Resolution.CONFLICT:
+            if resolution is Resolution.CONFLICT:
                 raise self._in_use(evidence) from error
-            case Resolution.NOT_APPLIED:
+            if self._now + pause >= self.end:
+                if resolution is Resolution.UNDETERMINED:
+                    raise self._unknown(error, str(evidence)) from error
                 raise error
+            await self.pipeline.clock.sleep(pause)
+        raise AssertionError  # the last pause has no end
 
     def _applied(self, evidence: Evidence) -> _ReplyT:
         self.trace.unresolved = False
         return self.reconciled(evidence)
 
-    def _not_applied(self, error: CallError, evidence: Evidence, resolution: Resolution) -> CallError:
-        self.trace.unresolved = False
-        if resolution is Resolution.CONFLICT:
-            in_use = self._in_use(evidence)
-            in_use.__cause__ = error
-            return in_use
-        error.retry_safe = True
-        error.hint = "DescribeStreamProcessor shows that it was not applied"
-        return error
-
-    @property
-    def _resolved_by(self) -> float:
-        """The moment from which a poll shows the call for certain, if it was applied."""
-        return self.trace.applied_by + (_DELETING if self.operation is DELETE else 0.0)
-
-    async def _pause(self, pause: float, error: CallError, evidence: Evidence) -> None:
-        if self._now + pause >= self.end:
-            raise self._unknown(error, f"{evidence}, and the service may still apply the call") from error
-        await self.pipeline.clock.sleep(pause)
-
-    def _pauses(self) -> Iterator[float]:
-        """Seconds until each next poll; the last poll is sent when the service no longer applies the call."""
-        pause = _FIRST_PAUSE
-        while True:
-            left = self._resolved_by - self._now
-            # A poll shortly before the last one would show no more than that one.
-            yield max(0.0, left) + _MARGIN if left < 1.5 * pause else pause
-            pause *= 2
+    async def _rest(self, seconds: float, error: CallError, seen: str) -> None:
+        """Sleep before another poll; where the call's time ends before, its outcome stays unknown."""
+        if self._now + seconds >= self.end:
+            raise self._unknown(error, seen) from error
+        await self.pipeline.clock.sleep(seconds)
 
     async def _poll(self, error: CallError) -> tuple[Evidence, float]:
         """What Describe shows, and when it was asked."""
@@ -285,45 +233,50 @@ class _Recovery(Generic[_RequestT, _ReplyT]):
                     within=max(self.end - self._now, 0.0),
                 )
             except ResourceNotFoundError:
-                return Evidence(None), self._asked_at(trace)
+                found = None
             except RateLimitedError as limited:
                 # The caller may have chosen not to wait for a permit; the call was sent, and that cannot be undone.
                 rest = max(limited.retry_after, _LEAST_REST)
-                if self._now + rest >= self.end:
-                    raise self._unknown(error, "there was no time to ask what became of it") from error
-                await self.pipeline.clock.sleep(rest)
+                await self._rest(rest, error, "there was no time to ask what became of it")
+                continue
             except RekostreamError as failure:
                 raise self._unknown(error, f"DescribeStreamProcessor failed, too: {failure}") from failure
-            else:
-                asked_at = self._asked_at(trace)
-                if trace.date is None:  # the clock of this machine may be hours off
-                    return Evidence(found), asked_at
-                now = self._now
-                sent = [
-                    SendWindow.before(trace.date, least=asked_at - lost.sent_at, most=now - lost.sent_at)
-                    for lost in self.trace.lost
-                ]
-                return Evidence(found, sent), asked_at
-
-    def _asked_at(self, trace: CallTrace) -> float:
-        return self._now if trace.sent_at is None else trace.sent_at
+            now = self._now
+            asked_at = now if trace.sent_at is None else trace.sent_at
+            # Without the service's date nothing is known of when: the clock of this machine may be hours off.
+            sent = [
+                SendWindow.before(trace.date, least=asked_at - lost.sent_at, most=now - lost.sent_at)
+                for lost in self.trace.lost
+                if trace.date is not None
+            ]
+            return Evidence(found, sent), asked_at
 
     def _unknown(self, error: CallError, seen: str) -> UnknownOutcomeError:
-        clock = self.pipeline.clock
-        left = datetime.timedelta(seconds=max(0.0, self.trace.applied_by - clock.now()))
-        return UnknownOutcomeError(
-            f"the response was lost ({error}), and {seen}",
-            operation=self.operation.name,
-            retry_safe_at=clock.wall() + left,
-            attempts=self.trace.attempts,
-        )
+        return unknown_error(self.pipeline, self.operation, self.trace, f"the response was lost ({error}), and {seen}")
 
     def _in_use(self, evidence: Evidence) -> ResourceInUseError:
         return ResourceInUseError(
             f"the response was lost, and {self.name} is in use by another client: {evidence}",
-            operation=self.operation.name,
+            operation=self.operation,
             code="ResourceInUseException",
             http_status=400,
             attempts=self.trace.attempts,
             retry_safe=True,
         )
+
+
+def unknown_error(
+    pipeline: Pipeline,
+    operation: str,
+    trace: CallTrace,
+    reason: str,
+) -> UnknownOutcomeError:
+    """The error of a call that the service may have applied, with the moment from which a retry is safe."""
+    clock = pipeline.clock
+    if trace.in_flight:  # the answer will not be read
+        sent_at = clock.now() if trace.sent_at is None else trace.sent_at
+        trace.lost.append(LostAttempt(sent_at, sent_at + pipeline.retry.max_apply_delay))
+        trace.unresolved = True
+    left = max(0.0, trace.applied_by - clock.now())
+    retry_safe_at = clock.wall() + datetime.timedelta(seconds=left)
+    return UnknownOutcomeError(reason, operation=operation, retry_safe_at=retry_safe_at, attempts=trace.attempts)

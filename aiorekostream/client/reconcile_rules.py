@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from aiorekostream.domain.requests import LabelDetectionStart, StartRequest
 from aiorekostream.domain.responses import StreamProcessor
 from aiorekostream.domain.status import ACTIVE, STARTABLE, Status
 
@@ -25,17 +26,7 @@ if TYPE_CHECKING:
 
     from aiorekostream.domain.processors import Processor
 
-__all__ = [
-    "Age",
-    "Evidence",
-    "Resolution",
-    "SendWindow",
-    "age",
-    "on_create",
-    "on_delete",
-    "on_start",
-    "on_stop",
-]
+__all__ = ["Age", "Evidence", "Resolution", "SendWindow", "age", "on_create", "on_delete", "on_start", "on_stop"]
 
 
 # What a call does, it does within a few seconds; and the clocks of the service's servers may differ.
@@ -76,44 +67,44 @@ def age(moment: datetime.datetime | None, *, since: datetime.datetime, until: da
     return Age.BEFORE if moment < since else Age.AFTER if moment > until else Age.ABOUT
 
 
-def on_start(status: Status, changed: Age | None, *, in_time: bool, may_be_over: bool) -> Resolution:
-    """After a StartStreamProcessor.
-
-    Args:
-        status: the processor's status.
-        changed: when that last changed.
-        in_time: whether that is just the change that a session of ours would have made by itself, and when: a face
-            search has come to run, or a label detection to its end.
-        may_be_over: whether a session of ours may have begun and ended by then. A label detection that finds no video
-            is over in a moment, another client may stop a face search, and both look like the end of an older session.
-    """
+def on_start(evidence: Evidence, request: StartRequest) -> Resolution:
+    """After a StartStreamProcessor."""
+    found, changed = evidence.processor, evidence.changed
+    if found is None:
+        return Resolution.NOT_APPLIED  # another start does no harm, and its error says what is wrong
     if changed is Age.BEFORE:
-        return Resolution.NOT_APPLIED if status in STARTABLE else Resolution.CONFLICT
-    if status is Status.STOPPED and changed is Age.ABOUT:
-        return Resolution.UNDETERMINED if may_be_over else Resolution.NOT_APPLIED
-    is_started = status is Status.STARTING and changed is Age.ABOUT
-    return Resolution.APPLIED if in_time or is_started else Resolution.UNDETERMINED
+        return Resolution.NOT_APPLIED if found.status in STARTABLE else Resolution.CONFLICT
+    if found.status is Status.STOPPED and changed is Age.ABOUT:
+        # A label detection that finds no video is over in a moment, another client may stop a face search right after
+        # its start, and both look like the end of an older session.
+        return Resolution.UNDETERMINED if evidence.may_show_an_end() else Resolution.NOT_APPLIED
+    # The change that a session of this start would have made by itself, and when it would have.
+    if isinstance(request, LabelDetectionStart):
+        length = datetime.timedelta(seconds=request.stop_selector.max_duration_in_seconds)
+        is_in_time = found.status is Status.STOPPED and evidence.has_lasted(length)
+    else:
+        is_in_time = found.status is Status.RUNNING and evidence.has_come_to_run()
+    is_started = found.status is Status.STARTING and changed is Age.ABOUT
+    return Resolution.APPLIED if is_in_time or is_started else Resolution.UNDETERMINED
 
 
-def on_stop(status: Status, changed: Age | None, *, came_to_run: bool) -> Resolution:
-    """After a StopStreamProcessor: what counts is that the session ends which there was.
-
-    Args:
-        status: the processor's status.
-        changed: when that last changed.
-        came_to_run: whether a face search that was STARTING at the sending would have come to run when it last changed.
-    """
+def on_stop(evidence: Evidence) -> Resolution:
+    """After a StopStreamProcessor: what counts is that the session ends which there was."""
+    if evidence.processor is None:
+        return Resolution.NOT_APPLIED  # as for a start
+    status, changed = evidence.processor.status, evidence.changed
     if status is Status.STARTING and changed is Age.AFTER:
         return Resolution.APPLIED  # another session, which this stop was not meant for
-    if status is Status.RUNNING and changed is Age.AFTER and not came_to_run:
+    if status is Status.RUNNING and changed is Age.AFTER and not evidence.has_gone_on_to_run():
         return Resolution.UNDETERMINED  # perhaps another session, and perhaps one that was slow to start
     if status in ACTIVE:
         return Resolution.NOT_APPLIED
     return Resolution.APPLIED if status.is_known and status is not Status.UPDATING else Resolution.UNDETERMINED
 
 
-def on_create(found: StreamProcessor | None, wanted: Processor, created: Age | None) -> Resolution:
+def on_create(evidence: Evidence, wanted: Processor) -> Resolution:
     """After a CreateStreamProcessor, by the processor of that name, if there is one, and when it was created."""
+    found, created = evidence.processor, evidence.created
     if found is None:
         return Resolution.NOT_APPLIED
     same = found.kind is wanted.kind and found.kinesis_video_stream_arn == str(wanted.kinesis_video_stream_arn)
@@ -122,10 +113,11 @@ def on_create(found: StreamProcessor | None, wanted: Processor, created: Age | N
     return Resolution.APPLIED if created is Age.ABOUT else Resolution.UNDETERMINED
 
 
-def on_delete(found: StreamProcessor | None, created: Age | None) -> Resolution:
+def on_delete(evidence: Evidence) -> Resolution:
     """After a DeleteStreamProcessor, by the processor of that name, if there is one, and when it was created."""
     # One that was created later is another one: to delete it was not asked for.
-    return Resolution.APPLIED if found is None or created is Age.AFTER else Resolution.NOT_APPLIED
+    is_gone = evidence.processor is None or evidence.created is Age.AFTER
+    return Resolution.APPLIED if is_gone else Resolution.NOT_APPLIED
 
 
 @attrs.frozen

@@ -37,9 +37,7 @@ class WaitCondition(enum.StrEnum):
     """The session of the label detection has ended."""
     STOPPED = "STOPPED"
     """The processor is STOPPED."""
-    AT_REST = "at rest"
-    """The processor is STOPPED or FAILED."""
-    STEADY = "at rest again"
+    STEADY = "at rest"
     """The processor is STOPPED, FAILED or RUNNING, or STARTING again after STOPPING."""
     DELETED = "deleted"
     """The processor does not exist."""
@@ -62,10 +60,8 @@ class Evaluation(enum.Enum):
     """The processor was STARTING and is STOPPED, so it will not run."""
     WRONG_KIND = enum.auto()
     """A processor of this kind never satisfies the condition."""
-    NOT_FOUND = enum.auto()
-    """The processor does not exist."""
     REFUSED = enum.auto()
-    """The service refuses to describe the processor."""
+    """The service refuses to describe the processor, for instance because it does not exist."""
 
 
 _FAILED = {Status.FAILED: Evaluation.FAILED}
@@ -74,7 +70,6 @@ _MEANINGS: dict[WaitCondition, dict[Status, Evaluation]] = {
     WaitCondition.RUNNING: {Status.RUNNING: Evaluation.SATISFIED, Status.STOPPED: Evaluation.STOPPED_EARLY, **_FAILED},
     WaitCondition.FINISHED: {Status.STOPPED: Evaluation.SATISFIED, Status.RUNNING: Evaluation.WRONG_KIND, **_FAILED},
     WaitCondition.STOPPED: {Status.STOPPED: Evaluation.SATISFIED, **_FAILED},
-    WaitCondition.AT_REST: dict.fromkeys(STARTABLE, Evaluation.SATISFIED),
     WaitCondition.STEADY: dict.fromkeys(STARTABLE | {Status.RUNNING}, Evaluation.SATISFIED),
     WaitCondition.DELETED: {},
 }
@@ -134,16 +129,12 @@ def evaluate(waiter: Waiter, observation: Observation, now: float) -> Evaluation
 
 
 def _evaluate_absence(waiter: Waiter, observation: Observation, now: float) -> Evaluation:
-    by_absence, is_absent = (
-        waiter.condition in _SATISFIED_BY_ABSENCE,
-        isinstance(observation.error, ResourceNotFoundError),
-    )
+    is_absent = isinstance(observation.error, ResourceNotFoundError)
+    if waiter.condition in _SATISFIED_BY_ABSENCE:
+        return Evaluation.SATISFIED if is_absent else Evaluation.REFUSED
     is_new = waiter.status is None and now < waiter.joined + _CREATION_DELAY
-    if is_new and not by_absence and (is_absent or not observation.described):
-        return Evaluation.PENDING
-    if not is_absent:
-        return Evaluation.REFUSED
-    return Evaluation.SATISFIED if by_absence else Evaluation.NOT_FOUND
+    is_denied = observation.described and not is_absent
+    return Evaluation.PENDING if is_new and not is_denied else Evaluation.REFUSED
 
 
 def poll_interval(age: float, random: float) -> float:
@@ -164,7 +155,8 @@ class Waiter:
         starting_since: when the processor was first seen STARTING.
         was_described: whether Describe has shown it.
         is_stale: whether the last observation may be from before the wait.
-        needs_describe: whether a list suggests an end that only Describe can confirm or explain.
+        observation: the last observation.
+        evaluation: what that means for the wait.
     """
 
     name: str
@@ -175,19 +167,25 @@ class Waiter:
     starting_since: float | None = None
     was_described: bool = False
     is_stale: bool = False
-    needs_describe: bool = False
+    observation: Observation = Observation(status=None)
+    evaluation: Evaluation = Evaluation.PENDING
 
     def observe(self, observation: Observation, now: float) -> Evaluation:
         """Evaluate an observation for this wait, and remember it."""
-        evaluation, status = evaluate(self, observation, now), observation.status
+        status = observation.status
+        self.observation, self.evaluation = observation, evaluate(self, observation, now)
         self.is_stale = self.may_be_stale(status, now)
         self.was_described |= observation.described
-        self.needs_describe = evaluation is Evaluation.NEEDS_DESCRIBE
         if status is not None:
             self.status = status
         if status is Status.STARTING and self.starting_since is None:
             self.starting_since = now
-        return evaluation
+        return self.evaluation
+
+    @property
+    def needs_describe(self) -> bool:
+        """Whether a list suggests an end that only Describe can confirm or explain."""
+        return self.evaluation is Evaluation.NEEDS_DESCRIBE
 
     def may_be_stale(self, status: Status | None, now: float) -> bool:
         """Tell whether a status may be from before the call that the caller made just before the wait."""

@@ -17,7 +17,6 @@ from aiorekostream.errors import (
 )
 
 if TYPE_CHECKING:
-    from aiorekostream.client.poll_planner import WaitResult
     from aiorekostream.client.wait_conditions import Waiter
 
 __all__ = ["failure_hint", "timeout_error", "wait_error"]
@@ -78,10 +77,7 @@ _TIMEOUT_HINTS = {
         "A session may last as long as the start's stop selector says, and until the end of the video fragment that is"
         f" being analyzed ({_LABELS})"
     ),
-    **dict.fromkeys(
-        [(condition, status) for condition in (WaitCondition.STOPPED, WaitCondition.AT_REST) for status in ACTIVE],
-        "No caller seems to have stopped it",
-    ),
+    **dict.fromkeys([(WaitCondition.STOPPED, status) for status in ACTIVE], "No caller seems to have stopped it"),
 }
 # Seconds after which AWS's troubleshooting page calls a processor that is STARTING stuck.
 _STUCK = 120.0
@@ -103,10 +99,10 @@ def failure_hint(status_message: str | None) -> str:
     return f"See {_TROUBLE}. It can be started again from FAILED"
 
 
-def wait_error(result: WaitResult) -> RekostreamError | None:
+def wait_error(waiter: Waiter) -> RekostreamError | None:
     """Build the error that ends a wait; ``None`` if its condition is satisfied."""
-    name, seen = result.waiter.name, result.observation
-    match result.evaluation:
+    name, seen = waiter.name, waiter.observation
+    match waiter.evaluation:
         case Evaluation.FAILED:
             hint = failure_hint(seen.message)
             if seen.error is not None:
@@ -120,9 +116,9 @@ def wait_error(result: WaitResult) -> RekostreamError | None:
             hint = "Another caller stopped it before, or as soon as, it ran: start it again"
             return StreamProcessorFailedError(name=name, status_message=message, hint=hint)
         case Evaluation.WRONG_KIND:
-            expected = f"the name of {_RIGHT_KIND[result.waiter.condition]}"
+            expected = f"the name of {_RIGHT_KIND[waiter.condition]}"
             return InvalidRequestError([ValidationIssue(("name",), name, expected)])
-        case Evaluation.NOT_FOUND | Evaluation.REFUSED:
+        case Evaluation.REFUSED:
             # One answer may end several waits, and each must have a traceback of its own.
             return copy.copy(seen.error)
         case _:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
+from typing import TypeAlias
 
 from aiorekostream.domain.rules import reject
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
@@ -15,6 +16,7 @@ from aiorekostream.limits import limits_in_force
 
 __all__ = [
     "UNICODE",
+    "Duration",
     "collection_id",
     "duration_in_seconds",
     "epoch_milliseconds",
@@ -27,6 +29,9 @@ __all__ = [
     "text",
     "whole_number",
 ]
+
+Duration: TypeAlias = datetime.timedelta | float
+"""A duration: a ``timedelta``, or a number of seconds."""
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MILLISECOND = datetime.timedelta(milliseconds=1)

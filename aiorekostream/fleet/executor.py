@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import datetime
 import logging
 import math
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from aiorekostream.client.reconcile import unknown_error
 from aiorekostream.domain.requests import StartRequest
 from aiorekostream.errors import (
     CallError,
@@ -21,7 +21,6 @@ from aiorekostream.fleet.events import FleetEvent, FleetEventType, notify
 from aiorekostream.fleet.outcomes import Failed, Outcome, Started, Unknown
 from aiorekostream.fleet.queue import QueuedRequest, RequestQueue, RequestState
 from aiorekostream.fleet.scheduler import Scheduler
-from aiorekostream.pipeline import LostAttempt
 from aiorekostream.retry.classify import is_throttling
 
 if TYPE_CHECKING:
@@ -36,6 +35,8 @@ __all__ = ["Executor"]
 
 _RequestT = TypeVar("_RequestT", bound=StartRequest | str)
 _log = logging.getLogger("aiorekostream")
+
+_BROKEN_OFF = "the program broke the call off while it was under way"
 
 # Calls under way at once are those of this many seconds at the rate of the quota: enough for slow answers, and few
 # enough that an outage does not take the whole queue along.
@@ -101,7 +102,7 @@ class Executor(Generic[_RequestT]):
         if request.state is RequestState.DISPATCHED:
             self._scheduler.abandon(request)
             outcome: Outcome = (
-                Unknown(request.request, self._unknown_error(request))
+                Unknown(request.request, self._unknown_error(request, _BROKEN_OFF))
                 if request.trace.may_be_applied
                 else Failed(request.request, RequestCancelledError(name=request.name))
             )
@@ -165,21 +166,9 @@ class Executor(Generic[_RequestT]):
             self.notify(FleetEventType.RETRIED, request.name)
         return True
 
-    def _unknown_error(
-        self,
-        request: QueuedRequest[_RequestT],
-        reason: str = "the program broke the call off while it was under way",
-    ) -> UnknownOutcomeError:
+    def _unknown_error(self, request: QueuedRequest[_RequestT], reason: str) -> UnknownOutcomeError:
         """The error of a call that the service may have applied, which is not reconciled."""
-        clock, trace = self._pipeline.clock, request.trace
-        if trace.in_flight:  # the answer will not be read
-            sent_at = clock.now() if trace.sent_at is None else trace.sent_at
-            trace.lost.append(LostAttempt(sent_at, sent_at + self._pipeline.retry.max_apply_delay))
-            trace.unresolved = True
-        left = datetime.timedelta(seconds=max(0.0, trace.applied_by - clock.now()))
-        return UnknownOutcomeError(
-            reason, operation=self._operation, retry_safe_at=clock.wall() + left, attempts=trace.attempts
-        )
+        return unknown_error(self._pipeline, self._operation, request.trace, reason)
 
     def _on_open(self) -> None:
         """Act on the client being open, when its Region is known."""

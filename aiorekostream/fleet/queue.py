@@ -22,10 +22,10 @@ from typing import Generic, TypeVar, cast
 
 import attrs
 
+from aiorekostream.deadline_queue import DeadlineQueue
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.requests import StartRequest
 from aiorekostream.errors import RequestCancelledError
-from aiorekostream.fleet.deadline_queue import DeadlineQueue
 from aiorekostream.fleet.outcomes import Expired, Failed, Outcome
 from aiorekostream.pipeline import CallTrace
 

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 
 import attrs
 
+from aiorekostream.deadline_queue import DeadlineQueue
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.responses import StartedSession
-from aiorekostream.fleet.deadline_queue import DeadlineQueue
 
 __all__ = ["MARGIN", "SessionSlot", "SessionSlots"]
 

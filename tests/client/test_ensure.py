@@ -11,7 +11,7 @@ import pytest
 from aiorekostream import errors
 from aiorekostream.client import ensure
 from aiorekostream.client.drift import EnsuredProcessor
-from aiorekostream.client.ensure import Action, EnsuredRunning, action_to_run, action_to_stop
+from aiorekostream.client.ensure import EnsuredRunning
 from aiorekostream.client.poller import Poller
 from aiorekostream.codec import parse_processor
 from aiorekostream.domain.processors import LabelDetectionProcessor
@@ -27,7 +27,7 @@ from tests.emulator.samples import faces, labels, session
 from tests.virtual_time import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from aiorekostream.domain.processors import Processor
     from aiorekostream.domain.requests import StartRequest
@@ -114,11 +114,6 @@ def test_ensure_stopped_succeeds_from_every_status(request_: StartRequest, statu
         assert aws.calls["Stop"] == (1 if status in {Status.STARTING, Status.RUNNING} else 0)
 
     run(main())
-
-
-@pytest.mark.parametrize("action", [action_to_run, action_to_stop])
-def test_ensure_waits_while_the_status_is_unknown(action: Callable[[Status], Action]) -> None:
-    assert action(Status("PONDERING")) is Action.WAIT
 
 
 def test_ensure_running_accepts_a_starting_label_detection() -> None:
@@ -292,6 +287,33 @@ def _showing(aws: VirtualAws, *statuses: tuple[float, str]) -> None:
         return {"Name": body["Name"], "StreamProcessorArn": "arn", "Status": status}
 
     aws.transport.handler = handler
+
+
+@pytest.mark.parametrize(("ensured", "status"), [("running", "RUNNING"), ("stopped", "STOPPED")])
+def test_ensure_waits_while_the_status_is_unknown(ensured: str, status: str) -> None:
+    async def main() -> None:
+        aws = VirtualAws()
+        _showing(aws, (0, "PONDERING"), (10, status))
+        found = await (_ensure(aws).running(_FACES) if ensured == "running" else _ensure(aws).stopped("camera"))
+        assert found.status is Status(status)
+        assert aws.calls.keys() == {"Describe"}
+        assert 10 < _now() < 20
+
+    run(main())
+
+
+def test_ensure_running_leaves_a_session_of_another_client_alone() -> None:
+    """Another client starts the processor again between two polls, so that it is never seen at rest."""
+
+    async def main() -> None:
+        aws = VirtualAws()
+        _showing(aws, (0, "STOPPING"), (3, "STARTING"))
+        found = await _ensure(aws).running(_LABELS)
+        assert found == EnsuredRunning(name="camera", status=Status.STARTING)
+        assert aws.calls.keys() == {"Describe"}
+        assert _now() < 10
+
+    run(main())
 
 
 def test_ensure_running_ends_when_another_client_keeps_changing() -> None:

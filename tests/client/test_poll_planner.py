@@ -19,7 +19,7 @@ from aiorekostream.errors import AccessDeniedError, InvalidParameterError, Resou
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aiorekostream.client.poll_planner import WaitResult
+    from aiorekostream.client.wait_conditions import Waiter
 
 _FACES, _LABELS = ProcessorKind.FACE_SEARCH, ProcessorKind.LABEL_DETECTION
 _C, _S, _E = WaitCondition, Status, Evaluation
@@ -63,14 +63,14 @@ def _idle_until(planner: PollPlanner, now: float) -> float:
     return poll.until
 
 
-def _deny(planner: PollPlanner, now: float) -> list[WaitResult]:
+def _deny(planner: PollPlanner, now: float) -> list[Waiter]:
     """Refuse a Describe."""
     return planner.described(_describe(planner, now), _REFUSED, now=now, random=0.5)
 
 
-def _sweep(planner: PollPlanner, statuses: dict[str, Status], now: float, *, pages: int = 1) -> list[WaitResult]:
+def _sweep(planner: PollPlanner, statuses: dict[str, Status], now: float, *, pages: int = 1) -> list[Waiter]:
     """Read a list whose last page has the entries."""
-    results: list[WaitResult] = []
+    results: list[Waiter] = []
     for page in range(1, pages + 1):
         poll = _list(planner, now)
         answer = _page(statuses) if page == pages else _page({}, f"page-{page}")
@@ -103,7 +103,7 @@ def test_new_wait_is_polled_at_once_and_again_after_an_interval() -> None:
 def test_many_waits_share_one_sweep() -> None:
     planner = _planner("abcdef")
     results = _sweep(planner, {"a": _S.RUNNING, **dict.fromkeys("bcdef", _S.STARTING), "z": _S.FAILED}, 0.1)
-    assert [(each.waiter.name, each.evaluation) for each in results] == [("a", _E.SATISFIED)]
+    assert [(each.name, each.evaluation) for each in results] == [("a", _E.SATISFIED)]
     assert _idle_until(planner, 0.1) == pytest.approx(0.6)
 
 
@@ -191,7 +191,7 @@ def test_only_failed_processors_are_described_among_many() -> None:
     assert poll.name == "b"
     failed = Observation(status=_S.FAILED, message="Collection not found", described=True)
     (result,) = planner.described(poll, failed, now=1.2, random=0.5)
-    assert (result.waiter.name, result.evaluation) == ("b", _E.FAILED)
+    assert (result.name, result.evaluation) == ("b", _E.FAILED)
     assert _idle_until(planner, 1.3) > 1.3
 
 
@@ -218,7 +218,7 @@ def test_status_of_an_earlier_session_is_polled_again_after_a_second(
 
 def test_session_seen_at_work_ends_however_soon() -> None:
     planner = _planner("a", _C.FINISHED)
-    results: list[WaitResult] = []
+    results: list[Waiter] = []
     for now, status in ((0.1, _S.STARTING), (0.7, _S.STOPPED)):
         seen = Observation(status=status, kind=_LABELS, described=True)
         results += planner.described(_describe(planner, now), seen, now=now, random=0.5)
@@ -230,7 +230,7 @@ def test_poll_counts_only_for_waits_that_began_before_it() -> None:
     poll = _describe(planner, 0)
     late = planner.join("a", _C.STOPPED, 0)
     (result,) = planner.described(poll, Observation(status=_S.STOPPED, described=True), now=0, random=0.5)
-    assert result.waiter is not late
+    assert result is not late
     assert planner.waiters() == (late,)
     assert _describe(planner, 0.1).name == "a"
 
@@ -246,7 +246,7 @@ def test_absence_from_the_list_is_a_reason_to_describe(condition: WaitCondition,
         described.add(poll.name)
         (result,) = planner.described(poll, _ABSENT, now=now, random=0.5)
         by_absence = condition in {_C.DELETED, _C.OBSERVED}
-        assert result.evaluation is (_E.SATISFIED if by_absence else _E.NOT_FOUND)
+        assert result.evaluation is (_E.SATISFIED if by_absence else _E.REFUSED)
     assert described == set("abcdefghijkl")
 
 
@@ -338,7 +338,7 @@ def test_failed_processor_is_left_out_of_later_sweeps() -> None:
     for n in range(100):
         poll = _describe(planner, 10 + n)
         (result,) = planner.described(poll, Observation(status=_S.FAILED, described=True), now=10 + n, random=0.5)
-        assert result.waiter.name == poll.name
+        assert result.name == poll.name
     assert _idle_until(planner, 1000) == math.inf
 
 
@@ -378,13 +378,13 @@ def test_denied_describe_leaves_its_waits_to_the_sweep() -> None:
     _sweep(planner, {"a": _S.FAILED, **dict.fromkeys("bcdef", _S.RUNNING)}, 1)
     assert _deny(planner, 1) == []
     (result,) = _sweep(planner, {"a": _S.FAILED, **dict.fromkeys("bcdef", _S.RUNNING)}, 2)
-    assert (result.waiter.name, result.evaluation, result.observation.error) == ("a", _E.FAILED, _DENIED)
+    assert (result.name, result.evaluation, result.observation.error) == ("a", _E.FAILED, _DENIED)
     for waiter in planner.waiters():
         if waiter.name != "b":
             planner.leave(waiter)
     assert _deny(planner, 10) == []
     (result,) = _sweep(planner, {"b": _S.STOPPED}, 10)
-    assert (result.waiter.name, result.evaluation) == ("b", _E.SATISFIED)
+    assert (result.name, result.evaluation) == ("b", _E.SATISFIED)
 
 
 def test_sweeps_for_a_denied_processor_do_not_delay_describes() -> None:
@@ -444,6 +444,6 @@ def test_other_refusal_ends_only_the_waits_before_the_poll() -> None:
     poll = _describe(planner, 0)
     late = planner.join("a", _C.RUNNING, 0)
     (result,) = planner.described(poll, attrs.evolve(_REFUSED, error=_INVALID), now=0, random=0.5)
-    assert result.waiter is not late
+    assert result is not late
     assert planner.waiters() == (late,)
     assert _describe(planner, 1).name == "a"

@@ -19,8 +19,6 @@ from aiorekostream.errors import AccessDeniedError, ResourceNotFoundError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aiorekostream.client.poll_planner import WaitResult
-
 _NOT_FOUND = ResourceNotFoundError("?", operation="D", code="ResourceNotFoundException", http_status=400)
 _DENIED = AccessDeniedError("?", operation="D", code="AccessDeniedException", http_status=400)
 
@@ -154,7 +152,7 @@ class ChangingWorld(RuleBasedStateMachine):
             observation = Observation(status=status, kind=kind, described=True, error=error)
             assert waiter.observe(observation, self.now) is Evaluation.PENDING
 
-    def _listed(self, seen: _InFlight, left_out: set[str], token: str | None, random: float) -> list[WaitResult]:
+    def _listed(self, seen: _InFlight, left_out: set[str], token: str | None, random: float) -> list[Waiter]:
         assert isinstance(seen.poll, ListPoll)
         self.page += 1
         entries = tuple(
@@ -163,15 +161,15 @@ class ChangingWorld(RuleBasedStateMachine):
         page = StreamProcessorPage(entries, token)
         return self.planner.listed(seen.poll, page, now=self.now, random=random)
 
-    def _end(self, results: Iterable[WaitResult], seen: _InFlight) -> None:
+    def _end(self, results: Iterable[Waiter], seen: _InFlight) -> None:
         for result in results:
-            name = result.waiter.name
-            assert self.joined.pop(result.waiter) < seen.step
+            name, is_denied = result.name, isinstance(result.observation.error, AccessDeniedError)
+            assert self.joined.pop(result) < seen.step
             assert result.observation.status == seen.world.get(name, (None, None))[0] or (
                 # A list may leave out what exists; where Describe is denied, that refuses the wait.
-                result.evaluation is Evaluation.REFUSED
+                result.evaluation is Evaluation.REFUSED and is_denied
             )
-            if result.observation.status is None and result.evaluation is not Evaluation.REFUSED:
+            if result.observation.status is None and not is_denied:
                 assert isinstance(seen.poll, DescribePoll)
             assert result.evaluation not in {Evaluation.PENDING, Evaluation.NEEDS_DESCRIBE}
 

@@ -6,13 +6,17 @@ import datetime
 import itertools
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiorekostream.client.reconcile_rules import Age, Resolution, age, on_create, on_delete, on_start, on_stop
-from aiorekostream.domain.processors import FaceSearchProcessor
+from aiorekostream.client import reconcile_rules
+from aiorekostream.client.reconcile_rules import Age, Evidence, Resolution, age
+from aiorekostream.domain.processors import FaceSearchProcessor, Processor
+from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart, StartRequest
 from aiorekostream.domain.responses import ConnectedHomeSettings, FaceSearchSettings, Settings, StreamProcessor
+from aiorekostream.domain.selectors import FragmentNumber, StopSelector
 from aiorekostream.domain.status import Status
 
 if TYPE_CHECKING:
@@ -23,6 +27,63 @@ _AGES = (*Age, None)
 _STATUSES = (*Status, Status("DREAMING"))
 _MOMENT = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 _seconds = st.floats(-1e6, 1e6)
+_FACES = FaceSearchStart("lobby")
+_LABELS = LabelDetectionStart(
+    name="lobby", start_selector=FragmentNumber("1"), stop_selector=StopSelector(max_duration_in_seconds=30)
+)
+
+
+@attrs.frozen
+class _Evidence(Evidence):
+    """Evidence with the age and the answers that a case asks for."""
+
+    moment: Age | None = None
+    answer: bool = False
+    over: bool = False
+
+    @property
+    def changed(self) -> Age | None:
+        return self.moment
+
+    @property
+    def created(self) -> Age | None:
+        return self.moment
+
+    def has_lasted(self, length: datetime.timedelta) -> bool:
+        assert length == datetime.timedelta(seconds=30)
+        return self.answer
+
+    def has_come_to_run(self) -> bool:
+        return self.answer
+
+    def has_gone_on_to_run(self) -> bool:
+        return self.answer
+
+    def may_show_an_end(self) -> bool:
+        return self.over
+
+
+def _shown(status: Status, changed: Age | None, *, answer: bool = False, over: bool = False) -> Evidence:
+    return _Evidence(attrs.evolve(_found(), status=status), moment=changed, answer=answer, over=over)
+
+
+def on_start(status: Status, changed: Age | None, *, in_time: bool, may_be_over: bool) -> Resolution:
+    """Judge the start of the kind whose session comes to this status by itself."""
+    evidence = _shown(status, changed, answer=in_time, over=may_be_over)
+    return reconcile_rules.on_start(evidence, _LABELS if status is Status.STOPPED else _FACES)
+
+
+def on_stop(status: Status, changed: Age | None, *, came_to_run: bool) -> Resolution:
+    return reconcile_rules.on_stop(_shown(status, changed, answer=came_to_run))
+
+
+def on_create(found: StreamProcessor | None, wanted: Processor, created: Age | None) -> Resolution:
+    return reconcile_rules.on_create(_Evidence(found, moment=created), wanted)
+
+
+def on_delete(found: StreamProcessor | None, created: Age | None) -> Resolution:
+    return reconcile_rules.on_delete(_Evidence(found, moment=created))
+
 
 # Whatever is not here cannot be told.
 _STARTS: Mapping[tuple[Status, Age | None, bool], Resolution] = {
@@ -66,6 +127,20 @@ def test_stopped_about_then_was_not_started_when_no_session_is_over(
         assert resolution is Resolution.NOT_APPLIED
     else:
         assert resolution is on_start(status, changed, in_time=in_time, may_be_over=True)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"), [(_FACES, Status.STOPPED), (_LABELS, Status.RUNNING), (_LABELS, Status.STARTING)]
+)
+def test_start_is_not_claimed_by_a_change_of_the_other_kind(request_: StartRequest, status: Status) -> None:
+    evidence = _shown(status, Age.AFTER, answer=True, over=True)
+    assert reconcile_rules.on_start(evidence, request_) is Resolution.UNDETERMINED
+
+
+@pytest.mark.parametrize("request_", [_FACES, _LABELS])
+def test_missing_processor_was_neither_started_nor_stopped(request_: StartRequest) -> None:
+    assert reconcile_rules.on_start(Evidence(None), request_) is Resolution.NOT_APPLIED
+    assert reconcile_rules.on_stop(Evidence(None)) is Resolution.NOT_APPLIED
 
 
 @given(st.sampled_from(_STATUSES), st.booleans())

@@ -320,7 +320,7 @@ def test_wait_times_out_with_the_last_status() -> None:
     [
         (WaitCondition.FINISHED, 180),
         (WaitCondition.STOPPED, 60),
-        (WaitCondition.AT_REST, 180),
+        (WaitCondition.STEADY, 180),
         (WaitCondition.DELETED, 60),
         (WaitCondition.RUNNING, 150),
     ],
@@ -328,8 +328,9 @@ def test_wait_times_out_with_the_last_status() -> None:
 def test_wait_has_a_default_timeout_by_condition(wait: WaitCondition, seconds: float) -> None:
     async def main() -> None:
         aws = VirtualAws(timings=Timings(updating=1000))
-        aws.labels("door") if wait is WaitCondition.FINISHED else aws.faces("door", started=True)
-        if wait is WaitCondition.FINISHED:
+        is_updating = wait in {WaitCondition.FINISHED, WaitCondition.STEADY}
+        aws.labels("door") if is_updating else aws.faces("door", started=True)
+        if is_updating:
             aws.do("UpdateStreamProcessor", Name="door", DataSharingPreferenceForUpdate={"OptIn": True})
         elif wait is WaitCondition.RUNNING:
             aws.stop("door")

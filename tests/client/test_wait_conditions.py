@@ -26,15 +26,14 @@ _ANY_STATUS = [*Status, None, Status("PONDERING")]
 
 # Condition by status, as Describe shows it of the kind that suits the condition; what is left out is PENDING.
 _TABLE: dict[WaitCondition, dict[Status | None, Evaluation]] = {
-    _C.RUNNING: {_S.RUNNING: _E.SATISFIED, _S.FAILED: _E.FAILED, None: _E.NOT_FOUND},
-    _C.FINISHED: {_S.STOPPED: _E.SATISFIED, _S.RUNNING: _E.WRONG_KIND, _S.FAILED: _E.FAILED, None: _E.NOT_FOUND},
-    _C.STOPPED: {_S.STOPPED: _E.SATISFIED, _S.FAILED: _E.FAILED, None: _E.NOT_FOUND},
-    _C.AT_REST: {_S.STOPPED: _E.SATISFIED, _S.FAILED: _E.SATISFIED, None: _E.NOT_FOUND},
+    _C.RUNNING: {_S.RUNNING: _E.SATISFIED, _S.FAILED: _E.FAILED, None: _E.REFUSED},
+    _C.FINISHED: {_S.STOPPED: _E.SATISFIED, _S.RUNNING: _E.WRONG_KIND, _S.FAILED: _E.FAILED, None: _E.REFUSED},
+    _C.STOPPED: {_S.STOPPED: _E.SATISFIED, _S.FAILED: _E.FAILED, None: _E.REFUSED},
     _C.STEADY: {
         _S.STOPPED: _E.SATISFIED,
         _S.FAILED: _E.SATISFIED,
         _S.RUNNING: _E.SATISFIED,
-        None: _E.NOT_FOUND,
+        None: _E.REFUSED,
     },
     _C.DELETED: {None: _E.SATISFIED},
     _C.OBSERVED: dict.fromkeys(_ANY_STATUS, _E.SATISFIED),
@@ -110,7 +109,7 @@ def test_absence_is_pending_while_a_creation_may_be_new(condition: WaitCondition
     by_absence = condition in {_C.DELETED, _C.OBSERVED}
     assert _evaluate(condition, _described(None), is_new=True) is (_E.SATISFIED if by_absence else _E.PENDING)
     seen = _evaluate(condition, _described(None), is_new=True, was_seen=True)
-    assert seen is (_E.SATISFIED if by_absence else _E.NOT_FOUND)
+    assert seen is (_E.SATISFIED if by_absence else _E.REFUSED)
 
 
 @pytest.mark.parametrize("condition", _C)

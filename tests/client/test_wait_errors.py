@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from aiorekostream.client.poll_planner import WaitResult
 from aiorekostream.client.wait_conditions import Evaluation, Observation, WaitCondition, Waiter
 from aiorekostream.client.wait_errors import failure_hint, timeout_error, wait_error
 from aiorekostream.domain.status import Status
@@ -33,7 +32,6 @@ def _waiter(condition: WaitCondition, status: Status | None = None) -> Waiter:
         (_C.FINISHED, Status.UPDATING, 10, ""),
         (_C.STOPPED, Status.RUNNING, 60, "No caller seems to have stopped it"),
         (_C.STOPPED, Status.STARTING, 60, "No caller seems to have stopped it"),
-        (_C.AT_REST, Status.RUNNING, 60, "No caller seems to have stopped it"),
         (_C.STOPPED, Status.STOPPING, 60, ""),
         (_C.DELETED, Status.FAILED, 60, ""),
         (_C.RUNNING, None, 60, ""),
@@ -57,7 +55,7 @@ def test_timeout_after_a_listed_failure_is_a_failure(condition: WaitCondition) -
     ("evaluation", "error"),
     [
         (
-            Evaluation.NOT_FOUND,
+            Evaluation.REFUSED,
             ResourceNotFoundError("?", operation="D", code="ResourceNotFoundException", http_status=400),
         ),
         (Evaluation.REFUSED, AccessDeniedError("?", operation="D", code="AccessDeniedException", http_status=400)),
@@ -66,8 +64,9 @@ def test_timeout_after_a_listed_failure_is_a_failure(condition: WaitCondition) -
 def test_waits_ended_by_one_answer_get_errors_of_their_own(
     evaluation: Evaluation, error: ResourceNotFoundError | AccessDeniedError
 ) -> None:
-    result = WaitResult(_waiter(_C.RUNNING), evaluation, Observation(status=None, described=True, error=error))
-    one, other = wait_error(result), wait_error(result)
+    observation = Observation(status=None, described=True, error=error)
+    waiter = Waiter("camera", _C.RUNNING, 0, 0, observation=observation, evaluation=evaluation)
+    one, other = wait_error(waiter), wait_error(waiter)
     assert type(one) is type(other) is type(error)
     assert one is not None
     assert other is not None

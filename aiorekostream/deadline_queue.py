@@ -30,6 +30,12 @@ class DeadlineQueue(Generic[_KeyT]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __contains__(self, key: _KeyT) -> bool:
+        return key in self._entries
+
+    def __iter__(self) -> Iterator[_KeyT]:
+        return iter(self._entries)
+
     def set(self, key: _KeyT, moment: float) -> None:
         """Set the moment of a key; infinity removes it."""
         if moment == math.inf:

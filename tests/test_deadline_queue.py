@@ -8,7 +8,7 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiorekostream.fleet.deadline_queue import DeadlineQueue
+from aiorekostream.deadline_queue import DeadlineQueue
 
 _CHANGES = st.lists(st.tuples(st.sampled_from("abcde"), st.one_of(st.none(), st.floats(0, 100), st.just(math.inf))))
 
