@@ -1,22 +1,31 @@
-"""Emulate Amazon Rekognition's stream processor API over HTTP, with state, for tests and local development."""
+"""Emulate Amazon Rekognition's stream processor API over HTTP, with state, for tests and local development.
 
-from aiorekostream.emulator.call_log import RecordedCall
-from aiorekostream.emulator.clocks import EmulatorClock, ManualClock, RealClock, ScaledClock
-from aiorekostream.emulator.dependency_faults import DependencyFaults
-from aiorekostream.emulator.engine import ProcessorState
-from aiorekostream.emulator.faults import (
-    ErrorResponse,
-    Fault,
-    Hang,
-    Latency,
-    MalformedResponse,
-    ResetAfter,
-    ResetBefore,
-    ServerError,
-    Throttle,
-)
-from aiorekostream.emulator.service import Emulator
-from aiorekostream.emulator.timings import Timings
+A name is loaded when it is first used: a program that only builds ``Timings`` or faults loads no HTTP server.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aiorekostream.emulator.call_log import RecordedCall
+    from aiorekostream.emulator.clocks import EmulatorClock, ManualClock, RealClock, ScaledClock
+    from aiorekostream.emulator.faults import (
+        ErrorResponse,
+        Fault,
+        Hang,
+        Latency,
+        MalformedResponse,
+        ResetAfter,
+        ResetBefore,
+        ServerError,
+        Throttle,
+    )
+    from aiorekostream.emulator.service import Emulator
+    from aiorekostream.emulator.world.contexts import Timings
+    from aiorekostream.emulator.world.dependency_faults import DependencyFaults
+    from aiorekostream.emulator.world.processors import ProcessorState
 
 __all__ = [
     "DependencyFaults",
@@ -38,3 +47,41 @@ __all__ = [
     "Throttle",
     "Timings",
 ]
+
+# The home of each name: a name is imported from there when it is first used.
+_HOMES = {
+    "call_log": ("RecordedCall",),
+    "clocks": ("EmulatorClock", "ManualClock", "RealClock", "ScaledClock"),
+    "faults": (
+        "ErrorResponse",
+        "Fault",
+        "Hang",
+        "Latency",
+        "MalformedResponse",
+        "ResetAfter",
+        "ResetBefore",
+        "ServerError",
+        "Throttle",
+    ),
+    "service": ("Emulator",),
+    "world.contexts": ("Timings",),
+    "world.dependency_faults": ("DependencyFaults",),
+    "world.processors": ("ProcessorState",),
+}
+
+# Type checkers know the names by the imports above, and report one that does not exist.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        for home, names in _HOMES.items():
+            if name in names:
+                found: object = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+                # Tracebacks and reprs show the name that users type.
+                found.__module__ = __name__
+                globals()[name] = found
+                return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

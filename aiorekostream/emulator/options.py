@@ -9,13 +9,13 @@ import attrs
 
 from aiorekostream.domain.fields import finite
 from aiorekostream.domain.rules import ABSENT, reject
-from aiorekostream.emulator.dependency_faults import DependencyFaults
 from aiorekostream.emulator.faults import FAULTS
+from aiorekostream.emulator.world.dependency_faults import DependencyFaults
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
 
 if TYPE_CHECKING:
-    from aiorekostream.emulator.answers import JsonObject
     from aiorekostream.emulator.faults import Fault
+    from aiorekostream.emulator.world.answers import JsonObject
 
 __all__ = [
     "dependency_faults_from_json",

@@ -9,19 +9,19 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 from aiorekostream.emulator.call_log import CallLog, RecordedCall
-from aiorekostream.emulator.clocks import EmulatorClock, RealClock
-from aiorekostream.emulator.control import Control
-from aiorekostream.emulator.dependency_faults import DependencyFaults
-from aiorekostream.emulator.dispatcher import Dispatcher
-from aiorekostream.emulator.engine import Engine, ProcessorState
-from aiorekostream.emulator.fault_script import FaultScript
-from aiorekostream.emulator.handlers import Handlers
-from aiorekostream.emulator.listener import Listener
+from aiorekostream.emulator.clocks import EmulatorClock, ManualClock, RealClock
+from aiorekostream.emulator.faults import FaultScript
+from aiorekostream.emulator.http.control import ControlPlane
+from aiorekostream.emulator.http.dispatch import PlaneDispatcher
+from aiorekostream.emulator.http.listener import Listener
+from aiorekostream.emulator.http.operations import Dispatcher
+from aiorekostream.emulator.http.rekognition import RekognitionPlane
 from aiorekostream.emulator.model import load_model
-from aiorekostream.emulator.model_validator import ModelValidator
-from aiorekostream.emulator.quotas import Quotas
-from aiorekostream.emulator.timings import Timings
 from aiorekostream.emulator.world import OPERATIONS, World
+from aiorekostream.emulator.world.contexts import Timings
+from aiorekostream.emulator.world.dependency_faults import DependencyFaults
+from aiorekostream.emulator.world.model_validator import ModelValidator
+from aiorekostream.emulator.world.quotas import Quotas
 from aiorekostream.errors import ConfigurationError
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from aiorekostream.emulator.faults import Fault
+    from aiorekostream.emulator.world.processors import ProcessorState
 
 __all__ = ["Emulator"]
 
@@ -96,19 +97,17 @@ class Emulator:
         self._control = control
         self._check_answers = check_answers
         self._new_id = new_id
-        self._engine = Engine(
-            clock=RealClock() if clock is None else clock,
-            world=World(
-                new_id=new_id,
-                limits=limits,
-                timings=timings or _TIMINGS,
-                dependency_faults=dependency_faults or _NO_DEPENDENCY_FAULTS,
-            ),
-            quotas=Quotas(limits.quotas if quotas else {}),
-            fault_script=FaultScript(stdlib_random.Random(0).random if random is None else random),  # noqa: S311 - no secret depends on it
-            call_log=CallLog(enabled=record),
+        self._clock = RealClock() if clock is None else clock
+        self._world = World(
+            new_id=new_id,
+            limits=limits,
+            timings=timings or _TIMINGS,
+            dependency_faults=dependency_faults or _NO_DEPENDENCY_FAULTS,
         )
-        self._closing = asyncio.Event()
+        self._quotas = Quotas(limits.quotas if quotas else {})
+        self._fault_script = FaultScript(stdlib_random.Random(0).random if random is None else random)  # noqa: S311 - no secret depends on it
+        self._call_log = CallLog(enabled=record)
+        self._rekognition: RekognitionPlane | None = None
         self._listener: Listener | None = None
 
     async def start(self) -> None:
@@ -120,28 +119,28 @@ class Emulator:
         if self._listener is not None:
             raise ConfigurationError("the emulator is already running: call aclose() before start()")
         model = await asyncio.to_thread(load_model)
-        dispatcher = Dispatcher(
-            world=self._engine.world,
-            validator=ModelValidator(model, OPERATIONS, self._limits),
-            quotas=self._engine.quotas,
-            accounts=self._accounts,
-            secrets=self._credentials,
-            checks_answers=self._check_answers,
+        self._rekognition = RekognitionPlane(
+            dispatcher=Dispatcher(
+                world=self._world,
+                validator=ModelValidator(model, OPERATIONS, self._limits),
+                quotas=self._quotas,
+                accounts=self._accounts,
+                secrets=self._credentials,
+                checks_answers=self._check_answers,
+            ),
+            clock=self._clock,
+            fault_script=self._fault_script,
+            call_log=self._call_log,
         )
-        self._closing = asyncio.Event()
-        handlers = Handlers(
-            engine=self._engine,
-            dispatcher=dispatcher,
-            control=Control(self._engine, enabled=self._control),
-            new_id=self._new_id,
-            closing=self._closing,
-        )
-        self._listener = await Listener.open(self._host, self._port, handlers.handle)
+        planes = (ControlPlane(self, enabled=self._control), self._rekognition)
+        dispatcher = PlaneDispatcher(planes=planes, new_id=self._new_id)
+        self._listener = await Listener.open(self._host, self._port, dispatcher.handle)
 
     async def aclose(self) -> None:
         """Stop listening and close all connections. The state stays readable. Safe to call more than once."""
         listener, self._listener = self._listener, None
-        self._closing.set()
+        if self._rekognition is not None:
+            self._rekognition.close()
         if listener is not None:
             await listener.aclose()
 
@@ -175,27 +174,27 @@ class Emulator:
     @property
     def clock(self) -> EmulatorClock:
         """The emulator's clock."""
-        return self._engine.clock
+        return self._clock
 
     @property
     def calls(self) -> Sequence[RecordedCall]:
         """The requests received so far, each with whether it was executed and how the emulator responded."""
-        return self._engine.call_log.calls
+        return self._call_log.calls
 
     def clear_calls(self) -> None:
         """Remove the recorded calls."""
-        self._engine.call_log.clear()
+        self._call_log.clear()
 
     @property
     def processors(self) -> Sequence[ProcessorState]:
         """The current state of every stream processor in every account and Region."""
-        return tuple(self._engine.states())
+        return tuple(self._world.states(self._clock.now()))
 
     @property
     def next_event(self) -> float | None:
         """The time of the next scheduled state change, in epoch seconds of the clock; None if none is scheduled."""
-        self._engine.world.advance(self.clock.now())
-        return self._engine.world.next_event_at()
+        self._world.advance(self.clock.now())
+        return self._world.next_event_at()
 
     def advance(self, seconds: float) -> None:
         """Advance the ``ManualClock`` and apply the state changes that become due.
@@ -207,12 +206,16 @@ class Emulator:
             ConfigurationError: the clock is not a ``ManualClock``.
             InvalidRequestError: the number of seconds is out of range.
         """
-        self._engine.advance(seconds)
+        if not isinstance(self._clock, ManualClock):
+            kind = type(self._clock).__name__
+            raise ConfigurationError(f"cannot advance a {kind}: use Emulator(clock=ManualClock())")
+        self._clock.advance(seconds)
+        self._world.advance(self._clock.now())
 
     @property
     def faults(self) -> Sequence[Fault]:
         """The pending faults, each with its remaining number of times."""
-        return self._engine.fault_script.pending
+        return self._fault_script.pending
 
     def inject(self, *faults: Fault) -> None:
         """Inject faults.
@@ -222,20 +225,20 @@ class Emulator:
         Args:
             *faults: the faults; they follow those that are pending.
         """
-        self._engine.fault_script.add(faults)
+        self._fault_script.add(faults)
 
     def clear_faults(self) -> None:
         """Remove all pending faults."""
-        self._engine.fault_script.clear()
+        self._fault_script.clear()
 
     @property
     def dependency_faults(self) -> DependencyFaults:
         """The roles, streams and collections that are unavailable. Setting it affects subsequent starts."""
-        return self._engine.world.dependency_faults
+        return self._world.dependency_faults
 
     @dependency_faults.setter
     def dependency_faults(self, dependency_faults: DependencyFaults) -> None:
-        self._engine.world.dependency_faults = dependency_faults
+        self._world.dependency_faults = dependency_faults
 
     def fail(self, name: str, status_message: str, *, after: float = 0.0) -> None:
         """Make the active processors of a name FAILED, or, if there are none, the next one that starts.
@@ -245,11 +248,14 @@ class Emulator:
             status_message: the StatusMessage, such as ``Access denied to Role``.
             after: the delay after this call or after the start, in seconds of the clock; 0 by default.
         """
-        self._engine.fail(name, status_message, after=after)
+        self._world.schedule_failure(name, status_message, self._clock.now(), after=after)
 
     def reset(self) -> None:
         """Remove all processors, faults and calls, and refill the quotas. Keeps the clock and ``dependency_faults``."""
-        self._engine.reset()
+        self._world.clear()
+        self._quotas.clear()
+        self._fault_script.clear()
+        self._call_log.clear()
 
     def _require_listener(self) -> Listener:
         if self._listener is None:

@@ -19,7 +19,7 @@ from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart
 from aiorekostream.domain.responses import StreamProcessorSummary
 from aiorekostream.domain.selectors import FragmentNumber, StopSelector
 from aiorekostream.domain.status import Status
-from aiorekostream.emulator.timings import Timings
+from aiorekostream.emulator import Timings
 from aiorekostream.operations import UPDATE
 from aiorekostream.pipeline import Pipeline
 from tests.client.virtual_aws import VirtualAws

@@ -13,7 +13,7 @@ from aiorekostream.client.poller import Poller
 from aiorekostream.client.wait_conditions import WaitCondition
 from aiorekostream.clock import SystemClock
 from aiorekostream.domain.status import Status
-from aiorekostream.emulator.timings import Timings
+from aiorekostream.emulator import Timings
 from tests.client.test_wait import _ROOMY, _now, _outcome
 from tests.client.virtual_aws import VirtualAws
 from tests.virtual_time import run

@@ -14,7 +14,7 @@ from aiorekostream.client.poller import Poller
 from aiorekostream.client.wait_conditions import WaitCondition
 from aiorekostream.domain.responses import StreamProcessorSummary
 from aiorekostream.domain.status import Status
-from aiorekostream.emulator.timings import Timings
+from aiorekostream.emulator import Timings
 from aiorekostream.limits import Limits
 from tests.client.virtual_aws import VirtualAws
 from tests.virtual_time import run

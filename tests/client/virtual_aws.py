@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aiorekostream.emulator.answers import Success
-from aiorekostream.emulator.dependency_faults import DependencyFaults
-from aiorekostream.emulator.timings import Timings
+from aiorekostream.emulator import DependencyFaults, Timings
+from aiorekostream.emulator.world.answers import Success
 from aiorekostream.errors import ProvisionedThroughputExceededError, ThrottlingError
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 from aiorekostream.pipeline import Pipeline

@@ -7,11 +7,10 @@ from typing import Any
 
 import attrs
 
-from aiorekostream.emulator.answers import OperationResult, Refusal, Success
-from aiorekostream.emulator.callers import Caller
-from aiorekostream.emulator.dependency_faults import DependencyFaults
-from aiorekostream.emulator.timings import Timings
+from aiorekostream.emulator import DependencyFaults, Timings
 from aiorekostream.emulator.world import World
+from aiorekostream.emulator.world.answers import OperationResult, Refusal, Success
+from aiorekostream.emulator.world.identity import Caller
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 
 ACCOUNT = "111122223333"

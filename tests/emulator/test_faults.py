@@ -148,8 +148,37 @@ async def test_delayed_request_is_executed_when_caller_has_disconnected(emulator
     await writer.drain()
     writer.close()
     await until(lambda: emulator.calls)
-    assert emulator.calls[0].done
+    assert (emulator.calls[0].done, emulator.calls[0].status) == (True, None)
     assert await rekognition.status("door") == "STARTING"
+
+
+@pytest.mark.parametrize("fault", [Hang(times=None), Latency(seconds=1e6, times=None)])
+async def test_waiting_requests_end_with_their_connections(emulator: Emulator, fault: Hang | Latency) -> None:
+    emulator.inject(fault)
+    tasks = asyncio.all_tasks()
+    writers = [(await asyncio.open_connection("127.0.0.1", emulator.port))[1] for _ in range(20)]
+    for writer in writers:
+        writer.write(http())
+    await until(lambda: len(asyncio.all_tasks()) >= len(tasks) + len(writers))
+    for writer in writers:
+        writer.close()
+    await until(lambda: asyncio.all_tasks() == tasks)
+
+
+async def test_abandoned_requests_are_dropped_beyond_the_bound(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiorekostream.emulator.http.rekognition._MAX_ABANDONED_BYTES", 5000)
+    emulator.inject(Latency(seconds=1e6, times=20))
+    tasks = asyncio.all_tasks()
+    for _ in range(20):
+        _, writer = await asyncio.open_connection("127.0.0.1", emulator.port)
+        writer.write(http())
+        await writer.drain()
+        writer.close()
+    await until(lambda: not emulator.faults and asyncio.all_tasks() == tasks)
+    assert emulator._rekognition is not None
+    assert len(emulator._rekognition._abandoned) == 4
 
 
 async def test_delayed_request_is_not_executed_when_emulator_closes() -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 
 from aiorekostream.emulator.model import load_model
-from aiorekostream.emulator.model_validator import ModelValidator
 from aiorekostream.emulator.world import OPERATIONS
+from aiorekostream.emulator.world.model_validator import ModelValidator
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 from tests.emulator.samples import faces, labels, session
 

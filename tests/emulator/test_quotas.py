@@ -3,8 +3,8 @@ from __future__ import annotations
 import hypothesis.strategies as st
 from hypothesis import given
 
-from aiorekostream.emulator.callers import Caller
-from aiorekostream.emulator.quotas import PROVISIONED_RATE_EXCEEDED, SLOW_DOWN, Quotas
+from aiorekostream.emulator.world.identity import Caller
+from aiorekostream.emulator.world.quotas import PROVISIONED_RATE_EXCEEDED, SLOW_DOWN, Quotas
 from aiorekostream.limits import DEFAULT_LIMITS, Quota
 from tests.emulator.samples import HERE
 

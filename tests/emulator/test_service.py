@@ -10,6 +10,7 @@ from collections import Counter
 
 import pytest
 
+import aiorekostream.emulator
 from aiorekostream.emulator import Emulator, ManualClock, ScaledClock
 from aiorekostream.errors import ConfigurationError, InvalidRequestError
 from aiorekostream.limits import Limits
@@ -134,13 +135,27 @@ async def test_calls_are_not_recorded_when_record_is_false() -> None:
         assert emulator.calls == ()
 
 
-def test_emulator_imports_no_client_dependency() -> None:
-    program = (
-        "import sys, aiorekostream.emulator\n"
-        "print([name for name in sys.modules if name.startswith(('aiobotocore', 'botocore', 'cattrs', 'tenacity'))])"
-    )
+def _loaded_by(statement: str, *packages: str) -> list[str]:
+    program = f"import sys\n{statement}\nprint(*{{name.partition('.')[0] for name in sys.modules}} & {set(packages)})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    return sorted(done.stdout.split())
+
+
+def test_emulator_imports_no_client_dependency() -> None:
+    packages = ("aiobotocore", "botocore", "cattrs", "tenacity", "aiohttp")
+    assert _loaded_by("from aiorekostream.emulator import *", *packages) == ["aiohttp"]
+
+
+def test_import_of_the_emulator_loads_no_http_server() -> None:
+    assert _loaded_by("import aiorekostream.emulator", "aiohttp", "asyncio") == []
+
+
+def test_dir_of_the_emulator_lists_its_public_names() -> None:
+    assert dir(aiorekostream.emulator) == aiorekostream.emulator.__all__ == sorted(aiorekostream.emulator.__all__)
+    for name in aiorekostream.emulator.__all__:
+        assert getattr(aiorekostream.emulator, name).__module__ == "aiorekostream.emulator"
+    with pytest.raises(AttributeError, match="Engine"):
+        _ = getattr(aiorekostream.emulator, "Engine")  # noqa: B009 - type checkers know that there is no such name
 
 
 async def test_close_ends_a_request_with_an_incomplete_body() -> None:

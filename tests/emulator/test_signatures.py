@@ -8,9 +8,9 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
-from aiorekostream.emulator.answers import RefusedError
-from aiorekostream.emulator.callers import account_for_key
-from aiorekostream.emulator.signatures import check_signature, read_signature
+from aiorekostream.emulator.http.signatures import check_signature, read_signature
+from aiorekostream.emulator.world.answers import RefusedError
+from aiorekostream.emulator.world.identity import account_for_key
 
 KEY, SECRET = "AKIAEXAMPLE", "secret/with+signs="
 BODY = b'{"Name":"door"}'

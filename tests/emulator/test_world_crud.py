@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from aiorekostream.emulator import Timings
-from aiorekostream.emulator.answers import Success
-from aiorekostream.emulator.callers import Caller
+from aiorekostream.emulator.world.answers import Success
+from aiorekostream.emulator.world.identity import Caller
 from aiorekostream.limits import Limits
 from tests.emulator.samples import ACCOUNT, data, faces, labels, new_harness, session, video
 

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.status import TRANSITIONS, Status
 from aiorekostream.emulator import DependencyFaults, Timings
-from aiorekostream.emulator.answers import Refusal, Success
+from aiorekostream.emulator.world.answers import Refusal, Success
 from aiorekostream.limits import Limits
 from tests.emulator.samples import WorldHarness, data, faces, labels, new_harness, session, video
 

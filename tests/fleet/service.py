@@ -15,8 +15,8 @@ from aiorekostream import errors
 from aiorekostream.clock import Clock, SystemClock
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.emulator import Timings
-from aiorekostream.emulator.answers import Success
-from aiorekostream.emulator.callers import Caller
+from aiorekostream.emulator.world.answers import Success
+from aiorekostream.emulator.world.identity import Caller
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 from aiorekostream.rate_limiting.limiter import LocalRateLimiter
 from aiorekostream.testing import MemoryTransport, Reply, Transport

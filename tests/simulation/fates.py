@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
-from aiorekostream.emulator.answers import Refusal
+from aiorekostream.emulator.world.answers import Refusal
 from aiorekostream.transport.attempts import Answer, Attempt
 from aiorekostream.transport.error_mapping import malformed_response, service_error, translated
 

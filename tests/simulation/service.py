@@ -19,15 +19,15 @@ import attrs
 
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.status import Status
-from aiorekostream.emulator.answers import Refusal, Success
-from aiorekostream.emulator.callers import Caller
-from aiorekostream.emulator.dispatcher import Dispatcher, ParsedRequest
+from aiorekostream.emulator import Timings
+from aiorekostream.emulator.http.operations import Dispatcher, ParsedRequest
 from aiorekostream.emulator.model import load_model
-from aiorekostream.emulator.model_validator import ModelValidator
-from aiorekostream.emulator.quotas import Quotas
-from aiorekostream.emulator.timings import Timings
 from aiorekostream.emulator.world import OPERATIONS as WORLD_OPERATIONS
 from aiorekostream.emulator.world import World
+from aiorekostream.emulator.world.answers import Refusal, Success
+from aiorekostream.emulator.world.identity import Caller
+from aiorekostream.emulator.world.model_validator import ModelValidator
+from aiorekostream.emulator.world.quotas import Quotas
 from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota, Scope
 from aiorekostream.operations import OPERATIONS
 from aiorekostream.transport.attempts import Attempt
@@ -35,8 +35,8 @@ from aiorekostream.transport.port import Reply, ignored
 from tests.simulation.fates import Effect, Fate, FateOf, Loss, answered, error_of, refused
 
 if TYPE_CHECKING:
-    from aiorekostream.emulator.accounts import Account
-    from aiorekostream.emulator.answers import OperationResult
+    from aiorekostream.emulator.world.accounts import Account
+    from aiorekostream.emulator.world.answers import OperationResult
 
 __all__ = ["EPOCH", "HERE", "Decision", "Network", "Service"]
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aiorekostream.domain.enums import ProcessorKind
-from aiorekostream.emulator.answers import not_found, refuse
-from aiorekostream.emulator.processors import Processor
-from aiorekostream.emulator.resources import Stream
+from aiorekostream.emulator.world.answers import not_found, refuse
+from aiorekostream.emulator.world.identity import Stream
+from aiorekostream.emulator.world.processors import Processor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

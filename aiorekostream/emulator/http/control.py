@@ -24,13 +24,12 @@ pages are rejected, so that a page in the developer's browser cannot control the
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING, TypeAlias, cast
+import json
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import attrs
-from aiohttp import web
 
-from aiorekostream.emulator.answers import RefusedError
-from aiorekostream.emulator.engine import Engine
+from aiorekostream.emulator.http.wire import HttpResponse, read_object
 from aiorekostream.emulator.options import (
     dependency_faults_from_json,
     fault_to_json,
@@ -39,52 +38,119 @@ from aiorekostream.emulator.options import (
     seconds,
     text,
 )
-from aiorekostream.emulator.wire import read_object
+from aiorekostream.emulator.world.answers import RefusedError
 from aiorekostream.errors import ConfigurationError, InvalidRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from aiorekostream.emulator.answers import JsonObject
     from aiorekostream.emulator.call_log import RecordedCall
+    from aiorekostream.emulator.clocks import EmulatorClock
+    from aiorekostream.emulator.faults import Fault
+    from aiorekostream.emulator.http.wire import HttpRequest, RequestHead
+    from aiorekostream.emulator.world.answers import JsonObject, Refusal
+    from aiorekostream.emulator.world.dependency_faults import DependencyFaults
+    from aiorekostream.emulator.world.processors import ProcessorState
 
-    _Endpoint: TypeAlias = Callable[["Control", JsonObject], object]
+    _Endpoint: TypeAlias = Callable[["ControlPlane", JsonObject], object]
 
-__all__ = ["Control"]
+__all__ = ["ControlPlane", "Controlled"]
 
 _ROOT = "/_emulator/"
 _HEALTH = ("GET", "health")
 
 
+class Controlled(Protocol):
+    """The methods of ``Emulator`` that the endpoints call."""
+
+    @property
+    def dependency_faults(self) -> DependencyFaults:
+        """See ``Emulator.dependency_faults``."""
+        ...
+
+    @dependency_faults.setter
+    def dependency_faults(self, dependency_faults: DependencyFaults) -> None: ...
+
+    @property
+    def clock(self) -> EmulatorClock:
+        """See ``Emulator.clock``."""
+        ...
+
+    @property
+    def calls(self) -> Sequence[RecordedCall]:
+        """See ``Emulator.calls``."""
+        ...
+
+    def clear_calls(self) -> None:
+        """See ``Emulator.clear_calls``."""
+        ...
+
+    @property
+    def processors(self) -> Sequence[ProcessorState]:
+        """See ``Emulator.processors``."""
+        ...
+
+    def advance(self, seconds: float) -> None:
+        """See ``Emulator.advance``."""
+        ...
+
+    @property
+    def faults(self) -> Sequence[Fault]:
+        """See ``Emulator.faults``."""
+        ...
+
+    def inject(self, *faults: Fault) -> None:
+        """See ``Emulator.inject``."""
+        ...
+
+    def clear_faults(self) -> None:
+        """See ``Emulator.clear_faults``."""
+        ...
+
+    def fail(self, name: str, status_message: str, *, after: float = 0.0) -> None:
+        """See ``Emulator.fail``."""
+        ...
+
+    def reset(self) -> None:
+        """See ``Emulator.reset``."""
+        ...
+
+
 @attrs.frozen
-class Control:
+class ControlPlane:
     """Serve the endpoints below ``/_emulator/``.
 
     Attributes:
-        engine: the engine under control.
+        emulator: the emulator under control.
         enabled: whether endpoints other than ``health`` are served.
     """
 
-    engine: Engine
+    emulator: Controlled
     enabled: bool
 
-    def handles(self, path: str) -> bool:
+    def accepts(self, head: RequestHead) -> bool:
         """Return whether a path is below ``/_emulator/``."""
-        return path.startswith(_ROOT)
+        return head.path.startswith(_ROOT)
 
-    def handle(self, request: web.BaseRequest, body: bytes) -> web.Response:
+    def refuse(self, refusal: Refusal, request_id: str) -> HttpResponse:
+        """See ``Plane.refuse``."""
+        del request_id
+        return _error(refusal.status, refusal.message or "")
+
+    async def respond(self, request: HttpRequest) -> HttpResponse:
         """Execute a control request: 200 with JSON, 400 for an invalid body, 403 for a forbidden caller, or 404."""
-        route = (request.method, request.path.removeprefix(_ROOT))
+        path = request.head.path.partition("?")[0]
+        route = (request.head.method, path.removeprefix(_ROOT))
         endpoint = _ENDPOINTS.get(route)
         if endpoint is None:
-            return _error(404, f"There is no control endpoint {route[0]} {request.path}.")
+            return _error(404, f"There is no control endpoint {route[0]} {path}.")
         if route != _HEALTH and not (self.enabled and _is_local(request)):
             return _error(
                 403,
                 "The control endpoints are disabled, or the caller is not a local program with a loopback host name.",
             )
         try:
-            return web.json_response(endpoint(self, read_object(body)))
+            return _json(200, endpoint(self, read_object(request.body)))
         except RefusedError as error:
             return _error(400, error.refusal.message or "")
         except (InvalidRequestError, ConfigurationError) as error:
@@ -92,75 +158,76 @@ class Control:
 
     def health(self, _: JsonObject) -> object:
         """Return the status and the clock's time."""
-        return {"status": "running", "now": self.engine.clock.now()}
+        return {"status": "running", "now": self.emulator.clock.now()}
 
     def processors(self, _: JsonObject) -> object:
         """Return the state of every processor."""
-        return {"processors": [{**attrs.asdict(state), "tags": dict(state.tags)} for state in self.engine.states()]}
+        states = self.emulator.processors
+        return {"processors": [{**attrs.asdict(state), "tags": dict(state.tags)} for state in states]}
 
     def reset(self, _: JsonObject) -> object:
         """Reset the emulator. See ``Emulator.reset``."""
-        self.engine.reset()
+        self.emulator.reset()
         return {}
 
     def calls(self, _: JsonObject) -> object:
         """Return the recorded calls."""
-        return {"calls": [_call_to_json(call) for call in self.engine.call_log.calls]}
+        return {"calls": [_call_to_json(call) for call in self.emulator.calls]}
 
     def clear_calls(self, _: JsonObject) -> object:
         """Remove the recorded calls."""
-        self.engine.call_log.clear()
+        self.emulator.clear_calls()
         return {}
 
     def advance(self, members: JsonObject) -> object:
         """Advance the clock. See ``Emulator.advance``."""
-        self.engine.advance(member(members, "seconds", seconds))
-        return {"now": self.engine.clock.now()}
+        self.emulator.advance(member(members, "seconds", seconds))
+        return {"now": self.emulator.clock.now()}
 
     def faults(self, _: JsonObject) -> object:
         """Return the pending faults."""
-        return {"faults": [fault_to_json(fault) for fault in self.engine.fault_script.pending]}
+        return {"faults": [fault_to_json(fault) for fault in self.emulator.faults]}
 
     def add_faults(self, members: JsonObject) -> object:
         """Inject faults. See ``Emulator.inject``."""
-        self.engine.fault_script.add(member(members, "faults", faults_from_json))
+        self.emulator.inject(*member(members, "faults", faults_from_json))
         return self.faults(members)
 
     def clear_faults(self, _: JsonObject) -> object:
         """Remove all pending faults."""
-        self.engine.fault_script.clear()
+        self.emulator.clear_faults()
         return {}
 
     def dependency_faults(self, _: JsonObject) -> object:
         """Return the resources that are unavailable."""
-        return attrs.asdict(self.engine.world.dependency_faults)
+        return attrs.asdict(self.emulator.dependency_faults)
 
     def set_dependency_faults(self, members: JsonObject) -> object:
         """Replace the resources that are unavailable."""
-        self.engine.world.dependency_faults = dependency_faults_from_json(members)
+        self.emulator.dependency_faults = dependency_faults_from_json(members)
         return self.dependency_faults(members)
 
     def fail(self, members: JsonObject) -> object:
         """Schedule the failure of a processor. See ``Emulator.fail``."""
         name, message = member(members, "name", text), member(members, "status_message", text)
         after = member({"after": 0, **members}, "after", seconds)
-        self.engine.fail(name, message, after=after)
+        self.emulator.fail(name, message, after=after)
         return {}
 
 
 _ENDPOINTS: Mapping[tuple[str, str], _Endpoint] = {
-    _HEALTH: Control.health,
-    ("GET", "processors"): Control.processors,
-    ("POST", "reset"): Control.reset,
-    ("GET", "calls"): Control.calls,
-    ("DELETE", "calls"): Control.clear_calls,
-    ("POST", "clock/advance"): Control.advance,
-    ("GET", "faults"): Control.faults,
-    ("POST", "faults"): Control.add_faults,
-    ("DELETE", "faults"): Control.clear_faults,
-    ("GET", "dependency_faults"): Control.dependency_faults,
-    ("PUT", "dependency_faults"): Control.set_dependency_faults,
-    ("POST", "fail"): Control.fail,
+    _HEALTH: ControlPlane.health,
+    ("GET", "processors"): ControlPlane.processors,
+    ("POST", "reset"): ControlPlane.reset,
+    ("GET", "calls"): ControlPlane.calls,
+    ("DELETE", "calls"): ControlPlane.clear_calls,
+    ("POST", "clock/advance"): ControlPlane.advance,
+    ("GET", "faults"): ControlPlane.faults,
+    ("POST", "faults"): ControlPlane.add_faults,
+    ("DELETE", "faults"): ControlPlane.clear_faults,
+    ("GET", "dependency_faults"): ControlPlane.dependency_faults,
+    ("PUT", "dependency_faults"): ControlPlane.set_dependency_faults,
+    ("POST", "fail"): ControlPlane.fail,
 }
 
 
@@ -168,18 +235,21 @@ def _call_to_json(call: RecordedCall) -> JsonObject:
     return {**attrs.asdict(call, recurse=False), "faults": [fault_to_json(fault) for fault in call.faults]}
 
 
-def _error(status: int, message: str) -> web.Response:
-    return web.json_response({"message": message}, status=status)
+def _json(status: int, body: object) -> HttpResponse:
+    return HttpResponse(status, json.dumps(body).encode(), "application/json; charset=utf-8")
 
 
-def _is_local(request: web.BaseRequest) -> bool:
+def _error(status: int, message: str) -> HttpResponse:
+    return _json(status, {"message": message})
+
+
+def _is_local(request: HttpRequest) -> bool:
     """Return whether a request comes from this machine, uses a loopback host name, and has no Origin header."""
     # The Host check defends against DNS rebinding; browsers send Origin with every cross-site POST, PUT and DELETE.
-    peer = request.transport.get_extra_info("peername") if request.transport is not None else None
-    address = str(cast("tuple[object, ...]", peer)[0]) if isinstance(peer, tuple) else ""
-    host = (request.headers.get("Host") or "").rpartition(":")
+    headers = request.head.headers
+    host = headers.get("host", "").rpartition(":")
     name = host[0] if host[2].isdecimal() else host[0] + host[1] + host[2]
-    return _is_loopback(address) and _is_loopback(name.strip("[]")) and "Origin" not in request.headers
+    return _is_loopback(request.connection.peer) and _is_loopback(name.strip("[]")) and "origin" not in headers
 
 
 def _is_loopback(name: str) -> bool:

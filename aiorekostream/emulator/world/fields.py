@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, cast
 
 import attrs
 
-from aiorekostream.emulator.answers import JsonObject, invalid, refuse, serialization
+from aiorekostream.emulator.world.answers import JsonObject, invalid, refuse, serialization
 
 if TYPE_CHECKING:
-    from aiorekostream.emulator.answers import RefusedError
+    from aiorekostream.emulator.world.answers import RefusedError
 
 __all__ = ["Fields"]
 

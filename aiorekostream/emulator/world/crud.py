@@ -1,27 +1,42 @@
-"""Execute the operations that create, describe, list and delete stream processors.
+"""Execute the operations that create, describe, list, delete and tag stream processors.
 
 See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_Operations_Amazon_Rekognition.html.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import bisect
+import hashlib
 from typing import TYPE_CHECKING
 
 import attrs
 
 from aiorekostream.domain.status import Status
-from aiorekostream.emulator.answers import BLANK_DENIAL, Success, in_use, refuse, too_many_processors
-from aiorekostream.emulator.definitions import parse_definition, requested_kind
-from aiorekostream.emulator.processors import Processor
-from aiorekostream.emulator.resources import processor_arn
-from aiorekostream.emulator.tokens import name_in_token, token_after
+from aiorekostream.emulator.world.answers import (
+    BAD_TOKEN,
+    BLANK_DENIAL,
+    Success,
+    in_use,
+    not_found,
+    refuse,
+    too_many_processors,
+    too_many_tags,
+)
+from aiorekostream.emulator.world.definitions import parse_definition, requested_kind
+from aiorekostream.emulator.world.identity import processor_arn, processor_name
+from aiorekostream.emulator.world.processors import Processor
 
 if TYPE_CHECKING:
-    from aiorekostream.emulator.contexts import OperationContext
-    from aiorekostream.emulator.fields import Fields
+    from collections.abc import Mapping
 
-__all__ = ["create", "delete", "describe", "list_page"]
+    from aiorekostream.emulator.world.accounts import Account
+    from aiorekostream.emulator.world.contexts import OperationContext
+    from aiorekostream.emulator.world.fields import Fields
+
+__all__ = ["create", "delete", "describe", "list_page", "list_tags", "name_in_token", "tag", "token_after", "untag"]
+
 
 _MAX_PAGE_SIZE = 1000
 
@@ -93,3 +108,69 @@ def delete(context: OperationContext, request: Fields) -> Success:
     context.account.put(attrs.evolve(processor, transitions=(), removed_at=context.now + context.timings.deleting))
     context.account.advance(context.now)
     return Success(None)
+
+
+def tag(context: OperationContext, request: Fields) -> Success:
+    """Execute TagResource."""
+    processor = _resource(context, request)
+    tags = {**processor.tags, **request.text_map("Tags")}
+    if len(tags) > context.limits.max_tags:
+        raise refuse(too_many_tags(context.limits.max_tags))
+    return _with_tags(context, processor, tags)
+
+
+def untag(context: OperationContext, request: Fields) -> Success:
+    """Execute UntagResource. Ignores keys that the resource does not have."""
+    processor = _resource(context, request)
+    keys = set(request.texts("TagKeys"))
+    return _with_tags(context, processor, {key: value for key, value in processor.tags.items() if key not in keys})
+
+
+def list_tags(context: OperationContext, request: Fields) -> Success:
+    """Execute ListTagsForResource."""
+    return Success({"Tags": _resource(context, request).tags})
+
+
+def _with_tags(context: OperationContext, processor: Processor, tags: Mapping[str, str]) -> Success:
+    context.account.put(attrs.evolve(processor, tags=tags))
+    return Success({})
+
+
+def _resource(context: OperationContext, request: Fields) -> Processor:
+    arn = request.text("ResourceArn")
+    name = processor_name(arn)
+    if name is None:
+        raise request.wrong("ResourceArn", "the ARN of a stream processor")
+    processor = context.account.processors.get(name)
+    if processor is None or processor.arn != arn or processor.removed_at is not None:
+        raise refuse(not_found(f"Resource {arn}"))
+    return processor
+
+
+# Bytes of the digest that detects modified tokens; a multiple of 3 needs no padding in Base64.
+_DIGEST_BYTES = 9
+
+
+def token_after(account: Account, name: str) -> str:
+    """Encode the token of the page that begins after a processor's name."""
+    return base64.b64encode(_digest(account, name.encode()) + name.encode()).decode()
+
+
+def name_in_token(account: Account, token: str) -> str:
+    """Decode the name after which the page of a token begins.
+
+    Raises:
+        RefusedError: the token is malformed, modified, or of another account or Region.
+    """
+    try:
+        decoded = base64.b64decode(token, validate=True)
+        name = decoded[_DIGEST_BYTES:].decode()
+    except (binascii.Error, ValueError):
+        raise refuse(BAD_TOKEN) from None
+    if decoded[:_DIGEST_BYTES] != _digest(account, name.encode()) or not name:
+        raise refuse(BAD_TOKEN)
+    return name
+
+
+def _digest(account: Account, name: bytes) -> bytes:
+    return hashlib.sha256(f"{account.account_id} {account.region} ".encode() + name).digest()[:_DIGEST_BYTES]

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.status import Event, Status, next_status
-from aiorekostream.emulator.definitions import ProcessorDefinition
+from aiorekostream.emulator.world.definitions import ProcessorDefinition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aiorekostream.domain.enums import ProcessorKind
-
-__all__ = ["ACTIVE", "Processor", "ScheduledTransition"]
+__all__ = ["ACTIVE", "Processor", "ProcessorState", "ScheduledTransition"]
 
 ACTIVE = frozenset({Status.STARTING, Status.RUNNING, Status.STOPPING})
 """The statuses that count as concurrent sessions. UNCERTAIN for STOPPING: the strict reading of AWS's quota."""
@@ -114,3 +113,36 @@ class Processor:
             remaining = attrs.evolve(processor, transitions=tuple(rest))
             processor = remaining.after(due.event, due.at, message=due.message)
         return processor
+
+
+@attrs.frozen(kw_only=True)
+class ProcessorState:
+    """The current state of a stream processor. Reading it uses no request quota.
+
+    Attributes:
+        name: the name.
+        arn: the ARN.
+        account: the account, twelve digits.
+        region: the Region.
+        kind: face search or label detection.
+        status: the status.
+        status_message: the reason of a FAILED status; None otherwise.
+        session_id: the current session, or else the latest one.
+        created: the creation time, in epoch seconds of the emulator's clock.
+        updated: the LastUpdateTimestamp of DescribeStreamProcessor, in epoch seconds.
+        tags: the tags as pairs of key and value.
+        is_being_deleted: whether a delete is in progress.
+    """
+
+    name: str
+    arn: str
+    account: str
+    region: str
+    kind: ProcessorKind
+    status: Status
+    status_message: str | None
+    session_id: str | None
+    created: float
+    updated: float
+    tags: tuple[tuple[str, str], ...]
+    is_being_deleted: bool

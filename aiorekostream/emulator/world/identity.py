@@ -1,15 +1,17 @@
-"""Parse and build the ARNs of streams and stream processors.
+"""Identify callers and resources: the account of an access key, and the ARNs of streams and stream processors.
 
 Independent of the package's own ARN classes, so that tests compare two implementations.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 import attrs
 
-__all__ = ["Stream", "partition_of", "processor_arn", "processor_name"]
+__all__ = ["Caller", "Stream", "account_for_key", "partition_of", "processor_arn", "processor_name"]
+
 
 _STREAM = re.compile(r"arn:([a-z0-9-]+):(kinesis|kinesisvideo):([a-z0-9-]+):([0-9]{12}):stream/([^/]+)(?:/[0-9]+)?")
 _PROCESSOR = re.compile(r"arn:([a-z0-9-]+):rekognition:([a-z0-9-]+):([0-9]{12}):streamprocessor/([a-zA-Z0-9_.\-]+)")
@@ -22,6 +24,25 @@ _PARTITIONS = (
     ("eu-isoe-", "aws-iso-e"),
     ("eusc-", "aws-eusc"),
 )
+
+
+@attrs.frozen
+class Caller:
+    """The identity of a caller.
+
+    Attributes:
+        account: the account id, twelve digits.
+        region: the Region that the request is signed for.
+    """
+
+    account: str
+    region: str
+
+
+def account_for_key(access_key: str) -> str:
+    """Derive a stable account id of twelve digits from an access key."""
+    number = int.from_bytes(hashlib.sha256(access_key.encode()).digest()[:8], "big")
+    return f"{10**11 + number % (9 * 10**11)}"
 
 
 @attrs.frozen

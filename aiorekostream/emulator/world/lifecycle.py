@@ -12,14 +12,14 @@ import attrs
 
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.status import Event
-from aiorekostream.emulator.answers import BLANK_DENIAL, Success, in_use, invalid, refuse, too_many_sessions
-from aiorekostream.emulator.definitions import updated_definition
-from aiorekostream.emulator.processors import ScheduledTransition
+from aiorekostream.emulator.world.answers import BLANK_DENIAL, Success, in_use, invalid, refuse, too_many_sessions
+from aiorekostream.emulator.world.definitions import updated_definition
+from aiorekostream.emulator.world.processors import ScheduledTransition
 
 if TYPE_CHECKING:
-    from aiorekostream.emulator.contexts import OperationContext
-    from aiorekostream.emulator.fields import Fields
-    from aiorekostream.emulator.processors import Processor
+    from aiorekostream.emulator.world.contexts import OperationContext
+    from aiorekostream.emulator.world.fields import Fields
+    from aiorekostream.emulator.world.processors import Processor
 
 __all__ = ["start", "stop", "update"]
 

@@ -1,49 +1,28 @@
-"""Dispatch requests: parse them, identify the caller, and execute the operation. Never awaits.
+"""Parse the requests of Rekognition, identify their callers, and execute their operations. Never awaits.
 
 The order of the checks is AWS's as far as it is known: operation, caller, body, injected faults (applied by
-``handlers``), quotas, validation against the model, and the state of the world.
+``rekognition``), quotas, validation against the model, and the state of the world.
 """
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import attrs
 
-from aiorekostream.emulator.answers import INTERNAL_FAILURE, JsonObject, Refusal, Success, refuse
-from aiorekostream.emulator.callers import Caller, account_for_key
-from aiorekostream.emulator.model_validator import ModelValidator
-from aiorekostream.emulator.quotas import Quotas
-from aiorekostream.emulator.resources import processor_name
-from aiorekostream.emulator.signatures import check_signature, read_signature
-from aiorekostream.emulator.wire import operation_in, read_object, unknown_operation
+from aiorekostream.emulator.http.signatures import check_signature, read_signature
+from aiorekostream.emulator.http.wire import HttpRequest, operation_in, read_object, unknown_operation
 from aiorekostream.emulator.world import OPERATIONS, World
+from aiorekostream.emulator.world.answers import INTERNAL_FAILURE, JsonObject, Refusal, Success, refuse
+from aiorekostream.emulator.world.identity import Caller, account_for_key, processor_name
+from aiorekostream.emulator.world.model_validator import ModelValidator
+from aiorekostream.emulator.world.quotas import Quotas
 
 if TYPE_CHECKING:
-    from aiorekostream.emulator.answers import OperationResult
+    from aiorekostream.emulator.world.answers import OperationResult
 
-__all__ = ["Dispatcher", "HttpRequest", "ParsedRequest"]
-
-
-@attrs.frozen(kw_only=True)
-class HttpRequest:
-    """An HTTP request.
-
-    Attributes:
-        method: the HTTP method.
-        path: the path with the query.
-        headers: the headers by lower-case name.
-        body: the body.
-        wall: the system time in UTC, against which signatures are checked.
-    """
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: bytes
-    wall: datetime.datetime
+__all__ = ["Dispatcher", "ParsedRequest"]
 
 
 @attrs.frozen(kw_only=True)
@@ -89,8 +68,8 @@ class Dispatcher:
         Raises:
             RefusedError: the operation is unknown, the signature is missing or invalid, or the body is not JSON.
         """
-        headers = request.headers
-        if request.method != "POST" or request.path != "/":
+        head, headers = request.head, request.head.headers
+        if head.method != "POST" or head.path != "/":
             raise refuse(unknown_operation("Requests are POST /."))
         operation = operation_in(headers.get("x-amz-target"), headers.get("content-type", ""))
         if operation not in OPERATIONS:

@@ -2,27 +2,33 @@
 
 Stricter than AWS in one point: a member that the model does not have is refused, so that misspelled members are
 detected. AWS ignores them.
+
+A pattern of the model must match the whole string. Some patterns are replaced: those of roles and topics allow only the
+``aws`` partition in the model, and those of tags use Unicode classes, which ``re`` does not support.
 """
 
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from aiorekostream.emulator.answers import RefusedError, invalid, refuse, serialization
-from aiorekostream.emulator.patterns import matcher
+from aiorekostream.emulator.world.answers import RefusedError, invalid, refuse, serialization
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from aiorekostream.emulator.answers import JsonObject, Refusal
     from aiorekostream.emulator.model import ServiceModel, Shape
+    from aiorekostream.emulator.world.answers import JsonObject, Refusal
     from aiorekostream.limits import Limits
 
     _Check: TypeAlias = Callable[[object, str, list[str]], None]
 
 __all__ = ["ModelValidator"]
+
 
 _LONG_BOUND = 2**63
 _INTEGER_BOUND = 2**31
@@ -209,3 +215,34 @@ def _is_finite(value: float) -> bool:
         return math.isfinite(value)
     except OverflowError:
         return False
+
+
+_TAG_SIGNS = frozenset("_.:/=+-@")
+
+
+def _compiled(pattern: str) -> Callable[[str], bool]:
+    whole = re.compile(pattern, re.ASCII)
+    return lambda text: whole.fullmatch(text) is not None
+
+
+def _is_tag_text(text: str) -> bool:
+    return all(sign in _TAG_SIGNS or unicodedata.category(sign)[0] in "LZN" for sign in text)
+
+
+def _is_tag_key(text: str) -> bool:
+    return _is_tag_text(text) and not text.startswith("aws:")
+
+
+_BY_HAND: Mapping[str, Callable[[str], bool]] = MappingProxyType(
+    {
+        "RoleArn": _compiled(r"arn:aws(-[a-z]+)*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"),
+        "SNSTopicArn": _compiled(r"arn:aws(-[a-z]+)*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.\-]+"),
+        "TagKey": _is_tag_key,
+        "TagValue": _is_tag_text,
+    }
+)
+
+
+def matcher(shape: str, pattern: str) -> Callable[[str], bool]:
+    """Return a predicate that matches strings of a shape of the model."""
+    return _BY_HAND.get(shape) or _compiled(pattern)

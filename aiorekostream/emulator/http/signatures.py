@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aiorekostream.emulator.answers import Refusal, RefusedError, refuse
+from aiorekostream.emulator.world.answers import Refusal, RefusedError, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,21 +14,20 @@ from typing import TYPE_CHECKING, TypeAlias
 import attrs
 
 from aiorekostream.domain.status import Event
-from aiorekostream.emulator import crud, lifecycle, tagging
-from aiorekostream.emulator.accounts import Account
-from aiorekostream.emulator.answers import BLANK_DENIAL, RefusedError
-from aiorekostream.emulator.callers import Caller
-from aiorekostream.emulator.contexts import OperationContext, ScheduledFailure
-from aiorekostream.emulator.dependency_faults import DependencyFaults
-from aiorekostream.emulator.fields import Fields
-from aiorekostream.emulator.processors import ScheduledTransition
-from aiorekostream.emulator.timings import Timings
+from aiorekostream.emulator.world import crud, lifecycle
+from aiorekostream.emulator.world.accounts import Account
+from aiorekostream.emulator.world.answers import BLANK_DENIAL, RefusedError
+from aiorekostream.emulator.world.contexts import OperationContext, ScheduledFailure, Timings
+from aiorekostream.emulator.world.dependency_faults import DependencyFaults
+from aiorekostream.emulator.world.fields import Fields
+from aiorekostream.emulator.world.identity import Caller
+from aiorekostream.emulator.world.processors import ProcessorState, ScheduledTransition
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from aiorekostream.emulator.answers import JsonObject, OperationResult, Success
+    from aiorekostream.emulator.world.answers import JsonObject, OperationResult, Success
 
     _OperationFunction: TypeAlias = Callable[[OperationContext, Fields], Success]
 
@@ -40,11 +39,11 @@ _OPERATIONS: Mapping[str, _OperationFunction] = MappingProxyType(
         "DeleteStreamProcessor": crud.delete,
         "DescribeStreamProcessor": crud.describe,
         "ListStreamProcessors": crud.list_page,
-        "ListTagsForResource": tagging.list_tags,
+        "ListTagsForResource": crud.list_tags,
         "StartStreamProcessor": lifecycle.start,
         "StopStreamProcessor": lifecycle.stop,
-        "TagResource": tagging.tag,
-        "UntagResource": tagging.untag,
+        "TagResource": crud.tag,
+        "UntagResource": crud.untag,
         "UpdateStreamProcessor": lifecycle.update,
     }
 )
@@ -108,9 +107,26 @@ class World:
             found = self._accounts[caller] = Account(caller.account, caller.region)
         return found
 
-    def accounts(self) -> Iterator[Account]:
-        """Iterate over the accounts in use."""
-        return iter(self._accounts.values())
+    def states(self, now: float) -> Iterator[ProcessorState]:
+        """Yield the state of every processor at ``now``."""
+        self.advance(now)
+        for account in self._accounts.values():
+            for name in account.names:
+                processor = account.processors[name]
+                yield ProcessorState(
+                    name=name,
+                    arn=processor.arn,
+                    account=account.account_id,
+                    region=account.region,
+                    kind=processor.kind,
+                    status=processor.status,
+                    status_message=processor.status_message,
+                    session_id=processor.session_id,
+                    created=processor.created,
+                    updated=processor.updated,
+                    tags=tuple(processor.tags.items()),
+                    is_being_deleted=processor.removed_at is not None,
+                )
 
     def advance(self, now: float) -> None:
         """Apply every event that is due by ``now``, in every account."""

@@ -1,24 +1,92 @@
-"""Decode requests and encode results in AWS's JSON 1.1 protocol. Never awaits.
+"""Define HTTP requests and responses, and decode and encode AWS's JSON 1.1 protocol. Never awaits.
 
 See https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html.
 """
 
 from __future__ import annotations
 
+import datetime
 import json
-from typing import TYPE_CHECKING, NoReturn, cast
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
 import attrs
 
-from aiorekostream.emulator.answers import Refusal, Success, refuse, serialization
+from aiorekostream.emulator.world.answers import Refusal, Success, refuse, serialization
 
 if TYPE_CHECKING:
-    from aiorekostream.emulator.answers import JsonObject, OperationResult
+    from aiorekostream.emulator.world.answers import JsonObject, OperationResult
 
-__all__ = ["CONTENT_TYPE", "HttpResponse", "encode", "operation_in", "read_object"]
+__all__ = [
+    "CONTENT_TYPE",
+    "CallerConnection",
+    "HttpRequest",
+    "HttpResponse",
+    "RequestHead",
+    "encode",
+    "malformed",
+    "operation_in",
+    "read_object",
+    "unknown_operation",
+]
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 _TARGET = "RekognitionService."
+
+
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+class CallerConnection(Protocol):
+    """The connection on which a request arrived."""
+
+    @property
+    def peer(self) -> str:
+        """The address of the caller; empty if it is unknown."""
+        ...
+
+    async def wait_until_lost(self, seconds: float | None = None) -> bool:
+        """Wait until the connection ends, and return True; return False if it is still open after real seconds."""
+        ...
+
+    def reset(self) -> ConnectionResetError:
+        """Send RST to the caller, and return the error that ends the handler."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class RequestHead:
+    """The part of an HTTP request by which it is dispatched.
+
+    Attributes:
+        method: the HTTP method.
+        path: the path with the query.
+        headers: the headers by lower-case name.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+
+
+@attrs.frozen(kw_only=True)
+class HttpRequest:
+    """An HTTP request.
+
+    Attributes:
+        head: the method, the path and the headers.
+        body: the body.
+        request_id: the request id of the response.
+        wall: the system time in UTC at arrival, against which signatures are checked.
+        connection: the connection on which the request arrived.
+    """
+
+    head: RequestHead
+    body: bytes
+    request_id: str
+    wall: datetime.datetime
+    connection: CallerConnection
 
 
 @attrs.frozen
@@ -29,11 +97,18 @@ class HttpResponse:
         status: the HTTP status.
         body: the body.
         content_type: the value of the Content-Type header.
+        headers: further headers.
     """
 
     status: int
     body: bytes
     content_type: str = CONTENT_TYPE
+    headers: Mapping[str, str] = _NO_HEADERS
+
+
+def malformed(detail: str) -> Refusal:
+    """Return the refusal of input that is not valid HTTP."""
+    return Refusal("MalformedHttpRequestException", detail, 400)
 
 
 def unknown_operation(message: str) -> Refusal:

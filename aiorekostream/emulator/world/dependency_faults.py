@@ -17,8 +17,8 @@ from aiorekostream.domain.rules import Validated, as_tuple, collecting, each, re
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aiorekostream.emulator.definitions import ProcessorDefinition
-    from aiorekostream.emulator.resources import Stream
+    from aiorekostream.emulator.world.definitions import ProcessorDefinition
+    from aiorekostream.emulator.world.identity import Stream
 
 __all__ = ["DependencyFaults"]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import attrs
 
-from aiorekostream.emulator.answers import Refusal
-from aiorekostream.emulator.callers import Caller
+from aiorekostream.emulator.world.answers import Refusal
+from aiorekostream.emulator.world.identity import Caller
 from aiorekostream.limits import Quota
 
 __all__ = ["PROVISIONED_RATE_EXCEEDED", "SLOW_DOWN", "QuotaBucket", "Quotas"]

@@ -1,0 +1,93 @@
+"""Dispatch each HTTP request to the API that it is for: the only place where the APIs on the port are told apart.
+
+An API is a ``Plane``. Planes share the port; the first one that accepts the head of a request (its ``X-Amz-Target``,
+``Host`` and path) serves it, and the last one accepts every request.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol, cast
+
+import attrs
+
+from aiorekostream.clock import SystemClock
+from aiorekostream.emulator.http.listener import read_body, to_aiohttp
+from aiorekostream.emulator.http.wire import HttpRequest, RequestHead, encode
+from aiorekostream.emulator.world.answers import INTERNAL_FAILURE, RefusedError
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from aiorekostream.emulator.http.listener import HttpConnection
+    from aiorekostream.emulator.http.wire import HttpResponse
+    from aiorekostream.emulator.world.answers import Refusal
+
+__all__ = ["Plane", "PlaneDispatcher"]
+
+_LOGGER = logging.getLogger("aiorekostream.emulator")
+
+
+class Plane(Protocol):
+    """One API on the port."""
+
+    def accepts(self, head: RequestHead) -> bool:
+        """Return whether a request is for this API."""
+        ...
+
+    async def respond(self, request: HttpRequest) -> HttpResponse:
+        """Execute a request.
+
+        Raises:
+            ConnectionError: no response is sent.
+        """
+        ...
+
+    def refuse(self, refusal: Refusal, request_id: str) -> HttpResponse:
+        """Refuse a request that could not be read, in the format of this API."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class PlaneDispatcher:
+    """Handle every HTTP request of the emulator.
+
+    Attributes:
+        planes: the APIs; the last one accepts every request.
+        new_id: generates request ids.
+    """
+
+    planes: Sequence[Plane]
+    new_id: Callable[[], str]
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Respond to an HTTP request.
+
+        Raises:
+            ConnectionError: an injected fault reset the connection, or the caller disconnected.
+        """
+        request_id = self.new_id()
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        head = RequestHead(method=request.method, path=request.path_qs, headers=headers)
+        try:
+            plane = next(plane for plane in self.planes if plane.accepts(head))
+            try:
+                body = await read_body(request)
+            except RefusedError as error:
+                return to_aiohttp(plane.refuse(error.refusal, request_id), request_id, last=True)
+            response = await plane.respond(
+                HttpRequest(
+                    head=head,
+                    body=body,
+                    request_id=request_id,
+                    wall=SystemClock().wall(),
+                    connection=cast("HttpConnection", request.protocol),
+                )
+            )
+            return to_aiohttp(response, request_id)
+        except ConnectionError:
+            raise
+        except Exception:
+            _LOGGER.exception("the emulator failed to handle request %s", request_id)
+            return to_aiohttp(encode(INTERNAL_FAILURE, request_id), request_id)
