@@ -72,4 +72,6 @@ $(VENV)/.dev: $(VENV)/.home pyproject.toml constraints.txt
 	@echo "installing aiorekostream and its tools into $(VENV)"
 	@$(PIP) install pip
 	@$(PIP) install -e '.[cli]' --group dev
+	-@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --ignore-scripts --no-save \
+		--prefix $(VENV)/javascript @aws-sdk/client-rekognition@3.1142.0; fi
 	@touch $(VENV)/.runtime $@

@@ -127,7 +127,10 @@ class ServerError(Fault):
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class Latency(Fault):
-    """Delay a request before it is processed. The operation is executed even if the caller disconnects meanwhile.
+    """Delay a request before it is processed.
+
+    The operation is executed when it is due even if the caller has disconnected: a service may act after its client has
+    stopped listening. Only if thousands of such requests are pending, further ones are dropped.
 
     Attributes:
         seconds: the delay in real seconds, whichever clock the emulator has; 1 by default.
@@ -148,7 +151,7 @@ class ResetAfter(Fault):
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class Hang(Fault):
-    """Send no response as long as the emulator runs.
+    """Send no response, until the caller disconnects or the emulator closes.
 
     Attributes:
         done: whether to execute the operation first.

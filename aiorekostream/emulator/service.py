@@ -133,7 +133,7 @@ class Emulator:
             call_log=self._call_log,
         )
         planes = (ControlPlane(self, enabled=self._control), self._rekognition)
-        dispatcher = PlaneDispatcher(planes=planes, new_id=self._new_id)
+        dispatcher = PlaneDispatcher(planes=planes, clock=self._clock, new_id=self._new_id)
         self._listener = await Listener.open(self._host, self._port, dispatcher.handle)
 
     async def aclose(self) -> None:

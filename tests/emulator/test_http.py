@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
+import email.utils
 import json
 import logging
 import re
@@ -101,6 +103,15 @@ async def test_denial_in_an_unsupported_region_contains_only_the_type(emulator: 
     sent = http(headers={"Authorization": AUTHORIZATION.replace("us-east-1", "sa-east-1")})
     response = await exchange(emulator.url, sent)
     assert (response.status, response.body) == (400, b'{"__type":"AccessDeniedException"}')
+
+
+@pytest.mark.parametrize("sent", [http(), http(body=b"?"), http(method="GET", path="/_emulator/health")])
+async def test_date_is_real_time_and_emulator_date_is_emulated(emulator: Emulator, sent: bytes) -> None:
+    before = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    response = await exchange(emulator.url, sent)
+    real = email.utils.parsedate_to_datetime(response.headers["date"])
+    assert before <= real <= datetime.datetime.now(datetime.UTC)
+    assert response.headers["x-emulator-date"] == "Tue, 14 Nov 2023 22:13:20 GMT"
 
 
 async def test_empty_body_counts_as_an_empty_object(emulator: Emulator) -> None:

@@ -1,11 +1,15 @@
 """Dispatch each HTTP request to the API that it is for: the only place where the APIs on the port are told apart.
 
+Every response has two dates: ``Date`` is real time, because SDKs correct their own clocks by it, and
+``x-emulator-date`` is the time of the emulator's clock, in the same format.
+
 An API is a ``Plane``. Planes share the port; the first one that accepts the head of a request (its ``X-Amz-Target``,
 ``Host`` and path) serves it, and the last one accepts every request.
 """
 
 from __future__ import annotations
 
+import email.utils
 import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, cast
@@ -13,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import attrs
 
 from aiorekostream.clock import SystemClock
+from aiorekostream.emulator.clocks import EmulatorClock
 from aiorekostream.emulator.http.listener import read_body, to_aiohttp
 from aiorekostream.emulator.http.wire import HttpRequest, RequestHead, encode
 from aiorekostream.emulator.world.answers import INTERNAL_FAILURE, RefusedError
@@ -24,7 +29,10 @@ if TYPE_CHECKING:
     from aiorekostream.emulator.http.wire import HttpResponse
     from aiorekostream.emulator.world.answers import Refusal
 
-__all__ = ["Plane", "PlaneDispatcher"]
+__all__ = ["EMULATOR_DATE", "Plane", "PlaneDispatcher"]
+
+EMULATOR_DATE = "x-emulator-date"
+"""The header with the time of the emulator's clock."""
 
 _LOGGER = logging.getLogger("aiorekostream.emulator")
 
@@ -55,10 +63,12 @@ class PlaneDispatcher:
 
     Attributes:
         planes: the APIs; the last one accepts every request.
+        clock: the emulator's clock.
         new_id: generates request ids.
     """
 
     planes: Sequence[Plane]
+    clock: EmulatorClock
     new_id: Callable[[], str]
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -68,26 +78,27 @@ class PlaneDispatcher:
             ConnectionError: an injected fault reset the connection, or the caller disconnected.
         """
         request_id = self.new_id()
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        head = RequestHead(method=request.method, path=request.path_qs, headers=headers)
         try:
-            plane = next(plane for plane in self.planes if plane.accepts(head))
-            try:
-                body = await read_body(request)
-            except RefusedError as error:
-                return to_aiohttp(plane.refuse(error.refusal, request_id), request_id, last=True)
-            response = await plane.respond(
-                HttpRequest(
-                    head=head,
-                    body=body,
-                    request_id=request_id,
-                    wall=SystemClock().wall(),
-                    connection=cast("HttpConnection", request.protocol),
-                )
-            )
-            return to_aiohttp(response, request_id)
+            response, is_last = await self._respond(request, request_id)
+            date = email.utils.formatdate(self.clock.now(), usegmt=True)
+            response = attrs.evolve(response, headers={**response.headers, EMULATOR_DATE: date})
+            return to_aiohttp(response, request_id, last=is_last)
         except ConnectionError:
             raise
         except Exception:
             _LOGGER.exception("the emulator failed to handle request %s", request_id)
             return to_aiohttp(encode(INTERNAL_FAILURE, request_id), request_id)
+
+    async def _respond(self, request: web.BaseRequest, request_id: str) -> tuple[HttpResponse, bool]:
+        """Return the response, and whether it is the last one on the connection."""
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        head = RequestHead(method=request.method, path=request.path_qs, headers=headers)
+        plane = next(plane for plane in self.planes if plane.accepts(head))
+        try:
+            body = await read_body(request)
+        except RefusedError as error:
+            return plane.refuse(error.refusal, request_id), True
+        connection = cast("HttpConnection", request.protocol)
+        wall = SystemClock().wall()
+        whole = HttpRequest(head=head, body=body, request_id=request_id, wall=wall, connection=connection)
+        return await plane.respond(whole), False
