@@ -12,6 +12,7 @@ from aiorekostream.emulator.call_log import CallLog, RecordedCall
 from aiorekostream.emulator.clocks import EmulatorClock, ManualClock, RealClock
 from aiorekostream.emulator.faults import FaultScript
 from aiorekostream.emulator.http.control import ControlPlane
+from aiorekostream.emulator.http.cors import CrossOriginPolicy
 from aiorekostream.emulator.http.dispatch import PlaneDispatcher
 from aiorekostream.emulator.http.listener import Listener
 from aiorekostream.emulator.http.operations import Dispatcher
@@ -26,7 +27,7 @@ from aiorekostream.errors import ConfigurationError
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
 
     from aiorekostream.emulator.faults import Fault
@@ -63,12 +64,17 @@ class Emulator:
         accounts: account ids (twelve digits) by access key; the account of any other key is derived from the key.
         credentials: secret keys by access key, to check signatures; by default requests need a well-formed signature
             that is not verified.
+        allow_origins: the origins of the web pages that may call the API, such as ``http://localhost:3000``, or ``*``
+            for every page; none by default. Pages never reach the control endpoints.
         control: whether the endpoints below ``/_emulator/`` are served.
         record: whether ``calls`` records calls (the latest million).
         check_answers: whether the emulator's own responses are validated against Amazon's model; a mismatch becomes an
             ``InternalFailure``.
         random: returns numbers in [0, 1) for faults with a probability; by default a generator with a fixed seed.
         new_id: generates the ids of sessions and requests; random UUIDs by default.
+
+    Raises:
+        InvalidRequestError: an origin is not a scheme, a host and an optional port.
     """
 
     def __init__(
@@ -83,6 +89,7 @@ class Emulator:
         dependency_faults: DependencyFaults | None = None,
         accounts: Mapping[str, str] = _NONE,
         credentials: Mapping[str, str] | None = None,
+        allow_origins: Iterable[str] = (),
         control: bool = True,
         record: bool = True,
         check_answers: bool = False,
@@ -94,6 +101,7 @@ class Emulator:
         self._limits = limits
         self._accounts = dict(accounts)
         self._credentials = None if credentials is None else dict(credentials)
+        self._cross_origin = CrossOriginPolicy(allow_origins)
         self._control = control
         self._check_answers = check_answers
         self._new_id = new_id
@@ -133,7 +141,9 @@ class Emulator:
             call_log=self._call_log,
         )
         planes = (ControlPlane(self, enabled=self._control), self._rekognition)
-        dispatcher = PlaneDispatcher(planes=planes, clock=self._clock, new_id=self._new_id)
+        dispatcher = PlaneDispatcher(
+            planes=planes, cross_origin=self._cross_origin, clock=self._clock, new_id=self._new_id
+        )
         self._listener = await Listener.open(self._host, self._port, dispatcher.handle)
 
     async def aclose(self) -> None:

@@ -128,6 +128,11 @@ class ControlPlane:
     emulator: Controlled
     enabled: bool
 
+    @property
+    def is_for_pages(self) -> bool:
+        """False: a page in the developer's browser must not control the emulator."""
+        return False
+
     def accepts(self, head: RequestHead) -> bool:
         """Return whether a path is below ``/_emulator/``."""
         return head.path.startswith(_ROOT)

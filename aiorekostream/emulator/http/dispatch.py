@@ -18,6 +18,7 @@ import attrs
 
 from aiorekostream.clock import SystemClock
 from aiorekostream.emulator.clocks import EmulatorClock
+from aiorekostream.emulator.http.cors import CrossOriginPolicy
 from aiorekostream.emulator.http.listener import read_body, to_aiohttp
 from aiorekostream.emulator.http.wire import HttpRequest, RequestHead, encode
 from aiorekostream.emulator.world.answers import INTERNAL_FAILURE, RefusedError
@@ -39,6 +40,11 @@ _LOGGER = logging.getLogger("aiorekostream.emulator")
 
 class Plane(Protocol):
     """One API on the port."""
+
+    @property
+    def is_for_pages(self) -> bool:
+        """Whether web pages may use this API, if their origin is allowed."""
+        ...
 
     def accepts(self, head: RequestHead) -> bool:
         """Return whether a request is for this API."""
@@ -63,11 +69,13 @@ class PlaneDispatcher:
 
     Attributes:
         planes: the APIs; the last one accepts every request.
+        cross_origin: the web pages that may use the APIs that are for pages.
         clock: the emulator's clock.
         new_id: generates request ids.
     """
 
     planes: Sequence[Plane]
+    cross_origin: CrossOriginPolicy
     clock: EmulatorClock
     new_id: Callable[[], str]
 
@@ -79,9 +87,13 @@ class PlaneDispatcher:
         """
         request_id = self.new_id()
         try:
-            response, is_last = await self._respond(request, request_id)
-            date = email.utils.formatdate(self.clock.now(), usegmt=True)
-            response = attrs.evolve(response, headers={**response.headers, EMULATOR_DATE: date})
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            head = RequestHead(method=request.method, path=request.path_qs, headers=headers)
+            plane = next(plane for plane in self.planes if plane.accepts(head))
+            response, is_last = await self._respond(plane, head, request, request_id)
+            added = self.cross_origin.response_headers(head) if plane.is_for_pages else {}
+            added[EMULATOR_DATE] = email.utils.formatdate(self.clock.now(), usegmt=True)
+            response = attrs.evolve(response, headers={**response.headers, **added})
             return to_aiohttp(response, request_id, last=is_last)
         except ConnectionError:
             raise
@@ -89,15 +101,20 @@ class PlaneDispatcher:
             _LOGGER.exception("the emulator failed to handle request %s", request_id)
             return to_aiohttp(encode(INTERNAL_FAILURE, request_id), request_id)
 
-    async def _respond(self, request: web.BaseRequest, request_id: str) -> tuple[HttpResponse, bool]:
+    async def _respond(
+        self, plane: Plane, head: RequestHead, request: web.BaseRequest, request_id: str
+    ) -> tuple[HttpResponse, bool]:
         """Return the response, and whether it is the last one on the connection."""
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        head = RequestHead(method=request.method, path=request.path_qs, headers=headers)
-        plane = next(plane for plane in self.planes if plane.accepts(head))
         try:
             body = await read_body(request)
         except RefusedError as error:
             return plane.refuse(error.refusal, request_id), True
+        if plane.is_for_pages:
+            if self.cross_origin.is_preflight(head):
+                return self.cross_origin.preflight_response(head), False
+            refusal = self.cross_origin.refusal(head)
+            if refusal is not None:
+                return plane.refuse(refusal, request_id), False
         connection = cast("HttpConnection", request.protocol)
         wall = SystemClock().wall()
         whole = HttpRequest(head=head, body=body, request_id=request_id, wall=wall, connection=connection)

@@ -60,6 +60,11 @@ class RekognitionPlane:
     _abandoned_bytes: int = attrs.field(default=0, init=False)
     _is_closed: bool = attrs.field(default=False, init=False)
 
+    @property
+    def is_for_pages(self) -> bool:
+        """See ``Plane.is_for_pages``."""
+        return True
+
     def accepts(self, head: RequestHead) -> bool:
         """Return True: this API refuses the requests that no API on the port serves."""
         del head
