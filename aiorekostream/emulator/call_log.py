@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CallLog", "RecordedCall"]
 
-# Calls; bounds the memory of an emulator that runs for days.
-_MAX_CALLS = 1_000_000
+# Calls; bounds the memory of an emulator that runs for days. A call takes up to 0.5 KB.
+_MAX_CALLS = 100_000
+# Characters. The longest name that the API has is 128; a longer one is in a request that was refused.
+_MAX_NAME_LENGTH = 128
 
 
 @attrs.frozen(kw_only=True)
@@ -25,7 +27,7 @@ class RecordedCall:
 
     Attributes:
         operation: AWS's name of the operation; empty if the request could not be parsed.
-        name: the name of the stream processor; empty if the request has none.
+        name: the name of the stream processor, cut after 128 characters; empty if the request has none.
         account: the caller's account, twelve digits; empty if the caller is unknown.
         region: the Region; empty if the caller is unknown.
         at: the time of arrival, in epoch seconds of the emulator's clock.
@@ -53,7 +55,7 @@ class RecordedCall:
 
 @attrs.define
 class CallLog:
-    """Keep the latest million calls.
+    """Keep the latest 100,000 calls.
 
     Attributes:
         enabled: whether calls are recorded.
@@ -69,6 +71,8 @@ class CallLog:
 
     def add(self, call: RecordedCall) -> None:
         """Record a call."""
+        if len(call.name) > _MAX_NAME_LENGTH:
+            call = attrs.evolve(call, name=call.name[:_MAX_NAME_LENGTH])
         if self.enabled:
             self._calls.append(call)
 

@@ -67,7 +67,7 @@ class Emulator:
         allow_origins: the origins of the web pages that may call the API, such as ``http://localhost:3000``, or ``*``
             for every page; none by default. Pages never reach the control endpoints.
         control: whether the endpoints below ``/_emulator/`` are served.
-        record: whether ``calls`` records calls (the latest million).
+        record: whether ``calls`` records calls (the latest 100,000).
         check_answers: whether the emulator's own responses are validated against Amazon's model; a mismatch becomes an
             ``InternalFailure``.
         random: returns numbers in [0, 1) for faults with a probability; by default a generator with a fixed seed.

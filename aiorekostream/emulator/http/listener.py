@@ -21,6 +21,8 @@ from aiorekostream.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from aiorekostream.clock import TimerHandle
+
 __all__ = ["HttpConnection", "HttpServer", "Listener", "read_body", "to_aiohttp"]
 
 _LOGGER = logging.getLogger("aiorekostream.emulator")
@@ -40,9 +42,12 @@ _MAX_BODY_BYTES = 1024 * 1024
 _MAX_DRAINED_BYTES = 64 * 1024 * 1024
 # Real seconds for the whole body; the emulator's own choice.
 _BODY_TIMEOUT = 30
+# Real seconds for the head of a request, from the connection or from the first byte after the previous request.
+_HEAD_TIMEOUT = 30
 
 _TOO_LARGE = Refusal("RequestEntityTooLargeException", f"The request is larger than {_MAX_BODY_BYTES} bytes.", 413)
 _TOO_SLOW = Refusal("RequestTimeoutException", f"The request did not arrive within {_BODY_TIMEOUT} seconds.", 408)
+_TOO_SLOW_STATUS_LINE = b"HTTP/1.1 408 Request Timeout"
 
 
 def to_aiohttp(response: HttpResponse, request_id: str, *, last: bool = False) -> web.Response:
@@ -101,6 +106,39 @@ class HttpConnection(web.RequestHandler):
         # arrive, and a compressed body is refused as invalid JSON.
         super().__init__(manager, loop=loop, access_log=_ACCESS_LOGGER, lingering_time=0, auto_decompress=False)
         self._lost = asyncio.Event()
+        self._has_received = False
+        self._head_timer: TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start to wait for the head of the first request."""
+        super().connection_made(transport)
+        self._watch_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Read, and start or stop to wait for the rest of a head."""
+        self._has_received = True
+        super().data_received(data)
+        self._watch_head()
+
+    def _watch_head(self) -> None:
+        # aiohttp limits only the size of a head. It counts a request once its head is complete, and waits while it has
+        # none to serve.
+        is_complete = self._request_count > 0 and (self._waiter is None or self._waiter.done())
+        if is_complete and self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        elif not is_complete and self._head_timer is None:
+            clock = SystemClock()
+            self._head_timer = clock.call_at(clock.now() + _HEAD_TIMEOUT, self._end_unfinished)
+
+    def _end_unfinished(self) -> None:
+        """Refuse the request whose head did not arrive in time; close a connection that sent nothing."""
+        if self.transport is not None and self._has_received:
+            response = encode(_TOO_SLOW, str(uuid.uuid4()))
+            fields = (b"Content-Type: %s" % response.content_type.encode(), b"Content-Length: %d" % len(response.body))
+            head = (_TOO_SLOW_STATUS_LINE, *fields, b"Connection: close", b"", b"")
+            self.transport.write(b"\r\n".join(head) + response.body)
+        self.force_close()
 
     @property
     def peer(self) -> str:
@@ -134,6 +172,8 @@ class HttpConnection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """End the requests that wait: their caller has gone."""
         self._lost.set()
+        if self._head_timer is not None:
+            self._head_timer.cancel()
         super().connection_lost(exc)
 
     def handle_error(

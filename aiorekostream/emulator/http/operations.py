@@ -6,6 +6,7 @@ The order of the checks is AWS's as far as it is known: operation, caller, body,
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import attrs
 from aiorekostream.emulator.http.signatures import check_signature, read_signature
 from aiorekostream.emulator.http.wire import HttpRequest, operation_in, read_object, unknown_operation
 from aiorekostream.emulator.world import OPERATIONS, World
-from aiorekostream.emulator.world.answers import INTERNAL_FAILURE, JsonObject, Refusal, Success, refuse
+from aiorekostream.emulator.world.answers import BLANK_DENIAL, INTERNAL_FAILURE, JsonObject, Refusal, Success, refuse
 from aiorekostream.emulator.world.identity import Caller, account_for_key, processor_name
 from aiorekostream.emulator.world.model_validator import ModelValidator
 from aiorekostream.emulator.world.quotas import Quotas
@@ -73,19 +74,23 @@ class Dispatcher:
             raise refuse(unknown_operation("Requests are POST /."))
         operation = operation_in(headers.get("x-amz-target"), headers.get("content-type", ""))
         if operation not in OPERATIONS:
-            raise refuse(unknown_operation(f"The emulator has no operation {operation!r}."))
+            raise refuse(unknown_operation(f"The emulator has no operation {operation[:100]!r}."))
         signature = read_signature(headers.get("authorization"))
         if self.secrets is not None:
             check_signature(signature, secrets=self.secrets, headers=headers, body=request.body, now=request.wall)
         key = signature.credential.access_key
-        caller = Caller(self.accounts.get(key) or account_for_key(key), signature.credential.region)
+        # Interned: the call log keeps them for every call.
+        caller = Caller(self.accounts.get(key) or account_for_key(key), sys.intern(signature.credential.region))
+        operation = sys.intern(operation)
         members = read_object(request.body)
         return ParsedRequest(operation=operation, name=_name_in(members), caller=caller, members=members)
 
     def execute(self, request: ParsedRequest, now: float) -> OperationResult:
         """Check the quota, validate the request and execute its operation."""
+        if not self.world.supports_region(request.caller.region):
+            return BLANK_DENIAL
         refusal = self.quotas.refusal(request.caller, request.operation, now)
-        if refusal is None and self.world.supports_region(request.caller.region):
+        if refusal is None:
             refusal = self.validator.request_error(request.operation, request.members)
         if refusal is not None:
             return refusal

@@ -23,7 +23,8 @@ __all__ = ["Credential", "Signature", "check_signature", "read_signature"]
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _SCOPE = re.compile(r"(?P<key>[!-.0-~]+)/(?P<date>[0-9]{8})/(?P<region>[^/\s]+)/(?P<service>[^/\s]+)/aws4_request")
-_REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-[0-9]+")
+# The lengths bound what a Region that does not exist can add to the call log.
+_REGION = re.compile(r"[a-z]{2,8}(?:-[a-z]{1,16}){1,4}-[0-9]{1,3}")
 _TIME = "%Y%m%dT%H%M%SZ"
 # AWS documents that a request must arrive within five minutes of its timestamp:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-signing.html.

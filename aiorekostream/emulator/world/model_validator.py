@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["ModelValidator"]
 
 
+# Characters; a request may have thousands of unknown members.
+_MAX_MESSAGE_LENGTH = 2000
 _LONG_BOUND = 2**63
 _INTEGER_BOUND = 2**31
 
@@ -193,7 +195,7 @@ def _first_error(check: _Check, value: JsonObject) -> Refusal | None:
         check(value, "", problems)
     except RefusedError as error:
         return error.refusal
-    return invalid(" ".join(problems)) if problems else None
+    return invalid(" ".join(problems)[:_MAX_MESSAGE_LENGTH]) if problems else None
 
 
 def _join(path: str, name: str) -> str:

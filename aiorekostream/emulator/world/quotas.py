@@ -15,6 +15,8 @@ __all__ = ["PROVISIONED_RATE_EXCEEDED", "SLOW_DOWN", "QuotaBucket", "Quotas"]
 SLOW_DOWN = Refusal("ThrottlingException", "Slow down; sudden increase in rate of requests.")
 PROVISIONED_RATE_EXCEEDED = Refusal("ProvisionedThroughputExceededException", "Provisioned Rate exceeded.")
 
+# Buckets: of a thousand callers that use every operation. Ever new access keys would otherwise fill the memory.
+_MAX_BUCKETS = 10_000
 # Seconds since the bucket was full in which a refusal counts as a sudden increase. UNCERTAIN: see ``Quotas.refusal``.
 _BURST_WINDOW_SECONDS = 1.0
 
@@ -34,6 +36,10 @@ class QuotaBucket:
     tokens: float
     updated_at: float
     full_at: float
+
+    def is_full(self, now: float) -> bool:
+        """Return whether the bucket is like a new one."""
+        return self.tokens + max(0.0, now - self.updated_at) * self.quota.rate >= self.quota.burst
 
     def try_acquire(self, now: float) -> bool:
         """Take one token; return False if none is available."""
@@ -70,10 +76,18 @@ class Quotas:
             return None
         bucket = self._buckets.get((caller, operation))
         if bucket is None:
+            self._make_room(now)
             bucket = self._buckets[caller, operation] = QuotaBucket(quota, quota.burst, now, now)
         if bucket.try_acquire(now):
             return None
         return SLOW_DOWN if now - bucket.full_at <= _BURST_WINDOW_SECONDS else PROVISIONED_RATE_EXCEEDED
+
+    def _make_room(self, now: float) -> None:
+        """Forget full buckets when there are too many, and the older half if most of them are not full."""
+        if len(self._buckets) < _MAX_BUCKETS:
+            return
+        kept = [(key, bucket) for key, bucket in self._buckets.items() if not bucket.is_full(now)]
+        self._buckets = dict(kept[-_MAX_BUCKETS // 2 :])
 
     def clear(self) -> None:
         """Refill all buckets."""
