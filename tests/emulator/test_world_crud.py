@@ -92,6 +92,8 @@ SNS = {"SNSTopicArn": f"arn:aws:sns:us-east-1:{ACCOUNT}:doors"}
         labels("x", RegionsOfInterest=[{"Polygon": [{"X": 0, "Y": 0}] * 11}]),
         labels("x", RegionsOfInterest=[{"BoundingBox": {"Left": 0.1}}]),
         labels("x", RegionsOfInterest=[{"BoundingBox": {"Left": 2, "Top": 0, "Width": 0, "Height": 0}}]),
+        labels("x", RegionsOfInterest=[{"BoundingBox": {"Left": 0.9, "Top": 0, "Width": 0.2, "Height": 0.1}}]),
+        labels("x", RegionsOfInterest=[{"BoundingBox": {"Left": 0, "Top": 0.5, "Width": 1, "Height": 0.500002}}]),
         labels("x", RegionsOfInterest=[BOX] * 11),
         labels("x", DataSharingPreference={}),
         faces("x", Settings={"FaceSearch": {}}),
@@ -325,3 +327,14 @@ def test_arn_has_the_partition_of_the_region(region: str, partition: str) -> Non
 def test_world_refuses_wrong_types(operation: str, members: dict[str, Any]) -> None:
     """The world does not rely on the validation against the model."""
     assert new_harness().code(operation, **members) == "SerializationException"
+
+
+def test_box_that_describe_returned_is_accepted_again() -> None:
+    """Its 32-bit floats may reach over the edge by their rounding error."""
+    aws = new_harness()
+    for number in range(1, 1000):
+        begin = number / 1000
+        box = {"BoundingBox": {"Left": begin, "Top": begin, "Width": 1 - begin, "Height": 1 - begin}}
+        aws.done("CreateStreamProcessor", **labels(f"door-{number}", RegionsOfInterest=[box]))
+        returned = aws.describe(f"door-{number}")["RegionsOfInterest"]
+        aws.done("CreateStreamProcessor", **labels(f"door-{number}-again", RegionsOfInterest=returned))

@@ -8,7 +8,7 @@ from aiorekostream.emulator import DependencyFaults, Timings
 from aiorekostream.emulator.world.answers import Success
 from aiorekostream.emulator.world.identity import Caller
 from aiorekostream.limits import Limits
-from tests.emulator.samples import data, faces, labels, new_harness, session, video
+from tests.emulator.samples import ACCOUNT, data, faces, labels, new_harness, session, video
 
 EMPTY: dict[str, Any] = {}
 
@@ -186,6 +186,49 @@ def test_start_succeeds_and_fails_later_when_dependency_is_unavailable(
     aws.world.dependency_faults = DependencyFaults()
     aws.done("StartStreamProcessor", Name="lobby")
     assert "StatusMessage" not in aws.describe("lobby")
+    aws.wait(2)
+    assert aws.status("lobby") == "RUNNING"
+
+
+_KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
+_TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:doors"
+
+
+@pytest.mark.parametrize(
+    ("dependency_faults", "key", "message"),
+    [
+        (DependencyFaults(denied_buckets=["pict*"]), None, "Access denied to S3"),
+        (DependencyFaults(missing_buckets=["pictures"]), None, "Bucket pictures doesn't exist"),
+        (DependencyFaults(denied_topics=["doors"]), None, "Access denied to SNS"),
+        (DependencyFaults(denied_topics=[_TOPIC]), None, "Access denied to SNS"),
+        (DependencyFaults(missing_topics=["*:doors"]), None, "Topic doors doesn't exist"),
+        (DependencyFaults(denied_keys=["*"]), "alias/doors", "Access denied to KMS"),
+        (DependencyFaults(denied_keys=[_KEY]), f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{_KEY}", "Access denied to KMS"),
+        (DependencyFaults(missing_keys=["alias/doors"]), "alias/doors", "Key alias/doors doesn't exist"),
+        (DependencyFaults(denied_keys=["*"], missing_keys=["*"]), None, None),
+        (DependencyFaults(denied_data_streams=["*"], missing_collections=["*"]), None, None),
+    ],
+)
+def test_label_detection_fails_when_storage_is_unavailable(
+    dependency_faults: DependencyFaults, key: str | None, message: str | None
+) -> None:
+    aws = new_harness(dependency_faults=dependency_faults)
+    aws.done("CreateStreamProcessor", **labels("door", KmsKeyId=key))
+    aws.done("StartStreamProcessor", **session("door"))
+    aws.wait(1)
+    assert aws.describe("door").get("StatusMessage") == message
+    assert aws.status("door") == ("FAILED" if message else "STARTING")
+
+
+def test_face_search_uses_no_bucket_topic_or_key() -> None:
+    everything = ["*"]
+    aws = new_harness(
+        dependency_faults=DependencyFaults(
+            denied_buckets=everything, missing_topics=everything, denied_keys=everything, missing_keys=everything
+        )
+    )
+    aws.done("CreateStreamProcessor", **faces("lobby"))
+    aws.done("StartStreamProcessor", Name="lobby")
     aws.wait(2)
     assert aws.status("lobby") == "RUNNING"
 

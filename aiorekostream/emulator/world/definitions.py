@@ -10,7 +10,7 @@ that a polygon has at least three points, and that a box has all four members.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -49,6 +49,9 @@ class ProcessorDefinition:
         data: the data stream that a face search writes to.
         role: the ARN of the role that the processor assumes.
         collection: the id of the collection that a face search uses.
+        bucket: the name of the bucket that a label detection writes to.
+        topic: the ARN of the topic that a label detection publishes to.
+        key: the KMS key with which a label detection encrypts, as given: an id, an alias or an ARN.
         members: the members that updates cannot change, in AWS's spelling.
         settings: the members of ``FaceSearch`` or ``ConnectedHome``.
         regions: the regions of interest.
@@ -60,6 +63,9 @@ class ProcessorDefinition:
     data: Stream | None
     role: str
     collection: str | None
+    bucket: str | None
+    topic: str | None
+    key: str | None
     members: JsonObject
     settings: JsonObject
     regions: Sequence[JsonObject]
@@ -98,11 +104,12 @@ def parse_definition(request: Fields, limits: Limits) -> ProcessorDefinition:
         "RoleArn": request.text("RoleArn"),
     }
     if kind is ProcessorKind.FACE_SEARCH:
+        bucket, topic, key = None, None, None
         data, extra = _to_data_stream(request)
         settings, collection = _face_search(request.structure("Settings").structure("FaceSearch"))
     else:
         data, collection = None, None
-        extra = _to_bucket_and_topic(request)
+        bucket, topic, key, extra = _to_bucket_and_topic(request)
         settings = _connected_home(request.structure("Settings").structure("ConnectedHome"))
     return ProcessorDefinition(
         kind=kind,
@@ -110,6 +117,9 @@ def parse_definition(request: Fields, limits: Limits) -> ProcessorDefinition:
         data=data,
         role=request.text("RoleArn"),
         collection=collection,
+        bucket=bucket,
+        topic=topic,
+        key=key,
         members={**members, **extra},
         settings=settings,
         # AWS documents that a face search "should not" have regions, but has been observed to accept them.
@@ -152,20 +162,19 @@ def _to_data_stream(request: Fields) -> tuple[Stream, JsonObject]:
     return _stream(target, "kinesis"), {"Output": {"KinesisDataStream": {"Arn": target.text("Arn")}}}
 
 
-def _to_bucket_and_topic(request: Fields) -> JsonObject:
+def _to_bucket_and_topic(request: Fields) -> tuple[str, str, str | None, JsonObject]:
     output = request.structure("Output")
     output.forbidden("KinesisDataStream", "a label detection writes to an S3Destination")
     target = output.structure("S3Destination")
-    bucket: dict[str, object] = {"Bucket": target.text("Bucket")}
-    if target.has("KeyPrefix"):
-        bucket["KeyPrefix"] = target.text("KeyPrefix")
+    bucket, topic = target.text("Bucket"), request.structure("NotificationChannel").text("SNSTopicArn")
+    prefix, key = target.optional_text("KeyPrefix"), request.optional_text("KmsKeyId")
     members: dict[str, object] = {
-        "Output": {"S3Destination": bucket},
-        "NotificationChannel": {"SNSTopicArn": request.structure("NotificationChannel").text("SNSTopicArn")},
+        "Output": {"S3Destination": {"Bucket": bucket} if prefix is None else {"Bucket": bucket, "KeyPrefix": prefix}},
+        "NotificationChannel": {"SNSTopicArn": topic},
     }
-    if request.has("KmsKeyId"):
-        members["KmsKeyId"] = request.text("KmsKeyId")
-    return members
+    if key is not None:
+        members["KmsKeyId"] = key
+    return bucket, topic, key, members
 
 
 def _face_search(settings: Fields) -> tuple[JsonObject, str]:
@@ -207,6 +216,8 @@ def _stream(fields: Fields, service: str) -> Stream:
 
 
 _MIN_POLYGON_POINTS = 3
+# In ratios of the frame: a box that Describe returned, in 32-bit floats, must be accepted again.
+_EDGE = 1e-6
 
 
 def float32(value: float) -> float:
@@ -227,14 +238,22 @@ def _region(region: Fields, limits: Limits) -> JsonObject:
     if region.has("BoundingBox") == region.has("Polygon"):
         raise refuse(invalid(f"{region.path} must have exactly one of BoundingBox and Polygon."))
     if region.has("BoundingBox"):
-        return {"BoundingBox": _ratios(region.structure("BoundingBox"), ("Width", "Height", "Left", "Top"))}
+        return {"BoundingBox": _box(region.structure("BoundingBox"))}
     points = [_ratios(point, ("X", "Y")) for point in region.structures("Polygon")]
     if not _MIN_POLYGON_POINTS <= len(points) <= limits.max_polygon_points:
         raise region.wrong("Polygon", f"{_MIN_POLYGON_POINTS} to {limits.max_polygon_points} points")
     return {"Polygon": points}
 
 
-def _ratios(fields: Fields, names: tuple[str, ...]) -> JsonObject:
+def _box(fields: Fields) -> JsonObject:
+    box = _ratios(fields, ("Width", "Height", "Left", "Top"))
+    for begin, size in (("Left", "Width"), ("Top", "Height")):
+        if box[begin] + box[size] > 1 + _EDGE:
+            raise fields.wrong(size, f"at most 1 less {begin}, so that the box ends inside the frame")
+    return box
+
+
+def _ratios(fields: Fields, names: tuple[str, ...]) -> Mapping[str, float]:
     return {name: _ratio(fields, name) for name in names}
 
 
@@ -243,6 +262,6 @@ def _ratio(fields: Fields, name: str) -> float:
     if value is None:
         raise fields.missing(name)
     # UNCERTAIN: the model has no range, AWS's CloudFormation schema has 0 to 100 and Terraform 0 to 1.
-    if not 0 <= value <= 1:
+    if not -_EDGE <= value <= 1 + _EDGE:
         raise fields.wrong(name, "a ratio of the frame from 0 to 1")
     return float32(value)

@@ -1,8 +1,9 @@
-"""Define which roles, streams and collections are unavailable to the emulated service.
+"""Define which roles, streams, collections, buckets, topics and keys are unavailable to the emulated service.
 
 AWS checks these dependencies only when a processor starts: the start succeeds and the processor becomes FAILED shortly
 after. The messages are those of
 https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video-troubleshooting.html.
+UNCERTAIN: AWS documents no message for buckets, topics and keys. Theirs are the emulator's, in the form of the others.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ class DependencyFaults(Validated):
     """The resources that are unavailable; every other resource exists and is accessible.
 
     Each attribute is a collection of patterns (``*``, ``?``, ``[...]``). A pattern is matched against the ARN and the
-    bare name of a role or stream, or against the id of a collection. A stream in another Region than the processor's
-    is always missing, as it is at AWS.
+    bare name of a role, stream, topic or key, or against the name of a bucket or collection. A stream in another Region
+    than the processor's is always missing, as it is at AWS.
 
     Attributes:
         denied_roles: roles that do not exist, do not trust Rekognition or have no policy: ``Access denied to Role``.
@@ -48,6 +49,12 @@ class DependencyFaults(Validated):
         missing_video_streams: video streams that do not exist: ``Stream <name> doesn't exist``.
         missing_data_streams: data streams that do not exist: ``Stream <name> under account <account> not found``.
         missing_collections: collections that do not exist: ``Collection not found``.
+        denied_buckets: buckets that the role may not write to: ``Access denied to S3``.
+        denied_topics: topics that the role may not publish to: ``Access denied to SNS``.
+        denied_keys: KMS keys, by id, alias or ARN as given, that the role may not use: ``Access denied to KMS``.
+        missing_buckets: buckets that do not exist: ``Bucket <name> doesn't exist``.
+        missing_topics: topics that do not exist: ``Topic <name> doesn't exist``.
+        missing_keys: KMS keys that do not exist: ``Key <name> doesn't exist``.
 
     Raises:
         InvalidRequestError: an attribute is not a collection of strings.
@@ -59,6 +66,12 @@ class DependencyFaults(Validated):
     missing_video_streams: tuple[str, ...] = attrs.field(default=(), converter=_globs)
     missing_data_streams: tuple[str, ...] = attrs.field(default=(), converter=_globs)
     missing_collections: tuple[str, ...] = attrs.field(default=(), converter=_globs)
+    denied_buckets: tuple[str, ...] = attrs.field(default=(), converter=_globs)
+    denied_topics: tuple[str, ...] = attrs.field(default=(), converter=_globs)
+    denied_keys: tuple[str, ...] = attrs.field(default=(), converter=_globs)
+    missing_buckets: tuple[str, ...] = attrs.field(default=(), converter=_globs)
+    missing_topics: tuple[str, ...] = attrs.field(default=(), converter=_globs)
+    missing_keys: tuple[str, ...] = attrs.field(default=(), converter=_globs)
 
     def failure(self, definition: ProcessorDefinition, region: str) -> str | None:
         """Return the StatusMessage of the first unavailable dependency of a processor that starts in a Region, or None.
@@ -69,7 +82,11 @@ class DependencyFaults(Validated):
         """
         if _any(self.denied_roles, definition.role, definition.role.rpartition("/")[2]):
             return "Access denied to Role"
-        return self._video_failure(definition.video, region) or self._data_failure(definition, region)
+        return (
+            self._video_failure(definition.video, region)
+            or self._data_failure(definition, region)
+            or self._storage_failure(definition)
+        )
 
     def _video_failure(self, video: Stream, region: str) -> str | None:
         if video.region != region or _any(self.missing_video_streams, video.arn, video.name):
@@ -88,6 +105,21 @@ class DependencyFaults(Validated):
             return f"Stream {data.name} under account {data.account} not found"
         if _any(self.denied_data_streams, data.arn, data.name):
             return "Access denied to Kinesis Data"
+        return None
+
+    def _storage_failure(self, definition: ProcessorDefinition) -> str | None:
+        for kind, service, dependency, missing, denied in (
+            ("Bucket", "S3", definition.bucket, self.missing_buckets, self.denied_buckets),
+            ("Topic", "SNS", definition.topic, self.missing_topics, self.denied_topics),
+            ("Key", "KMS", definition.key, self.missing_keys, self.denied_keys),
+        ):
+            if dependency is None:
+                continue
+            name = dependency.rpartition(":")[2].rpartition("key/")[2]
+            if _any(missing, dependency, name):
+                return f"{kind} {name} doesn't exist"
+            if _any(denied, dependency, name):
+                return f"Access denied to {service}"
         return None
 
 
