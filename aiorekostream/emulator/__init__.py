@@ -76,8 +76,6 @@ if not TYPE_CHECKING:
         for home, names in _HOMES.items():
             if name in names:
                 found: object = getattr(importlib.import_module(f"{__name__}.{home}"), name)
-                # Tracebacks and reprs show the name that users type.
-                found.__module__ = __name__
                 globals()[name] = found
                 return found
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

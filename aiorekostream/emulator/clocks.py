@@ -17,6 +17,7 @@ import attrs
 
 from aiorekostream.clock import SystemClock, timeout_by_timer
 from aiorekostream.domain.fields import finite
+from aiorekostream.domain.fields import seconds as duration
 from aiorekostream.domain.rules import Validated, collecting
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ class ManualClock(Validated):
         loop.call_soon(timer.run)
         return timer
 
-    def advance(self, seconds: float) -> None:
+    def advance(self, seconds: datetime.timedelta | float) -> None:
         """Let time pass, and run what is due meanwhile.
 
         Callbacks of the running event loop run inside this call, in the order of their moments; the clock shows each
@@ -192,13 +193,13 @@ class ManualClock(Validated):
         thread, are handed to that loop and run there later.
 
         Args:
-            seconds: how much time passes, from 0 to 1,000,000,000.
+            seconds: how much time passes, a ``timedelta`` or seconds, from 0 to 1,000,000,000.
 
         Raises:
             InvalidRequestError: the number is out of this range; no time has passed.
         """
         with self._lock:
-            end = self.moment + finite(seconds, least=0, most=1e9)
+            end = self.moment + duration(seconds, least=0, most=1e9)
             while self._timers and self._timers[0][0] <= end:
                 moment, _, timer = heapq.heappop(self._timers)
                 timer.on_cancel = _nothing

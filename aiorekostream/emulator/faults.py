@@ -6,13 +6,14 @@ caller, before the request quotas are checked.
 
 from __future__ import annotations
 
+import datetime  # noqa: TC003 - the annotations of converters become those of __init__
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import attrs
 
-from aiorekostream.domain.fields import finite, flag, whole_number
+from aiorekostream.domain.fields import finite, flag, seconds, whole_number
 from aiorekostream.domain.rules import Validated, collecting, reject
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ def _probability(value: float) -> float:
     return finite(value, least=0, most=1)
 
 
-def _seconds(value: float) -> float:
-    return finite(value, least=0, most=1e9)
+def _seconds(value: datetime.timedelta | float) -> float:
+    return seconds(value, least=0, most=1e9)
 
 
 def _status(value: int) -> int:
@@ -133,7 +134,8 @@ class Latency(Fault):
     stopped listening. Only if thousands of such requests are pending, further ones are dropped.
 
     Attributes:
-        seconds: the delay in real seconds, whichever clock the emulator has; 1 by default.
+        seconds: the delay in real time, whichever clock the emulator has: a ``timedelta`` or seconds, from 0 to 1e9; 1
+            by default.
     """
 
     seconds: float = attrs.field(default=1.0, converter=_seconds)

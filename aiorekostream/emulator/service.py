@@ -8,6 +8,7 @@ import uuid
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
+from aiorekostream.domain.fields import seconds as duration
 from aiorekostream.emulator.call_log import CallLog, RecordedCall
 from aiorekostream.emulator.clocks import EmulatorClock, ManualClock, RealClock
 from aiorekostream.emulator.faults import FaultScript
@@ -27,6 +28,7 @@ from aiorekostream.errors import ConfigurationError
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
 
@@ -206,15 +208,15 @@ class Emulator:
         self._world.advance(self.clock.now())
         return self._world.next_event_at()
 
-    def advance(self, seconds: float) -> None:
+    def advance(self, seconds: datetime.timedelta | float) -> None:
         """Advance the ``ManualClock`` and apply the state changes that become due.
 
         Args:
-            seconds: the number of seconds, 0 to 1e9.
+            seconds: how much time passes, a ``timedelta`` or seconds, from 0 to 1e9.
 
         Raises:
             ConfigurationError: the clock is not a ``ManualClock``.
-            InvalidRequestError: the number of seconds is out of range.
+            InvalidRequestError: the time is out of range.
         """
         if not isinstance(self._clock, ManualClock):
             kind = type(self._clock).__name__
@@ -250,15 +252,20 @@ class Emulator:
     def dependency_faults(self, dependency_faults: DependencyFaults) -> None:
         self._world.dependency_faults = dependency_faults
 
-    def fail(self, name: str, status_message: str, *, after: float = 0.0) -> None:
+    def fail(self, name: str, status_message: str, *, after: datetime.timedelta | float = 0.0) -> None:
         """Make the active processors of a name FAILED, or, if there are none, the next one that starts.
 
         Args:
             name: the name of the processor, in any account and Region.
             status_message: the StatusMessage, such as ``Access denied to Role``.
-            after: the delay after this call or after the start, in seconds of the clock; 0 by default.
+            after: the delay after this call or after the start, on the emulator's clock: a ``timedelta`` or seconds,
+                from 0 to 1e9; 0 by default.
+
+        Raises:
+            InvalidRequestError: the delay is out of range.
         """
-        self._world.schedule_failure(name, status_message, self._clock.now(), after=after)
+        delay = duration(after, least=0, most=1e9)
+        self._world.schedule_failure(name, status_message, self._clock.now(), after=delay)
 
     def reset(self) -> None:
         """Remove all processors, faults and calls, and refill the quotas. Keeps the clock and ``dependency_faults``."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 import itertools
 import math
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ import pytest
 
 from aiorekostream.emulator import (
     DependencyFaults,
+    Emulator,
     ErrorResponse,
     Latency,
     ManualClock,
@@ -90,6 +92,19 @@ def test_values_reject_arguments_that_are_out_of_range(
     with pytest.raises(InvalidRequestError) as caught:
         value(**arguments)
     assert [issue.path for issue in caught.value.issues] == [path]
+
+
+def test_durations_are_timedeltas_or_seconds() -> None:
+    minute = datetime.timedelta(minutes=1)
+    assert Timings(starting=minute, media=minute) == Timings(starting=60, media=60)
+    assert Latency(seconds=minute) == Latency(seconds=60)
+    clock = ManualClock(0)
+    clock.advance(minute)
+    emulator = Emulator(clock=clock)
+    emulator.advance(minute)
+    assert clock.now() == 120
+    with pytest.raises(InvalidRequestError):
+        emulator.fail("door", "Access denied to Role", after=-minute)
 
 
 def test_manual_clock_rejects_a_negative_advance() -> None:

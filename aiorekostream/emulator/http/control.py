@@ -42,6 +42,7 @@ from aiorekostream.emulator.world.answers import RefusedError
 from aiorekostream.errors import ConfigurationError, InvalidRequestError
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Callable, Mapping, Sequence
 
     from aiorekostream.emulator.call_log import RecordedCall
@@ -90,7 +91,7 @@ class Controlled(Protocol):
         """See ``Emulator.processors``."""
         ...
 
-    def advance(self, seconds: float) -> None:
+    def advance(self, seconds: datetime.timedelta | float) -> None:
         """See ``Emulator.advance``."""
         ...
 
@@ -107,7 +108,7 @@ class Controlled(Protocol):
         """See ``Emulator.clear_faults``."""
         ...
 
-    def fail(self, name: str, status_message: str, *, after: float = 0.0) -> None:
+    def fail(self, name: str, status_message: str, *, after: datetime.timedelta | float = 0.0) -> None:
         """See ``Emulator.fail``."""
         ...
 

@@ -8,6 +8,7 @@ https://developer.mozilla.org/docs/Web/HTTP/Guides/CORS.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable  # noqa: TC003 - the annotations of converters become those of __init__
 from typing import TYPE_CHECKING
 
 import attrs
@@ -17,7 +18,7 @@ from aiorekostream.emulator.http.wire import HttpResponse
 from aiorekostream.emulator.world.answers import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from aiorekostream.emulator.http.wire import RequestHead
 

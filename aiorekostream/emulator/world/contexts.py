@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime  # noqa: TC003 - the annotations of converters become those of __init__
 import math
 from collections.abc import Callable
 
 import attrs
 
 from aiorekostream.domain.enums import ProcessorKind
-from aiorekostream.domain.fields import finite
+from aiorekostream.domain.fields import seconds
 from aiorekostream.domain.rules import Validated, collecting, reject
 from aiorekostream.emulator.world.accounts import Account
 from aiorekostream.emulator.world.dependency_faults import DependencyFaults
@@ -17,17 +18,17 @@ from aiorekostream.limits import Limits
 __all__ = ["OperationContext", "ScheduledFailure", "Timings"]
 
 
-def _seconds(value: float) -> float:
-    return finite(value, least=0, most=1e9)
+def _seconds(value: datetime.timedelta | float) -> float:
+    return seconds(value, least=0, most=1e9)
 
 
-def _seconds_or_for_ever(value: float) -> float:
-    return value if value == math.inf else reject(value, "more than 0 seconds") if value <= 0 else finite(value)
+def _seconds_or_for_ever(value: datetime.timedelta | float) -> float:
+    return math.inf if value == math.inf else _seconds(value) or reject(value, "more than 0 seconds")
 
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class Timings(Validated):
-    """The durations of state changes, in seconds of the emulator's clock, from 0 to 1e9.
+    """The durations of state changes, on the emulator's clock: a ``timedelta`` or seconds, from 0 to 1e9.
 
     UNCERTAIN: AWS documents none of them. The 2 seconds of ``starting`` were observed once; the other defaults are
     guesses, except ``stuck``.

@@ -8,6 +8,7 @@ UNCERTAIN: AWS documents no message for buckets, topics and keys. Theirs are the
 
 from __future__ import annotations
 
+from collections.abc import Iterable  # noqa: TC003 - the annotations of converters become those of __init__
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,6 @@ import attrs
 from aiorekostream.domain.rules import Validated, as_tuple, collecting, each, reject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from aiorekostream.emulator.world.definitions import ProcessorDefinition
     from aiorekostream.emulator.world.identity import Stream
 
