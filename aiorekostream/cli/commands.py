@@ -1,45 +1,32 @@
-"""Define the commands and their options."""
+"""Define the options of the commands. Each command imports what it needs when it runs; see ``app``."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+import gc
 import os
-import signal
 import sys
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import rich
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from cyclopts.validators import Number
-
-from aiorekostream import __version__
-from aiorekostream.cli.demo import run_demo
-from aiorekostream.clock import SystemClock
-from aiorekostream.emulator import Emulator, RealClock, ScaledClock
-from aiorekostream.errors import RekostreamError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-__all__ = ["app"]
-
-app: App = App(
-    name="aiorekostream",
-    version=__version__,
-    help="Amazon Rekognition stream processors: a demonstration, and an emulator to run against.",
-)
+__all__ = ["demo", "emulator"]
 
 _PORTS = Number(gte=0, lte=65_535)
+_FLAG = Parameter(negative="", show_default=False)
+_REPEATED = Parameter(negative="", show_default=False, consume_multiple=False)
 
 
-@app.command
 def demo(
     *,
     cameras: Annotated[int, Parameter(validator=Number(gte=1, lte=200))] = 50,
     seconds: Annotated[int, Parameter(validator=Number(gte=1, lte=120))] = 5,
 ) -> None:
-    """Start an emulator, create and start cameras through the real client, and watch their sessions to the end.
+    """Run the demonstration.
 
     Parameters
     ----------
@@ -48,8 +35,10 @@ def demo(
     seconds
         The duration of each session.
     """
+    from aiorekostream.cli.demo import run_demo_on_terminal  # noqa: PLC0415 - see the module `app`
+
     _forget_aws_settings()
-    _run(_demo(cameras, seconds))
+    _run(run_demo_on_terminal(cameras=cameras, seconds=seconds))
 
 
 def _forget_aws_settings() -> None:
@@ -64,21 +53,22 @@ def _forget_aws_settings() -> None:
     )
 
 
-async def _demo(cameras: int, seconds: int) -> int:
-    return 0 if await run_demo(rich.get_console(), cameras=cameras, seconds=seconds, clock=SystemClock()) else 1
-
-
-@app.command
 def emulator(
     *,
     host: str = "127.0.0.1",
     port: Annotated[int, Parameter(validator=_PORTS)] = 4599,
+    clock: Literal["real", "manual"] = "real",
     speed: Annotated[float, Parameter(validator=Number(gt=0, lte=1_000_000))] = 1.0,
-    unlimited: Annotated[bool, Parameter(negative="")] = False,
+    unlimited: Annotated[bool, _FLAG] = False,
+    limits: Path | None = None,
+    credentials: Path | None = None,
+    processors: Path | None = None,
+    faults: Path | None = None,
+    allow_origin: Annotated[tuple[str, ...], _REPEATED] = (),
+    record: Annotated[bool, _FLAG] = False,
+    log: Annotated[bool, _FLAG] = False,
 ) -> None:
     """Run the Rekognition emulator until interrupted.
-
-    To use it from any AWS SDK, set AWS_ENDPOINT_URL_REKOGNITION to the URL that it prints.
 
     Parameters
     ----------
@@ -86,37 +76,53 @@ def emulator(
         The address to listen on. An address other than a loopback address is reachable from other machines.
     port
         The port to listen on; 0 selects a free one.
+    clock
+        "manual" is a clock that stands still until POST /_emulator/clock/advance.
     speed
         The seconds of the emulator's clock that pass in one real second.
     unlimited
         Disable the request quotas.
+    limits
+        A file with the limits of every account; AWS's defaults apply to what it omits.
+    credentials
+        A file with the access keys that are accepted. Without it, signatures are not verified.
+    processors
+        A file with the stream processors to create.
+    faults
+        A file with the faults to inject and the resources that are unavailable.
+    allow_origin
+        The origin of web pages that may call the emulator, such as http://localhost:3000; can be repeated.
+    record
+        Record the calls for GET /_emulator/calls.
+    log
+        Write one line for each call: its operation, name and outcome.
     """
-    _run(_serve(host=host, port=port, speed=speed, unlimited=unlimited))
+    from aiorekostream.cli.serve import ServeOptions, serve  # noqa: PLC0415 - see the module `app`
 
-
-async def _serve(*, host: str, port: int, speed: float, unlimited: bool) -> int:
-    clock = RealClock() if speed == 1 else ScaledClock(speed)
-    async with Emulator(host=host, port=port, clock=clock, quotas=not unlimited, record=False) as running:
-        sys.stdout.write(f"export AWS_ENDPOINT_URL_REKOGNITION={running.url}\n")
-        sys.stdout.flush()
-        await _interrupted()
-    return 0
-
-
-async def _interrupted() -> None:
-    """Wait for SIGINT or SIGTERM."""
-    loop = asyncio.get_running_loop()
-    interrupted = asyncio.Event()
-    with contextlib.ExitStack() as handlers:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            # Windows event loops have no signal handlers; Ctrl-C raises KeyboardInterrupt there.
-            with contextlib.suppress(NotImplementedError):
-                loop.add_signal_handler(number, interrupted.set)
-                handlers.callback(loop.remove_signal_handler, number)
-        await interrupted.wait()
+    options = ServeOptions(
+        host=host,
+        port=port,
+        has_manual_clock=clock == "manual",
+        speed=speed,
+        unlimited=unlimited,
+        limits=limits,
+        credentials=credentials,
+        processors=processors,
+        faults=faults,
+        allow_origins=allow_origin,
+        record=record,
+        log=log,
+    )
+    _run(serve(options))
 
 
 def _run(command: Coroutine[object, object, int]) -> None:
+    import asyncio  # noqa: PLC0415 - see the module `app`
+
+    from aiorekostream.errors import RekostreamError  # noqa: PLC0415 - see the module `app`
+
+    gc.freeze()
+    gc.enable()
     try:
         sys.exit(asyncio.run(command))
     except KeyboardInterrupt:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import rich
 from rich.live import Live
 
 from aiorekostream.cli.cameras import Camera, CameraState
 from aiorekostream.cli.rendering import summary, table
 from aiorekostream.client import Client
+from aiorekostream.clock import SystemClock
 from aiorekostream.domain.enums import Label
 from aiorekostream.domain.processors import LabelDetectionProcessor, S3Destination
 from aiorekostream.domain.requests import LabelDetectionStart
@@ -25,12 +27,17 @@ if TYPE_CHECKING:
     from aiorekostream.clock import Clock
     from aiorekostream.emulator import EmulatorClock
 
-__all__ = ["run_demo"]
+__all__ = ["run_demo", "run_demo_on_terminal"]
 
 _REGION = "us-east-1"
 _ACCOUNT = "123456789012"
 _REDRAW_INTERVAL = 0.1  # seconds, on a terminal
 _SUMMARY_INTERVAL = 1.0  # seconds, without a terminal
+
+
+async def run_demo_on_terminal(*, cameras: int, seconds: int) -> int:
+    """Run the demonstration on the standard output, and return the exit status."""
+    return 0 if await run_demo(rich.get_console(), cameras=cameras, seconds=seconds, clock=SystemClock()) else 1
 
 
 async def run_demo(

@@ -1,7 +1,12 @@
-"""Record each request, whether its operation was executed, and the response. Tests compare outcomes with this log."""
+"""Record each request, whether its operation was executed, and the response. Tests compare outcomes with this log.
+
+The logger ``aiorekostream.emulator.calls`` writes the same in one line for each call, at level INFO.
+"""
 
 from __future__ import annotations
 
+import logging
+import re
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -14,6 +19,9 @@ if TYPE_CHECKING:
 
 
 __all__ = ["CallLog", "RecordedCall"]
+
+_LOGGER = logging.getLogger("aiorekostream.emulator.calls")
+_PLAIN = re.compile(r"[A-Za-z0-9_.\-]*")
 
 # Calls; bounds the memory of an emulator that runs for days. A call takes up to 0.5 KB.
 _MAX_CALLS = 100_000
@@ -75,7 +83,28 @@ class CallLog:
             call = attrs.evolve(call, name=call.name[:_MAX_NAME_LENGTH])
         if self.enabled:
             self._calls.append(call)
+        if _LOGGER.isEnabledFor(logging.INFO):
+            _LOGGER.info("%s", _line(call))
 
     def clear(self) -> None:
         """Remove all recorded calls."""
         self._calls.clear()
+
+
+def _line(call: RecordedCall) -> str:
+    """Describe a call in one line, such as ``StopStreamProcessor door: 400 ResourceInUseException``."""
+    subject = " ".join(_printable(text) for text in (call.operation, call.name) if text) or "invalid request"
+    outcome = [str(call.status) if call.status else "no response"]
+    if call.code is not None:
+        outcome[0] += f" {_printable(call.code)}"
+    if call.done and call.status != 200:  # noqa: PLR2004
+        outcome.append("executed")
+    if call.session_id is not None:
+        outcome.append(f"session {call.session_id}")
+    outcome += [f"injected {type(fault).__name__}" for fault in call.faults]
+    return f"{subject}: {', '.join(outcome)}"
+
+
+def _printable(text: str) -> str:
+    """Return text that cannot begin a new line or hide the rest of one."""
+    return text if _PLAIN.fullmatch(text) else ascii(text)

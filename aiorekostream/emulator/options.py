@@ -1,4 +1,4 @@
-"""Convert faults, dependency faults and single values from and to JSON for the control endpoints."""
+"""Convert faults, dependency faults and single values from and to JSON, for control endpoints and option files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import attrs
 
 from aiorekostream.domain.fields import finite
-from aiorekostream.domain.rules import ABSENT, reject
+from aiorekostream.domain.rules import ABSENT, each, reject
 from aiorekostream.emulator.faults import FAULTS
 from aiorekostream.emulator.world.dependency_faults import DependencyFaults
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
@@ -57,7 +57,7 @@ def faults_from_json(value: object) -> list[Fault]:
     """Read a list of faults."""
     if not isinstance(value, list):
         reject(value, "a list of faults")
-    return [fault_from_json(item) for item in cast("list[object]", value)]
+    return each(enumerate(cast("list[object]", value)), fault_from_json)
 
 
 def fault_from_json(value: object) -> Fault:

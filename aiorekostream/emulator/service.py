@@ -20,6 +20,7 @@ from aiorekostream.emulator.http.operations import Dispatcher
 from aiorekostream.emulator.http.rekognition import RekognitionPlane
 from aiorekostream.emulator.model import load_model
 from aiorekostream.emulator.world import OPERATIONS, World
+from aiorekostream.emulator.world.answers import Refusal
 from aiorekostream.emulator.world.contexts import Timings
 from aiorekostream.emulator.world.dependency_faults import DependencyFaults
 from aiorekostream.emulator.world.model_validator import ModelValidator
@@ -193,6 +194,11 @@ class Emulator:
         """The requests received so far, each with whether it was executed and how the emulator responded."""
         return self._call_log.calls
 
+    @property
+    def is_recording(self) -> bool:
+        """Whether ``calls`` records calls."""
+        return self._call_log.enabled
+
     def clear_calls(self) -> None:
         """Remove the recorded calls."""
         self._call_log.clear()
@@ -201,6 +207,29 @@ class Emulator:
     def processors(self) -> Sequence[ProcessorState]:
         """The current state of every stream processor in every account and Region."""
         return tuple(self._world.states(self._clock.now()))
+
+    def create_stream_processor(self, request: Mapping[str, object], *, region: str, access_key: str) -> str:
+        """Create a stream processor, without a request, a quota, a fault or a recorded call.
+
+        Args:
+            request: the members of CreateStreamProcessor, in AWS's spelling.
+            region: the Region.
+            access_key: the access key whose account owns the processor.
+
+        Returns:
+            The ARN.
+
+        Raises:
+            ConfigurationError: the emulator is not running, or refuses the request.
+        """
+        if self._rekognition is None:
+            raise ConfigurationError("the emulator is not running: use `async with` or call start()")
+        dispatcher = self._rekognition.dispatcher
+        result = dispatcher.create(dispatcher.caller(access_key, region), request, self._clock.now())
+        if isinstance(result, Refusal):
+            name, reason = request.get("Name"), f"{result.code}: {result.message or f'no such service in {region}'}"
+            raise ConfigurationError(f"cannot create the stream processor {name!r}: {reason}")
+        return str((result.body or {})["StreamProcessorArn"])
 
     @property
     def next_event(self) -> float | None:
@@ -220,7 +249,9 @@ class Emulator:
         """
         if not isinstance(self._clock, ManualClock):
             kind = type(self._clock).__name__
-            raise ConfigurationError(f"cannot advance a {kind}: use Emulator(clock=ManualClock())")
+            raise ConfigurationError(
+                f"cannot advance a {kind}: use Emulator(clock=ManualClock()) or the option --clock manual"
+            )
         self._clock.advance(seconds)
         self._world.advance(self._clock.now())
 

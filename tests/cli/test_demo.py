@@ -1,13 +1,13 @@
 from __future__ import annotations
 
+import gc
 import importlib.abc
 import io
 import os
-import signal
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 from rich.console import Console
 
@@ -17,8 +17,10 @@ from aiorekostream.cli.demo import run_demo
 from aiorekostream.cli.rendering import table
 from aiorekostream.clock import SystemClock
 from aiorekostream.emulator import ScaledClock
+from tests.cli.emulator_command import COMMAND
 
-_COMMAND = [sys.executable, "-c", "from aiorekostream.cli import main; main()"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -54,40 +56,30 @@ def test_table_fits_a_terminal_of_80_columns_and_24_lines() -> None:
     )
 
 
-def test_emulator_command_serves_until_interrupted() -> None:
-    with subprocess.Popen([*_COMMAND, "emulator", "--port", "0"], stdout=subprocess.PIPE, text=True) as served:
-        assert served.stdout is not None
-        name, _, url = served.stdout.readline().strip().removeprefix("export ").partition("=")
-        assert name == "AWS_ENDPOINT_URL_REKOGNITION"
-        rekognition = boto3.client("rekognition", region_name="us-east-1", endpoint_url=url)
-        assert rekognition.list_stream_processors()["StreamProcessors"] == []
-        rekognition.close()
-        served.send_signal(signal.SIGINT)
-        assert served.wait(timeout=30) == 0
+@pytest.fixture
+def collected_garbage() -> Iterator[None]:
+    """Undo in this process what the command does to its own."""
+    yield
+    gc.unfreeze()
 
 
-@pytest.mark.parametrize("arguments", [["--port", "65536"], ["--speed", "0"], ["--port", "door"]])
-def test_emulator_command_rejects_invalid_options(arguments: list[str]) -> None:
-    done = subprocess.run([*_COMMAND, "emulator", *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert arguments[0] in done.stdout + done.stderr
-
-
+@pytest.mark.usefixtures("collected_garbage")
 def test_command_names_the_extra_to_install_when_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cyclopts", None)
-    for name in [name for name in sys.modules if name == "aiorekostream.cli.commands"]:
+    for name in [name for name in sys.modules if name == "aiorekostream.cli.app"]:
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(SystemExit, match=r"pip install 'aiorekostream\[cli\]'"):
         main()
 
 
+@pytest.mark.usefixtures("collected_garbage")
 def test_command_exits_without_traceback_when_interrupted_on_import(monkeypatch: pytest.MonkeyPatch) -> None:
     class Interrupted(importlib.abc.MetaPathFinder):
         def find_spec(self, fullname: str, *_: object) -> None:
-            if fullname == "aiorekostream.cli.commands":
+            if fullname == "aiorekostream.cli.app":
                 raise KeyboardInterrupt
 
-    monkeypatch.delitem(sys.modules, "aiorekostream.cli.commands", raising=False)
+    monkeypatch.delitem(sys.modules, "aiorekostream.cli.app", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
     with pytest.raises(SystemExit) as caught:
         main()
@@ -97,10 +89,36 @@ def test_command_exits_without_traceback_when_interrupted_on_import(monkeypatch:
 def test_demo_ignores_the_credentials_of_the_user() -> None:
     environment = {**os.environ, "AWS_PROFILE": "nobody", "AWS_SECRET_ACCESS_KEY": "precious"}
     done = subprocess.run(
-        [*_COMMAND, "demo", "--cameras", "1", "--seconds", "1"],
+        [*COMMAND, "demo", "--cameras", "1", "--seconds", "1"],
         capture_output=True,
         text=True,
         check=False,
         env=environment,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["demo"], ["emulator"]])
+def test_help_imports_neither_emulator_nor_client_nor_markdown(arguments: list[str]) -> None:
+    program = (
+        "import atexit, sys; from aiorekostream.cli import main\n"
+        "atexit.register(lambda: print(*sys.modules, sep='\\n', file=sys.stderr)); main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments, "--help"], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stderr.split())
+    assert "rich.console" in loaded
+    heavy = ("aiohttp", "botocore", "aiobotocore", "rich.markdown", "markdown_it", "asyncio")
+    assert not loaded & {*heavy, "aiorekostream.emulator", "aiorekostream.client", "aiorekostream.cli.demo"}
+    assert "emulator" in done.stdout
+
+
+def test_commands_run_with_garbage_collection() -> None:
+    program = (
+        "import gc, sys; from aiorekostream.cli import main; from aiorekostream.cli import demo\n"
+        "async def run(**_): return 10 + gc.isenabled()\n"
+        "demo.run_demo_on_terminal = run; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program, "demo"], check=False)
+    assert done.returncode == 11

@@ -111,6 +111,25 @@ async def test_session_ends_on_a_scaled_clock() -> None:
         assert state.updated - state.created > 119.9
 
 
+async def test_processor_can_be_created_without_a_request() -> None:
+    emulator = Emulator(accounts={"AKIAEXAMPLE": "123456789012"}, clock=ManualClock())
+    given = {"region": "us-west-2", "access_key": "AKIAEXAMPLE"}
+    with pytest.raises(ConfigurationError, match="not running"):
+        emulator.create_stream_processor(faces("lobby"), **given)
+    async with emulator, boto(emulator.url, region="us-west-2") as rekognition:
+        arn = emulator.create_stream_processor(faces("lobby"), **given)
+        assert arn == "arn:aws:rekognition:us-west-2:123456789012:streamprocessor/lobby"
+        assert emulator.calls == ()
+        assert await rekognition.status("lobby") == "STOPPED"
+        for request, region, reason in (
+            (faces("lobby"), "us-west-2", "'lobby': ResourceInUseException: "),
+            (faces("?"), "us-west-2", r"'\?': InvalidParameterException: .*Name"),
+            (faces("hall"), "sa-east-1", "'hall': AccessDeniedException: no such service in sa-east-1"),
+        ):
+            with pytest.raises(ConfigurationError, match=reason):
+                emulator.create_stream_processor(request, region=region, access_key="AKIAEXAMPLE")
+
+
 async def test_fail_makes_the_next_start_fail() -> None:
     async with Emulator(clock=ManualClock()) as emulator, boto(emulator.url) as rekognition:
         await rekognition("create_stream_processor", **faces("lobby"))

@@ -6,7 +6,7 @@ method   path                              request body or response
 GET      ``/_emulator/health``             returns the status and the clock's time
 GET      ``/_emulator/processors``         returns the current state of every processor
 POST     ``/_emulator/reset``              removes all processors, faults and calls, and refills the quotas
-GET      ``/_emulator/calls``              returns the recorded calls
+GET      ``/_emulator/calls``              returns the recorded calls; 400 if calls are not recorded
 DELETE   ``/_emulator/calls``              removes the recorded calls
 POST     ``/_emulator/clock/advance``      ``{"seconds": 5}``; requires a ``ManualClock``
 GET      ``/_emulator/faults``             returns the pending faults
@@ -75,6 +75,11 @@ class Controlled(Protocol):
     @property
     def clock(self) -> EmulatorClock:
         """See ``Emulator.clock``."""
+        ...
+
+    @property
+    def is_recording(self) -> bool:
+        """See ``Emulator.is_recording``."""
         ...
 
     @property
@@ -177,7 +182,9 @@ class ControlPlane:
         return {}
 
     def calls(self, _: JsonObject) -> object:
-        """Return the recorded calls."""
+        """Return the recorded calls; an error if calls are not recorded."""
+        if not self.emulator.is_recording:
+            raise ConfigurationError("calls are not recorded: use Emulator(record=True) or the option --record")
         return {"calls": [_call_to_json(call) for call in self.emulator.calls]}
 
     def clear_calls(self, _: JsonObject) -> object:

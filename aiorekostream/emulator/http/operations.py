@@ -78,12 +78,15 @@ class Dispatcher:
         signature = read_signature(headers.get("authorization"))
         if self.secrets is not None:
             check_signature(signature, secrets=self.secrets, headers=headers, body=request.body, now=request.wall)
-        key = signature.credential.access_key
-        # Interned: the call log keeps them for every call.
-        caller = Caller(self.accounts.get(key) or account_for_key(key), sys.intern(signature.credential.region))
+        # Interned: the call log keeps it for every call.
         operation = sys.intern(operation)
+        caller = self.caller(signature.credential.access_key, signature.credential.region)
         members = read_object(request.body)
         return ParsedRequest(operation=operation, name=_name_in(members), caller=caller, members=members)
+
+    def caller(self, access_key: str, region: str) -> Caller:
+        """Return the account of an access key in a Region."""
+        return Caller(self.accounts.get(access_key) or account_for_key(access_key), sys.intern(region))
 
     def execute(self, request: ParsedRequest, now: float) -> OperationResult:
         """Check the quota, validate the request and execute its operation."""
@@ -100,6 +103,12 @@ class Dispatcher:
             if error is not None:
                 return Refusal(INTERNAL_FAILURE.code, f"The emulator is wrong: {error}", INTERNAL_FAILURE.status)
         return result
+
+    def create(self, caller: Caller, members: JsonObject, now: float) -> OperationResult:
+        """Execute CreateStreamProcessor without a quota."""
+        operation = "CreateStreamProcessor"
+        refusal = self.validator.request_error(operation, members)
+        return refusal or self.world.serve(caller, operation, members, now)
 
 
 def _name_in(members: JsonObject) -> str:
