@@ -13,7 +13,9 @@ import attrs
 __all__ = ["Caller", "Stream", "account_for_key", "partition_of", "processor_arn", "processor_name"]
 
 
-_STREAM = re.compile(r"arn:([a-z0-9-]+):(kinesis|kinesisvideo):([a-z0-9-]+):([0-9]{12}):stream/([^/]+)(?:/[0-9]+)?")
+_STREAM = re.compile(
+    r"arn:([a-z0-9-]+):(kinesis|kinesisvideo):([a-z0-9-]+):([0-9]{12}):stream/([a-zA-Z0-9_.\-]+)(?:/[0-9]+)?"
+)
 _PROCESSOR = re.compile(r"arn:([a-z0-9-]+):rekognition:([a-z0-9-]+):([0-9]{12}):streamprocessor/([a-zA-Z0-9_.\-]+)")
 _PARTITIONS = (
     ("cn-", "aws-cn"),
