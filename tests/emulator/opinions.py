@@ -88,7 +88,7 @@ def _point(value: Json) -> Point:
 
 
 def _regions(value: Json) -> Json:
-    return value if isinstance(value, dict) else [_region(region) for region in value]
+    return value if value == {} else [_region(region) for region in value]
 
 
 def _region(value: Json) -> object:
