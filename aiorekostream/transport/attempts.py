@@ -33,9 +33,9 @@ class Answer:
     @classmethod
     def read(cls, status: int, headers: Mapping[str, str]) -> Answer:
         """From the status and the headers, by lower-case name."""
-        return cls(
-            status, headers.get("x-amzn-requestid"), _date(headers.get("date")), seconds(headers.get("retry-after"))
-        )
+        # Calls of an emulator are applied in its own time.
+        date = headers.get("x-emulator-date") or headers.get("date")
+        return cls(status, headers.get("x-amzn-requestid"), _date(date), seconds(headers.get("retry-after")))
 
 
 def _date(text: str | None) -> datetime.datetime | None:
