@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aiorekostream.client import Client
-    from aiorekostream.codec import parse_processor, parse_start
+    from aiorekostream.codec import parse_processor, parse_start, to_boto3
     from aiorekostream.domain.enums import Label, ProcessorKind
     from aiorekostream.domain.geometry import BoundingBox, Point, Polygon
     from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, Processor, S3Destination
@@ -117,6 +117,7 @@ __all__ = [
     "parse_processor",
     "parse_start",
     "read_limits",
+    "to_boto3",
     "using_limits",
 ]
 
@@ -179,6 +180,7 @@ _HOMES = {
     "codec": (
         "parse_processor",
         "parse_start",
+        "to_boto3",
     ),
     "retry.policy": ("RetryPolicy",),
     "rate_limiting": ("LocalRateLimiter",),

@@ -1,8 +1,7 @@
-"""Encode requests as AWS's JSON."""
+"""Encode requests as AWS's JSON, which is also what boto3 takes as keyword arguments."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, TypeAlias, cast
+from collections.abc import Callable, Mapping
+from typing import TypeAlias, cast
 
 import cattrs
 
@@ -11,11 +10,10 @@ from aiorekostream.domain.enums import Label
 from aiorekostream.domain.names import Arn
 from aiorekostream.domain.requests import KEEP, RESET, LabelDetectionUpdate
 from aiorekostream.domain.tags import Tags
+from aiorekostream.errors import InvalidRequestError, ValidationIssue
+from aiorekostream.operations import OPERATIONS
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-__all__ = ["encode"]
+__all__ = ["encode", "processor_in", "to_boto3"]
 
 _Json: TypeAlias = dict[str, object]
 
@@ -23,12 +21,43 @@ _Json: TypeAlias = dict[str, object]
 # https://docs.aws.amazon.com/rekognition/latest/APIReference/API_UpdateStreamProcessor.html
 _PARAMETERS_TO_DELETE = {"min_confidence": "ConnectedHomeMinConfidence", "regions_of_interest": "RegionsOfInterest"}
 
+_REQUESTS = tuple(cls for operation in OPERATIONS.values() for cls in operation.requests)
+
 _converter = cattrs.Converter()
 
 
 def encode(request: object) -> dict[str, object]:
     """Encode a request as AWS's JSON, without fields that are ``None`` or empty."""
     return cast("_Json", _converter.unstructure(request))
+
+
+def to_boto3(value: object) -> dict[str, object]:
+    """Convert a request to the keyword arguments of the boto3 method of its operation.
+
+    It is the inverse of ``parse_start`` and ``parse_processor``. A start becomes the arguments of
+    ``start_stream_processor``, a processor those of ``create_stream_processor``, an update those of
+    ``update_stream_processor``, and so on. Fields that are ``None`` or empty are left out.
+    See https://docs.aws.amazon.com/boto3/latest/reference/services/rekognition.html.
+
+    Args:
+        value: a request of any operation, such as a ``LabelDetectionStart`` or a ``FaceSearchProcessor``.
+
+    Returns:
+        A new dictionary, which shares nothing with the value.
+
+    Raises:
+        InvalidRequestError: the value is not a request.
+    """
+    if not issubclass(type(value), _REQUESTS):
+        names = ", ".join(cls.__name__ for cls in _REQUESTS)
+        raise InvalidRequestError([ValidationIssue(("value",), value, f"a request, one of {names}")])
+    return encode(value)
+
+
+def processor_in(request: Mapping[str, object]) -> str | None:
+    """Return the name of the processor that an encoded request is about; ``None`` if it is about none."""
+    name = request.get("Name", request.get("ResourceArn"))
+    return name.rpartition("/")[2] if isinstance(name, str) else None
 
 
 def _put(target: _Json, path: tuple[str, ...], value: object) -> None:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import copy
 import json
 
+import boto3
 import pytest
+from botocore import xform_name
+from botocore.stub import Stubber
 from botocore.validate import ParamValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiorekostream.codec import decode, encode, parse_processor, parse_start
+from aiorekostream.codec import decode, encode, parse_processor, parse_start, processor_in, to_boto3
+from aiorekostream.domain.requests import FaceSearchStart
+from aiorekostream.domain.responses import StartedSession
+from aiorekostream.domain.selectors import FragmentNumber
+from aiorekostream.errors import InvalidRequestError
 from aiorekostream.operations import CREATE, OPERATIONS, START
 from tests import strategies
 from tests.codec.cases import REQUESTS, RESPONSES, Case
@@ -72,7 +79,7 @@ def test_response_case_is_valid_for_botocore(case: Case) -> None:
 @settings(max_examples=25)
 @given(data=st.data())
 def test_encoded_request_is_valid_for_botocore(operation: str, cls: type, data: st.DataObject) -> None:
-    wire = encode(data.draw(strategies.REQUESTS[cls]))
+    wire = to_boto3(data.draw(strategies.REQUESTS[cls]))
     assert json.loads(json.dumps(wire)) == wire
     _assert_valid_for_botocore(operation, wire)
 
@@ -80,10 +87,44 @@ def test_encoded_request_is_valid_for_botocore(operation: str, cls: type, data: 
 @settings(max_examples=50)
 @given(strategies.starts)
 def test_parse_start_returns_the_request_that_was_encoded(start: object) -> None:
-    assert parse_start(encode(start)) == start
+    assert parse_start(to_boto3(start)) == start
 
 
 @settings(max_examples=50)
 @given(strategies.processors)
 def test_parse_processor_returns_the_processor_that_was_encoded(processor: object) -> None:
-    assert parse_processor(encode(processor)) == processor
+    assert parse_processor(to_boto3(processor)) == processor
+
+
+@each_request
+def test_to_boto3_returns_the_arguments_of_the_case_in_a_new_dictionary(case: Case) -> None:
+    arguments = to_boto3(case.value)
+    assert arguments == case.wire
+    arguments.clear()
+    assert to_boto3(case.value) == case.wire
+
+
+@pytest.mark.parametrize(
+    "value", [None, "lobby", {"Name": "lobby"}, FragmentNumber("5"), StartedSession(), FaceSearchStart], ids=repr
+)
+def test_to_boto3_rejects_a_value_that_is_not_a_request(value: object) -> None:
+    with pytest.raises(InvalidRequestError, match="value: must be a request, one of FaceSearchProcessor, "):
+        to_boto3(value)
+
+
+def test_to_boto3_is_accepted_by_the_method_of_boto3() -> None:
+    client = boto3.client("rekognition", region_name="us-east-1")
+    with Stubber(client) as stubber:
+        for case in REQUESTS:
+            method = xform_name(case.operation)
+            stubber.add_response(method, {}, dict(case.wire))
+            getattr(client, method)(**to_boto3(case.value))
+        stubber.assert_no_pending_responses()
+    client.close()
+
+
+@each_request
+def test_processor_in_returns_the_name_of_the_processor(case: Case) -> None:
+    """The name, or the last part of the ARN."""
+    expected = {"ListStreamProcessors": None}.get(case.operation, case.wire.get("Name", "front-door"))
+    assert processor_in(case.wire) == expected

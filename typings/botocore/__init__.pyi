@@ -1,2 +1,4 @@
 __version__: str
 UNSIGNED: object
+
+def xform_name(name: str) -> str: ...
