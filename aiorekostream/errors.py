@@ -31,22 +31,21 @@
             └── ThrottlingError
 
 Every error has ``retry_safe``: whether the same call may be repeated without harm. It is true if the call was certainly
-not applied, or if the operation is idempotent.
+not applied, or if the operation is idempotent. Every error can be pickled and copied, with its notes.
+
+``AwsGuidanceWarning`` is the only warning: a value that AWS accepts although it is probably not what the caller means.
 """
 
-from __future__ import annotations
-
+import datetime
 import functools
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import Self
 
 import attrs
 
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable, Iterable
-
 __all__ = [
     "AccessDeniedError",
+    "AwsGuidanceWarning",
     "CallError",
     "ConfigurationError",
     "ConnectError",
@@ -77,17 +76,50 @@ __all__ = [
 ]
 
 _SHOWN = 80  # characters of a value in a message
+_REPR_LIMIT = 1000  # characters of a value in the repr of an error
 
 
-def _shortened(value: object) -> str:
+def shown(value: object, *, limit: int = _SHOWN) -> str:
+    """Return the repr of any value: at most so many characters, all of them encodable."""
     try:
-        text = repr(value)
+        text = str.__str__(repr(value))
     except Exception:  # noqa: BLE001 - the repr of the value is not ours; that of int fails above its limit of digits
         text = f"<{type(value).__name__}>"
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+    return _encodable(text if len(text) <= limit else f"{text[: limit - 3]}...")
 
 
-@attrs.frozen
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+class Unpicklable:
+    """Takes the place of a value that cannot be pickled, in a pickled error; its repr is that of the value."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes})
+
+
+def _picklable(value: object) -> object:
+    if type(value) in _PLAIN:
+        return value
+    import pickle  # noqa: PLC0415 - only programs that pickle errors pay for it
+
+    try:
+        pickle.loads(pickle.dumps(value))  # noqa: S301 - made in the same expression
+    except Exception:  # noqa: BLE001 - how a value is pickled is not ours, and may fail in any way
+        return Unpicklable(shown(value))
+    return value
+
+
+@attrs.frozen(repr=False)
 class ValidationIssue:
     """One invalid value in an input or a response.
 
@@ -106,15 +138,42 @@ class ValidationIssue:
         """The path to the value as text, such as ``RegionsOfInterest[0].BoundingBox.Left``."""
         text = ""
         for step in self.steps:
-            text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+            name = str.__str__(step) if isinstance(step, str) else shown(step)
+            text += f"[{name}]" if isinstance(step, int) else f".{name}" if text else name
         return text
 
-    def under(self, *steps: str | int) -> ValidationIssue:
+    def under(self, *steps: str | int) -> "ValidationIssue":
         """Return the same issue with steps prepended to its path."""
         return attrs.evolve(self, path=(*steps, *self.steps))
 
     def __str__(self) -> str:
-        return f"{self.path or 'value'}: must be {self.expected}; got {_shortened(self.value)}"
+        return f"{_encodable(self.path) or 'value'}: must be {self.expected}; got {shown(self.value)}"
+
+    def __repr__(self) -> str:
+        value = shown(self.value, limit=_REPR_LIMIT)
+        return f"ValidationIssue(path={self.steps!r}, value={value}, expected={self.expected!r})"
+
+    # The value is an input of the caller's, of any type: an issue shares it with its copies, and leaves it behind when
+    # it is pickled and the value cannot be.
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[type["ValidationIssue"], tuple[object, ...]]:
+        return type(self), (self.steps, _picklable(self.value), self.expected)
+
+
+class AwsGuidanceWarning(UserWarning):
+    """A value that AWS accepts, although it is against AWS's guidance or probably not what the caller means.
+
+    Turn it into an error with ``warnings.simplefilter("error", AwsGuidanceWarning)``.
+    """
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
 
 
 class RekostreamError(Exception):
@@ -126,12 +185,37 @@ class RekostreamError(Exception):
 
     retry_safe: bool = False
 
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+
     def _arguments(self) -> dict[str, object]:
         """Return the keyword arguments that reconstruct the exception; pickling needs them."""
         return {}
 
-    def __reduce__(self) -> tuple[Callable[[], RekostreamError], tuple[()]]:
-        return functools.partial(type(self), *self.args, **self._arguments()), ()
+    def _state(self) -> dict[str, object]:
+        """Return the attributes of the instance, its notes among them, in a dictionary and a list of their own."""
+        state = dict(vars(self))
+        if "__notes__" in state:
+            state["__notes__"] = list(self.__notes__)
+        return state
+
+    def __reduce__(self) -> tuple[Callable[[], Self], tuple[()], dict[str, object]]:
+        args = map(_picklable, self.args)
+        arguments = {name: _picklable(value) for name, value in self._arguments().items()}
+        state = {name: _picklable(value) for name, value in self._state().items()}
+        return functools.partial(type(self), *args, **arguments), (), state
+
+    def __copy__(self) -> Self:
+        copied = type(self)(*self.args, **self._arguments())
+        copied.__setstate__(self._state())
+        return copied
+
+    def __repr__(self) -> str:
+        parts = [shown(value, limit=_REPR_LIMIT) for value in self.args]
+        for name, value in self._arguments().items():
+            if value is not None and not (isinstance(value, str) and not value):
+                parts.append(f"{name}={shown(value, limit=_REPR_LIMIT)}")
+        return f"{type(self).__name__}({', '.join(parts)})"
 
 
 class InvalidRequestError(RekostreamError, ValueError):
@@ -278,12 +362,14 @@ class CallError(RekostreamError):
 
     Attributes:
         operation: AWS's name of the operation.
+        name: the name of the processor; ``None`` for a call that is not about one, or where it is not known.
         attempts: the number of attempts.
         retry_safe: whether the same call may be repeated without harm.
         hint: the recommended action where AWS gives none; may be empty.
     """
 
     operation: str
+    name: str | None
     attempts: int
     hint: str
 
@@ -292,11 +378,13 @@ class CallError(RekostreamError):
         message: object,
         *,
         operation: str,
+        name: str | None = None,
         attempts: int = 1,
         hint: str = "",
         retry_safe: bool = False,
     ) -> None:
         self.operation = operation
+        self.name = name
         self.attempts = attempts
         self.hint = hint
         self.retry_safe = retry_safe
@@ -308,6 +396,7 @@ class CallError(RekostreamError):
     def _arguments(self) -> dict[str, object]:
         return {
             "operation": self.operation,
+            "name": self.name,
             "attempts": self.attempts,
             "hint": self.hint,
             "retry_safe": self.retry_safe,
@@ -327,6 +416,7 @@ class RateLimitedError(CallError):
 
     Attributes:
         operation: AWS's name of the operation.
+        name: the name of the processor; ``None`` for a call that is not about one, or where it is not known.
         retry_after: the expected time in seconds until a permit is available.
         retry_safe: always true.
     """
@@ -339,12 +429,13 @@ class RateLimitedError(CallError):
         *,
         operation: str,
         retry_after: float,
+        name: str | None = None,
         attempts: int = 0,
         hint: str = "",
         retry_safe: bool = True,
     ) -> None:
         self.retry_after = retry_after
-        super().__init__(message, operation=operation, attempts=attempts, hint=hint, retry_safe=retry_safe)
+        super().__init__(message, operation=operation, name=name, attempts=attempts, hint=hint, retry_safe=retry_safe)
 
     def _arguments(self) -> dict[str, object]:
         return {**super()._arguments(), "retry_after": self.retry_after}
@@ -355,6 +446,7 @@ class UnknownOutcomeError(CallError):
 
     Attributes:
         operation: AWS's name of the operation.
+        name: the name of the processor; ``None`` for a call that is not about one, or where it is not known.
         attempts: the number of attempts.
         retry_safe: always false.
         retry_safe_at: the date and time in UTC from which the service no longer applies the call, so that the same call
@@ -369,12 +461,13 @@ class UnknownOutcomeError(CallError):
         *,
         operation: str,
         retry_safe_at: datetime.datetime | None = None,
+        name: str | None = None,
         attempts: int = 1,
         hint: str = "",
         retry_safe: bool = False,
     ) -> None:
         self.retry_safe_at = retry_safe_at
-        super().__init__(message, operation=operation, attempts=attempts, hint=hint, retry_safe=retry_safe)
+        super().__init__(message, operation=operation, name=name, attempts=attempts, hint=hint, retry_safe=retry_safe)
 
     def _arguments(self) -> dict[str, object]:
         return {**super()._arguments(), "retry_safe_at": self.retry_safe_at}
@@ -386,6 +479,7 @@ class MalformedResponseError(CallError):
     Attributes:
         issues: the issues of the response, each with its path in AWS's spelling.
         operation: AWS's name of the operation.
+        name: the name of the processor; ``None`` for a call that is not about one, or where it is not known.
         request_id: AWS's id of the request; ``None`` if the response has none.
         attempts: the number of attempts.
         retry_safe: whether the same call may be repeated without harm.
@@ -400,13 +494,16 @@ class MalformedResponseError(CallError):
         *,
         operation: str,
         request_id: str | None = None,
+        name: str | None = None,
         attempts: int = 1,
         hint: str = "",
         retry_safe: bool = False,
     ) -> None:
         self.issues = tuple(issues)
         self.request_id = request_id
-        super().__init__(self.issues, operation=operation, attempts=attempts, hint=hint, retry_safe=retry_safe)
+        super().__init__(
+            self.issues, operation=operation, name=name, attempts=attempts, hint=hint, retry_safe=retry_safe
+        )
 
     def _said(self) -> str:
         return "the response cannot be read: " + "; ".join(map(str, self.issues))
@@ -423,6 +520,7 @@ class TransportError(CallError):
 
     Attributes:
         operation: AWS's name of the operation.
+        name: the name of the processor; ``None`` for a call that is not about one, or where it is not known.
         attempts: the number of attempts.
         retry_safe: whether the same call may be repeated without harm.
     """
@@ -448,12 +546,13 @@ class ConnectionLostError(TransportError):
         *,
         operation: str,
         closed: bool = False,
+        name: str | None = None,
         attempts: int = 1,
         hint: str = "",
         retry_safe: bool = False,
     ) -> None:
         self.closed = closed
-        super().__init__(message, operation=operation, attempts=attempts, hint=hint, retry_safe=retry_safe)
+        super().__init__(message, operation=operation, name=name, attempts=attempts, hint=hint, retry_safe=retry_safe)
 
     def _arguments(self) -> dict[str, object]:
         return {**super()._arguments(), "closed": self.closed}
@@ -464,6 +563,7 @@ class DeadlineExceededError(CallError, TimeoutError):
 
     Attributes:
         operation: AWS's name of the operation.
+        name: the name of the processor; ``None`` for a call that is not about one, or where it is not known.
         attempts: the number of attempts.
         deadline: the deadline, in seconds from the start of the call.
         retry_safe: whether the same call may be repeated without harm.
@@ -477,12 +577,13 @@ class DeadlineExceededError(CallError, TimeoutError):
         *,
         operation: str,
         deadline: float,
+        name: str | None = None,
         attempts: int = 1,
         hint: str = "",
         retry_safe: bool = False,
     ) -> None:
         self.deadline = deadline
-        super().__init__(message, operation=operation, attempts=attempts, hint=hint, retry_safe=retry_safe)
+        super().__init__(message, operation=operation, name=name, attempts=attempts, hint=hint, retry_safe=retry_safe)
 
     def _arguments(self) -> dict[str, object]:
         return {**super()._arguments(), "deadline": self.deadline}
@@ -495,6 +596,7 @@ class ServiceError(CallError):
 
     Attributes:
         operation: AWS's name of the operation.
+        name: the name of the processor; ``None`` for a call that is not about one, or where it is not known.
         code: AWS's error code, such as ``ThrottlingException``.
         message: AWS's error message; may be empty.
         request_id: AWS's id of the request, which AWS Support asks for; ``None`` if the response has none.
@@ -519,6 +621,7 @@ class ServiceError(CallError):
         code: str,
         http_status: int,
         request_id: str | None = None,
+        name: str | None = None,
         attempts: int = 1,
         hint: str = "",
         retry_safe: bool = False,
@@ -529,7 +632,7 @@ class ServiceError(CallError):
         self.message = message
         self.http_status = http_status
         self.request_id = request_id
-        super().__init__(message, operation=operation, attempts=attempts, hint=hint, retry_safe=retry_safe)
+        super().__init__(message, operation=operation, name=name, attempts=attempts, hint=hint, retry_safe=retry_safe)
 
     def _arguments(self) -> dict[str, object]:
         return {

@@ -23,7 +23,7 @@ from typing import Generic, TypeAlias, TypeVar
 import attrs
 
 from aiorekostream.clock import Clock, SystemClock
-from aiorekostream.codec import decode, encode
+from aiorekostream.codec import decode, encode, processor_in
 from aiorekostream.errors import CallError, ConnectError, DeadlineExceededError, RateLimitedError, ServiceError
 from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota
 from aiorekostream.operations import Operation
@@ -294,7 +294,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
             )
         except CallError as error:
             self.failure = None  # an error that refers to itself through its traceback is freed late
-            error.attempts = self.trace.attempts
+            error.attempts, error.name = self.trace.attempts, processor_in(self.body)
             if isinstance(error, ServiceError) and not error.hint:
                 error.hint = self._hint(error)
             raise

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import copy
 import datetime
 import inspect
+import multiprocessing
 import pickle
 import re
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiorekostream import errors
+from aiorekostream.domain.requests import LabelDetectionUpdate
 from aiorekostream.errors import ValidationIssue
 
 if TYPE_CHECKING:
@@ -56,9 +60,9 @@ CLASSES = [cls for cls in _classes() if inspect.getmodule(cls) is errors or cls.
 
 
 def _create(cls: Any) -> Any:  # noqa: ANN401 - any class
-    if cls.__init__ is Exception.__init__:
-        return cls("no Region")
     parameters = inspect.signature(cls).parameters
+    if "args" in parameters:
+        return cls("no Region")
     named = {
         name: KEYWORD_ARGUMENTS[name]
         for name, parameter in parameters.items()
@@ -85,10 +89,82 @@ def test_error_survives_pickle_and_copy(cls: type[errors.RekostreamError]) -> No
     assert _state(copy.deepcopy(error)) == _state(error)
 
 
+def _copies(error: errors.RekostreamError) -> list[errors.RekostreamError]:
+    pickled = [pickle.loads(pickle.dumps(error, number)) for number in range(pickle.HIGHEST_PROTOCOL + 1)]  # noqa: S301 - a pickle of this test
+    return [*pickled, copy.copy(error), copy.deepcopy(error)]
+
+
+@each_class
+def test_notes_survive_pickle_and_copy(cls: type[errors.RekostreamError]) -> None:
+    error = _create(cls)
+    error.add_note("processor: lobby")
+    error.camera = 5
+    for other in _copies(error):
+        assert (other.__notes__, vars(other)["camera"]) == (["processor: lobby"], 5)
+        other.add_note("another")
+    assert error.__notes__ == ["processor: lobby"]
+    group = pickle.loads(pickle.dumps(ExceptionGroup("two", [error])))  # noqa: S301 - a pickle of this test
+    assert group.exceptions[0].__notes__ == error.__notes__
+
+
+class _Unloadable:
+    """Can be pickled, and fails when it is loaded."""
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return int, ("not a number",)
+
+    def __repr__(self) -> str:
+        return "<unloadable>"
+
+
+@pytest.mark.parametrize(
+    "value", [lambda: 50, threading.Lock(), (n for n in "ab"), _Unloadable()], ids=lambda value: type(value).__name__
+)
+def test_error_survives_pickle_when_a_value_of_it_does_not(value: object) -> None:
+    invalid = errors.InvalidRequestError([ValidationIssue(("labels", 0), value, "a label")])
+    lost = errors.ConnectionLostError(value, operation="StartStreamProcessor")
+    lost.add_note("camera 5")
+    for error in (invalid, lost):
+        other = pickle.loads(pickle.dumps(error))  # noqa: S301 - a pickle of this test
+        assert str(other) == str(error)
+    assert pickle.loads(pickle.dumps(lost)).__notes__ == ["camera 5"]  # noqa: S301 - a pickle of this test
+    assert copy.deepcopy(invalid).issues[0].value is copy.copy(invalid).issues[0].value is value
+
+
+def test_error_survives_a_process_pool_when_its_value_cannot_be_pickled() -> None:
+    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        error = pool.submit(_refuse_an_update).exception()
+    assert isinstance(error, errors.InvalidRequestError)
+    assert [issue.path for issue in error.issues] == ["labels[0]", "min_confidence"]
+
+
+def _refuse_an_update() -> None:
+    label: Any = iter("ab")
+    LabelDetectionUpdate(name="lobby", labels=[label], min_confidence=label)
+
+
+# repr
+
+
+@each_class
+def test_repr_names_the_operation_and_the_processor(cls: type[errors.RekostreamError]) -> None:
+    error = _create(cls)
+    for name in ("operation", "name"):
+        assert (f"{name}={KEYWORD_ARGUMENTS[name]!r}" in repr(error)) == hasattr(error, name)
+
+
+def test_repr_reads_as_the_constructor_call() -> None:
+    error = errors.ConnectError("no route", operation="StartStreamProcessor", name="lobby", retry_safe=True)
+    assert repr(error) == (
+        "ConnectError('no route', operation='StartStreamProcessor', name='lobby', attempts=1, retry_safe=True)"
+    )
+    assert repr(errors.ConfigurationError("no Region")) == "ConfigurationError('no Region')"
+
+
 def test_docstring_lists_every_error_class() -> None:
     listed = re.findall(r"^ *[│├└─ ]*([A-Z]\w+Error)", str(errors.__doc__), re.MULTILINE)
     assert sorted(listed) == sorted(cls.__name__ for cls in CLASSES)
-    assert sorted([*listed, "ValidationIssue"]) == sorted(errors.__all__)
+    assert sorted([*listed, "AwsGuidanceWarning", "ValidationIssue"]) == sorted(errors.__all__)
 
 
 @each_class
@@ -214,13 +290,21 @@ class _FailingRepr:
         raise RuntimeError("no repr")
 
 
+class _SurrogateRepr:
+    def __repr__(self) -> str:
+        return "\ud800"
+
+
 @pytest.mark.parametrize(
     "value",
-    [10**5000, _FailingRepr(), "x" * 10_000, ["x" * 10_000], "\ud800"],
-    ids=["huge", "failing-repr", "long", "nested", "surrogate"],
+    [10**5000, _FailingRepr(), "x" * 10_000, ["x" * 10_000], "\ud800", _SurrogateRepr()],
+    ids=["huge", "failing-repr", "long", "nested", "surrogate", "surrogate-repr"],
 )
 def test_issue_message_is_short_and_encodable_for_any_value(value: object) -> None:
-    text = str(ValidationIssue(("Name",), value, "text"))
+    issue = ValidationIssue(("Name",), value, "text")
+    repr(errors.InvalidRequestError([issue, issue.under("na\ud800me")])).encode()
+    str(errors.InvalidRequestError([issue, issue.under("na\ud800me")])).encode()
+    text = str(issue)
     assert text.startswith("Name: must be text; got ")
     assert len(text.removeprefix("Name: must be text; got ")) <= 80
     text.encode()

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiorekostream import errors
-from aiorekostream.domain.requests import DescribeRequest, FaceSearchStart, StopRequest
+from aiorekostream.domain.requests import DescribeRequest, FaceSearchStart, ListRequest, ListTagsRequest, StopRequest
 from aiorekostream.domain.responses import StartedSession
-from aiorekostream.operations import DESCRIBE, START, STOP
+from aiorekostream.operations import DESCRIBE, LIST, LIST_TAGS, START, STOP, Operation
 from aiorekostream.pipeline import Pipeline
 from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.testing import MemoryTransport
@@ -49,6 +49,25 @@ async def _timed(pipeline: Pipeline) -> tuple[StartedSession | errors.CallError,
         return await pipeline.call(START, _START), loop.time() - begun
     except errors.CallError as error:
         return error, loop.time() - begun
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "name"),
+    [
+        (START, _START, "lobby"),
+        (LIST_TAGS, ListTagsRequest("arn:aws:rekognition:us-east-1:123456789012:streamprocessor/lobby"), "lobby"),
+        (LIST, ListRequest(), None),
+    ],
+    ids=["name", "arn", "none"],
+)
+def test_error_of_a_call_names_its_processor(
+    operation: Operation[object, object], request_: object, name: str | None
+) -> None:
+    error = errors.AccessDeniedError("", operation=operation.name, code="AccessDeniedException", http_status=400)
+    with pytest.raises(errors.AccessDeniedError) as caught:
+        run(_pipeline(_scripted([error])).call(operation, request_))
+    assert caught.value.name == name
+    assert (f"name={name!r}" in repr(caught.value)) == (name is not None)
 
 
 def test_call_that_succeeds_is_sent_once() -> None:
