@@ -1,7 +1,5 @@
 """An immutable mapping; independent of AWS."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Generic, TypeVar
 

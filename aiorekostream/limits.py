@@ -6,13 +6,14 @@ change them for an account.
 
 import contextlib
 import contextvars
+import datetime
 import math
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TypeVar, cast
 
 import attrs
 
-from aiorekostream.errors import InvalidRequestError, ValidationIssue
+from aiorekostream.errors import InvalidRequestError, ValidationIssue, shown
 from aiorekostream.frozen import FrozenMapping
 
 __all__ = ["DEFAULT_LIMITS", "Limits", "Quota", "Scope", "limits_in_force", "using_limits"]
@@ -21,12 +22,44 @@ __all__ = ["DEFAULT_LIMITS", "Limits", "Quota", "Scope", "limits_in_force", "usi
 _ValueT = TypeVar("_ValueT")
 
 
+def _plain(value: _ValueT) -> _ValueT:
+    """Return a number or text without its subclass, whose methods may do anything; any other value as it is."""
+    try:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return cast("_ValueT", int.__int__(value))
+        if isinstance(value, float):
+            return cast("_ValueT", float.__float__(value))
+        return cast("_ValueT", str.__str__(value)) if isinstance(value, str) else value
+    except Exception:  # noqa: BLE001 - a foreign value may raise anything, even for the question of its class
+        return value
+
+
+def _make_plain(value: attrs.AttrsInstance) -> None:
+    """Replace the fields of a new value by plain numbers and text; converters would make the import slower."""
+    for field in attrs.fields(type(value)):
+        object.__setattr__(value, field.name, _plain(getattr(value, field.name)))
+
+
+def _duration(value: datetime.timedelta | float) -> int:
+    plain = _plain(value)
+    seconds = plain.total_seconds() if type(plain) is datetime.timedelta else plain
+    if type(seconds) is float and seconds.is_integer():
+        return int(seconds)
+    return cast("int", seconds)  # Limits reports a value that is not a count
+
+
 def _is_number(value: object, least: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= least
+    if type(value) not in {int, float}:
+        return False
+    try:
+        number = float(cast("float", value))
+    except OverflowError:
+        return False
+    return math.isfinite(number) and number >= least
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return type(value) is int and value >= 1
 
 
 @attrs.frozen
@@ -47,12 +80,13 @@ class Quota:
     code: str = ""
 
     def __attrs_post_init__(self) -> None:
+        _make_plain(self)
         issues: list[ValidationIssue] = []
         if not _is_number(self.rate, 0.001):
             issues.append(ValidationIssue(("rate",), self.rate, "a finite number of calls a second, at least 0.001"))
         if not _is_number(self.burst, 1):
             issues.append(ValidationIssue(("burst",), self.burst, "a finite number of calls, at least 1"))
-        if not isinstance(self.code, str):
+        if type(self.code) is not str:
             issues.append(ValidationIssue(("code",), self.code, "text"))
         if issues:
             raise InvalidRequestError(issues)
@@ -106,9 +140,12 @@ _LABEL_DETECTION = FrozenMapping(
 
 def _with_defaults(base: FrozenMapping[_ValueT], given: Mapping[str, _ValueT | None]) -> Mapping[str, _ValueT]:
     """Merge an account's entries into AWS's defaults; ``None`` removes a default."""
-    if isinstance(given, Mapping) and not isinstance(given, FrozenMapping):
-        given = FrozenMapping({key: value for key, value in {**base, **given}.items() if value is not None})
-    return cast("Mapping[str, _ValueT]", given)  # Limits reports a value that is not a mapping
+    # Limits reports a value that is not a mapping, or that cannot be read as one.
+    with contextlib.suppress(Exception):
+        if isinstance(given, Mapping) and not isinstance(given, FrozenMapping):
+            merged = {**base, **{_plain(key): _plain(value) for key, value in given.items()}}
+            return FrozenMapping({key: value for key, value in merged.items() if value is not None})
+    return cast("Mapping[str, _ValueT]", given)
 
 
 def _quotas(given: Mapping[str, Quota | None]) -> Mapping[str, Quota]:
@@ -136,7 +173,8 @@ class Limits:
         concurrent_face_search: maximum number of concurrent face searches, by Region; AWS offers none in other Regions.
         concurrent_label_detection: maximum number of concurrent label detection sessions, by Region, likewise.
         max_stream_processors: maximum number of processors in the account and Region (``L-01C8D885``).
-        max_duration_in_seconds: maximum duration of a label detection session, in seconds.
+        max_duration_in_seconds: maximum duration of a label detection session: whole seconds, as a number or a
+            ``timedelta``.
         max_labels: maximum number of labels of a label detection.
         max_regions_of_interest: maximum number of regions of interest of a processor.
         max_polygon_points: maximum number of corners of a polygon.
@@ -151,13 +189,14 @@ class Limits:
     concurrent_face_search: Mapping[str, int] = attrs.field(default=_FACE_SEARCH, converter=_face_search)
     concurrent_label_detection: Mapping[str, int] = attrs.field(default=_LABEL_DETECTION, converter=_label_detection)
     max_stream_processors: int = 10_000
-    max_duration_in_seconds: int = 120
+    max_duration_in_seconds: int = attrs.field(default=120, converter=_duration)
     max_labels: int = 128
     max_regions_of_interest: int = 10
     max_polygon_points: int = 10
     max_tags: int = 200
 
     def __attrs_post_init__(self) -> None:
+        _make_plain(self)
         if issues := tuple(self._issues()):
             raise InvalidRequestError(issues)
 
@@ -165,13 +204,15 @@ class Limits:
         for field in attrs.fields(Limits):
             value: object = getattr(self, field.name)
             if field.name == "quotas":
-                yield from _table_issues(
-                    field.name, value, lambda quota: isinstance(quota, Quota), "a Quota, or None", _QUOTAS
-                )
+                yield from _table_issues(field.name, value, _is_quota, "a Quota, or None", _QUOTAS)
             elif field.name.startswith("concurrent"):
                 yield from _table_issues(field.name, value, _is_count, "a whole number of at least 1, or None")
             elif not _is_count(value):
                 yield ValidationIssue((field.name,), value, "a whole number of at least 1")
+
+
+def _is_quota(value: object) -> bool:
+    return type(value) is Quota
 
 
 def _table_issues(
@@ -181,14 +222,16 @@ def _table_issues(
     expected: str,
     known: Mapping[str, object] | None = None,
 ) -> Iterator[ValidationIssue]:
-    if not isinstance(table, FrozenMapping):
+    if type(table) is not FrozenMapping:
         yield ValidationIssue((field,), table, "a mapping")
         return
     for key, value in cast("FrozenMapping[object]", table).items():
         if known is not None and key not in known:
-            yield ValidationIssue((field, key), value, f"given for one of {', '.join(known)}")
-        elif not isinstance(key, str):
-            yield ValidationIssue((field, repr(key)), value, "given for a Region's name")
+            yield ValidationIssue(
+                (field, shown(key) if type(key) is not str else key), value, f"given for one of {', '.join(known)}"
+            )
+        elif type(key) is not str:
+            yield ValidationIssue((field, shown(key)), value, "given for a Region's name")
         elif not is_valid(value):
             yield ValidationIssue((field, key), value, expected)
 
@@ -211,7 +254,12 @@ def using_limits(limits: Limits) -> Generator[Limits]:
 
     Args:
         limits: the limits of the account.
+
+    Raises:
+        InvalidRequestError: this is no ``Limits``.
     """
+    if not issubclass(type(limits), Limits):
+        raise InvalidRequestError([ValidationIssue(("limits",), limits, "a Limits")])
     token = _in_force.set(limits)
     try:
         yield limits

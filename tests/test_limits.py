@@ -22,6 +22,7 @@ from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, St
 from aiorekostream.errors import InvalidRequestError
 from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota, limits_in_force, using_limits
 from aiorekostream.operations import OPERATIONS
+from tests.domain.unusual_inputs import OddInt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,6 +122,34 @@ def test_limits_support_equality_hash_and_pickle() -> None:
     same: object = pickle.loads(pickle.dumps(one))  # noqa: S301 - a pickle of this test
     assert same == one != other
     assert {one, same, other} == {one, other}
+
+
+@pytest.mark.parametrize("seconds", [300, 300.0, datetime.timedelta(minutes=5)], ids=str)
+def test_limits_take_the_duration_as_seconds_or_a_timedelta(seconds: datetime.timedelta | float) -> None:
+    assert Limits(max_duration_in_seconds=seconds) == LONGER_SESSIONS
+    assert type(Limits(max_duration_in_seconds=seconds).max_duration_in_seconds) is int
+
+
+@pytest.mark.parametrize(
+    "seconds", [0, 1.5, math.nan, datetime.timedelta(seconds=1.5), datetime.timedelta(-1)], ids=str
+)
+def test_limits_reject_a_duration_that_is_not_whole_seconds(seconds: datetime.timedelta | float) -> None:
+    with pytest.raises(InvalidRequestError, match="max_duration_in_seconds: must be a whole number of at least 1"):
+        Limits(max_duration_in_seconds=seconds)
+
+
+def test_limits_keep_plain_numbers_of_subclasses() -> None:
+    limits = Limits(max_tags=OddInt(5), concurrent_face_search={"us-east-1": OddInt(6)})
+    assert (limits.max_tags, limits.concurrent_face_search["us-east-1"]) == (5, 6)
+    assert type(limits.max_tags) is type(limits.concurrent_face_search["us-east-1"]) is int
+    assert type(Quota(rate=OddInt(5), burst=1).rate) is int
+    with pytest.raises(InvalidRequestError):
+        Limits(max_tags=OddInt(-5))
+
+
+def test_using_limits_rejects_another_value() -> None:
+    with pytest.raises(InvalidRequestError, match="limits: must be a Limits"), using_limits(_NONE):
+        pass
 
 
 _RATE = "a finite number of calls a second, at least 0.001"

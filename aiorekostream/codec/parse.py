@@ -1,10 +1,8 @@
 """Parse boto3's keyword arguments into values, strictly: an unknown key is an issue, and every issue is reported."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TypeAlias, TypeVar, cast
+from typing import NoReturn, TypeAlias, TypeVar, cast
 
 import attrs
 
@@ -19,7 +17,7 @@ from aiorekostream.domain.geometry import (
 )
 from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, Processor, S3Destination
 from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart, StartRequest
-from aiorekostream.domain.rules import ABSENT, Rejected, as_step
+from aiorekostream.domain.rules import ABSENT, Rejected, as_mapping, as_step, guarded, items_of
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
 
@@ -63,41 +61,55 @@ def parse_start(arguments: Mapping[str, object]) -> StartRequest:
     Raises:
         InvalidRequestError: arguments are invalid; all issues at once, each with its path in AWS's spelling.
     """
-    _check_mapping(arguments)
-    if "StartSelector" in arguments or "StopSelector" in arguments:
-        return _parse(arguments, LabelDetectionStart)
-    return _parse(arguments, FaceSearchStart)
+    given = _checked(arguments)
+    if "StartSelector" in given or "StopSelector" in given:
+        return _parse(given, LabelDetectionStart)
+    return _parse(given, FaceSearchStart)
 
 
 def parse_processor(arguments: Mapping[str, object]) -> Processor:
     """Parse the keyword arguments of boto3's ``create_stream_processor``.
 
+    The kind of the processor is that of its settings or, where those are unclear, of its output.
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_CreateStreamProcessor.html.
 
     Raises:
         InvalidRequestError: arguments are invalid; all issues at once, each with its path in AWS's spelling.
     """
-    _check_mapping(arguments)
-    if _is_face_search(arguments):
-        return _parse(arguments, FaceSearchProcessor)
-    return _parse(arguments, LabelDetectionProcessor)
+    given = _checked(arguments)
+    kind = _kind_of(given)
+    return _parse_unknown_kind(given) if kind is None else _parse(given, kind)
 
 
-def _check_mapping(arguments: object) -> None:
-    if not isinstance(arguments, Mapping):
-        raise InvalidRequestError([ValidationIssue((), arguments, "a mapping of boto3's keyword arguments")])
+def _checked(arguments: object) -> dict[object, object]:
+    expected = "a mapping of boto3's keyword arguments"
+    return guarded(lambda value: dict(items_of(as_mapping(value, expected))), arguments)
 
 
-def _is_face_search(arguments: Mapping[str, object]) -> bool:
-    """Whether the arguments create a face search: by the settings or, where those are ambiguous, by the output."""
-    for part, face_search, label_detection in (
-        ("Settings", "FaceSearch", "ConnectedHome"),
-        ("Output", "KinesisDataStream", "S3Destination"),
-    ):
-        members = arguments.get(part)
-        if isinstance(members, Mapping) and (face_search in members) != (label_detection in members):
-            return face_search in members
-    return False
+# The two objects that tell the kinds apart: each has one key for a face search and one for a label detection.
+_KIND_KEYS = (("Settings", "FaceSearch", "ConnectedHome"), ("Output", "KinesisDataStream", "S3Destination"))
+
+
+def _kind_of(arguments: Mapping[object, object]) -> type[Processor] | None:
+    """Return the class of the processor: by the settings, else by the output, else by keys of label detection."""
+    for part, face_search, label_detection in _KIND_KEYS:
+        is_face_search = _get(arguments, (part, face_search)) is not ABSENT
+        if is_face_search != (_get(arguments, (part, label_detection)) is not ABSENT):
+            return FaceSearchProcessor if is_face_search else LabelDetectionProcessor
+    return LabelDetectionProcessor if arguments.keys() & {"NotificationChannel", "KmsKeyId"} else None
+
+
+def _parse_unknown_kind(arguments: Mapping[object, object]) -> NoReturn:
+    """Report the issues of arguments that are of neither kind: those that both kinds would have, and the kind's own."""
+    found: dict[str, object] = {}
+    keys = _tree(FaceSearchProcessor)
+    tree: _Tree = {key: branch for key, branch in keys.items() if not isinstance(branch, _Forbidden)}
+    pairs = [(part, f"an object with exactly one of {', '.join(keys)}") for part, *keys in _KIND_KEYS]
+    issues = [ValidationIssue((part,), arguments.get(part, ABSENT), expected) for part, expected in pairs]
+    issues += _walk({key: value for key, value in arguments.items() if key not in dict(pairs)}, tree, (), found)
+    of_one_kind = SPELLING[FaceSearchProcessor].keys() - SPELLING[LabelDetectionProcessor].keys()
+    _construct(FaceSearchProcessor, found | dict.fromkeys(of_one_kind, Rejected(())), issues)
+    raise AssertionError("a processor of no kind was constructed")
 
 
 def _parse(value: object, cls: type[_T]) -> _T:
@@ -119,7 +131,7 @@ def _parse_one_of(value: object, choices: Mapping[Path, type[_T]]) -> _T:
         expected = f"an object with exactly one of {', '.join(path[-1] for path in choices)}"
         issues.append(ValidationIssue(tuple(parents), _get(value, tuple(parents)), expected))
     values = [_attempt(functools.partial(_construct, cls, found, ())) for cls in chosen]
-    issues += [issue for item in values if isinstance(item, Rejected) for issue in item.issues]
+    issues += [issue for item in values if type(item) is Rejected for issue in item.issues]
     if issues:
         raise InvalidRequestError(issues)
     return cast("_T", values[0])
@@ -136,7 +148,7 @@ def _construct(cls: type[_T], found: Mapping[str, object], issues: Iterable[Vali
         elif attribute.default is attrs.NOTHING:
             arguments[name] = Rejected((ValidationIssue((), ABSENT, "given"),))
     constructed = _attempt(lambda: cls(**arguments))
-    if isinstance(constructed, Rejected):
+    if type(constructed) is Rejected:
         all_issues += [_in_aws_spelling(issue, cls) for issue in constructed.issues]
     if all_issues:
         raise InvalidRequestError(all_issues)
@@ -168,12 +180,13 @@ def _walk(value: object, tree: _Tree, path: Path, found: dict[str, object]) -> I
     An attribute whose value is not available because of such an issue gets an empty ``Rejected``, so that it is not
     also reported as missing.
     """
-    if not isinstance(value, Mapping):
+    try:
+        members = guarded(functools.partial(_members, tree=tree), value)
+    except InvalidRequestError as error:
         found |= dict.fromkeys(_leaves(tree), Rejected(()))
-        yield ValidationIssue(path, value, f"an object with {', '.join(_allowed_keys(tree))}")
+        yield from (issue.under(*path) for issue in error.issues)
         return
-    members = cast("Mapping[object, object]", value)
-    for key, item in members.items():
+    for key, item in members:
         branch = tree.get(key) if isinstance(key, str) else None
         if branch is None:
             keys = ", ".join(_allowed_keys(tree))
@@ -195,6 +208,10 @@ def _walk(value: object, tree: _Tree, path: Path, found: dict[str, object]) -> I
             found[only] = Rejected((ValidationIssue((), ABSENT, "given"),))
         case _:
             pass
+
+
+def _members(value: object, tree: _Tree) -> list[tuple[object, object]]:
+    return items_of(as_mapping(value, f"an object with {', '.join(_allowed_keys(tree))}"))
 
 
 def _leaves(tree: _Tree) -> Iterator[str]:
@@ -220,7 +237,7 @@ def _in_aws_spelling(issue: ValidationIssue, cls: type) -> ValidationIssue:
 def _parse_nested(name: str, value: object) -> object:
     """Parse the value of an attribute that is itself an object or a list; invalid values become ``Rejected``."""
     parser = _PARSERS.get(name)
-    return value if parser is None or isinstance(value, Rejected) else _attempt(lambda: parser(value))
+    return value if parser is None or type(value) is Rejected else _attempt(lambda: guarded(parser, value))
 
 
 def _parse_start_selector(value: object) -> object:
@@ -243,7 +260,7 @@ def _list_of(parse_item: Callable[[object], object], expected: str) -> Callable[
     def parse_list(value: object) -> object:
         if not isinstance(value, list | tuple):
             raise InvalidRequestError([ValidationIssue((), value, expected)])
-        return [_attempt(functools.partial(parse_item, item)) for item in cast("Sequence[object]", value)]
+        return [_attempt(functools.partial(guarded, parse_item, item)) for item in cast("Sequence[object]", value)]
 
     return parse_list
 
@@ -262,9 +279,10 @@ _PARSERS: Mapping[str, Callable[[object], object]] = {
 
 def _get(value: object, path: Path) -> object:
     for step in path:
-        if not isinstance(value, Mapping) or step not in value:
+        try:
+            value = cast("Mapping[object, object]", value)[step] if isinstance(value, Mapping) else ABSENT
+        except Exception:  # noqa: BLE001 - a foreign mapping may raise anything; whoever reads the value reports it
             return ABSENT
-        value = cast("Mapping[object, object]", value)[step]
     return value
 
 

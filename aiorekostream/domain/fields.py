@@ -3,12 +3,10 @@
 Each function returns the value in its canonical type, or raises ``InvalidRequestError`` with what is allowed.
 """
 
-from __future__ import annotations
-
 import datetime
 import math
 import re
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from aiorekostream.domain.rules import reject
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
@@ -28,6 +26,7 @@ __all__ = [
     "seconds",
     "text",
     "whole_number",
+    "whole_seconds",
 ]
 
 Duration: TypeAlias = datetime.timedelta | float
@@ -35,7 +34,6 @@ Duration: TypeAlias = datetime.timedelta | float
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MILLISECOND = datetime.timedelta(milliseconds=1)
-_SECOND = datetime.timedelta(seconds=1)
 # Any text that can be sent: a lone surrogate has no UTF-8 encoding.
 UNICODE = re.compile(r"[^\ud800-\udfff]*")
 _NAME = re.compile(r"[a-zA-Z0-9_.\-]+")
@@ -49,19 +47,25 @@ _MAX_MILLISECONDS = 10**14 - 1
 
 def text(value: object, *, least: int, most: int, pattern: re.Pattern[str], expected: str) -> str:
     """Validate text by its length and by a pattern that must match the whole of it."""
-    if not isinstance(value, str) or not least <= len(value) <= most or pattern.fullmatch(value) is None:
+    if not isinstance(value, str):
         reject(value, expected)
     # str() of text that is also a member of an enumeration may return that member's name.
-    return str.__str__(value)
+    plain = str.__str__(value)
+    if not least <= len(plain) <= most or pattern.fullmatch(plain) is None:
+        reject(value, expected)
+    return plain
 
 
 def whole_number(value: object, *, least: int, most: int | None = None, unit: str = "") -> int:
     """Validate a whole number in a range; ``True`` and ``False`` are refused."""
     top = f"from {least} to {most}" if most is not None else f"of at least {least}"
     expected = f"a whole number{unit and ' of '}{unit} {top}"
-    if not isinstance(value, int) or isinstance(value, bool) or value < least or (most is not None and value > most):
+    if not isinstance(value, int) or isinstance(value, bool):
         reject(value, expected)
-    return int(value)
+    number = int.__int__(value)  # a subclass may compare in a way of its own
+    if number < least or (most is not None and number > most):
+        reject(value, expected)
+    return number
 
 
 def finite(value: object, *, least: float = -math.inf, most: float = math.inf) -> float:
@@ -70,7 +74,7 @@ def finite(value: object, *, least: float = -math.inf, most: float = math.inf) -
     if isinstance(value, bool) or not isinstance(value, int | float):
         reject(value, expected)
     try:
-        number = float(value)
+        number = float(int.__int__(value)) if isinstance(value, int) else float.__float__(value)
     except OverflowError:
         reject(value, expected)
     if not math.isfinite(number) or not least <= number <= most:
@@ -80,14 +84,14 @@ def finite(value: object, *, least: float = -math.inf, most: float = math.inf) -
 
 def seconds(value: object, *, least: float, most: float) -> float:
     """Validate a duration, given as a ``timedelta`` or as a number of seconds, in a range."""
-    number = value.total_seconds() if isinstance(value, datetime.timedelta) else value
+    number = datetime.timedelta.total_seconds(value) if isinstance(value, datetime.timedelta) else value
     try:
         return finite(number, least=least, most=most)
     except InvalidRequestError:
         reject(value, f"a timedelta, or a number of seconds, from {least:g} to {most:g}")
 
 
-def flag(value: object) -> bool:
+def flag(value: bool) -> bool:  # noqa: FBT001 - an attrs converter takes its value by position
     """Validate a ``bool``; 0, 1 and other truthy or falsy values are refused."""
     if not isinstance(value, bool):
         reject(value, "True or False")
@@ -120,15 +124,21 @@ def kms_key_id(value: str | None) -> str | None:
     return text(value, least=1, most=2048, pattern=_KMS_KEY_ID, expected=expected)
 
 
-def duration_in_seconds(value: int | datetime.timedelta) -> int:
-    """Validate the maximum duration of a session: whole seconds, or a ``timedelta`` of whole seconds."""
-    most = limits_in_force().max_duration_in_seconds
-    if not isinstance(value, datetime.timedelta):
-        return whole_number(value, least=1, most=most, unit="seconds")
-    seconds, rest = divmod(value, _SECOND)
-    if rest or not 1 <= seconds <= most:
-        reject(value, f"a timedelta of whole seconds from 1 to {most}")
-    return seconds
+def duration_in_seconds(value: datetime.timedelta | float) -> int:
+    """Validate the maximum duration of a session: whole seconds, as a number or as a ``timedelta``."""
+    return whole_seconds(value, least=1, most=limits_in_force().max_duration_in_seconds)
+
+
+def whole_seconds(value: object, *, least: int, most: int) -> int:
+    """Validate whole seconds, given as a ``timedelta`` or as a number, in a range; 30.0 is 30, and 30.5 is refused."""
+    number = datetime.timedelta.total_seconds(value) if isinstance(value, datetime.timedelta) else value
+    if isinstance(number, float) and float.is_integer(number):
+        number = float.__int__(number)
+    try:
+        return whole_number(number, least=least, most=most, unit="seconds")
+    except InvalidRequestError:
+        kind = "a timedelta of whole" if isinstance(value, datetime.timedelta) else "a whole number of"
+        reject(value, f"{kind} seconds from {least} to {most}")
 
 
 def epoch_milliseconds(value: int | datetime.datetime) -> int:
@@ -136,18 +146,30 @@ def epoch_milliseconds(value: int | datetime.datetime) -> int:
     if isinstance(value, datetime.datetime):
         return _milliseconds_until(value)
     expected = f"milliseconds since 1970-01-01T00:00:00Z, {_MIN_MILLISECONDS} to {_MAX_MILLISECONDS}"
-    if not isinstance(value, int) or isinstance(value, bool):
-        reject(value, f"{expected}, or a datetime with a time zone")
-    if 0 <= value < _MIN_MILLISECONDS:
+    number = _truncated(value)
+    if number is not None and 0 <= number < _MIN_MILLISECONDS:
         reject(value, f"{expected}: this looks like seconds")
-    if value > _MAX_MILLISECONDS:
+    if number is not None and number > _MAX_MILLISECONDS:
         reject(value, f"{expected}: this looks like micro- or nanoseconds")
+    if not isinstance(value, int) or isinstance(value, bool):
+        reject(value, f"whole {expected}, or a datetime with a time zone")
     return whole_number(value, least=_MIN_MILLISECONDS, most=_MAX_MILLISECONDS, unit="milliseconds")
+
+
+def _truncated(value: Any) -> int | None:  # noqa: ANN401 - any value
+    """Return a finite number of any type without its fraction; ``None`` for any other value."""
+    try:
+        number = math.trunc(value)
+    except Exception:  # noqa: BLE001 - the value is foreign, and may raise anything
+        return None
+    return number if type(number) is int else None
 
 
 def _milliseconds_until(moment: datetime.datetime) -> int:
     try:
-        milliseconds = None if moment.utcoffset() is None else (moment - _EPOCH) // _MILLISECOND
+        # A subclass may answer in a way of its own; pandas.NaT is one that has no time.
+        is_aware = datetime.datetime.utcoffset(moment) is not None
+        milliseconds = datetime.datetime.__sub__(moment, _EPOCH) // _MILLISECOND if is_aware else None
     except Exception as error:  # a tzinfo is foreign code and may raise anything
         raise InvalidRequestError([ValidationIssue((), moment, "a datetime whose time zone can be read")]) from error
     if milliseconds is None:

@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 
 import attrs
 
-from aiorekostream.domain.rules import reject
+from aiorekostream.domain.rules import guarded, reject
 
 __all__ = ["Arn", "KinesisDataStreamArn", "KinesisVideoStreamArn", "RoleArn", "SNSTopicArn", "StreamProcessorArn"]
 
@@ -53,9 +53,13 @@ class Arn:
         Raises:
             InvalidRequestError: the value is not an ARN of this kind.
         """
+        return guarded(cls._parse, value)
+
+    @classmethod
+    def _parse(cls, value: str | Self) -> Self:
         if isinstance(value, cls):
             return value
-        match = cls._pattern.fullmatch(value) if isinstance(value, str) else None
+        match = cls._pattern.fullmatch(str.__str__(value)) if isinstance(value, str) else None
         if match is None:
             reject(value, f"an ARN such as {cls._example}")
         return cls(*match.group("partition", "region", "account_id", "resource"))

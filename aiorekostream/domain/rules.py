@@ -8,35 +8,37 @@ once.
 Invariant: no instance of ``Validated`` that a caller can reach holds a ``Rejected``.
 """
 
-from __future__ import annotations
-
 import functools
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar, cast
+import inspect
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar, cast
 
 import attrs
 
-from aiorekostream.errors import InvalidRequestError, ValidationIssue
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from aiorekostream.errors import AwsGuidanceWarning, InvalidRequestError, ValidationIssue, shown
 
 __all__ = [
     "ABSENT",
     "Absent",
     "Rejected",
     "Validated",
+    "advise",
     "all_valid",
     "as_mapping",
     "as_step",
     "as_tuple",
     "collecting",
     "each",
+    "guarded",
+    "is_complete",
     "is_unordered",
+    "items_of",
     "reject",
 ]
 
 _T = TypeVar("_T")
+_ValueT = TypeVar("_ValueT")
 _Converter: TypeAlias = "Callable[[object], object]"
 
 
@@ -70,7 +72,7 @@ def reject(value: object, expected: str) -> NoReturn:
     raise InvalidRequestError([ValidationIssue((), value, expected)])
 
 
-def collecting(_: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
+def collecting(_: type, fields: list["attrs.Attribute[Any]"]) -> list["attrs.Attribute[Any]"]:
     """Wrap the converters of a class to return ``Rejected`` instead of raising; an attrs field transformer."""
     return [
         field.evolve(converter=_collecting_converter(cast("_Converter", convert)))
@@ -80,17 +82,34 @@ def collecting(_: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attrib
     ]
 
 
+@functools.cache
 def _collecting_converter(convert: _Converter) -> _Converter:
     @functools.wraps(convert)
     def converter(value: object) -> object:
-        if isinstance(value, Rejected):
+        if type(value) is Rejected:
             return value
         try:
-            return convert(value)
+            return guarded(convert, value)
         except InvalidRequestError as error:
             return Rejected(error.issues)
 
+    # attrs asks for it for every field, and to find it out takes most of the time that a class takes to be made.
+    converter.__signature__ = inspect.signature(convert)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     return converter
+
+
+def guarded(convert: Callable[[_ValueT], _T], value: _ValueT) -> _T:
+    """Return ``convert(value)``; raise ``InvalidRequestError`` where the value itself raises when it is examined.
+
+    A value is foreign code: its comparison, its iteration and its conversion may raise anything.
+    """
+    try:
+        return convert(value)
+    except InvalidRequestError:
+        raise
+    except Exception as error:
+        expected = f"a value that can be read; reading it raised {type(error).__name__}"
+        raise InvalidRequestError([ValidationIssue((), value, expected)]) from error
 
 
 def each(items: Iterable[tuple[str | int, object]], convert: Callable[[object], _T]) -> list[_T]:
@@ -98,11 +117,11 @@ def each(items: Iterable[tuple[str | int, object]], convert: Callable[[object], 
     converted: list[_T] = []
     issues: list[ValidationIssue] = []
     for step, item in items:
-        if isinstance(item, Rejected):
+        if type(item) is Rejected:
             issues += [issue.under(step) for issue in item.issues]
             continue
         try:
-            converted.append(convert(item))
+            converted.append(guarded(convert, item))
         except InvalidRequestError as error:
             issues += [issue.under(step) for issue in error.issues]
     if issues:
@@ -112,7 +131,12 @@ def each(items: Iterable[tuple[str | int, object]], convert: Callable[[object], 
 
 def all_valid(*values: object) -> bool:
     """Whether none of the values was rejected, so that they can be compared with each other."""
-    return not any(isinstance(value, Rejected) for value in values)
+    return all(type(value) is not Rejected for value in values)
+
+
+def is_complete(value: "Validated") -> bool:
+    """Whether no field was rejected; false for the values that ``codec.parse`` makes only to collect their issues."""
+    return all_valid(*attrs.astuple(cast("attrs.AttrsInstance", value), recurse=False))
 
 
 class Validated:
@@ -129,7 +153,7 @@ class Validated:
         for field in attrs.fields(cast("type[attrs.AttrsInstance]", type(self))):
             name = field.name
             value: object = getattr(self, name)
-            if isinstance(value, Rejected):
+            if type(value) is Rejected:
                 yield from (issue.under(name) for issue in value.issues)
 
     def _contradictions(self) -> Iterable[ValidationIssue]:
@@ -137,14 +161,18 @@ class Validated:
         return ()
 
 
+def advise(guidance: str) -> None:
+    """Warn of a value that AWS accepts against its guidance, at the line of the caller outside of this package."""
+    # warnings.warn can skip the files of a package from Python 3.12 on. Level 1 is this function.
+    frame, level = inspect.currentframe(), 1
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "aiorekostream":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(guidance, AwsGuidanceWarning, stacklevel=level)
+
+
 def as_step(key: object) -> str:
     """Convert a mapping's key, of any type, to a step of an issue's path."""
-    if isinstance(key, str):
-        return str.__str__(key)
-    try:
-        return repr(key)
-    except Exception:  # noqa: BLE001 - an issue is reported even if repr() fails
-        return f"<{type(key).__name__}>"
+    return str.__str__(key) if isinstance(key, str) else shown(key)
 
 
 def as_mapping(value: object, expected: str) -> Mapping[object, object]:
@@ -152,6 +180,15 @@ def as_mapping(value: object, expected: str) -> Mapping[object, object]:
     if not isinstance(value, Mapping):
         reject(value, expected)
     return cast("Mapping[object, object]", value)
+
+
+def items_of(value: Mapping[object, object]) -> list[tuple[object, object]]:
+    """Return the entries of a mapping, and reject one that cannot be read."""
+    return guarded(_items, value)
+
+
+def _items(value: Mapping[object, object]) -> list[tuple[object, object]]:
+    return [(key, item) for key, item in value.items()]
 
 
 def as_tuple(value: object, expected: str) -> tuple[object, ...]:

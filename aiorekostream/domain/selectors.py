@@ -23,13 +23,21 @@ class ProducerTimestamp(Validated):
 
     Attributes:
         milliseconds: milliseconds since 1970-01-01T00:00:00Z, or an aware ``datetime``. Numbers that can only be
-            seconds (below 100,000,000,000) or microseconds (from 100,000,000,000,000) are refused.
+            seconds (below 100,000,000,000) or microseconds (from 100,000,000,000,000) are refused, as are fractions.
 
     Raises:
         InvalidRequestError: the value is not such a time.
     """
 
     milliseconds: int = attrs.field(converter=epoch_milliseconds)
+
+    @classmethod
+    def now(cls) -> Self:
+        """Return the present, of this machine's clock.
+
+        Use ``ProducerTimestamp(clock.wall())`` for the time of another clock, such as the emulator's.
+        """
+        return cls(datetime.datetime.now(datetime.UTC))  # noqa: TID251 - for programs; the package does not call it
 
     @classmethod
     def from_datetime(cls, moment: datetime.datetime) -> Self:
@@ -76,7 +84,8 @@ class StopSelector(Validated):
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StreamProcessingStopSelector.html.
 
     Attributes:
-        max_duration_in_seconds: whole seconds from 1 to 120 or a ``timedelta`` of whole seconds; 10 by default.
+        max_duration_in_seconds: whole seconds from 1 to 120, as a number or a ``timedelta``; 10 by default. A float
+            with a fraction is refused.
 
     Raises:
         InvalidRequestError: the value is out of this range.

@@ -1,17 +1,12 @@
 """Tags: an immutable mapping of text to text, and the validation of its keys and values."""
 
-from __future__ import annotations
-
 import unicodedata
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
-from aiorekostream.domain.rules import as_mapping, as_step, as_tuple, each, reject
+from aiorekostream.domain.rules import as_mapping, as_step, as_tuple, each, guarded, items_of, reject
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
 from aiorekostream.frozen import FrozenMapping
 from aiorekostream.limits import limits_in_force
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 __all__ = ["Tags", "tag_keys", "tags"]
 
@@ -33,9 +28,10 @@ class Tags(FrozenMapping[str]):
     __slots__ = ()
 
     def __init__(self, items: Mapping[str, str] | None = None) -> None:
-        given = as_mapping({} if items is None else items, "a mapping of tag keys to tag values")
-        names = each(((as_step(key), key) for key in given), _text)
-        texts = each(((as_step(key), text) for key, text in given.items()), _text)
+        expected = "a mapping of tag keys to tag values"
+        given = [] if items is None else items_of(guarded(lambda value: as_mapping(value, expected), items))
+        names = each(((as_step(key), key) for key, _ in given), _text)
+        texts = each(((as_step(key), text) for key, text in given), _text)
         super().__init__(dict(zip(names, texts, strict=True)))
 
     def __repr__(self) -> str:
@@ -53,28 +49,30 @@ def _in_alphabet(value: str) -> bool:
 
 
 def _key(value: object) -> str:
-    if not isinstance(value, str) or not 1 <= len(value) <= _MAX_KEY_LENGTH or not _in_alphabet(value):
+    key = str.__str__(value) if isinstance(value, str) else ""
+    if not 1 <= len(key) <= _MAX_KEY_LENGTH or not _in_alphabet(key):
         reject(value, f"a tag key: 1 to {_MAX_KEY_LENGTH} {_ALPHABET}")
-    if value.startswith("aws:"):
+    if key.startswith("aws:"):
         reject(value, "a tag key that does not begin with 'aws:', which AWS keeps for itself")
-    return str.__str__(value)
+    return key
 
 
 def _value(value: object) -> str:
-    if not isinstance(value, str) or len(value) > _MAX_VALUE_LENGTH or not _in_alphabet(value):
+    text = str.__str__(value) if isinstance(value, str) else None
+    if text is None or len(text) > _MAX_VALUE_LENGTH or not _in_alphabet(text):
         reject(value, f"a tag value: 0 to {_MAX_VALUE_LENGTH} {_ALPHABET}")
-    return str.__str__(value)
+    return text
 
 
 def tags(value: Mapping[str, str]) -> Tags:
     """Validate the tags of a request."""
     most = limits_in_force().max_tags
-    items = as_mapping(value, "a mapping of tag keys to tag values")
+    items = items_of(as_mapping(value, "a mapping of tag keys to tag values"))
     issues: list[ValidationIssue] = []
     if len(items) > most:
         issues.append(ValidationIssue((), f"{len(items)} tags", f"at most {most} tags"))
-    keys = [(as_step(key), key) for key in items]
-    values = [(as_step(key), value) for key, value in items.items()]
+    keys = [(as_step(key), key) for key, _ in items]
+    values = [(as_step(key), value) for key, value in items]
     columns: list[list[str]] = []
     for column, validate in ((keys, _key), (values, _value)):
         try:

@@ -1,24 +1,19 @@
 """Provide the default rate limiter, which every client of a process shares."""
 
-from __future__ import annotations
-
 import asyncio
 import weakref
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, MutableMapping
 
 import attrs
 
 from aiorekostream.clock import Clock
+from aiorekostream.domain.fields import flag
+from aiorekostream.domain.rules import Validated, collecting, reject
 from aiorekostream.errors import RateLimitedError
+from aiorekostream.limits import Quota, Scope
 from aiorekostream.rate_limiting.permit_queue import PermitQueue
-from aiorekostream.rate_limiting.port import RateStatus
+from aiorekostream.rate_limiting.port import Permit, PermitRequest, RateStatus
 from aiorekostream.rate_limiting.token_bucket import AdaptiveTokenBucket, Grant
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
-
-    from aiorekostream.limits import Quota, Scope
-    from aiorekostream.rate_limiting.port import Permit, PermitRequest
 
 __all__ = ["LocalRateLimiter"]
 
@@ -68,8 +63,14 @@ class _LocalPermit:
             queue.reschedule()
 
 
-@attrs.frozen(kw_only=True)
-class LocalRateLimiter:
+def _account(value: str | None) -> str | None:
+    if value is not None and not isinstance(value, str):
+        reject(value, "text, or None")
+    return value
+
+
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class LocalRateLimiter(Validated):
     """Grant permits to every client of the same account and Region in this process.
 
     Requests are served by priority, and first come, first served among equals. The bucket is shared by the whole
@@ -85,10 +86,13 @@ class LocalRateLimiter:
         wait: whether a request waits for its permit; if not, it fails at once with ``RateLimitedError``.
         account: a name for the account that replaces the one of the scope, for several access keys that draw on one
             quota.
+
+    Raises:
+        InvalidRequestError: fields are invalid; all issues at once.
     """
 
-    wait: bool = True
-    account: str | None = None
+    wait: bool = attrs.field(default=True, converter=flag)
+    account: str | None = attrs.field(default=None, converter=_account)
 
     async def acquire(self, request: PermitRequest) -> Permit:
         """Wait for a permit. See ``RateLimiter.acquire``.

@@ -36,10 +36,10 @@ class TransportOptions:
         issues = [
             ValidationIssue((name,), value, "text, or None")
             for name, value in words.items()
-            if value is not None and not isinstance(value, str)
+            if value is not None and not issubclass(type(value), str)
         ]
         number = self.max_connections
-        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        if type(number) is not int or number < 1:
             issues.append(ValidationIssue(("max_connections",), number, "a whole number above 0"))
         if issues:
             raise InvalidRequestError(issues)

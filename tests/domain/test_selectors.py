@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import math
 import zoneinfo
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import example, given
@@ -105,6 +106,35 @@ def test_producer_timestamp_rejects_a_time_zone_that_raises(offset: object) -> N
         ProducerTimestamp(moment)
 
 
+@pytest.mark.parametrize(
+    "value", [1605467332.479, Decimal("1655930623.123"), 1605467332, 0.0, Fraction(5, 2)], ids=repr
+)
+def test_producer_timestamp_says_that_a_number_looks_like_seconds(value: object) -> None:
+    assert _issue(ProducerTimestamp, value).expected.endswith(": this looks like seconds")
+
+
+@pytest.mark.parametrize("value", [1605467332479.5, 1605467332479.0, Decimal(1655930623123), math.nan, -math.inf])
+def test_producer_timestamp_rejects_other_numbers_than_int(value: object) -> None:
+    assert _issue(ProducerTimestamp, value).expected.startswith("whole milliseconds since 1970-01-01T00:00:00Z")
+
+
+def test_producer_timestamp_rejects_a_datetime_without_a_time() -> None:
+    """pandas.NaT is such a value."""
+
+    class NotATime(datetime.datetime):
+        def utcoffset(self) -> NoReturn:
+            raise ValueError("NaT has no offset")
+
+    assert "with a time zone" in _issue(ProducerTimestamp, NotATime(1, 1, 1)).expected
+
+
+def test_producer_timestamp_now_is_the_present() -> None:
+    before = ProducerTimestamp.from_datetime(datetime.datetime.now(UTC))
+    now = ProducerTimestamp.now()
+    after = ProducerTimestamp.from_datetime(datetime.datetime.now(UTC))
+    assert before.milliseconds <= now.milliseconds <= after.milliseconds
+
+
 @given(moments, st.timedeltas(datetime.timedelta(hours=-23), datetime.timedelta(hours=23)))
 def test_producer_timestamp_is_independent_of_the_time_zone(
     moment: datetime.datetime, offset: datetime.timedelta
@@ -198,10 +228,14 @@ def test_stop_selector_accepts_1_to_120_seconds_or_a_timedelta(seconds: int) -> 
     assert StopSelector(seconds).max_duration_in_seconds == seconds
     by_timedelta = StopSelector(datetime.timedelta(seconds=seconds))
     assert by_timedelta == StopSelector(seconds)
+    assert StopSelector(float(seconds)) == by_timedelta
     assert type(by_timedelta.max_duration_in_seconds) is int
+    assert type(StopSelector(float(seconds)).max_duration_in_seconds) is int
 
 
-@pytest.mark.parametrize("value", [0, 121, -1, pytest.param(10**400, id="huge"), True, 10.0, "10", None, float("nan")])
+@pytest.mark.parametrize(
+    "value", [0, 121, -1, pytest.param(10**400, id="huge"), True, 10.5, "10", None, math.nan, math.inf]
+)
 def test_stop_selector_rejects_a_number_out_of_range(value: object) -> None:
     issue = _issue(StopSelector, value)
     assert issue.path == "max_duration_in_seconds"

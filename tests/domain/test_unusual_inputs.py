@@ -31,7 +31,7 @@ from aiorekostream.domain.rules import Validated
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
 from aiorekostream.errors import InvalidRequestError
 from tests.codec.cases import DATA, PROCESSOR, ROLE, TOPIC, VIDEO
-from tests.domain.unusual_inputs import UNUSUAL_INPUTS
+from tests.domain.unusual_inputs import DRAWABLE, UNUSUAL_INPUTS, OddInt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,7 +124,7 @@ def test_value_accepts_or_rejects_each_unusual_input(cls: type[Validated], name:
         _assert_accepted_or_rejected(cls, name, make())
 
 
-_unusual = st.sampled_from(list(UNUSUAL_INPUTS)).map(lambda name: UNUSUAL_INPUTS[name]())
+_unusual = st.sampled_from(DRAWABLE).map(lambda name: UNUSUAL_INPUTS[name]())
 _any_input = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | _unusual,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text() | st.integers(), inner, max_size=3),
@@ -160,3 +160,31 @@ def test_value_reports_every_field_when_all_inputs_are_unusual(cls: type[Validat
         make(**dict.fromkeys(VALID_ARGUMENTS[cls], UNUSUAL_INPUTS["failing-repr"]()))
     assert [issue.path for issue in caught.value.issues] == list(VALID_ARGUMENTS[cls])
     assert "_FailingRepr" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("cls", "name", "unusual"),
+    [
+        (StopSelector, "max_duration_in_seconds", "odd-int"),
+        (StopSelector, "max_duration_in_seconds", "odd-float"),
+        (StopSelector, "max_duration_in_seconds", "odd-duration"),
+        (ListRequest, "max_results", "odd-negative"),
+        (LabelDetectionUpdate, "min_confidence", "odd-int"),
+        (LabelDetectionUpdate, "min_confidence", "odd-nan"),
+        (FaceSearchStart, "name", "odd-text"),
+        (S3Destination, "key_prefix", "odd-text"),
+        (TagRequest, "tags", "odd-tags"),
+    ],
+    ids=str,
+)
+def test_value_judges_a_subclass_by_its_true_value(cls: type[Validated], name: str, unusual: str) -> None:
+    """The comparisons and the length of these say that they are in range."""
+    make: Any = cls
+    with pytest.raises(InvalidRequestError) as caught:
+        make(**{**VALID_ARGUMENTS[cls], name: UNUSUAL_INPUTS[unusual]()})
+    _assert_issues_of(caught.value, name)
+
+
+def test_value_keeps_a_plain_number_of_a_subclass() -> None:
+    request = ListRequest(max_results=OddInt(5))
+    assert (type(request.max_results), request.max_results) == (int, 5)

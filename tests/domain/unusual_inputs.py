@@ -6,13 +6,14 @@ import collections
 import datetime
 import enum
 import math
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType, SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 
 class _TextEnum(str, enum.Enum):  # noqa: UP042 - existing programs define enums like this
@@ -50,6 +51,117 @@ class _FailingRepr:
         raise RuntimeError("no repr")
 
     __str__ = __repr__
+
+
+class _SurrogateRepr:
+    def __repr__(self) -> str:
+        return "\ud800"
+
+
+class _FailingEquality:
+    def __eq__(self, _: object) -> bool:
+        raise RuntimeError("no comparison")
+
+    def __hash__(self) -> int:
+        raise RuntimeError("no hash")
+
+    def __bool__(self) -> bool:
+        raise RuntimeError("no truth")
+
+
+class _FailingNumber:
+    def __float__(self) -> float:
+        raise RuntimeError("no number")
+
+    __int__ = __index__ = __trunc__ = __len__ = __float__
+
+
+def _fail(_: object) -> NoReturn:
+    raise RuntimeError("no class")
+
+
+# isinstance() asks for it.
+_FailingClass = type("_FailingClass", (), {"__class__": property(_fail)})
+
+
+class _FailingAttributes:
+    def __getattr__(self, name: str) -> object:
+        raise RuntimeError(name)
+
+
+class _FailingMapping(Mapping[str, str]):
+    def __getitem__(self, key: str) -> str:
+        raise RuntimeError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        raise RuntimeError("no keys")
+
+    def __len__(self) -> int:
+        raise RuntimeError("no length")
+
+
+class _OddNumber:
+    """Mixed into a number, it says of any comparison that it is true, and converts to another number."""
+
+    def __lt__(self, _: object) -> bool:
+        return True
+
+    __le__ = __gt__ = __ge__ = __eq__ = __lt__
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __int__(self) -> int:
+        return 10**6
+
+    def __float__(self) -> float:
+        return 1e6
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+
+class OddInt(_OddNumber, int):
+    pass
+
+
+class _OddFloat(_OddNumber, float):
+    def is_integer(self) -> bool:
+        raise RuntimeError("no answer")
+
+
+class _OddText(str):
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        return 10
+
+    def __eq__(self, _: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        raise RuntimeError("no hash")
+
+    def __iter__(self) -> Iterator[str]:
+        raise RuntimeError("no characters")
+
+    def startswith(self, *_: object) -> bool:
+        raise RuntimeError("no start")
+
+
+class _OddDuration(datetime.timedelta):
+    def total_seconds(self) -> float:
+        raise RuntimeError("no seconds")
+
+
+class _NotATime(datetime.datetime):
+    """Like pandas.NaT, which is a ``datetime`` without a time."""
+
+    def utcoffset(self) -> datetime.timedelta | None:
+        raise ValueError("NaT has no offset")
+
+    def __sub__(self, _: object) -> Any:  # noqa: ANN401 - anything
+        return self
 
 
 class _FailingIterable:
@@ -119,6 +231,22 @@ UNUSUAL_INPUTS: dict[str, Callable[[], Any]] = {
     "not-implemented": lambda: NotImplemented,
     "failing-repr": _FailingRepr,
     "failing-iterable": _FailingIterable,
+    "surrogate-repr": _SurrogateRepr,
+    "failing-equality": _FailingEquality,
+    "failing-number": _FailingNumber,
+    "failing-class": _FailingClass,
+    "failing-attributes": _FailingAttributes,
+    "failing-mapping": _FailingMapping,
+    "failing-items": lambda: [_FailingEquality(), _FailingClass(), _FailingRepr()],
+    "failing-values": lambda: {"a": _FailingEquality(), "b": _FailingClass()},
+    "odd-int": lambda: OddInt(10**9),
+    "odd-negative": lambda: OddInt(-1),
+    "odd-float": lambda: _OddFloat(1e9),
+    "odd-nan": lambda: _OddFloat(math.nan),
+    "odd-text": lambda: _OddText("a" * 5000),
+    "odd-tags": lambda: {"a": _OddText("b" * 5000)},
+    "odd-duration": lambda: _OddDuration(days=365),
+    "not-a-time": lambda: _NotATime(1, 1, 1),
     "date": _DAY.date,
     "time": _DAY.time,
     "naive": lambda: _DAY,
@@ -131,3 +259,6 @@ UNUSUAL_INPUTS: dict[str, Callable[[], Any]] = {
     "microsecond": lambda: datetime.timedelta(microseconds=1),
     "half-a-minute": lambda: datetime.timedelta(seconds=30),
 }
+
+# Hypothesis itself asks the values that it draws for their class.
+DRAWABLE = [name for name in UNUSUAL_INPUTS if name not in {"failing-class", "failing-items", "failing-values"}]
