@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from aiorekostream.domain.status import Status
     from aiorekostream.errors import (
         AccessDeniedError,
+        AwsGuidanceWarning,
         ConfigurationError,
         DeadlineExceededError,
         InvalidRequestError,
@@ -69,6 +70,7 @@ __all__ = [
     "AccessDeniedError",
     "AlreadyRunning",
     "AlreadyStopped",
+    "AwsGuidanceWarning",
     "BoundingBox",
     "Client",
     "ConfigurationError",
@@ -125,6 +127,7 @@ __all__ = [
 _HOMES = {
     "errors": (
         "AccessDeniedError",
+        "AwsGuidanceWarning",
         "ConfigurationError",
         "DeadlineExceededError",
         "InvalidRequestError",

@@ -41,6 +41,7 @@ from aiorekostream.domain.responses import (
     StreamProcessor,
     StreamProcessorPage,
     StreamProcessorSummary,
+    UnknownRegion,
 )
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
 from aiorekostream.domain.status import Status
@@ -142,9 +143,16 @@ def processor_arns(draw: DrawFn) -> StreamProcessorArn:
 # shapes and selectors
 
 points = st.builds(Point, ratios, ratios)
-boxes = st.builds(BoundingBox, left=ratios, top=ratios, width=ratios, height=ratios)
+
+
+@st.composite
+def boxes(draw: DrawFn) -> BoundingBox:
+    left, top = draw(ratios), draw(ratios)
+    return BoundingBox(left=left, top=top, width=draw(st.floats(0, 1 - left)), height=draw(st.floats(0, 1 - top)))
+
+
 polygons = st.builds(Polygon, st.lists(points, min_size=3, max_size=10))
-regions = st.lists(boxes | polygons, max_size=3).map(tuple)
+regions = st.lists(boxes() | polygons, max_size=3).map(tuple)
 producer_timestamps = st.builds(ProducerTimestamp, st.integers(10**11, 10**14 - 1))
 fragment_numbers = st.builds(FragmentNumber, _text(string.digits, 1, 128))
 stop_selectors = st.builds(StopSelector, st.integers(1, 120))
@@ -164,6 +172,7 @@ def face_search_processors(draw: DrawFn) -> FaceSearchProcessor:
         role_arn=draw(role_arns()),
         collection_id=draw(collection_ids),
         face_match_threshold=draw(_optional(percents)),
+        regions_of_interest=draw(regions),
         data_sharing_opt_in=draw(_optional(st.booleans())),
         tags=draw(tags),
     )
@@ -240,7 +249,14 @@ _known_and_unknown_labels = st.lists(st.sampled_from(Label) | st.builds(Label, s
 )
 _any_points = st.builds(Point, _numbers, _numbers)
 _any_boxes = st.builds(BoundingBox, left=_numbers, top=_numbers, width=_numbers, height=_numbers)
-_any_regions = st.lists(_any_boxes | st.builds(Polygon, st.lists(_any_points, max_size=4)), max_size=3).map(tuple)
+_unknown_regions = st.builds(
+    UnknownRegion,
+    st.dictionaries(st.just("Circle"), st.lists(_numbers) | st.dictionaries(_free_text, _numbers))
+    | st.fixed_dictionaries({"BoundingBox": st.dictionaries(st.sampled_from(("Left", "Top", "Width")), _numbers)}),
+)
+_any_regions = st.lists(
+    _any_boxes | st.builds(Polygon, st.lists(_any_points, max_size=4)) | _unknown_regions, max_size=3
+).map(tuple)
 _face_search_settings = st.builds(
     FaceSearchSettings, collection_id=collection_ids, face_match_threshold=_optional(_numbers)
 )
@@ -297,5 +313,6 @@ VALUES: Mapping[type, SearchStrategy[object]] = {
     FaceSearchSettings: _face_search_settings,
     ConnectedHomeSettings: _label_detection_settings,
     StreamProcessorSummary: summaries,
+    UnknownRegion: _unknown_regions,
 }
 """A strategy for every value class of the package."""

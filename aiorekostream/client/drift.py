@@ -20,7 +20,7 @@ from aiorekostream.domain.tags import Tags
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from aiorekostream.domain.responses import StreamProcessor
+    from aiorekostream.domain.responses import StreamProcessor, UnknownRegion
 
 __all__ = ["Drift", "EnsuredProcessor", "drift"]
 
@@ -131,7 +131,9 @@ def _near(one: float, other: float) -> bool:
     return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-7)
 
 
-def _are_same_regions(desired: tuple[RegionOfInterest, ...], actual: tuple[RegionOfInterest, ...]) -> bool:
+def _are_same_regions(
+    desired: tuple[RegionOfInterest, ...], actual: tuple[RegionOfInterest | UnknownRegion, ...]
+) -> bool:
     unmatched = list(actual)
     for region in desired:
         match = next((other for other in unmatched if _is_same_region(region, other)), None)
@@ -141,7 +143,7 @@ def _are_same_regions(desired: tuple[RegionOfInterest, ...], actual: tuple[Regio
     return not unmatched
 
 
-def _is_same_region(one: RegionOfInterest, other: RegionOfInterest) -> bool:
+def _is_same_region(one: RegionOfInterest, other: RegionOfInterest | UnknownRegion) -> bool:
     match one, other:
         case BoundingBox(), BoundingBox():
             return all(map(_near, attrs.astuple(one), attrs.astuple(other)))

@@ -1,7 +1,5 @@
 """Decode responses: members and enum values that are unknown here are accepted, malformed ones are reported by path."""
 
-from __future__ import annotations
-
 import datetime
 import functools
 import math
@@ -28,6 +26,7 @@ from aiorekostream.domain.responses import (
     StreamProcessor,
     StreamProcessorPage,
     StreamProcessorSummary,
+    UnknownRegion,
 )
 from aiorekostream.domain.rules import ABSENT
 from aiorekostream.domain.status import Status
@@ -171,7 +170,7 @@ def _converter(*, detailed: bool) -> cattrs.Converter:
     converter.register_structure_hook(bool, _flag)
     converter.register_structure_hook(datetime.datetime, _timestamp)
     converter.register_structure_hook(Tags, _tags)
-    converter.register_structure_hook(RegionOfInterest, _region(converter))
+    converter.register_structure_hook(RegionOfInterest | UnknownRegion, _region(converter))
     converter.register_structure_hook(Settings | None, _settings(converter))
     converter.register_structure_hook_factory(_is_tuple, functools.partial(_tuple_from_list, converter))
     for enum in (Label, Status):
@@ -188,6 +187,8 @@ def _by_table(converter: cattrs.Converter, cls: type) -> _Hook:
     def structure_value(value: object, _: object) -> object:
         members = _object(value)
         flat = {name: part for name, path in table if (part := _member_at(members, path)) is not None}
+        if cls is ConnectedHomeSettings:
+            flat.setdefault("labels", [])
         return structure(flat, cls)
 
     return structure_value
@@ -206,16 +207,34 @@ def _settings(converter: cattrs.Converter) -> Callable[[object, object], Setting
     return structure_value
 
 
-def _region(converter: cattrs.Converter) -> Callable[[object, object], RegionOfInterest]:
-    def structure_value(value: object, _: object) -> RegionOfInterest:
+def _region(converter: cattrs.Converter) -> Callable[[object, object], RegionOfInterest | UnknownRegion]:
+    def structure_value(value: object, _: object) -> RegionOfInterest | UnknownRegion:
         members = _object(value)
-        if members.get("BoundingBox") is not None:
+        box, polygon = members.get("BoundingBox"), members.get("Polygon")
+        # AWS's model makes every member optional, also those of boxes and points.
+        if (
+            box is not None
+            and not polygon
+            and _has_all(_object(box, "BoundingBox"), ("Left", "Top", "Width", "Height"))
+        ):
             return converter.structure(members, BoundingBox)
-        if members.get("Polygon") is not None:
+        if box is None and polygon is not None and all(_has_all(point, ("X", "Y")) for point in _items(polygon)):
             return converter.structure(members, Polygon)
-        raise _malformed(value, "an object with BoundingBox or Polygon")
+        return UnknownRegion(members)
 
     return structure_value
+
+
+def _has_all(value: object, names: tuple[str, ...]) -> bool:
+    """Whether an object has all of these members; true for a value of another type, which is malformed."""
+    if not isinstance(value, Mapping):
+        return True
+    members = cast("Mapping[str, object]", value)
+    return all(members.get(name) is not None for name in names)
+
+
+def _items(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []
 
 
 def _is_tuple(cls: object) -> bool:

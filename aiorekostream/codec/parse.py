@@ -43,7 +43,6 @@ _FORBIDDEN: Mapping[type, Mapping[Path, str]] = {
         ("Output", "S3Destination"): "left out: a face search writes to Output.KinesisDataStream",
         ("NotificationChannel",): "left out: a face search publishes to no topic",
         ("KmsKeyId",): "left out: a face search writes nothing to S3",
-        ("RegionsOfInterest",): "left out: only label detection has regions of interest",
     },
     LabelDetectionProcessor: {
         ("Settings", "FaceSearch"): _ONE_KIND_ONLY,

@@ -3,10 +3,9 @@
 One table serves encoding, decoding, parsing boto3's keyword arguments, and the paths of issues.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon
 from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, S3Destination
@@ -34,9 +33,6 @@ from aiorekostream.domain.responses import (
 )
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 __all__ = ["SPELLING", "Path"]
 
 Path: TypeAlias = tuple[str, ...]
@@ -45,6 +41,7 @@ _NAME = {"name": "Name"}
 _COMMON = {
     "kinesis_video_stream_arn": "Input.KinesisVideoStream.Arn",
     "role_arn": "RoleArn",
+    "regions_of_interest": "RegionsOfInterest",
     "data_sharing_opt_in": "DataSharingPreference.OptIn",
 }
 _FACE_SEARCH_OUTPUT = {"kinesis_data_stream_arn": "Output.KinesisDataStream.Arn"}
@@ -52,7 +49,6 @@ _LABEL_DETECTION_OUTPUT = {
     "s3_destination": "Output.S3Destination",
     "sns_topic_arn": "NotificationChannel.SNSTopicArn",
     "kms_key_id": "KmsKeyId",
-    "regions_of_interest": "RegionsOfInterest",
 }
 
 _DOTTED_PATHS: Mapping[type, Mapping[str, str]] = {

@@ -38,6 +38,7 @@ from aiorekostream.domain.responses import (
     StreamProcessor,
     StreamProcessorPage,
     StreamProcessorSummary,
+    UnknownRegion,
 )
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StartSelector, StopSelector
 from aiorekostream.domain.status import ACTIVE, NOT_STOPPABLE, STARTABLE, TRANSITIONS, WITHOUT_SESSION, Event, Status
@@ -96,5 +97,6 @@ __all__ = [
     "StreamProcessorSummary",
     "TagRequest",
     "Tags",
+    "UnknownRegion",
     "UntagRequest",
 ]

@@ -4,7 +4,7 @@ A shape may lie outside the frame, because AWS reports detections that do. ``reg
 shapes inside the frame.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias, cast
 
 import attrs
@@ -26,6 +26,9 @@ __all__ = [
 
 # https://docs.aws.amazon.com/rekognition/latest/APIReference/API_RegionOfInterest.html
 _MIN_POLYGON_POINTS = 3
+# How far a shape may reach over the edge, in ratios of the frame: AWS stores 32-bit floats, whose rounding error is at
+# most 6e-8 here, and a box that was read from it must be accepted again.
+_EDGE = 1e-6
 
 
 def _ratio(value: float) -> float:
@@ -134,8 +137,8 @@ def region_of_interest(value: object) -> RegionOfInterest:
 
 
 def ratio_of_frame(value: object) -> float:
-    """Validate a ratio that lies on the frame: 0 to 1."""
-    if not 0 <= (number := finite(value)) <= 1:
+    """Validate a ratio that lies on the frame: 0 to 1, give or take a rounding error."""
+    if not -_EDGE <= (number := finite(value)) <= 1 + _EDGE:
         reject(value, "a ratio of the frame from 0 to 1")
     return number
 
@@ -145,4 +148,11 @@ def _outside(shape: Point | BoundingBox) -> Iterable[ValidationIssue]:
         each(attrs.asdict(shape).items(), ratio_of_frame)
     except InvalidRequestError as error:
         return error.issues
-    return ()
+    return _beyond_edge(shape) if isinstance(shape, BoundingBox) else ()
+
+
+def _beyond_edge(box: BoundingBox) -> Iterator[ValidationIssue]:
+    for side, begin, size in (("width", box.left, box.width), ("height", box.top, box.height)):
+        if begin + size > 1 + _EDGE:
+            expected = f"at most {1 - begin:g}, so that the box ends inside the frame"
+            yield ValidationIssue((side,), size, expected)

@@ -19,7 +19,7 @@ from aiorekostream.domain.names import (
     role_arn,
     sns_topic_arn,
 )
-from aiorekostream.domain.rules import Validated, all_valid, as_tuple, collecting, each, reject
+from aiorekostream.domain.rules import Validated, advise, all_valid, as_tuple, collecting, each, is_complete, reject
 from aiorekostream.domain.tags import Tags, tags
 from aiorekostream.errors import ValidationIssue
 from aiorekostream.limits import limits_in_force
@@ -46,6 +46,12 @@ def _opt_in(value: bool | None) -> bool | None:  # noqa: FBT001 - an attrs conve
 def optional_percent(value: float | None) -> float | None:
     """Validate a percentage; ``None`` leaves it to AWS."""
     return percent(value) if value is not None else None
+
+
+def advise_on_percent(name: str, value: float | None) -> None:
+    """Warn of a percentage that looks like a ratio. AWS accepts it: 0.85 means 0.85 %."""
+    if value is not None and 0 < value <= 1:
+        advise(f"{name} is a percentage from 0 to 100: {value:g} means {value:g} %, not {100 * value:g} %")
 
 
 def labels(value: Iterable[Label | str]) -> tuple[Label, ...]:
@@ -104,7 +110,10 @@ class FaceSearchProcessor(Validated):
         role_arn: the IAM role that allows Rekognition to read the video stream and to write to the data stream.
         collection_id: the face collection, 1 to 255 characters of ``a-z A-Z 0-9 _ . -``.
         face_match_threshold: the minimum similarity of a match in percent, 0 to 100; ``None`` leaves it to AWS, whose
-            default is 80. AWS treats a lower value as 80.
+            default is 80. AWS treats a lower value as 80. A ratio, above 0 and at most 1, causes an
+            ``AwsGuidanceWarning``.
+        regions_of_interest: 0 to 10 boxes and polygons inside the frame; the whole frame by default. AWS accepts them
+            and says that a face search should not have them: they cause an ``AwsGuidanceWarning``.
         data_sharing_opt_in: whether AWS may use the video to improve its models; ``None`` leaves it to AWS.
         tags: at most 200 tags, none by default.
 
@@ -120,8 +129,18 @@ class FaceSearchProcessor(Validated):
     role_arn: RoleArn = attrs.field(converter=role_arn)
     collection_id: str = attrs.field(converter=collection_id)
     face_match_threshold: float | None = attrs.field(default=None, converter=optional_percent)
+    regions_of_interest: tuple[RegionOfInterest, ...] = attrs.field(default=(), converter=regions_of_interest)
     data_sharing_opt_in: bool | None = attrs.field(default=None, converter=_opt_in)
     tags: Tags = attrs.field(factory=Tags, converter=tags)
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        if not is_complete(self):
+            return
+        advise_on_percent("face_match_threshold", self.face_match_threshold)
+        # https://docs.aws.amazon.com/rekognition/latest/APIReference/API_CreateStreamProcessor.html
+        if self.regions_of_interest:
+            advise("AWS says that a face search should not have regions of interest, although it accepts them")
 
     def _contradictions(self) -> Iterator[ValidationIssue]:
         video, data = self.kinesis_video_stream_arn, self.kinesis_data_stream_arn
@@ -145,7 +164,7 @@ class LabelDetectionProcessor(Validated):
         s3_destination: the bucket for the results.
         sns_topic_arn: the topic that notifications are published to.
         min_confidence: the minimum confidence of a detection in percent, 0 to 100; ``None`` leaves it to AWS, whose
-            default is 50.
+            default is 50. A ratio, above 0 and at most 1, causes an ``AwsGuidanceWarning``.
         kms_key_id: the KMS key that encrypts the results in S3: key id, key ARN, alias or alias ARN; ``None`` for no
             key.
         regions_of_interest: 0 to 10 boxes and polygons inside the frame; the whole frame by default.
@@ -169,6 +188,11 @@ class LabelDetectionProcessor(Validated):
     regions_of_interest: tuple[RegionOfInterest, ...] = attrs.field(default=(), converter=regions_of_interest)
     data_sharing_opt_in: bool | None = attrs.field(default=None, converter=_opt_in)
     tags: Tags = attrs.field(factory=Tags, converter=tags)
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        if is_complete(self):
+            advise_on_percent("min_confidence", self.min_confidence)
 
 
 Processor: TypeAlias = FaceSearchProcessor | LabelDetectionProcessor

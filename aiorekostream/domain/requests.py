@@ -10,8 +10,8 @@ from aiorekostream.domain.enums import Label, ProcessorKind
 from aiorekostream.domain.fields import UNICODE, flag, percent, processor_name, text, whole_number
 from aiorekostream.domain.geometry import RegionOfInterest, regions_of_interest
 from aiorekostream.domain.names import StreamProcessorArn, stream_processor_arn
-from aiorekostream.domain.processors import labels
-from aiorekostream.domain.rules import ABSENT, Validated, collecting, reject
+from aiorekostream.domain.processors import advise_on_percent, labels
+from aiorekostream.domain.rules import ABSENT, Validated, collecting, is_complete, reject
 from aiorekostream.domain.selectors import StartSelector, StopSelector, start_selector, stop_selector
 from aiorekostream.domain.tags import Tags, tag_keys, tags
 from aiorekostream.errors import ValidationIssue
@@ -168,7 +168,8 @@ class LabelDetectionUpdate(Validated):
     Attributes:
         name: the processor, 1 to 128 characters of ``a-z A-Z 0-9 _ . -``.
         labels: the new labels to detect, at least one, each at most once.
-        min_confidence: the new minimum confidence in percent, 0 to 100, or ``RESET``.
+        min_confidence: the new minimum confidence in percent, 0 to 100, or ``RESET``. A ratio, above 0 and at most 1,
+            causes an ``AwsGuidanceWarning``.
         regions_of_interest: the new regions, 0 to 10 boxes and polygons inside the frame, or ``RESET``.
         data_sharing_opt_in: whether AWS may use the video to improve its models.
 
@@ -183,6 +184,11 @@ class LabelDetectionUpdate(Validated):
         default=KEEP, converter=_new_regions
     )
     data_sharing_opt_in: bool | Literal[Keep.KEEP] = attrs.field(default=KEEP, converter=_new_opt_in)
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        if is_complete(self) and not isinstance(self.min_confidence, Keep | Reset):
+            advise_on_percent("min_confidence", self.min_confidence)
 
     def _contradictions(self) -> Iterator[ValidationIssue]:
         changes = (self.labels, self.min_confidence, self.regions_of_interest, self.data_sharing_opt_in)

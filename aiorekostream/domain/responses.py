@@ -1,15 +1,18 @@
 """Responses of the service, taken as they are: ARNs are plain text here, so that AWS may extend their format."""
 
 import datetime
-from typing import TypeAlias
+from collections.abc import Mapping
+from typing import TypeAlias, cast
 
 import attrs
 
 from aiorekostream.domain.enums import Label, ProcessorKind
 from aiorekostream.domain.geometry import RegionOfInterest
 from aiorekostream.domain.processors import S3Destination
+from aiorekostream.domain.rules import guarded
 from aiorekostream.domain.status import Status
 from aiorekostream.domain.tags import Tags
+from aiorekostream.frozen import FrozenMapping
 
 __all__ = [
     "ConnectedHomeSettings",
@@ -21,6 +24,7 @@ __all__ = [
     "StreamProcessor",
     "StreamProcessorPage",
     "StreamProcessorSummary",
+    "UnknownRegion",
 ]
 
 
@@ -79,12 +83,37 @@ class ConnectedHomeSettings:
         min_confidence: the minimum confidence of a detection, in percent.
     """
 
-    labels: tuple[Label, ...] = ()
+    # Required, so that a program's own cattrs converter can tell the two settings apart.
+    labels: tuple[Label, ...]
     min_confidence: float | None = None
 
 
 Settings: TypeAlias = FaceSearchSettings | ConnectedHomeSettings
 """The settings of a processor, of either kind."""
+
+
+def _frozen(value: object) -> object:
+    if isinstance(value, Mapping):
+        members = cast("Mapping[str, object]", value)
+        return FrozenMapping({key: _frozen(member) for key, member in members.items()})
+    if isinstance(value, list | tuple):
+        return tuple(map(_frozen, cast("list[object]", value)))
+    return value
+
+
+def _frozen_members(value: Mapping[str, object]) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", guarded(_frozen, value))
+
+
+@attrs.frozen
+class UnknownRegion:
+    """A region of interest of a response that this version cannot read: of a new kind, or a box without all its sides.
+
+    Attributes:
+        members: the region as AWS sent it, in AWS's spelling and immutable: lists are tuples here.
+    """
+
+    members: Mapping[str, object] = attrs.field(converter=_frozen_members)
 
 
 @attrs.frozen(kw_only=True)
@@ -107,7 +136,8 @@ class StreamProcessor:
         settings: the settings of its kind; ``None`` for a kind that this version does not know.
         sns_topic_arn: the topic that a label detection publishes to.
         kms_key_id: the KMS key that encrypts the results in S3.
-        regions_of_interest: boxes and polygons; empty for the whole frame.
+        regions_of_interest: boxes and polygons; empty for the whole frame. A region that this version cannot read is
+            an ``UnknownRegion``.
         data_sharing_opt_in: whether AWS may use the video to improve its models.
     """
 
@@ -124,7 +154,7 @@ class StreamProcessor:
     settings: Settings | None = None
     sns_topic_arn: str | None = None
     kms_key_id: str | None = None
-    regions_of_interest: tuple[RegionOfInterest, ...] = ()
+    regions_of_interest: tuple[RegionOfInterest | UnknownRegion, ...] = ()
     data_sharing_opt_in: bool | None = None
 
     @property

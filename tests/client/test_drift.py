@@ -15,12 +15,20 @@ from aiorekostream.domain.enums import Label
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon, RegionOfInterest
 from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, Processor, S3Destination
 from aiorekostream.domain.requests import KEEP, RESET, LabelDetectionUpdate
-from aiorekostream.domain.responses import ConnectedHomeSettings, FaceSearchSettings, Settings, StreamProcessor
+from aiorekostream.domain.responses import (
+    ConnectedHomeSettings,
+    FaceSearchSettings,
+    Settings,
+    StreamProcessor,
+    UnknownRegion,
+)
 from aiorekostream.domain.status import Status
 from tests import strategies
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn
+
+pytestmark = pytest.mark.filterwarnings("ignore::aiorekostream.errors.AwsGuidanceWarning")
 
 _P = TypeVar("_P", FaceSearchProcessor, LabelDetectionProcessor, Processor)
 _UPDATABLE = {"labels", "min_confidence", "regions_of_interest", "data_sharing_opt_in"}
@@ -76,6 +84,7 @@ def _described(processor: Processor) -> StreamProcessor:
         status=Status.STOPPED,
         kinesis_video_stream_arn=str(processor.kinesis_video_stream_arn),
         role_arn=str(processor.role_arn),
+        regions_of_interest=tuple(map(_region, processor.regions_of_interest)),
         data_sharing_opt_in=processor.data_sharing_opt_in,
     )
     if isinstance(processor, FaceSearchProcessor):
@@ -91,7 +100,6 @@ def _described(processor: Processor) -> StreamProcessor:
         s3_destination=processor.s3_destination,
         sns_topic_arn=str(processor.sns_topic_arn),
         kms_key_id=processor.kms_key_id,
-        regions_of_interest=tuple(map(_region, processor.regions_of_interest)),
     )
 
 
@@ -272,3 +280,18 @@ def test_drift_reports_a_polygon_with_another_point(points: list[tuple[float, fl
     desired = attrs.evolve(_DOOR, regions_of_interest=[box, Polygon([Point(x, y) for x, y in points])])
     (difference,) = drift(desired, _described(_DOOR), _DOOR.tags)
     assert difference.field == "regions_of_interest"
+
+
+def test_drift_sees_regions_of_a_face_search() -> None:
+    """AWS accepts them, and updates no face search."""
+    regions = _DOOR.regions_of_interest
+    actual = attrs.evolve(_described(_LOBBY), regions_of_interest=regions)
+    assert drift(_LOBBY, actual, {}) == (Drift("regions_of_interest", (), regions, updatable=False),)
+    assert drift(attrs.evolve(_LOBBY, regions_of_interest=regions), actual, {}) == ()
+
+
+def test_drift_sees_a_region_that_cannot_be_read() -> None:
+    unknown = UnknownRegion({"Circle": {"Radius": 0.5}})
+    actual = attrs.evolve(_described(_DOOR), regions_of_interest=(*_DOOR.regions_of_interest, unknown))
+    (difference,) = drift(_DOOR, actual, _DOOR.tags)
+    assert (difference.field, difference.updatable) == ("regions_of_interest", True)

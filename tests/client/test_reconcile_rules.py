@@ -212,7 +212,7 @@ def test_create_is_judged_by_the_creation_time_of_an_equal_one(created: Age | No
 
 @pytest.mark.parametrize("created", _AGES)
 def test_create_conflicts_with_another_processor_of_that_name(created: Age | None) -> None:
-    for found in (_found(video="hall"), _found(settings=ConnectedHomeSettings())):
+    for found in (_found(video="hall"), _found(settings=ConnectedHomeSettings(()))):
         assert on_create(found, _WANTED, created) is Resolution.CONFLICT
 
 

@@ -23,6 +23,7 @@ from tests import strategies
 from tests.codec.cases import REQUESTS, RESPONSES, Case
 from tests.codec.service_model import MODEL, violations
 
+pytestmark = pytest.mark.filterwarnings("ignore::aiorekostream.errors.AwsGuidanceWarning")
 each_request = pytest.mark.parametrize("case", REQUESTS, ids=[f"{i}-{case}" for i, case in enumerate(REQUESTS)])
 each_response = pytest.mark.parametrize("case", RESPONSES, ids=[f"{i}-{case}" for i, case in enumerate(RESPONSES)])
 REQUEST_CLASSES = [(operation.name, cls) for operation in OPERATIONS.values() for cls in operation.requests]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -23,9 +24,9 @@ from aiorekostream.domain.responses import (
     StartedSession,
     StreamProcessor,
     StreamProcessorPage,
+    UnknownRegion,
 )
 from aiorekostream.domain.status import Status
-from aiorekostream.domain.tags import Tags
 from aiorekostream.errors import MalformedResponseError
 from aiorekostream.operations import OPERATIONS, Operation
 from tests import strategies
@@ -55,8 +56,10 @@ def _reference_encode(value: Any) -> Json:  # noqa: ANN401 - any value
         return str(value)
     if isinstance(value, datetime.datetime):
         return value.timestamp()
-    if isinstance(value, Tags):
-        return dict(value)
+    if isinstance(value, UnknownRegion):
+        return _reference_encode(value.members)
+    if is_a(value, Mapping):
+        return {key: _reference_encode(member) for key, member in value.items()}
     if is_a(value, tuple):
         return [_reference_encode(item) for item in value]
     return _reference_encode_members(value) if type(value) in SPELLING else value
@@ -180,6 +183,28 @@ def test_decode_accepts_a_shape_outside_the_frame() -> None:
     assert region == BoundingBox(left=-0.5, top=2, width=0, height=1)
 
 
+@pytest.mark.parametrize(
+    "region",
+    [
+        {"BoundingBox": {"Left": 0.1, "Width": 0.5, "Height": 0.5}},
+        {"BoundingBox": {"Left": 0.1, "Top": None, "Width": 0.5, "Height": 0.5}},
+        {"BoundingBox": {}},
+        {"Polygon": [{"X": 0.5, "Y": 0.5}, {"X": 0.5}]},
+        {"Circle": {"Center": [0.5, 0.5], "Radius": 0.1}},
+        {**LABELS["RegionsOfInterest"][0], **LABELS["RegionsOfInterest"][1]},
+        {},
+    ],
+    ids=str,
+)
+def test_decode_keeps_a_region_that_it_cannot_read(region: Json) -> None:
+    """AWS's model makes every member optional, and may have new kinds of region."""
+    box = LABELS["RegionsOfInterest"][0]
+    processor = _decode({**MINIMAL, "RegionsOfInterest": [region, box]})
+    assert processor.regions_of_interest == (UnknownRegion(region), _decode(LABELS).regions_of_interest[0])
+    assert _reference_encode(processor)["RegionsOfInterest"] == [region, box]
+    assert hash(processor) == hash(_decode({**MINIMAL, "RegionsOfInterest": [region, box]}))
+
+
 # timestamps
 
 
@@ -256,13 +281,13 @@ MALFORMED: list[tuple[Json, str, str]] = [
     ({"RegionsOfInterest": {}}, "RegionsOfInterest", "a list"),
     ({"RegionsOfInterest": ""}, "RegionsOfInterest", "a list"),
     ({"RegionsOfInterest": [5]}, "RegionsOfInterest[0]", "an object"),
-    ({"RegionsOfInterest": [{"Circle": {}}]}, "RegionsOfInterest[0]", "an object with BoundingBox or Polygon"),
     (
         {"RegionsOfInterest": [{"Polygon": [{"X": 0, "Y": "1"}]}]},
         "RegionsOfInterest[0].Polygon[0].Y",
         "a finite number",
     ),
-    ({"RegionsOfInterest": [{"Polygon": [{"X": 0}]}]}, "RegionsOfInterest[0].Polygon[0].Y", "present"),
+    ({"RegionsOfInterest": [{"Polygon": [5]}]}, "RegionsOfInterest[0].Polygon[0]", "an object"),
+    ({"RegionsOfInterest": [{"Polygon": {}}]}, "RegionsOfInterest[0].Polygon", "a list"),
     ({"RegionsOfInterest": [{"BoundingBox": 5}]}, "RegionsOfInterest[0].BoundingBox", "an object"),
     ({"DataSharingPreference": {"OptIn": 1}}, "DataSharingPreference.OptIn", "true or false"),
     ({"CreationTimestamp": "today"}, "CreationTimestamp", "seconds since 1970 in UTC"),
@@ -282,7 +307,8 @@ def test_decode_reports_an_invalid_value_by_its_aws_path() -> None:
 
 
 def test_decode_reports_every_issue_at_once() -> None:
-    wire = {"Status": 5, "CreationTimestamp": "today", "RegionsOfInterest": [{}, {"BoundingBox": {"Left": "0"}}]}
+    box = dict.fromkeys(("Left", "Top", "Width", "Height"), "0")
+    wire = {"Status": 5, "CreationTimestamp": "today", "RegionsOfInterest": [5, {"BoundingBox": box}]}
     assert set(_issues(wire)) == {
         "Name",
         "StreamProcessorArn",

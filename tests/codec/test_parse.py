@@ -14,7 +14,7 @@ from aiorekostream.codec import encode, parse_processor, parse_start
 from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor
 from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart
 from aiorekostream.domain.selectors import ProducerTimestamp, StopSelector
-from aiorekostream.errors import InvalidRequestError
+from aiorekostream.errors import AwsGuidanceWarning, InvalidRequestError
 from tests.codec.cases import DATA, FRAGMENT, REQUESTS, ROLE, TOPIC, VIDEO
 from tests.codec.json_paths import Json, JsonPath, dotted, replaced, walk, without
 from tests.domain.unusual_inputs import DRAWABLE, UNUSUAL_INPUTS
@@ -72,9 +72,8 @@ def test_parse_processor_chooses_by_the_output_when_settings_are_unclear(setting
         (("Output", "S3Destination"), {"Bucket": "pictures"}),
         (("NotificationChannel",), {"SNSTopicArn": TOPIC}),
         (("KmsKeyId",), "alias/doors"),
-        (("RegionsOfInterest",), []),
     ],
-    ids=["S3Destination", "NotificationChannel", "KmsKeyId", "RegionsOfInterest"],
+    ids=["S3Destination", "NotificationChannel", "KmsKeyId"],
 )
 def test_parse_processor_rejects_label_detection_keys_in_a_face_search(path: JsonPath, value: object) -> None:
     issues = _issues(parse_processor, replaced(FACES, path, value))
@@ -92,6 +91,38 @@ def test_parse_processor_rejects_settings_of_both_kinds() -> None:
     assert list(_issues(parse_processor, both)) == ["Settings.FaceSearch"]
     both = replaced(FACES, ("Settings", "ConnectedHome"), {"Labels": ["PET"]})
     assert list(_issues(parse_processor, both)) == ["Settings.ConnectedHome"]
+
+
+def test_parse_processor_warns_of_regions_in_a_face_search() -> None:
+    regions = LABELS["RegionsOfInterest"]
+    with pytest.warns(AwsGuidanceWarning, match="should not have regions of interest"):
+        processor = parse_processor({**FACES, "RegionsOfInterest": regions})
+    assert encode(processor)["RegionsOfInterest"] == regions
+    assert parse_processor({**FACES, "RegionsOfInterest": []}) == parse_processor(FACES)
+
+
+def test_parse_processor_does_not_guess_the_kind() -> None:
+    """CloudFormation spells a face search in another way."""
+    face_search = {
+        "Name": "lobby",
+        "KinesisVideoStream": {"Arn": VIDEO},
+        "KinesisDataStream": {"Arn": DATA},
+        "FaceSearchSettings": {"CollectionId": "staff"},
+        "RoleArn": 5,
+    }
+    issues = _issues(parse_processor, face_search)
+    assert set(issues) == {
+        *("Settings", "Output", "RoleArn", "Input.KinesisVideoStream.Arn"),
+        *("KinesisVideoStream", "KinesisDataStream", "FaceSearchSettings"),
+    }
+    assert issues["Settings"] == "an object with exactly one of FaceSearch, ConnectedHome"
+    assert issues["Output"] == "an object with exactly one of KinesisDataStream, S3Destination"
+
+
+@pytest.mark.parametrize("key", ["NotificationChannel", "KmsKeyId"])
+def test_parse_processor_takes_keys_of_label_detection_as_its_kind(key: str) -> None:
+    issues = _issues(parse_processor, {"Name": "front-door", key: LABELS[key]})
+    assert {"Settings.ConnectedHome.Labels", "Output.S3Destination"} <= set(issues)
 
 
 # required and optional values
@@ -239,6 +270,13 @@ def test_parse_processor_rejects_a_region_outside_the_frame(value: float) -> Non
         assert issues == {dotted(path): "a ratio of the frame from 0 to 1"}
 
 
+def test_parse_processor_rejects_a_box_that_ends_outside_the_frame() -> None:
+    box = {"BoundingBox": {"Left": 0.6, "Top": 0.1, "Width": 0.5, "Height": 0.5}}
+    assert _issues(parse_processor, {**LABELS, "RegionsOfInterest": [box]}) == {
+        "RegionsOfInterest[0].BoundingBox.Width": "at most 0.4, so that the box ends inside the frame"
+    }
+
+
 def test_parse_processor_reports_regions_by_their_aws_path() -> None:
     box, polygon = LABELS["RegionsOfInterest"]
     regions = [{"Polygon": polygon["Polygon"][:2]}, *[box] * 10]
@@ -370,6 +408,7 @@ _arbitrary_arguments = st.dictionaries(
 
 
 @pytest.mark.parametrize("parse", [parse_start, parse_processor])
+@pytest.mark.filterwarnings("ignore::aiorekostream.errors.AwsGuidanceWarning")
 @settings(max_examples=50)
 @given(arguments=_arbitrary_arguments)
 def test_parse_accepts_or_rejects_arbitrary_arguments(parse: Callable[[Json], object], arguments: Json) -> None:
@@ -390,6 +429,7 @@ _TIMES = (datetime.datetime, datetime.timedelta)
 
 
 @each_parser
+@pytest.mark.filterwarnings("ignore::aiorekostream.errors.AwsGuidanceWarning")
 def test_parse_and_encode_return_the_given_arguments(parse: Callable[[Json], object], valid: Json) -> None:
     accepted = 0
     others = [value for _, value in walk(valid)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import struct
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon, RegionOfInterest
 from aiorekostream.domain.requests import LabelDetectionUpdate
@@ -34,9 +36,25 @@ def test_regions_accept_boxes_and_polygons_inside_the_frame(regions: tuple[Regio
     assert _regions(*regions) == regions
 
 
-@pytest.mark.parametrize("edge", [0, 1, 0.0, 1.0, -0.0])
+@pytest.mark.parametrize("edge", [0, 1, 0.0, 1.0, -0.0, 1 + 1e-7, -1e-7])
 def test_regions_include_the_edge_of_the_frame(edge: float) -> None:
-    _regions(BoundingBox(left=edge, top=edge, width=edge, height=edge), Polygon([Point(edge, edge)] * 3))
+    """AWS stores 32-bit floats, so a shape may reach over the edge by a rounding error."""
+    box = BoundingBox(left=edge, top=edge, width=1 - edge, height=1 - edge)
+    _regions(box, Polygon([Point(edge, edge)] * 3))
+
+
+@given(st.floats(0, 1))
+def test_regions_accept_a_box_that_was_rounded_to_32_bits(left: float) -> None:
+    left, width = struct.unpack("2f", struct.pack("2f", left, 1 - left))
+    _regions(BoundingBox(left=left, top=left, width=width, height=width))
+
+
+@pytest.mark.parametrize(("begin", "size", "side"), [("left", "width", "width"), ("top", "height", "height")])
+def test_regions_reject_a_box_that_ends_outside_the_frame(begin: str, size: str, side: str) -> None:
+    box = BoundingBox(**{"left": 0, "top": 0, "width": 1, "height": 1, begin: 0.6, size: 0.5})
+    (issue,) = _issues([box])
+    expected = "at most 0.4, so that the box ends inside the frame"
+    assert issue == ValidationIssue(("regions_of_interest", 0, side), 0.5, expected)
 
 
 @pytest.mark.parametrize("side", ["left", "top", "width", "height"])

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 
 from aiorekostream.domain.enums import Label, ProcessorKind
+from aiorekostream.domain.geometry import BoundingBox
 from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, S3Destination
-from aiorekostream.errors import InvalidRequestError, ValidationIssue
+from aiorekostream.domain.requests import RESET, LabelDetectionUpdate
+from aiorekostream.errors import AwsGuidanceWarning, InvalidRequestError, ValidationIssue
 from tests import strategies
 
 REGION_AND_ACCOUNT = "us-east-1:123456789012"
@@ -68,7 +70,7 @@ def test_label_detection_requires_the_field(name: str) -> None:
     assert _issue(_label_detection, **{name: None}).path == name
 
 
-@pytest.mark.parametrize("name", ["s3_destination", "sns_topic_arn", "labels", "kms_key_id", "regions_of_interest"])
+@pytest.mark.parametrize("name", ["s3_destination", "sns_topic_arn", "labels", "kms_key_id"])
 def test_face_search_has_no_fields_of_label_detection(name: str) -> None:
     with pytest.raises(TypeError, match=name):
         _face_search(**{name: LABELS.get(name, ())})
@@ -261,6 +263,7 @@ def test_face_search_rejects_streams_in_different_regions(data: str) -> None:
     assert issue.expected == "a stream in the Region of the video stream, us-east-1 (partition aws)"
 
 
+@pytest.mark.filterwarnings("ignore::aiorekostream.errors.AwsGuidanceWarning")
 @settings(max_examples=20)
 @given(strategies.face_search_processors())
 def test_face_search_accepts_streams_in_one_region_of_any_partition(processor: FaceSearchProcessor) -> None:
@@ -283,3 +286,40 @@ def test_processor_is_validated_again_when_evolved() -> None:
     assert attrs.evolve(processor, name="lobby").name == "lobby"
     with pytest.raises(InvalidRequestError, match="name: must be 1 to 128 characters"):
         attrs.evolve(processor, name="")
+
+
+# guidance
+
+
+@pytest.mark.parametrize("value", [0.001, 0.85, 1, 1.0])
+def test_processor_warns_of_a_ratio_where_percent_is_meant(value: float) -> None:
+    """AWS accepts it, and 0.85 means 0.85 %."""
+    for name, make in (("face_match_threshold", _face_search), ("min_confidence", _label_detection)):
+        with pytest.warns(AwsGuidanceWarning, match=f"{name} is a percentage from 0 to 100: {value:g} means") as caught:
+            assert getattr(make(**{name: value}), name) == value
+        assert [warning.filename for warning in caught] == [__file__]
+    with pytest.warns(AwsGuidanceWarning, match="min_confidence") as caught:
+        LabelDetectionUpdate(name="front-door", min_confidence=value)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+@pytest.mark.parametrize("value", [None, 0, 1.001, 50, 100])
+def test_processor_does_not_warn_of_other_percentages(value: float | None) -> None:
+    """Warnings are errors in the tests."""
+    assert _face_search(face_match_threshold=value).face_match_threshold == value
+    assert _label_detection(min_confidence=value).min_confidence == value
+
+
+def test_update_does_not_warn_of_a_confidence_that_is_not_a_number() -> None:
+    assert LabelDetectionUpdate(name="front-door", min_confidence=RESET).min_confidence is RESET
+
+
+def test_face_search_warns_of_regions_of_interest() -> None:
+    box = BoundingBox(left=0, top=0, width=0.5, height=0.5)
+    with pytest.warns(AwsGuidanceWarning, match="should not have regions of interest"):
+        assert _face_search(regions_of_interest=[box]).regions_of_interest == (box,)
+    assert _face_search(regions_of_interest=[]) == _face_search()
+
+
+def test_invalid_processor_raises_without_a_warning() -> None:
+    assert _issue(_label_detection, min_confidence=0.85, name="").path == "name"

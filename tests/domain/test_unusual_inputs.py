@@ -36,6 +36,8 @@ from tests.domain.unusual_inputs import DRAWABLE, UNUSUAL_INPUTS, OddInt
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+pytestmark = pytest.mark.filterwarnings("ignore::aiorekostream.errors.AwsGuidanceWarning")
+
 VALID_ARGUMENTS: Mapping[type[Validated], dict[str, object]] = {
     Point: {"x": 0, "y": 1},
     BoundingBox: {"left": 0, "top": 0, "width": 1, "height": 1},
@@ -71,6 +73,7 @@ VALID_ARGUMENTS: Mapping[type[Validated], dict[str, object]] = {
         "role_arn": ROLE,
         "collection_id": "staff",
         "face_match_threshold": 90,
+        "regions_of_interest": [],
         "data_sharing_opt_in": True,
         "tags": {},
     },

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Data: TypeAlias = st.DataObject
 
+pytestmark = pytest.mark.filterwarnings("ignore::aiorekostream.errors.AwsGuidanceWarning")
 each_value_class = pytest.mark.parametrize("cls", VALUES, ids=lambda cls: cls.__name__)
 few_examples = settings(max_examples=10)
 
