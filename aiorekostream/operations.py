@@ -1,9 +1,8 @@
 """The ten operations as data: name, classes of request and response, and whether a call is idempotent."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from types import MappingProxyType, NoneType
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
@@ -29,9 +28,6 @@ from aiorekostream.domain.responses import (
     StreamProcessorPage,
 )
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = [
     "CREATE",
@@ -61,12 +57,14 @@ class Operation(Generic[_RequestT, _ResponseT]):
         requests: the classes of its request.
         reply: the class of its response; ``NoneType`` where the response has no members.
         idempotent: whether applying a call twice has the same effect as applying it once.
+        parameter: the name of the parameter that a caller gives the request by, for issues.
     """
 
     name: str
     requests: tuple[type[_RequestT], ...]
     reply: type[_ResponseT]
     idempotent: bool
+    parameter: str = "request"
 
     def validate_request(self, request: object) -> None:
         """Check the type of a request.
@@ -74,17 +72,21 @@ class Operation(Generic[_RequestT, _ResponseT]):
         Raises:
             InvalidRequestError: the value is not a request of this operation.
         """
-        if not isinstance(request, self.requests):
+        if not issubclass(type(request), self.requests):  # an object may claim another class
             raise self.invalid_request(request)
 
     def invalid_request(self, request: object) -> InvalidRequestError:
         """The error of a value that is not a request of this operation."""
         names = " or ".join(cls.__name__ for cls in self.requests)
-        return InvalidRequestError([ValidationIssue(("request",), request, f"a {names}")])
+        return InvalidRequestError([ValidationIssue((self.parameter,), request, f"a {names}")])
 
 
 CREATE: Final[Operation[Processor, CreatedStreamProcessor]] = Operation(
-    "CreateStreamProcessor", (FaceSearchProcessor, LabelDetectionProcessor), CreatedStreamProcessor, idempotent=False
+    "CreateStreamProcessor",
+    (FaceSearchProcessor, LabelDetectionProcessor),
+    CreatedStreamProcessor,
+    idempotent=False,
+    parameter="processor",
 )
 START: Final[Operation[StartRequest, StartedSession]] = Operation(
     "StartStreamProcessor", (FaceSearchStart, LabelDetectionStart), StartedSession, idempotent=False
@@ -92,7 +94,9 @@ START: Final[Operation[StartRequest, StartedSession]] = Operation(
 STOP: Final = Operation("StopStreamProcessor", (StopRequest,), NoneType, idempotent=False)
 DESCRIBE: Final = Operation("DescribeStreamProcessor", (DescribeRequest,), StreamProcessor, idempotent=True)
 LIST: Final = Operation("ListStreamProcessors", (ListRequest,), StreamProcessorPage, idempotent=True)
-UPDATE: Final = Operation("UpdateStreamProcessor", (LabelDetectionUpdate,), NoneType, idempotent=False)
+UPDATE: Final = Operation(
+    "UpdateStreamProcessor", (LabelDetectionUpdate,), NoneType, idempotent=False, parameter="update"
+)
 DELETE: Final = Operation("DeleteStreamProcessor", (DeleteRequest,), NoneType, idempotent=False)
 TAG: Final = Operation("TagResource", (TagRequest,), NoneType, idempotent=True)
 UNTAG: Final = Operation("UntagResource", (UntagRequest,), NoneType, idempotent=True)

@@ -248,7 +248,7 @@ class Pipeline:
         total = self.total_timeout if within is None else within
         call = _Call(self, operation, trace or CallTrace(), recover, priority, total, retries_throttled, permit)
         try:
-            if not isinstance(request, operation.requests):
+            if not issubclass(type(request), operation.requests):
                 raise operation.invalid_request(request)
             call.body = encode(request)
             return await call.run()

@@ -7,8 +7,10 @@ from types import NoneType
 import pytest
 
 from aiorekostream.codec.spelling import SPELLING
-from aiorekostream.operations import OPERATIONS
+from aiorekostream.errors import InvalidRequestError
+from aiorekostream.operations import OPERATIONS, Operation
 from tests.codec.service_model import MODEL
+from tests.domain.unusual_inputs import UNUSUAL_INPUTS
 from tests.strategies import REQUESTS, RESPONSES
 
 
@@ -41,6 +43,28 @@ def test_only_reads_and_tag_operations_are_idempotent() -> None:
         "TagResource",
         "UntagResource",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("StartStreamProcessor", "request: must be a FaceSearchStart or LabelDetectionStart; got 'lobby'"),
+        ("CreateStreamProcessor", "processor: must be a FaceSearchProcessor or LabelDetectionProcessor; got 'lobby'"),
+        ("UpdateStreamProcessor", "update: must be a LabelDetectionUpdate; got 'lobby'"),
+        ("StopStreamProcessor", "request: must be a StopRequest; got 'lobby'"),
+    ],
+)
+def test_operation_names_the_parameter_of_a_wrong_request(name: str, message: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        OPERATIONS[name].validate_request("lobby")
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda operation: operation.name)
+@pytest.mark.parametrize("unusual", UNUSUAL_INPUTS)
+def test_operation_rejects_each_unusual_request(operation: Operation[object, object], unusual: str) -> None:
+    with pytest.raises(InvalidRequestError, match=operation.parameter):
+        operation.validate_request(UNUSUAL_INPUTS[unusual]())
 
 
 def test_operations_are_immutable() -> None:
