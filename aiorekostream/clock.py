@@ -1,18 +1,14 @@
 """Provide the clock: the only module of the package that reads the time, sleeps or sets a timer."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import datetime
 import time
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 
 import attrs
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
-    from contextlib import AbstractAsyncContextManager
 
 __all__ = ["Clock", "SystemClock", "TimerHandle", "timeout_by_timer"]
 

@@ -4,8 +4,6 @@ The port fits a limiter in this process and one that many hosts share. Everythin
 on, such as the clock of this process, is marked as local.
 """
 
-from __future__ import annotations
-
 import enum
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """A transport without a network, for tests."""
 
-from __future__ import annotations
-
 import inspect
 import itertools
 from collections.abc import Awaitable, Callable, Mapping

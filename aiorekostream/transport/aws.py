@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aiorekostream.errors import ConfigurationError
-from aiorekostream.transport.options import TransportOptions
+from aiorekostream.transport.options import AwsSession, TransportOptions
 from aiorekostream.transport.port import ignored
 from aiorekostream.transport.timeout import Timeout
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import ModuleType, TracebackType
     from typing import Self
-
-    from aiobotocore.session import AioSession
 
     from aiorekostream.limits import Scope
     from aiorekostream.transport.connection import Connection
@@ -65,7 +63,7 @@ class AwsTransport:
         region: str | None = None,
         endpoint_url: str | None = None,
         profile: str | None = None,
-        session: AioSession | None = None,
+        session: AwsSession | None = None,
         timeout: Timeout = _DEFAULT_TIMEOUT,
         max_connections: int = 100,
     ) -> None:

@@ -1,13 +1,32 @@
 """Define the options of the transport to AWS."""
 
-from __future__ import annotations
+from typing import Any, Protocol
 
 import attrs
 
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
 from aiorekostream.transport.timeout import Timeout
 
-__all__ = ["TransportOptions"]
+__all__ = ["AwsSession", "TransportOptions"]
+
+
+class AwsSession(Protocol):
+    """The part of ``aiobotocore.session.AioSession`` that a client uses; annotations need no aiobotocore.
+
+    See https://aiobotocore.readthedocs.io/en/latest/.
+    """
+
+    def create_client(self, service_name: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - a client of aiobotocore
+        """Return an async context manager, which opens a client."""
+        ...
+
+    async def get_credentials(self) -> Any:  # noqa: ANN401 - credentials of aiobotocore
+        """Return the credentials; ``None`` if there are none."""
+        ...
+
+    def get_component(self, name: Any) -> Any:  # noqa: ANN401 - a component of botocore
+        """Return a component, such as the loader of botocore's data files."""
+        ...
 
 
 @attrs.frozen(kw_only=True)

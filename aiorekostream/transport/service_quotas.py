@@ -1,20 +1,15 @@
 """Read the quotas of an account from the Service Quotas API."""
 
-from __future__ import annotations
-
 import asyncio
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterable, Mapping
+from types import ModuleType
+from typing import cast
 
 import attrs
 
 from aiorekostream.errors import MalformedResponseError, ValidationIssue
 from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from types import ModuleType
-
-    from aiobotocore.session import AioSession
+from aiorekostream.transport.options import AwsSession
 
 __all__ = ["granted_limits", "read_limits"]
 
@@ -29,7 +24,7 @@ async def read_limits(
     region: str | None = None,
     endpoint_url: str | None = None,
     profile: str | None = None,
-    session: AioSession | None = None,
+    session: AwsSession | None = None,
     base: Limits = DEFAULT_LIMITS,
 ) -> Limits:
     """Read the limits of the account in a Region from the Service Quotas API.

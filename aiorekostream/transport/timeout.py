@@ -1,16 +1,11 @@
 """Define the timeouts of a call."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import datetime
 
 import attrs
 
 from aiorekostream.domain.fields import seconds
 from aiorekostream.domain.rules import Validated, collecting
-
-if TYPE_CHECKING:
-    import datetime
 
 __all__ = ["Timeout"]
 
