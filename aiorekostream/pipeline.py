@@ -276,10 +276,11 @@ class _Call(Generic[_RequestT, _ReplyT]):
     retries_paid: int = attrs.field(default=0, init=False)
     is_limited: bool = attrs.field(default=False, init=False)
     missing: str = attrs.field(default="no permit was granted", init=False)
+    ready_at: float = attrs.field(init=False)
 
     async def run(self) -> _ReplyT:
         pipeline, total = self.pipeline, self.total_timeout
-        self.began = pipeline.clock.now()
+        self.began = self.ready_at = pipeline.clock.now()
         kept = min(_RECOVERY, total * _RECOVERY_SHARE) if self.recover is not None else 0.0
         self.answer_by = self.began + max(0.0, total - kept)
         try:
@@ -319,7 +320,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
             if failure is not self.failure:  # it is, where an attempt was given up before it was sent
                 self._note(failure)
                 if self.recover is not None and self.trace.lost:
-                    return await self.recover(failure)
+                    return await self._recovered(failure, self.recover)
             raise failure
         finally:
             del failure  # the same
@@ -337,6 +338,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
         try:
             reply = await self.pipeline.transport.send(self.operation.name, self.body, on_sent=self._sent)
             trace.in_flight, trace.date = False, reply.date
+            self._log_attempt("success")
         except CallError as error:
             if permit is not None:
                 self._report(permit, error)
@@ -395,6 +397,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
     def _note(self, failure: CallError) -> None:
         """Write down what a failed attempt leaves behind."""
         trace = self.trace
+        self._log_attempt(failure)
         trace.in_flight, self.failure = False, failure
         if is_throttling(failure):
             trace.on_event(CallEvent.THROTTLED)
@@ -403,6 +406,39 @@ class _Call(Generic[_RequestT, _ReplyT]):
             sent_at = now if trace.sent_at is None else trace.sent_at
             trace.lost.append(LostAttempt(sent_at, self.pipeline.retry.applied_by(failure, sent_at=sent_at, now=now)))
             trace.unresolved = True
+
+    async def _recovered(self, failure: CallError, recover: Recover[_ReplyT]) -> _ReplyT:
+        """Determine the outcome after a lost response, and log it."""
+        self._log(logging.INFO, "the response was lost: %s", failure)
+        try:
+            reply = await recover(failure)
+        except CallError as error:
+            if error.retry_safe:
+                self._log(logging.INFO, "the lost call was not applied: %s", error)
+            else:
+                self._log(logging.WARNING, "the outcome of the lost call is unknown: %s", error)
+            raise
+        self._log(logging.INFO, "the lost call was applied, as DescribeStreamProcessor shows")
+        return reply
+
+    def _log_attempt(self, result: object) -> None:
+        if not _log.isEnabledFor(logging.DEBUG):
+            return
+        trace, now = self.trace, self.pipeline.clock.now()
+        is_sent = trace.sent_at is not None and trace.sent_at >= self.ready_at
+        sent_at = trace.sent_at if is_sent and trace.sent_at is not None else now
+        waited, took = sent_at - self.ready_at, now - sent_at
+        message = "attempt %d, %s after %.3f s, ended after %.3f s: %s"
+        sent = "sent" if is_sent else "not sent"
+        self._log(logging.DEBUG, message, trace.attempts, sent, waited, took, result, waited=waited, took=took)
+        self.ready_at = now
+
+    def _log(self, level: int, message: str, *arguments: object, **fields: float) -> None:
+        """Log a line that names the operation and the processor, which are fields of the record, too."""
+        operation, processor = self.operation.name, self.body.get("Name")
+        of = "" if processor is None else f" of {processor}"
+        extra = {"operation": operation, "processor": processor, "attempt": self.trace.attempts, **fields}
+        _log.log(level, f"%s%s: {message}", operation, of, *arguments, extra=extra)
 
     def _is_retryable(self, error: BaseException) -> bool:
         if not is_retryable(error) or (is_throttling(error) and not self.retries_throttled and not self.trace.lost):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Literal, Never, Self, cast
 
 import attrs
 
@@ -12,8 +12,10 @@ from aiorekostream.client.poller import Poller
 from aiorekostream.client.wait_conditions import WaitCondition
 from aiorekostream.clock import Clock, SystemClock
 from aiorekostream.domain.requests import (
+    KEEP,
     DeleteRequest,
     DescribeRequest,
+    Keep,
     LabelDetectionUpdate,
     ListRequest,
     ListTagsRequest,
@@ -37,8 +39,7 @@ if TYPE_CHECKING:
 
     from aiobotocore.session import AioSession
 
-    from aiorekostream.client.drift import EnsuredProcessor
-    from aiorekostream.client.ensure import EnsuredRunning
+    from aiorekostream.client.ensured import Ensured, EnsuredProcessor, EnsuredRunning
     from aiorekostream.domain.fields import Duration
     from aiorekostream.domain.names import StreamProcessorArn
     from aiorekostream.domain.processors import Processor
@@ -55,7 +56,6 @@ if TYPE_CHECKING:
 __all__ = ["Client"]
 
 _SHARED: RateLimiter = LocalRateLimiter()
-_UNCHANGED: RateLimiter = LocalRateLimiter()
 
 
 class Client:
@@ -75,22 +75,23 @@ class Client:
 
     def __init__(
         self,
-        *,
+        *positional: Never,
         region: str | None = None,
         endpoint_url: str | None = None,
         profile: str | None = None,
         session: AioSession | None = None,
         retry: RetryPolicy | None = None,
         rate_limiter: RateLimiter | None = _SHARED,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: Limits | None = None,
         timeout: Timeout | Duration | None = None,
-        max_connections: int = 100,
+        max_connections: int | None = None,
         transport: Transport | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Set up a client; nothing is opened or sent yet.
 
         Args:
+            *positional: none; every option has a name.
             region: the Region, such as ``us-east-1``.
             endpoint_url: the URL to call instead of the Region's own endpoint, such as the emulator's.
             profile: a profile of the AWS configuration files.
@@ -100,15 +101,18 @@ class Client:
                 in this process share. ``None`` sends calls at once.
             limits: the limits of the account, where AWS has granted others than its defaults.
             timeout: a ``Timeout``, or the total time of a call as a ``timedelta`` or in seconds; 60 s by default.
-            max_connections: the most connections at once, at least 1.
-            transport: sends the requests in place of the transport to AWS. Region, endpoint, profile and session belong
-                to that one, and must not be given beside it.
+            max_connections: the most connections at once, at least 1; 100 by default.
+            transport: sends the requests in place of the transport to AWS. Region, endpoint, profile, session and
+                connections belong to that one, and must not be given beside it.
             clock: the clock of the client, its rate limiter, its waits and its fleets; the event loop's by default. A
                 ``ManualClock`` of the emulator gives tests control over time.
 
         Raises:
             InvalidRequestError: arguments break their rules; all issues at once.
         """
+        if positional:
+            word = f"region={positional[0]!r}" if isinstance(positional[0], str) else "region='us-east-1'"
+            raise InvalidRequestError([ValidationIssue((), positional[0], f"given by name, as in Client({word})")])
         _check_options(retry=retry, rate_limiter=rate_limiter, limits=limits, timeout=timeout)
         timeout = _timeout(timeout)
         owned = transport is None
@@ -119,17 +123,26 @@ class Client:
                 profile=profile,
                 session=session,
                 timeout=timeout,
-                max_connections=max_connections,
+                max_connections=100 if max_connections is None else max_connections,
             )
-        elif any(argument is not None for argument in (region, endpoint_url, profile, session)):
-            allowed = "given without region, endpoint_url, profile and session, which belong to AWS's own transport"
-            raise InvalidRequestError([ValidationIssue(("transport",), transport, allowed)])
+        else:
+            given = {
+                "region": region,
+                "endpoint_url": endpoint_url,
+                "profile": profile,
+                "session": session,
+                "max_connections": max_connections,
+            }
+            expected = "left out beside transport=: it belongs to the transport to AWS"
+            issues = [ValidationIssue((name,), value, expected) for name, value in given.items() if value is not None]
+            if issues:
+                raise InvalidRequestError(issues)
         self._owns_transport = owned
         self._pipeline = Pipeline(
             transport=transport,
             retry=retry or RetryPolicy(),
             total_timeout=timeout.total,
-            limits=limits,
+            limits=limits or DEFAULT_LIMITS,
             rate_limiter=rate_limiter,
             clock=SystemClock() if clock is None else clock,
         )
@@ -156,7 +169,7 @@ class Client:
         self,
         *,
         retry: RetryPolicy | None = None,
-        rate_limiter: RateLimiter | None = _UNCHANGED,
+        rate_limiter: RateLimiter | Literal[Keep.KEEP] | None = KEEP,
         limits: Limits | None = None,
         timeout: Timeout | Duration | None = None,
         urgent: bool | None = None,
@@ -165,7 +178,7 @@ class Client:
 
         Args:
             retry: the retries of a call.
-            rate_limiter: grants permits to send; ``None`` sends calls at once.
+            rate_limiter: grants permits to send; ``None`` sends calls at once, and ``KEEP`` changes nothing.
             limits: the limits of the account.
             timeout: the total time of a call, as a ``timedelta``, in seconds, or as that of a ``Timeout``; the times to
                 connect and to read belong to the connections.
@@ -174,14 +187,15 @@ class Client:
         Raises:
             InvalidRequestError: arguments break their rules; all issues at once.
         """
-        _check_options(retry=retry, rate_limiter=rate_limiter, limits=limits, timeout=timeout)
         mine = self._pipeline
+        limiter = mine.rate_limiter if rate_limiter is KEEP else rate_limiter
+        _check_options(retry=retry, rate_limiter=limiter, limits=limits, timeout=timeout)
         view = Client.__new__(Client)
         view._owns_transport = False  # noqa: SLF001 - of this very class
         view._pipeline = attrs.evolve(  # noqa: SLF001 - the same
             mine,
             retry=retry or mine.retry,
-            rate_limiter=mine.rate_limiter if rate_limiter is _UNCHANGED else rate_limiter,
+            rate_limiter=limiter,
             urgent=mine.urgent if urgent is None else urgent,
             limits=limits or mine.limits,
             total_timeout=mine.total_timeout if timeout is None else _timeout(timeout).total,
@@ -237,7 +251,7 @@ class Client:
             ResourceInUseError: the name or one of the streams is taken.
             LimitExceededError: the account has as many processors as it may.
         """
-        self._validate(processor)
+        await self._validate(processor)
         return await reconcile.create(self._pipeline, processor)
 
     async def start_stream_processor(self, request: StartRequest) -> StartedSession:
@@ -439,7 +453,7 @@ class Client:
         """
         return await ensure.running(self._pipeline, self._poller, request, timeout=timeout)
 
-    async def ensure_stopped(self, name: str, *, timeout: Duration | None = None) -> StreamProcessorSummary:
+    async def ensure_stopped(self, name: str, *, timeout: Duration | None = None) -> Ensured:
         """Stop a processor unless it is at rest, and wait until it is.
 
         A face search that may not be stopped while it is STARTING is stopped once it is RUNNING. A session that another
@@ -452,7 +466,7 @@ class Client:
                 have the client's own timeout.
 
         Returns:
-            The processor, STOPPED or FAILED.
+            The processor, STOPPED or FAILED, and whether this call stopped it.
 
         Raises:
             ResourceNotFoundError: there is no such processor.
@@ -478,11 +492,13 @@ class Client:
             LimitExceededError: the account has as many processors as it may.
             UnknownOutcomeError: a response was lost, and the outcome could not be determined.
         """
-        self._validate(processor)
+        await self._validate(processor)
         return await ensure.created(self._pipeline, processor)
 
-    def _validate(self, processor: Processor) -> None:
+    async def _validate(self, processor: Processor) -> None:
         CREATE.validate_request(processor)
+        if self.region is None:
+            await self._pipeline.open()  # the AWS configuration says which Region it is
         # https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video-troubleshooting.html: AWS would accept it,
         # and let it fail at its first start.
         stream, region = processor.kinesis_video_stream_arn, self.region

@@ -14,7 +14,6 @@ import attrs
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon, RegionOfInterest
 from aiorekostream.domain.names import Arn
 from aiorekostream.domain.processors import LabelDetectionProcessor, Processor
-from aiorekostream.domain.requests import KEEP, RESET, LabelDetectionUpdate
 from aiorekostream.domain.tags import Tags
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from aiorekostream.domain.responses import StreamProcessor, UnknownRegion
 
-__all__ = ["Drift", "EnsuredProcessor", "drift"]
+__all__ = ["Drift", "drift"]
 
 # Percent; https://docs.aws.amazon.com/rekognition/latest/dg/streaming-labels-detection.html
 _DEFAULT_MIN_CONFIDENCE = 50.0
@@ -50,39 +49,6 @@ class Drift:
     desired: object
     actual: object
     updatable: bool
-
-
-@attrs.frozen(kw_only=True)
-class EnsuredProcessor:
-    """A processor that exists now: whether the call created it, and how it differs from the desired configuration.
-
-    Attributes:
-        processor: the desired configuration.
-        stream_processor_arn: the processor's ARN.
-        created: whether the call created the processor; false if it existed before.
-        drift: one entry for each field that differs; empty if the call created the processor.
-    """
-
-    processor: Processor
-    stream_processor_arn: str
-    created: bool
-    drift: tuple[Drift, ...] = ()
-
-    def update(self) -> LabelDetectionUpdate | None:
-        """Return the update that removes the updatable drift; ``None`` if no drift is updatable."""
-        fields = {difference.field for difference in self.drift if difference.updatable}
-        desired = self.processor
-        if not fields or not isinstance(desired, LabelDetectionProcessor):
-            return None
-        confidence = RESET if desired.min_confidence is None else desired.min_confidence
-        opt_in = desired.data_sharing_opt_in if "data_sharing_opt_in" in fields else None
-        return LabelDetectionUpdate(
-            name=desired.name,
-            labels=desired.labels if "labels" in fields else KEEP,
-            min_confidence=confidence if "min_confidence" in fields else KEEP,
-            regions_of_interest=(desired.regions_of_interest or RESET) if "regions_of_interest" in fields else KEEP,
-            data_sharing_opt_in=KEEP if opt_in is None else opt_in,
-        )
 
 
 def drift(desired: Processor, actual: StreamProcessor, tags: Mapping[str, str]) -> tuple[Drift, ...]:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, TypeVar
 import attrs
 
 from aiorekostream.client import reconcile
-from aiorekostream.client.drift import EnsuredProcessor, drift
+from aiorekostream.client.drift import drift
+from aiorekostream.client.ensured import Ensured, EnsuredProcessor, EnsuredRunning
 from aiorekostream.client.wait_conditions import WaitCondition
 from aiorekostream.domain.requests import DescribeRequest, FaceSearchStart, ListTagsRequest, StartRequest, StopRequest
-from aiorekostream.domain.responses import StartedSession, StreamProcessor, StreamProcessorSummary
 from aiorekostream.domain.status import ACTIVE, STARTABLE, Status
 from aiorekostream.errors import (
     InvalidRequestError,
@@ -33,11 +33,13 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Awaitable
 
+    from aiorekostream.client.drift import Drift
     from aiorekostream.client.poller import Poller
     from aiorekostream.domain.fields import Duration
     from aiorekostream.domain.processors import Processor
+    from aiorekostream.domain.responses import StreamProcessor
 
-__all__ = ["EnsuredRunning", "created", "running", "stopped"]
+__all__ = ["created", "running", "stopped"]
 
 _T = TypeVar("_T")
 
@@ -45,21 +47,6 @@ _T = TypeVar("_T")
 _MAX_TRIES = 8
 # Seconds between two tries, at most; half of it is jitter.
 _PAUSE = 1.0
-
-
-@attrs.frozen(kw_only=True)
-class EnsuredRunning:
-    """A processor that runs.
-
-    Attributes:
-        name: the processor.
-        status: RUNNING for a face search, STARTING for a label detection, which is never RUNNING.
-        session: the session that was started now; ``None`` if the processor was running already.
-    """
-
-    name: str
-    status: Status
-    session: StartedSession | None = None
 
 
 async def running(
@@ -89,23 +76,22 @@ async def running(
             continue
         if isinstance(request, FaceSearchStart) and status is not Status.RUNNING:
             status = (await poller.until(WaitCondition.RUNNING, request.name, timeout=timeout)).status
-        return EnsuredRunning(name=request.name, status=status, session=session)
+        return EnsuredRunning(name=request.name, status=status, changed=session is not None, session=session)
     raise tries.error("running")
 
 
-async def stopped(
-    pipeline: Pipeline, poller: Poller, name: str, *, timeout: Duration | None = None
-) -> StreamProcessorSummary:
+async def stopped(pipeline: Pipeline, poller: Poller, name: str, *, timeout: Duration | None = None) -> Ensured:
     """Stop a processor unless it is at rest, and wait for that. See ``Client.ensure_stopped``."""
-    tries = _Tries(pipeline, name, pipeline.clock.now())
+    tries, changed = _Tries(pipeline, name, pipeline.clock.now()), False
     for _ in range(_MAX_TRIES):
         found = await tries.describe()
         if found.status in STARTABLE:
-            return StreamProcessorSummary(name, found.status)
+            return Ensured(name=name, status=found.status, changed=changed)
         if found.status in ACTIVE:
             if await tries.sleep_until_safe():
                 continue
             await tries.call(reconcile.stop(pipeline, StopRequest(name)))
+            changed |= tries.refusal is None
         else:
             tries.refusal = None
         # UNCERTAIN: whether AWS lets a processor be stopped that is STARTING. If not, a label detection ends by itself,
@@ -113,7 +99,7 @@ async def stopped(
         if tries.refusal is None or found.status is Status.STARTING:
             seen = await poller.until(WaitCondition.STEADY, name, timeout=timeout)
             if seen.status in STARTABLE:
-                return seen
+                return Ensured(name=name, status=seen.status, changed=changed)
     raise tries.error("stopped")
 
 
@@ -130,12 +116,24 @@ async def created(pipeline: Pipeline, processor: Processor) -> EnsuredProcessor:
                 continue
             new = await tries.call(reconcile.create(pipeline, processor))
             if new is not None:
-                arn = new.stream_processor_arn
-                return EnsuredProcessor(processor=processor, stream_processor_arn=arn, created=True)
+                return _existing(processor, Status.STOPPED, new.stream_processor_arn, changed=True)
         else:
             arn, differences = found.stream_processor_arn, drift(processor, found, tags)
-            return EnsuredProcessor(processor=processor, stream_processor_arn=arn, created=False, drift=differences)
+            return _existing(processor, found.status, arn, changed=False, differences=differences)
     raise tries.error("there")
+
+
+def _existing(
+    processor: Processor, status: Status, arn: str, *, changed: bool, differences: tuple[Drift, ...] = ()
+) -> EnsuredProcessor:
+    return EnsuredProcessor(
+        name=processor.name,
+        status=status,
+        changed=changed,
+        processor=processor,
+        stream_processor_arn=arn,
+        drift=differences,
+    )
 
 
 @attrs.define
@@ -193,4 +191,6 @@ class _Tries:
 
 def _check_kind(request: StartRequest, found: StreamProcessor) -> None:
     if found.kind not in {None, request.kind}:
-        raise InvalidRequestError([ValidationIssue((), request, f"a start of the processor's own kind, {found.kind}")])
+        raise InvalidRequestError(
+            [ValidationIssue(("request",), request, f"a start of the processor's own kind, {found.kind}")]
+        )

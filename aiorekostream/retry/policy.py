@@ -1,7 +1,6 @@
 """The retry policy, and tenacity, which carries it out; the only file that knows tenacity."""
 
 import datetime
-import logging
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar, cast
 
@@ -22,7 +21,6 @@ from aiorekostream.errors import (
 __all__ = ["RetryPolicy", "full_jitter"]
 
 _T = TypeVar("_T")
-_log = logging.getLogger("aiorekostream")
 _LONGEST_DELAY = 86_400  # seconds: a day
 _SERVER_ERROR = 500  # the first HTTP status of the service's own failures
 
@@ -136,18 +134,12 @@ class RetryPolicy(Validated):
                 clock.now() + state.upcoming_sleep >= deadline()
             )
 
-        def notify(state: tenacity.RetryCallState) -> None:
-            _log.debug(
-                "attempt %d failed, again in %.3f s: %s", state.attempt_number, state.upcoming_sleep, _error(state)
-            )
-            before_retry(_error(state))
-
         retrying = tenacity.AsyncRetrying(
             sleep=clock.sleep,
             stop=stop,
             wait=wait,
             retry=tenacity.retry_if_exception(is_retryable),
-            before_sleep=notify,
+            before_sleep=lambda state: before_retry(_error(state)),
             reraise=True,
         )
         return cast("_T", await retrying(next_attempt))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pydoc
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,6 +13,7 @@ import aiorekostream as rks
 from aiorekostream.domain.names import StreamProcessorArn
 from aiorekostream.domain.responses import CreatedStreamProcessor
 from aiorekostream.domain.tags import Tags
+from aiorekostream.emulator import Emulator
 from aiorekostream.errors import ConnectError, MalformedResponseError
 from aiorekostream.testing import MemoryTransport
 from tests.fleet.service import OpensLate
@@ -320,3 +322,53 @@ def test_client_opens_when_credentials_fail_for_a_moment() -> None:
             return transport.failures
 
     assert run(scene()) == 0
+
+
+@pytest.mark.parametrize("positional", ["us-east-1", None, 5])
+def test_client_says_how_to_name_an_option_given_by_position(positional: object) -> None:
+    with pytest.raises(rks.InvalidRequestError, match=r"Client\(region='us-east-1'\)"):
+        rks.Client(positional)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("region", "us-east-1"), ("endpoint_url", "http://x"), ("profile", "p"), ("max_connections", 5)],
+)
+def test_client_refuses_what_belongs_to_the_transport_to_aws(option: str, value: object) -> None:
+    options = cast("Any", {option: value})
+    with pytest.raises(rks.InvalidRequestError) as caught:
+        rks.Client(transport=MemoryTransport(lambda _operation, _body: {}), **options)
+    assert [issue.path for issue in caught.value.issues] == [option]
+
+
+def test_help_of_the_client_shows_no_long_values() -> None:
+    text = pydoc.plain(pydoc.render_doc(rks.Client))
+    signatures = [line for line in text.splitlines() if "(self" in line]
+    assert signatures
+    assert max(map(len, text.splitlines())) < 700
+    assert "Quota(" not in text
+    assert "0x" not in text
+
+
+def test_create_without_a_region_argument_is_checked_before_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Region comes from the AWS configuration, which the client reads when it opens."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+    async def main() -> int:
+        async with Emulator() as emulator, rks.Client(endpoint_url=emulator.url) as opened:
+            first = rks.Client(endpoint_url=emulator.url)
+            elsewhere = rks.FaceSearchProcessor(
+                name="lobby",
+                kinesis_video_stream_arn="arn:aws:kinesisvideo:us-west-2:111122223333:stream/lobby/1656000000000",
+                kinesis_data_stream_arn="arn:aws:kinesis:us-west-2:111122223333:stream/lobby",
+                role_arn="arn:aws:iam::111122223333:role/rekognition",
+                collection_id="staff",
+            )
+            for client in (first, opened):
+                for create in (client.create_stream_processor, client.ensure_created):
+                    with pytest.raises(rks.InvalidRequestError, match="us-east-1"):
+                        await create(elsewhere)
+            await first.aclose()
+            return len(emulator.calls)
+
+    assert asyncio.run(main()) == 0

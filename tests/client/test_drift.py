@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from aiorekostream.client.drift import Drift, EnsuredProcessor, drift
+from aiorekostream.client.drift import Drift, drift
+from aiorekostream.client.ensured import EnsuredProcessor
 from aiorekostream.domain.enums import Label
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon, RegionOfInterest
 from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, Processor, S3Destination
@@ -232,7 +233,14 @@ def test_drift_of_the_kind_has_no_update() -> None:
     )
     differences = drift(desired, _described(_LOBBY), desired.tags)
     assert [difference.field for difference in differences] == ["kind", "data_sharing_opt_in"]
-    report = EnsuredProcessor(processor=desired, stream_processor_arn="arn", created=False, drift=differences)
+    report = EnsuredProcessor(
+        name=desired.name,
+        status=Status.STOPPED,
+        changed=False,
+        processor=desired,
+        stream_processor_arn="arn",
+        drift=differences,
+    )
     assert report.update() is None
 
 
@@ -244,7 +252,14 @@ def test_drift_respects_the_order_of_polygon_points() -> None:
 
 def _report(*fields: str, processor: Processor = _DOOR) -> EnsuredProcessor:
     differences = tuple(Drift(field, 1, 2, field in _UPDATABLE) for field in fields)
-    return EnsuredProcessor(processor=processor, stream_processor_arn="arn", created=False, drift=differences)
+    return EnsuredProcessor(
+        name=processor.name,
+        status=Status.STOPPED,
+        changed=False,
+        processor=processor,
+        stream_processor_arn="arn",
+        drift=differences,
+    )
 
 
 def test_update_changes_only_the_fields_that_differ() -> None:

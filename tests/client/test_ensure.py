@@ -10,13 +10,11 @@ import pytest
 
 from aiorekostream import errors
 from aiorekostream.client import ensure
-from aiorekostream.client.drift import EnsuredProcessor
-from aiorekostream.client.ensure import EnsuredRunning
+from aiorekostream.client.ensured import Ensured, EnsuredProcessor, EnsuredRunning
 from aiorekostream.client.poller import Poller
 from aiorekostream.codec import parse_processor
 from aiorekostream.domain.processors import LabelDetectionProcessor
 from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart
-from aiorekostream.domain.responses import StreamProcessorSummary
 from aiorekostream.domain.selectors import FragmentNumber, StopSelector
 from aiorekostream.domain.status import Status
 from aiorekostream.emulator import Timings
@@ -48,7 +46,7 @@ class _Ensure:
     async def running(self, request: StartRequest, *, timeout: float | None = None) -> EnsuredRunning:  # noqa: ASYNC109
         return await ensure.running(self.pipeline, self.waits, request, timeout=timeout)
 
-    async def stopped(self, name: str, *, timeout: float | None = None) -> StreamProcessorSummary:  # noqa: ASYNC109
+    async def stopped(self, name: str, *, timeout: float | None = None) -> Ensured:  # noqa: ASYNC109
         return await ensure.stopped(self.pipeline, self.waits, name, timeout=timeout)
 
     async def created(self, processor: Processor) -> EnsuredProcessor:
@@ -110,8 +108,10 @@ def test_ensure_stopped_succeeds_from_every_status(request_: StartRequest, statu
         aws = VirtualAws(timings=Timings(stopping=4, updating=4))
         await _bring(aws, status, request_)
         found = await _ensure(aws).stopped("camera")
-        assert found == StreamProcessorSummary("camera", Status.FAILED if status is Status.FAILED else Status.STOPPED)
-        assert aws.calls["Stop"] == (1 if status in {Status.STARTING, Status.RUNNING} else 0)
+        expected = Status.FAILED if status is Status.FAILED else Status.STOPPED
+        was_at_work = status in {Status.STARTING, Status.RUNNING}
+        assert found == Ensured(name="camera", status=expected, changed=was_at_work)
+        assert aws.calls["Stop"] == was_at_work
 
     run(main())
 
@@ -122,7 +122,7 @@ def test_ensure_running_accepts_a_starting_label_detection() -> None:
         aws.labels("camera")
         found = await _ensure(aws).running(_LABELS)
         assert found.session is not None
-        assert found == EnsuredRunning(name="camera", status=Status.STARTING, session=found.session)
+        assert found == EnsuredRunning(name="camera", status=Status.STARTING, changed=True, session=found.session)
         assert found.session.session_id == "session-1"
         assert _now() < 1
 
@@ -140,7 +140,7 @@ def test_ensure_running_accepts_the_session_of_another_client() -> None:
         aws.meddle = meddle
         aws.faces("camera")
         found = await _ensure(aws).running(_FACES)
-        assert found == EnsuredRunning(name="camera", status=Status.RUNNING)
+        assert found == EnsuredRunning(name="camera", status=Status.RUNNING, changed=False)
         assert aws.calls["Start"] == 1
 
     run(main())
@@ -309,7 +309,7 @@ def test_ensure_running_leaves_a_session_of_another_client_alone() -> None:
         aws = VirtualAws()
         _showing(aws, (0, "STOPPING"), (3, "STARTING"))
         found = await _ensure(aws).running(_LABELS)
-        assert found == EnsuredRunning(name="camera", status=Status.STARTING)
+        assert found == EnsuredRunning(name="camera", status=Status.STARTING, changed=False)
         assert aws.calls.keys() == {"Describe"}
         assert _now() < 10
 
@@ -373,7 +373,7 @@ def test_ensure_running_describes_a_running_processor_once() -> None:
         aws = VirtualAws()
         aws.faces("camera", started=True)
         await asyncio.sleep(5)
-        assert await _ensure(aws).running(_FACES) == EnsuredRunning(name="camera", status=Status.RUNNING)
+        assert await _ensure(aws).running(_FACES) == EnsuredRunning(name="camera", status=Status.RUNNING, changed=False)
         assert aws.calls == {"Describe": 1}
         assert _now() < 5.1
 
@@ -489,7 +489,7 @@ def test_ensure_created_creates_a_missing_processor() -> None:
     async def main() -> None:
         aws = VirtualAws()
         report = await _ensure(aws).created(_DOOR)
-        assert report.created
+        assert report.changed
         assert report.stream_processor_arn.endswith("streamprocessor/door")
         assert report.drift == ()
         assert report.update() is None
@@ -504,9 +504,7 @@ def test_ensure_created_leaves_an_equal_processor_alone() -> None:
         ensured = _ensure(aws)
         first = await ensured.created(_DOOR)
         again = await ensured.created(_DOOR)
-        assert again == EnsuredProcessor(
-            processor=_DOOR, stream_processor_arn=first.stream_processor_arn, created=False
-        )
+        assert again == attrs.evolve(first, changed=False)
 
     run(main())
 
@@ -544,7 +542,7 @@ def test_ensure_created_compares_the_processor_of_another_client() -> None:
 
         aws.meddle = meddle
         report = await _ensure(aws).created(_DOOR)
-        assert not report.created
+        assert not report.changed
         assert [difference.field for difference in report.drift] == ["tags"]
 
     run(main())
@@ -561,7 +559,7 @@ def test_ensure_created_creates_again_when_deleted_meanwhile() -> None:
 
         aws.meddle = meddle
         report = await _ensure(aws).created(_DOOR)
-        assert report.created
+        assert report.changed
         assert aws.calls["Create"] == 2
 
     run(main())

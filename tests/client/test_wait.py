@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 import pytest
@@ -21,6 +22,7 @@ from tests.virtual_time import run
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
+    from types import FrameType
 
 _ROOMY = Limits(concurrent_face_search={"us-east-1": 20_000}, max_stream_processors=20_000)
 
@@ -704,3 +706,39 @@ def test_unknown_status_leaves_the_wait_pending() -> None:
         assert 10 <= moment < 16
 
     run(main())
+
+
+@pytest.mark.parametrize("trouble", ["all fail", "no permission to list"])
+def test_work_per_wait_is_constant_when_there_are_many(trouble: str) -> None:
+    """Counted in calls of functions of the package, which do not depend on the machine."""
+
+    def calls_per_wait(number: int) -> float:
+        def meddle(operation: str, _body: Mapping[str, object]) -> Exception | None:
+            is_denied = trouble == "no permission to list" and operation == "ListStreamProcessors"
+            refusal = {"operation": operation, "code": "AccessDeniedException", "http_status": 400, "retry_safe": True}
+            return errors.AccessDeniedError("no", **cast("Any", refusal)) if is_denied else None
+
+        many = Limits(concurrent_label_detection={"us-east-1": 10**6})
+        aws, names = VirtualAws(limits=many, meddle=meddle), [f"camera-{each}" for each in range(number)]
+        calls = 0
+
+        def profile(frame: FrameType, event: str, _: object) -> None:
+            nonlocal calls
+            calls += event == "call" and "aiorekostream/client" in frame.f_code.co_filename
+
+        async def main() -> None:
+            aws.labels(*names, seconds=60)
+            for name in names:
+                aws.fail(name, "Access denied to Role", after=10)
+            poller = Poller(aws.pipeline)
+            waits = (poller.until(WaitCondition.FINISHED, name, timeout=30_000) for name in names)
+            sys.setprofile(profile)
+            try:
+                await asyncio.gather(*waits, return_exceptions=True)
+            finally:
+                sys.setprofile(None)
+
+        run(main())
+        return calls / number
+
+    assert calls_per_wait(800) < 1.3 * calls_per_wait(200)
