@@ -9,7 +9,11 @@ first and then faster, until the next throttle or up to the believed rate.
 A throttle in a window that began with a full bucket is weak evidence unless most of the believed capacity was
 asked for in that window: a low count of accepted requests may mean a low quota or merely low demand. It causes a *dip*,
 a bounded decrease that recovers within seconds. The window goes on: further throttles in it deepen the dip, and after a
-few of them the measurement is trusted.
+few of them the measurement is trusted, if they are a considerable share of the requests.
+
+A throttle while the rate is still below the last measured one, and nearly all requests are accepted, is a stray: a
+quota of that size would not have refused it. It changes nothing, and neither do further throttles until the next
+measurement, as long as they are a small share of the requests: they do not depend on the rate. So the rate recovers.
 
 The time is an argument, and nothing here waits. Event loops of several threads share a bucket, so it has a lock.
 """
@@ -56,7 +60,8 @@ LINEAR_RECOVERY = 0.01
 # found again within 30 s: 0.001 * 30 ** 2 is nine tenths.
 QUADRATIC_RECOVERY = 0.001
 
-# A throttle that is weak evidence multiplies the rate by at least this share, ...
+# A throttle that is weak evidence decreases the rate by the share of throttles in the window, but not below this share
+# of it, ...
 DIP_SHARE = 0.75
 # ... of which a quarter of the full rate is regained linearly in this many seconds, ...
 DIP_SECONDS = 2.0
@@ -67,6 +72,14 @@ DIP_TOKENS = 0.25
 # Chosen by simulation: with 20 calls/s believed, 60 starts take 1.42 of their time after one stray throttle and 1.8
 # with three, and 200 starts at a real 7 calls/s have 7 % throttled. Without dips 60 starts take 8 times as long.
 MAX_DIPS = 3
+
+# Of the requests in a window, the share of throttles from which weak evidence is trusted: a service may throttle a few
+# requests of a hundred for other reasons, and a quota that is half of the believed one throttles half of them.
+TRUSTED_SHARE = 0.25
+# Below this share, or below this number of throttles, those of a window may be strays. With more, 1,000 starts beside
+# another client that takes half of the quota have more than 5 % throttled; with less, the rate does not survive strays.
+STRAY_SHARE = 0.06
+MIN_THROTTLES = 2
 
 # Tokens. A window in which this much capacity went unused does not measure the quota, so the next one begins.
 MAX_UNUSED_CAPACITY = 1.0
@@ -140,6 +153,8 @@ class AdaptiveTokenBucket:
     _window_began_full: bool = attrs.field(default=True, init=False)
     _window_dips: int = attrs.field(default=0, init=False)
     _window_not_accepted: int = attrs.field(default=0, init=False)
+    _window_throttled: int = attrs.field(default=0, init=False)
+    _window_has_strays: bool = attrs.field(default=False, init=False)
     _unused_capacity: float = attrs.field(default=MAX_UNUSED_CAPACITY, init=False)
     _accepted: deque[int] = attrs.field(factory=lambda: deque[int](maxlen=REMEMBERED_REQUESTS), init=False)
     _logged_rate: float | None = attrs.field(default=None, init=False)
@@ -214,6 +229,7 @@ class AdaptiveTokenBucket:
             before = self._refill(now)
             if grant.number > self._window_number:
                 self._window_not_accepted += 1
+                self._window_throttled += 1
             if grant.number <= self._heard_number:
                 return  # sent before the last throttle was heard: the same news
             self._heard_number = self._last_number
@@ -248,8 +264,10 @@ class AdaptiveTokenBucket:
         overtaking = sum(number > grant.number for number in self._accepted)
         accepted = max(0, grant.number - self._window_number - self._window_not_accepted) + overtaking
         measured = self._measure(accepted, max(grant.at - self._window_start, _MIN_WINDOW), current)
-        if self._window_began_full and self._window_dips < MAX_DIPS and measured < current * DIP_SHARE:
-            self._dip_share, self._dipped_at = self._dip_at(now) * DIP_SHARE, now
+        if self._is_stray(current):
+            return
+        if self._window_began_full and not self._is_trusted and measured < current * DIP_SHARE:
+            self._dip_share, self._dipped_at = self._dip_at(now) * max(DIP_SHARE, 1 - self._throttled_share), now
             self._window_dips += 1
             self._tokens = min(self._tokens, self._tokens * DIP_TOKENS)
             return
@@ -260,6 +278,23 @@ class AdaptiveTokenBucket:
         self._start_window(now, began_full=False)
         has_room = self.burst >= MIN_BURST_WITH_ROOM
         self._tokens = CONFIRMED_TOKENS if is_confirmed and not has_room else min(self._tokens, 0.0)
+
+    @property
+    def _throttled_share(self) -> float:
+        cancelled = self._window_not_accepted - self._window_throttled
+        return self._window_throttled / max(1, self._last_number - self._window_number - cancelled)
+
+    @property
+    def _is_trusted(self) -> bool:
+        return self._window_dips >= MAX_DIPS and self._throttled_share >= TRUSTED_SHARE
+
+    def _is_stray(self, current: float) -> bool:
+        """Whether a throttle says nothing about the quota: it, or one before it, came below the last measured rate."""
+        if self._window_began_full or self._measured_rate == float("inf"):
+            return False
+        is_weak = self._window_throttled < MIN_THROTTLES or self._throttled_share < STRAY_SHARE
+        self._window_has_strays |= is_weak and current < self._measured_rate
+        return is_weak and self._window_has_strays
 
     def _measure(self, accepted: int, elapsed: float, current: float) -> float:
         if self._window_began_full:
@@ -274,7 +309,8 @@ class AdaptiveTokenBucket:
 
     def _start_window(self, now: float, *, began_full: bool) -> None:
         self._window_start, self._window_number, self._window_began_full = now, self._last_number, began_full
-        self._window_dips, self._window_not_accepted, self._unused_capacity = 0, 0, 0.0
+        self._window_dips = self._window_not_accepted = self._window_throttled = 0
+        self._unused_capacity, self._window_has_strays = 0.0, False
         self._accepted.clear()
 
     def _log_change(self, message: str, before: float, after: float) -> None:

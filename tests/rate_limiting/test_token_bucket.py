@@ -183,9 +183,31 @@ def test_first_throttle_near_the_rate_decreases_nothing() -> None:
     assert _rate_after_a_throttle(sent=30, took=0.5, throttled=29, allowed=range(29)) == 20
 
 
-def test_first_throttle_far_below_the_rate_decreases_by_a_quarter() -> None:
+@pytest.mark.parametrize(("sent", "share"), [(30, 29 / 30), (10, 0.9), (8, 7 / 8)])
+def test_first_throttle_decreases_by_the_share_of_throttles(sent: int, share: float) -> None:
     """Seven accepted requests may mean a low quota or low demand."""
-    assert _rate_after_a_throttle(sent=30, took=0.5, throttled=7, allowed=range(7)) == pytest.approx(15)
+    rate = _rate_after_a_throttle(sent=sent, took=0.5, throttled=7, allowed=range(7))
+    assert rate == pytest.approx(20 * share)
+
+
+@pytest.mark.parametrize("sent", [1, 2, 3, 4])
+def test_first_throttle_decreases_by_a_quarter_at_most(sent: int) -> None:
+    rate = _rate_after_a_throttle(sent=sent, took=0.5, throttled=sent - 1, allowed=range(sent - 1))
+    assert rate == pytest.approx(15)
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("share", [0.01, 0.02, 0.03])
+def test_continuing_stray_throttles_leave_most_of_the_rate(seed: int, share: float) -> None:
+    """Whatever the rate, a few requests of a hundred are throttled; the quota itself is never reached."""
+    dice = random.Random(seed)  # noqa: S311 - to be repeated
+
+    class Stray(ServiceBucket):
+        def admits(self, now: float) -> bool:
+            return super().admits(now) and dice.random() >= share
+
+    traffic = simulate(AdaptiveTokenBucket(20, 20), Stray(100, 100), seconds=60)
+    assert traffic.rate(30, 60) >= 10
 
 
 def test_overtaken_request_counts_those_that_passed_it() -> None:
@@ -204,8 +226,8 @@ def test_continuing_throttles_are_trusted() -> None:
         bucket.throttled(bucket.acquire(now), now)
         rates.append(bucket.rate_at(now))
     assert rates == sorted(rates, reverse=True)
-    assert rates[0] == pytest.approx(15)
-    assert rates[3] == pytest.approx(5.5, rel=0.1)  # 8 requests, in the second of the full bucket and 0.4 s
+    assert rates[0] == pytest.approx(17.5)
+    assert rates[3] == pytest.approx(6, rel=0.1)  # 8 requests, in the second of the full bucket and 0.3 s
 
 
 def test_stray_throttle_is_forgotten_within_two_seconds() -> None:
