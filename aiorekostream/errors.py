@@ -451,9 +451,13 @@ class UnknownOutcomeError(CallError):
         retry_safe: always false.
         retry_safe_at: the date and time in UTC from which the service no longer applies the call, so that the same call
             may be repeated; ``None`` if it is not known. See ``RetryPolicy.max_apply_delay``.
+        code: the error code of the first lost response; ``None`` if no response was received.
+        request_id: AWS's id of that request, which AWS Support asks for; ``None`` if no response was received.
     """
 
     retry_safe_at: datetime.datetime | None
+    code: str | None
+    request_id: str | None
 
     def __init__(
         self,
@@ -461,16 +465,21 @@ class UnknownOutcomeError(CallError):
         *,
         operation: str,
         retry_safe_at: datetime.datetime | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
         name: str | None = None,
         attempts: int = 1,
         hint: str = "",
         retry_safe: bool = False,
     ) -> None:
         self.retry_safe_at = retry_safe_at
+        self.code = code
+        self.request_id = request_id
         super().__init__(message, operation=operation, name=name, attempts=attempts, hint=hint, retry_safe=retry_safe)
 
     def _arguments(self) -> dict[str, object]:
-        return {**super()._arguments(), "retry_safe_at": self.retry_safe_at}
+        facts = {"retry_safe_at": self.retry_safe_at, "code": self.code, "request_id": self.request_id}
+        return {**super()._arguments(), **facts}
 
 
 class MalformedResponseError(CallError):

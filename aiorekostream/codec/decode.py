@@ -175,8 +175,8 @@ def _converter(*, detailed: bool) -> cattrs.Converter:
     converter.register_structure_hook_factory(_is_tuple, functools.partial(_tuple_from_list, converter))
     for enum in (Label, Status):
         converter.register_structure_hook(enum, _enum_value)
-    for cls in _DECODED:
-        converter.register_structure_hook(cls, _by_table(converter, cls))
+    # The function of a class is generated when it is first decoded: all take 10 ms, and most programs need a few.
+    converter.register_structure_hook_factory(_DECODED.__contains__, functools.partial(_by_table, converter))
     return converter
 
 

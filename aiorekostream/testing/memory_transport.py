@@ -56,6 +56,19 @@ class MemoryTransport:
             raise ConfigurationError("the transport is closed: create a new client")
 
     @property
+    def is_ready(self) -> bool:
+        """Always, until it is closed."""
+        return not self.closed
+
+    async def ready(self) -> None:
+        """Be ready, as ``open`` is.
+
+        Raises:
+            ConfigurationError: the transport is closed.
+        """
+        await self.open()
+
+    @property
     def scope(self) -> Scope:
         """Shared with no other transport."""
         return Scope(endpoint=self._endpoint, region=self.region or "", account="")

@@ -114,6 +114,21 @@ class AwsTransport:
         """
         await self._opened()
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the transport is open and ``send`` finds a free connection at once."""
+        return self._connection is not None and self._connection.is_ready
+
+    async def ready(self) -> None:
+        """Open the client unless it is open, and wait until a connection is free. See ``Transport.ready``.
+
+        Raises:
+            ConfigurationError: see ``open``.
+            ConnectError: see ``open``.
+        """
+        connection = await self._opened()
+        await connection.ready()
+
     async def send(self, operation: str, body: Mapping[str, object], *, on_sent: Callable[[], None] = ignored) -> Reply:
         """Send one request and return its response. See ``Transport.send``."""
         connection = await self._opened()

@@ -9,23 +9,34 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import os
 import platform
-from typing import TYPE_CHECKING
+import ssl
+from operator import attrgetter
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 
 import aiobotocore
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore import UNSIGNED
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import NoCredentialsError, NoRegionError
 
-from aiorekostream.transport._direct import DirectSession
+from aiorekostream.errors import ConfigurationError
+from aiorekostream.operations import OPERATIONS
 from aiorekostream.transport._jsonfile import LazyJSONFileLoader
 from aiorekostream.transport.connection import Connection
+from aiorekostream.transport.credentials import MetadataWatch, check_credentials
 from aiorekostream.transport.error_mapping import configuration_error, unsigned_error
+from aiorekostream.transport.http_session import HttpSession
+from aiorekostream.transport.secrets import Secrets, without_userinfo
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from aiobotocore.client import AioBaseClient
     from botocore.loaders import Loader
+    from botocore.model import OperationModel
 
     from aiorekostream.transport.options import TransportOptions
 
@@ -63,28 +74,82 @@ async def connect(settings: TransportOptions, session: AioSession | None) -> Con
         connect_timeout=settings.timeout.connect,
         read_timeout=settings.timeout.read,
         max_pool_connections=settings.max_connections,
-        http_session_cls=DirectSession,
+        http_session_cls=HttpSession,
         parameter_validation=False,  # values of the domain are valid by construction
         # One request for each call. `total_max_attempts` overrides AWS_MAX_ATTEMPTS and the config file;
         # `max_attempts` does not.
         retries={"total_max_attempts": 1, "mode": "standard"},
         user_agent=_USER_AGENT,  # otherwise botocore composes one for each request: a fifth of a call's CPU time
     )
+    secrets = Secrets()
+    failure: Exception
     try:
-        if session is None:
-            session = await asyncio.to_thread(_new_session, settings.profile)
-        # A session creates its components on first use and is not thread-safe, so get the loader here.
-        await asyncio.to_thread(_read_data, session.get_component("data_loader"))
-        client = await session.create_client(
-            _SERVICE, region_name=settings.region, endpoint_url=settings.endpoint_url, config=config
-        ).__aenter__()
-    except Exception as error:
-        raise unsigned_error(error, _OPENING) from error
+        return await _connect(settings, session, config, secrets)
+    except ConfigurationError:
+        raise
+    except Exception as error:  # noqa: BLE001 - every exception is translated
+        failure = error
+    # Outside of the `except` block, so that an exception that must not be shown is no context either.
+    raise unsigned_error(failure, _OPENING, secrets) from (failure if secrets.may_be_chained(failure) else None)
+
+
+async def _connect(
+    settings: TransportOptions, session: AioSession | None, config: AioConfig, secrets: Secrets
+) -> Connection:
+    if settings.endpoint_url is not None:
+        _check_endpoint(settings.endpoint_url)
+    if session is None:
+        session = await asyncio.to_thread(_new_session, settings.profile)
+    _check_region(settings, session)
+    # A session creates its components on first use and is not thread-safe, so get the loader here.
+    loader = session.get_component("data_loader")
+    await asyncio.to_thread(_read_data, loader)
+    client = await session.create_client(
+        _SERVICE, region_name=settings.region, endpoint_url=settings.endpoint_url, config=config
+    ).__aenter__()
     try:
-        return Connection(client, await _account(session, client))
+        _check_endpoint(client.meta.endpoint_url)
+        endpoint = attrgetter("_endpoint")(client)
+        http = endpoint.http_session = HttpSession.of(endpoint.http_session)
+        http.secrets = secrets
+        await _open_http(http, client.meta.endpoint_url)
+        account = await _account(session, client, secrets)
+        await asyncio.to_thread(_prepare, client)
+        return Connection(client, account, secrets=secrets, regions=_regions(loader))
     except BaseException:
         await client.close()
         raise
+
+
+def _check_endpoint(url: str) -> None:
+    if "@" in urlsplit(url).netloc:
+        raise ConfigurationError(
+            f"the endpoint {without_userinfo(url)} is given with a user name or a password, which AWS does not use:"
+            " remove it from endpoint_url=..., AWS_ENDPOINT_URL_REKOGNITION, AWS_ENDPOINT_URL or the profile"
+        )
+
+
+def _check_region(settings: TransportOptions, session: AioSession) -> None:
+    region = session.get_config_variable("region") if settings.region is None else settings.region
+    if isinstance(region, str) and not region.strip():  # botocore would put it into a host name
+        raise configuration_error(NoRegionError())
+
+
+async def _open_http(http: HttpSession, url: str) -> None:
+    try:
+        await http.open(url)
+    except (OSError, ssl.SSLError) as error:
+        bundle = http.ca_bundle
+        if bundle is None:
+            raise
+        problem = (
+            "holds no certificate" if isinstance(error, ssl.SSLError)
+            else "cannot be read" if os.access(bundle, os.F_OK)
+            else "does not exist"
+        )  # fmt: skip
+        raise ConfigurationError(
+            f"the CA bundle {bundle} {problem}: check AWS_CA_BUNDLE and ca_bundle of the AWS profile"
+        ) from error
 
 
 def _new_session(profile: str | None) -> AioSession:
@@ -102,23 +167,40 @@ def _read_data(loader: Loader) -> None:
         loader.load_service_model(_SERVICE, kind)
 
 
-async def _account(session: AioSession, client: AioBaseClient) -> str:
+def _prepare(client: AioBaseClient) -> None:
+    """Build what botocore builds on the first call of an operation, and keeps."""
+    operation_model = cast("Callable[[str], OperationModel]", attrgetter("_service_model.operation_model")(client))
+    for name in OPERATIONS:
+        model = operation_model(name)
+        for shape in (model.input_shape, model.output_shape):
+            if shape is not None:
+                _ = shape.members
+
+
+def _regions(loader: Loader) -> frozenset[str]:
+    """Return the Regions that botocore knows, whether or not they offer Rekognition."""
+    partitions = cast("Mapping[str, Sequence[Mapping[str, Mapping[str, object]]]]", loader.load_data("partitions"))
+    return frozenset(name for partition in partitions["partitions"] for name in partition["regions"])
+
+
+async def _account(session: AioSession, client: AioBaseClient, secrets: Secrets) -> str:
     """Return the identity of the account: its id if the credentials contain it, else the access key.
 
     Empty if calls are not signed.
 
     Raises:
-        ConfigurationError: no credentials; a client that was created without credentials never gets any.
-        ConnectError: the credential provider is unreachable or overloaded at the moment.
+        ConfigurationError: no credentials, or invalid ones; a client that was created without credentials never gets
+            any.
     """
     if client.meta.config.signature_version is UNSIGNED:
         return ""
-    try:
-        found = await session.get_credentials()
-        # Refreshable credentials (of a role, SSO or a container) have no account id before they are frozen.
-        now = None if found is None else await found.get_frozen_credentials()
-    except Exception as error:
-        raise unsigned_error(error, _OPENING) from error
+    # Without credentials the session asks every provider again, after the client did; only now does it know the Region.
+    watch = MetadataWatch.of(session)
+    found = await session.get_credentials()
+    # Refreshable credentials (of a role, SSO or a container) have no account id before they are frozen.
+    now = None if found is None else await found.get_frozen_credentials()
     if now is None:
-        raise configuration_error(NoCredentialsError())
+        raise configuration_error(NoCredentialsError(), hint=watch.hint)
+    secrets.add(now)
+    check_credentials(now)
     return now.account_id or now.access_key

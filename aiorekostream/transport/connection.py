@@ -1,38 +1,40 @@
 """One open aiobotocore client, and one attempt at one call through it.
 
 Every call goes through the client's public methods, so that whatever else listens there (hooks of the session,
-OpenTelemetry's and X-Ray's instrumentation) hears it. Hooks of our own, on this client alone, note how far a call came
-and refuse what botocore lets pass.
+OpenTelemetry's and X-Ray's instrumentation) hears it. ``LeanPath`` answers it where it can; otherwise botocore sends
+it, and hooks of our own, on this client alone, note how far the call came and refuse what botocore lets pass.
 """
 
 from __future__ import annotations
 
-import json
+import asyncio
+import ipaddress
 import logging
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 
 from botocore import handlers
 
 from aiorekostream.errors import ConfigurationError
 from aiorekostream.limits import Scope
 from aiorekostream.operations import OPERATIONS
-from aiorekostream.transport import _signing
-from aiorekostream.transport.attempts import CURRENT, Answer, Attempt
-from aiorekostream.transport.error_mapping import malformed_response, translated
+from aiorekostream.transport.attempts import CURRENT, Attempt
+from aiorekostream.transport.error_mapping import refused_address, translated
+from aiorekostream.transport.http import LeanPath
 from aiorekostream.transport.port import Reply, ignored
+from aiorekostream.transport.response import note_response
+from aiorekostream.transport.secrets import without_userinfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from aiobotocore.client import AioBaseClient
 
+    from aiorekostream.transport.secrets import Secrets
+
 __all__ = ["Connection"]
 
 _logger = logging.getLogger(__name__)
-
-# AWS answers every call of these operations with this status: botocore's model names no other.
-_SUCCESS = 200
-_FIRST_ERROR = 400
 
 
 class Connection:
@@ -40,15 +42,26 @@ class Connection:
 
     Args:
         client: an aiobotocore client for Rekognition; the connection takes it over.
-        account: what stands for the account whose credentials sign the calls; empty where they are not signed.
+        account: the identity of the account whose credentials sign the calls; empty where they are not signed.
+        secrets: what must not appear in errors.
+        regions: the Regions that botocore knows.
 
     Attributes:
         scope: what the quotas of its calls belong to.
     """
 
-    def __init__(self, client: AioBaseClient, account: str) -> None:
+    def __init__(
+        self, client: AioBaseClient, account: str, *, secrets: Secrets, regions: frozenset[str] = frozenset()
+    ) -> None:
         self._client = client
-        self.scope: Scope = Scope(endpoint=client.meta.endpoint_url, region=client.meta.region_name, account=account)
+        self._secrets = secrets
+        self._regions = regions
+        url = client.meta.endpoint_url
+        self.scope: Scope = Scope(endpoint=without_userinfo(url), region=client.meta.region_name, account=account)
+        self._is_local = _is_loopback(url)
+        self._is_refused = False
+        # As many calls at once as connections: a further one waits here, before its request is built.
+        self._free = asyncio.Semaphore(client.meta.config.max_pool_connections)
         self._methods = {
             operation: getattr(client, method)
             for method, operation in client.meta.method_to_api_mapping.items()
@@ -61,31 +74,69 @@ class Connection:
         """The Region that calls go to."""
         return self._client.meta.region_name
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether a connection is free. See ``Transport.is_ready``."""
+        return not self._free.locked()
+
+    async def ready(self) -> None:
+        """Wait until a connection is free. See ``Transport.ready``."""
+        async with self._free:
+            pass
+
     async def send(self, operation: str, body: Mapping[str, object], *, on_sent: Callable[[], None] = ignored) -> Reply:
-        """Send one request and read its answer; see ``Transport.send``."""
+        """Send one request and read its response. See ``Transport.send``."""
         method = self._methods.get(operation)
         if method is None:
             raise ConfigurationError(f"{operation} is no operation of stream processors that botocore knows")
-        attempt = Attempt(operation, idempotent=OPERATIONS[operation].idempotent, on_sent=on_sent)
-        token = CURRENT.set(attempt)
-        try:
-            parsed = await method(**body)
-        except Exception as error:
-            fault = translated(error, attempt)
-            _logger.debug("%s failed: %s", operation, fault)
-            if fault is error:
-                raise
-            raise fault from error
-        finally:
-            CURRENT.reset(token)
-        metadata = cast("Mapping[str, object]", parsed.pop("ResponseMetadata", {}))
-        request_id = metadata.get("RequestId")
-        date = None if attempt.answer is None else attempt.answer.date
-        return Reply(parsed, request_id if isinstance(request_id, str) else None, date)
+        attempt = Attempt(
+            operation,
+            idempotent=OPERATIONS[operation].idempotent,
+            on_sent=on_sent,
+            is_local=self._is_local,
+            secrets=self._secrets,
+            region=self.region,
+            regions=self._regions,
+        )
+        async with self._free:
+            token = CURRENT.set(attempt)
+            parsed: dict[str, object] = {}
+            failure: Exception | None = None
+            try:
+                parsed = await method(**body)
+            except Exception as error:  # noqa: BLE001 - every exception is translated
+                failure = error
+            finally:
+                CURRENT.reset(token)
+        if failure is not None:
+            try:
+                self._raise(failure, attempt)
+            finally:
+                failure = None  # an exception that refers to its frame is freed late
+        self._is_refused = False
+        if attempt.members is None:  # a hook of the caller's answered
+            parsed.pop("ResponseMetadata", None)
+            return Reply(parsed)
+        answer = attempt.answer
+        if answer is None:
+            return Reply(attempt.members)
+        return Reply(attempt.members, answer.request_id, answer.date)
 
     async def aclose(self) -> None:
         """Close the client and its connections."""
         await self._client.close()
+
+    def _raise(self, failure: Exception, attempt: Attempt) -> None:
+        error = translated(failure, attempt)
+        _logger.debug("%s failed: %s", attempt.operation, error)
+        address = refused_address(failure)
+        if address and not self._is_refused:
+            self._is_refused = True
+            _logger.warning("nothing listens at %s: the connection was refused, and is tried again", address)
+        if error is failure:
+            raise error
+        # Outside of the `except` block, so that the exception that must not be shown is no context of this one either.
+        raise error from (failure if self._secrets.may_be_chained(failure) else None)
 
 
 def _take_over(client: AioBaseClient) -> None:
@@ -93,9 +144,12 @@ def _take_over(client: AioBaseClient) -> None:
     # With one attempt in all there is nothing to decide, and nothing to tell the service about retries.
     events.unregister("needs-retry.rekognition", unique_id="retry-config-rekognition")
     events.unregister("request-created", handlers.add_retry_headers)
-    events.register_last("choose-signer.rekognition", _signing.choose)
     events.register_last("before-send.rekognition", _note_signing)
-    events.register_first("before-parse.rekognition", _note_answer)
+    events.register_first("before-parse.rekognition", _note_response)
+    try:
+        LeanPath(client).install()
+    except AttributeError as error:
+        _logger.debug("every call takes botocore's path: %s", error)
 
 
 def _note_signing(**_: object) -> None:
@@ -103,31 +157,16 @@ def _note_signing(**_: object) -> None:
         attempt.signed = True
 
 
-def _note_answer(response_dict: Mapping[str, object], **_: object) -> None:
-    """Note that an answer came, and refuse a success that is none.
-
-    botocore reads a body that is not JSON as an empty success, and any status below 301 as a success.
-    """
-    attempt = CURRENT.get()
-    if attempt is None:
-        return
-    status = cast("int", response_dict["status_code"])
-    headers = cast("Mapping[str, str]", response_dict["headers"])
-    attempt.answer = Answer.read(status, headers)
-    if status >= _FIRST_ERROR:
-        return
-    if status != _SUCCESS:
-        raise malformed_response(attempt, f"HTTP {status}", f"HTTP {_SUCCESS} or an error")
-    body = cast("bytes", response_dict["body"])
-    if body.strip() and not _is_an_answer(body):
-        found = body[:200].decode("utf-8", "replace")
-        raise malformed_response(attempt, found, "a JSON object that is no error")
+def _note_response(response_dict: Mapping[str, object], **_: object) -> None:
+    if (attempt := CURRENT.get()) is not None:
+        status = cast("int", response_dict["status_code"])
+        headers = cast("Mapping[str, str]", response_dict["headers"])
+        note_response(attempt, status, headers, cast("bytes", response_dict["body"]))
 
 
-def _is_an_answer(body: bytes) -> bool:
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
     try:
-        # As text: from bytes, json.loads also takes a byte order mark and other encodings, which botocore does not.
-        members: object = json.loads(body.decode())
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(members, dict) and "__type" not in members
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

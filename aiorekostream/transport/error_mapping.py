@@ -15,6 +15,7 @@ Errors are told apart by their code: Rekognition answers nearly all of them with
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Mapping
 from typing import cast
 
@@ -23,25 +24,42 @@ from botocore import exceptions as botocore
 
 from aiorekostream import errors
 from aiorekostream.error_codes import Category, category_of, error_class
+from aiorekostream.transport import misconfiguration
 from aiorekostream.transport.attempts import Answer, Attempt, seconds
+from aiorekostream.transport.port import CredentialsNotReadyError
+from aiorekostream.transport.secrets import Secrets
 
-__all__ = ["configuration_error", "malformed_response", "service_error", "translated", "unsigned_error"]
+__all__ = [
+    "configuration_error",
+    "malformed_response",
+    "refused_address",
+    "service_error",
+    "translated",
+    "unsigned_error",
+]
 
+_BAD_REQUEST = 400
+_PROXY_AUTHENTICATION_REQUIRED = 407
+_TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 _FIRST_ERROR = 400
 
-# These stop the HTTP client itself before it connects: a bad address, proxy setting or certificate bundle.
+# These stop the HTTP client itself before it connects: a bad address, header, proxy setting or certificate bundle.
 _SET_UP_CAUSES = (
     aiohttp.InvalidURL,
     aiohttp.NonHttpUrlClientError,
     botocore.InvalidProxiesConfigError,
     FileNotFoundError,
+    ValueError,
 )
 
 # What STS says of an identity provider that it cannot reach for a moment.
 _PROVIDER_AWAY = "IDPCommunicationError"
 # botocore's name for the credentials of a machine: a renewal of theirs fails with no other cause than silence.
 _OF_A_MACHINE = "iam-role"
+# botocore's name for those of a container, and the only place where the status of its agent's answer is told.
+_OF_A_CONTAINER = "container-role"
+_AGENT_STATUS = re.compile(r"non 200 response (\d{3})\b")
 
 # Errors of the operating system that are no trouble of the network.
 _FILES = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
@@ -92,7 +110,7 @@ def translated(error: Exception, attempt: Attempt) -> errors.RekostreamError:
     if isinstance(error, botocore.ClientError):
         # While the request is signed, credentials may call STS or SSO: their refusals are none of this operation's.
         is_ours = error.operation_name == attempt.operation
-        return service_error(error.response, attempt) if is_ours else unsigned_error(error, attempt.operation)
+        return _refused(error, attempt) if is_ours else unsigned_error(error, attempt.operation, attempt.secrets)
     cause = _cause(error)
     if isinstance(cause, errors.RekostreamError):
         return cause
@@ -103,20 +121,48 @@ def translated(error: Exception, attempt: Attempt) -> errors.RekostreamError:
     return _stopped_after_sending(error, attempt)
 
 
-def unsigned_error(error: Exception, operation: str) -> errors.RekostreamError:
+def _refused(error: botocore.ClientError, attempt: Attempt) -> errors.RekostreamError:
+    found = service_error(error.response, attempt)
+    if found.http_status == _PROXY_AUTHENTICATION_REQUIRED:  # AWS never answers so
+        return errors.ConfigurationError(misconfiguration.PROXY_AUTHENTICATION)
+    return found
+
+
+def unsigned_error(error: Exception, operation: str, secrets: Secrets | None = None) -> errors.RekostreamError:
     """The error of what stops a call, or the opening of a client, before anything is signed."""
+    secrets = secrets or Secrets()
+    text = f"the credentials could not be fetched: {secrets.clean(_said(_cause(error)))}"
+    if _agent_status(error) == _BAD_REQUEST:
+        return CredentialsNotReadyError(text, operation=operation, retry_safe=True)
     if _will_pass(error):
-        text = f"the credentials could not be fetched: {_said(_cause(error))}"
         return errors.ConnectError(text, operation=operation, retry_safe=True)
-    return configuration_error(error)
+    return configuration_error(error, secrets)
 
 
-def configuration_error(error: Exception) -> errors.ConfigurationError:
+def configuration_error(
+    error: Exception, secrets: Secrets | None = None, *, hint: str = ""
+) -> errors.ConfigurationError:
     """The same as the set-up's fault, with what to do about it where that is known."""
+    said = (secrets or Secrets()).clean
     for kind, text in _HELP.items():
         if isinstance(error, kind):
-            return errors.ConfigurationError(f"{text} ({error})")
-    return errors.ConfigurationError(f"the AWS client cannot work as it is set up: {_said(error)}")
+            hint = f". {hint}" if hint else ""
+            return errors.ConfigurationError(f"{text} ({said(str(error))}){hint}")
+    if (status := _agent_status(error)) is not None:
+        text = (
+            f"the credential agent of the container answered HTTP {status}: check AWS_CONTAINER_CREDENTIALS_FULL_URI or"
+            " _RELATIVE_URI, the authorization token, and the role of the task"
+        )
+        return errors.ConfigurationError(f"{text} ({said(str(error))})")
+    return errors.ConfigurationError(f"the AWS client cannot work as it is set up: {said(_said(error))}")
+
+
+def refused_address(error: Exception) -> str:
+    """Return the address, of the endpoint or of its proxy, where nothing listens; empty for any other error."""
+    cause = _cause(error)
+    if isinstance(cause, aiohttp.ClientConnectorError) and cause.errno == errno.ECONNREFUSED:
+        return f"{cause.host}:{cause.port}"
+    return ""
 
 
 def service_error(response: Mapping[str, object], attempt: Attempt) -> errors.ServiceError:
@@ -126,26 +172,26 @@ def service_error(response: Mapping[str, object], attempt: Attempt) -> errors.Se
     headers = _mapping(metadata.get("HTTPHeaders"))
     status = metadata.get("HTTPStatusCode")
     request_id = metadata.get("RequestId") or headers.get("x-amzn-requestid")
-    return _service_error(
-        _code(error.get("Code"), headers.get("x-amzn-errortype")),
-        _text(error.get("Message")),
-        attempt,
-        Answer(
-            status if isinstance(status, int) else 0,
-            _text(request_id) or None,
-            retry_after=seconds(_text(headers.get("retry-after"))),
-        ),
+    date = _text(headers.get("date")) or None
+    answer = Answer(
+        status if isinstance(status, int) else 0,
+        _text(request_id) or None,
+        date,
+        seconds(_text(headers.get("retry-after")) or None, since=date),
     )
+    code = _code(error.get("Code"), headers.get("x-amzn-errortype"))
+    return _service_error(code or str(answer.status or ""), _text(error.get("Message")), attempt, answer)
 
 
 def _service_error(code: str, message: str, attempt: Attempt, answer: Answer) -> errors.ServiceError:
     category = category_of(code, answer.status)
+    clean = attempt.secrets.clean
     return error_class(code)(
-        message,
+        clean(message),
         operation=attempt.operation,
-        code=code,
+        code=clean(code),
         http_status=answer.status,
-        request_id=answer.request_id,
+        request_id=answer.request_id and clean(answer.request_id),
         retry_safe=attempt.idempotent or category in {Category.THROTTLING, Category.HARD},
         retry_after=answer.retry_after,
     )
@@ -156,7 +202,15 @@ def _stopped_before_signing(error: Exception, attempt: Attempt) -> errors.Rekost
         return errors.InvalidRequestError(
             [errors.ValidationIssue((), str(error), f"parameters of {attempt.operation}")]
         )
-    return unsigned_error(error, attempt.operation)
+    return unsigned_error(error, attempt.operation, attempt.secrets)
+
+
+def _agent_status(error: BaseException) -> int | None:
+    """Return the HTTP status that a container's credential agent answered; ``None`` if the error names none."""
+    if not isinstance(error, botocore.CredentialRetrievalError | botocore.MetadataRetrievalError):
+        return None
+    found = _AGENT_STATUS.search(str(error))
+    return int(found[1]) if found else None
 
 
 def _will_pass(error: BaseException | None) -> bool:
@@ -166,22 +220,31 @@ def _will_pass(error: BaseException | None) -> bool:
         is_passing = isinstance(refusal, errors.ThrottlingError | errors.InternalServerError)
         return is_passing or refusal.http_status >= _SERVER_ERROR or refusal.code == _PROVIDER_AWAY
     if isinstance(error, botocore.CredentialRetrievalError | botocore.MetadataRetrievalError):
-        is_of_a_machine = _mapping(error.kwargs).get("provider") == _OF_A_MACHINE
-        return is_of_a_machine or _will_pass(error.__cause__ or error.__context__)
+        provider = _mapping(error.kwargs).get("provider")
+        if provider == _OF_A_CONTAINER or isinstance(error, botocore.MetadataRetrievalError):
+            status = _agent_status(error)
+            return status is None or status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR
+        return provider == _OF_A_MACHINE or _will_pass(error.__cause__ or error.__context__)
     return isinstance(error, _LOST_IN_THE_NETWORK) and not isinstance(_cause(error), _FILES)
 
 
 def _stopped_before_sending(cause: Exception, attempt: Attempt) -> errors.RekostreamError:
+    said = attempt.secrets.clean(_said(cause))
+    if text := misconfiguration.of_connecting(cause, region=attempt.region, regions=attempt.regions):
+        return errors.ConfigurationError(f"{text} ({said})")
     if isinstance(cause, _SET_UP_CAUSES):
-        return configuration_error(cause)
-    return errors.ConnectError(_said(cause), operation=attempt.operation, retry_safe=True)
+        return configuration_error(cause, attempt.secrets)
+    return errors.ConnectError(said, operation=attempt.operation, retry_safe=True)
 
 
 def _stopped_after_sending(error: Exception, attempt: Attempt) -> errors.RekostreamError:
     cause, answer = _cause(error), attempt.answer
     if answer is None or isinstance(error, _LOST_IN_THE_NETWORK):
         return errors.ConnectionLostError(
-            _said(cause), operation=attempt.operation, closed=_is_closed(error), retry_safe=attempt.idempotent
+            attempt.secrets.clean(_said(cause)),
+            operation=attempt.operation,
+            closed=_is_closed(error),
+            retry_safe=attempt.idempotent,
         )
     if answer.status >= _FIRST_ERROR:
         return _service_error(str(answer.status), "", attempt, answer)
@@ -196,10 +259,13 @@ def malformed_response(attempt: Attempt, value: object, expected: str) -> errors
         value: what was found.
         expected: what is allowed, as a phrase that completes "must be ...".
     """
+    request_id = None if attempt.answer is None else attempt.answer.request_id
+    if isinstance(value, str):
+        value = attempt.secrets.clean(value)
     return errors.MalformedResponseError(
         [errors.ValidationIssue((), value, expected)],
         operation=attempt.operation,
-        request_id=None if attempt.answer is None else attempt.answer.request_id,
+        request_id=request_id and attempt.secrets.clean(request_id),
         retry_safe=attempt.idempotent,
     )
 

@@ -195,9 +195,22 @@ _expired = _always(f"The credentials have run out: get new ones ({_COMMON_ERRORS
 _unknown_key = _always(
     f"AWS does not know the access key, or not in this partition: check the credentials ({_COMMON_ERRORS})"
 )
-_bad_signature = _always(
-    f"The secret key does not fit the access key, or this machine's clock is wrong by minutes ({_COMMON_ERRORS})"
+_clock = _always(f"This machine's clock is wrong by minutes: set it, for example with NTP ({_COMMON_ERRORS})")
+_subscription = _always(
+    f"The account has no subscription to Rekognition: finish its sign-up, or ask its administrator ({_COMMON_ERRORS})"
 )
+
+
+def _bad_signature(case: _Case) -> str:
+    # "Credential should be scoped to a valid region."
+    if "region" in case.message.lower():
+        named = "" if case.region is None else f" {case.region!r}"
+        return (
+            f"The endpoint does not know the Region{named}: check its name, such as us-east-1 without the letter of a"
+            f" zone, and that the endpoint belongs to it ({_REGIONS})"
+        )
+    return f"The secret key does not fit the access key, or this machine's clock is wrong by minutes ({_COMMON_ERRORS})"
+
 
 _ADVISORS: Mapping[str, Callable[[_Case], str]] = {
     "AccessDenied": _access_denied,
@@ -214,11 +227,14 @@ _ADVISORS: Mapping[str, Callable[[_Case], str]] = {
     "LimitExceededException": _limit,
     "OptInRequired": _always(f"The account must be signed up, or must opt in to this Region ({_COMMON_ERRORS})"),
     "ProvisionedThroughputExceededException": _too_fast,
+    "RequestExpired": _clock,
     "RequestLimitExceeded": _too_fast,
+    "RequestTimeTooSkewed": _clock,
     "ResourceInUseException": _in_use,
     "ResourceNotFoundException": _not_found,
     "ServiceQuotaExceededException": _service_quota,
     "SignatureDoesNotMatch": _bad_signature,
+    "SubscriptionRequiredException": _subscription,
     "ThrottledException": _too_fast,
     "Throttling": _too_fast,
     "ThrottlingException": _too_fast,

@@ -6,13 +6,32 @@ from typing import Protocol
 
 import attrs
 
+from aiorekostream.errors import ConnectError
 from aiorekostream.limits import Scope
 
-__all__ = ["Reply", "Transport", "ignored"]
+__all__ = ["CredentialsNotReadyError", "Reply", "Transport", "http_date", "ignored"]
 
 
 def ignored() -> None:
     """Ignore the notification; the default of ``on_sent``."""
+
+
+class CredentialsNotReadyError(ConnectError):
+    """The credential provider refused in a way that may pass: Amazon ECS answers HTTP 400 until a task has its role.
+
+    The pipeline retries it until the deadline of the call, and raises a ``ConfigurationError`` then.
+    """
+
+
+def http_date(text: str | None) -> datetime.datetime | None:
+    """Return the moment of an HTTP date; ``None`` if the text is none, or names no zone."""
+    import email.utils  # noqa: PLC0415 - few programs need it, and it takes milliseconds
+
+    try:
+        moment = email.utils.parsedate_to_datetime(text or "")
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.utcoffset() is not None else None
 
 
 @attrs.frozen
@@ -20,14 +39,23 @@ class Reply:
     """A successful response of the service.
 
     Attributes:
-        body: the members of the response in AWS's spelling; timestamps as aware ``datetime``.
+        body: the members of the response in AWS's spelling. A timestamp is a number of seconds since 1970, as AWS
+            writes it, or an aware ``datetime``.
         request_id: AWS's id of the request; ``None`` if the response has none.
-        date: the service's date and time, with a resolution of one second; ``None`` if the response has none.
     """
 
     body: Mapping[str, object]
     request_id: str | None = None
-    date: datetime.datetime | None = None
+    _date: datetime.datetime | str | None = None
+
+    @property
+    def date(self) -> datetime.datetime | None:
+        """The service's date and time, with a resolution of one second; ``None`` if the response has none.
+
+        The argument ``date`` is a ``datetime`` or the text of the header Date, which is parsed on access: only a call
+        whose response was lost needs it.
+        """
+        return http_date(self._date) if isinstance(self._date, str) else self._date
 
 
 class Transport(Protocol):
@@ -59,8 +87,24 @@ class Transport(Protocol):
         """
         ...
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the transport is open and ``send`` finds a free connection at once."""
+        ...
+
+    async def ready(self) -> None:
+        """Open the transport unless it is open, and wait until a connection is free. Nothing is reserved.
+
+        A caller that holds something that ages, such as a permit, waits here first and checks ``is_ready`` after.
+
+        Raises:
+            ConfigurationError: see ``open``.
+            ConnectError: see ``open``.
+        """
+        ...
+
     async def send(self, operation: str, body: Mapping[str, object], *, on_sent: Callable[[], None] = ignored) -> Reply:
-        """Send one request and return its response.
+        """Send one request and return its response. Waits for a free connection before the request is built.
 
         Args:
             operation: AWS's name of the operation, such as ``StartStreamProcessor``.

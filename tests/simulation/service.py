@@ -159,8 +159,13 @@ class Service:
     def scope(self) -> Scope:
         return Scope(endpoint=f"simulated-{id(self)}", region=self.caller.region, account=self.caller.account)
 
+    is_ready = True
+
     async def open(self) -> None:
         """Do nothing: it is always open."""
+
+    async def ready(self) -> None:
+        """Do nothing: it has a connection for every call."""
 
     async def aclose(self) -> None:
         """Do nothing: it is always open."""

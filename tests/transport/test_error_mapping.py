@@ -21,6 +21,7 @@ from aiorekostream import errors
 from aiorekostream.operations import OPERATIONS
 from aiorekostream.transport.attempts import Answer, Attempt
 from aiorekostream.transport.error_mapping import configuration_error, service_error, translated
+from aiorekostream.transport.port import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -348,10 +349,6 @@ def test_code_of_the_body_goes_before_that_of_the_header() -> None:
     assert service_error(response, _ONCE).code == "ThrottlingException"
 
 
-def test_error_has_the_retry_after_of_the_service() -> None:
-    assert service_error(_response("ThrottlingException", **{"retry-after": "7"}), _ONCE).retry_after == 7
-
-
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
@@ -401,12 +398,37 @@ def test_error_of_the_model_has_its_own_class(model: ServiceModel, operation: st
     ],
 )
 def test_invalid_date_is_none(text: str | None) -> None:
-    assert Answer.read(200, {} if text is None else {"date": text}).date is None
+    assert Reply({}, None, Answer.read(200, {} if text is None else {"date": text}).date).date is None
 
 
 def test_date_is_read_with_its_zone() -> None:
-    found = Answer.read(200, {"date": "Mon, 01 Jan 2024 00:00:00 GMT"}).date
+    found = Reply({}, None, Answer.read(200, {"date": "Mon, 01 Jan 2024 00:00:00 GMT"}).date).date
     assert found == datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
+
+
+@pytest.mark.parametrize(("is_local", "year"), [(True, 2023), (False, 2026)])
+def test_emulated_date_is_used_on_this_machine_only(*, is_local: bool, year: int) -> None:
+    headers = {"date": "Thu, 01 Jan 2026 00:00:00 GMT", "x-emulator-date": "Sun, 01 Jan 2023 00:00:00 GMT"}
+    found = Reply({}, None, Answer.read(200, headers, is_local=is_local).date).date
+    assert found == datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "7"}, 7),
+        ({"retry-after": "Thu, 01 Jan 2026 00:02:00 GMT", "date": "Thu, 01 Jan 2026 00:00:30 GMT"}, 90),
+        ({"retry-after": "Thu, 01 Jan 2026 00:00:00 GMT", "date": "Thu, 01 Jan 2026 00:00:30 GMT"}, 0),
+        ({"retry-after": "Thu, 01 Jan 2026 00:02:00 GMT"}, 0),
+        ({"retry-after": "soon", "date": "Thu, 01 Jan 2026 00:00:30 GMT"}, 0),
+        ({"retry-after": "-1"}, 0),
+        ({"retry-after": "1.5"}, 0),
+        ({}, 0),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(headers: dict[str, str], seconds: float) -> None:
+    assert Answer.read(429, headers).retry_after == seconds
+    assert service_error(_response("ThrottlingException", **headers), _ONCE).retry_after == seconds
 
 
 def test_configuration_error_has_the_message_of_botocore() -> None:

@@ -154,12 +154,24 @@ def test_resource_in_use_hint_names_the_next_step(operation: str, says: str) -> 
         ("UnrecognizedClientException", _START, "access key"),
         ("InvalidSignatureException", _START, "clock"),
         ("OptInRequired", _START, "opt in"),
+        ("RequestTimeTooSkewed", _START, "clock"),
+        ("RequestExpired", _START, "clock"),
+        ("SubscriptionRequiredException", _START, "sign-up"),
         ("503", _START, "load balancer"),
         ("LimitExceededException", "TagResource", "limit of the account"),
     ],
 )
 def test_other_errors_have_their_hints(code: str, operation: str, says: str) -> None:
     assert says in _hint(code, operation)
+
+
+@pytest.mark.parametrize("code", ["InvalidSignatureException", "SignatureDoesNotMatch"])
+def test_region_that_the_endpoint_does_not_know_is_named(code: str) -> None:
+    message = "Credential should be scoped to a valid region."
+    hint = _hint(code, _START, region="us-east-1a", message=message)
+    assert "does not know the Region 'us-east-1a'" in hint
+    assert "clock" not in hint
+    assert "does not know the Region:" in _hint(code, _START, region=None, message=message)
 
 
 @pytest.mark.parametrize("code", ["InternalServerError", "TomorrowsException", "", "InvalidParameterException"])

@@ -38,14 +38,24 @@ async def test_call_is_sent_in_aws_spelling_and_its_response_returned(
     assert (request.operation, request.members) == ("StartStreamProcessor", _START)
 
 
-async def test_timestamps_are_returned_as_aware_datetimes(transport: AwsTransport, counterpart: Counterpart) -> None:
-    counterpart.script = lambda _: http(b'{"Name": "a", "CreationTimestamp": 1532449292.712}')
-    reply = await transport.send("DescribeStreamProcessor", {"Name": "a"})
-    expected = datetime.datetime(2018, 7, 24, 16, 21, 32, 712000, datetime.UTC)
-    assert reply.body == {"Name": "a", "CreationTimestamp": expected}
+async def test_members_are_returned_as_the_service_wrote_them(
+    transport: AwsTransport, counterpart: Counterpart
+) -> None:
+    members = {"CreationTimestamp": 1532449292.712, "Name": "a", "RegionsOfInterest": [{"Circle": {"X": 1}}], "New": 1}
+    counterpart.script = lambda _: http(json.dumps(members).encode())
+    assert (await transport.send("DescribeStreamProcessor", {"Name": "a"})).body == members
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b" \n", b'{"SomethingNew": 1}'])
+async def test_timestamps_become_aware_datetimes(counterpart: Counterpart) -> None:
+    counterpart.script = lambda _: http(
+        b'{"Name": "a", "StreamProcessorArn": "arn", "Status": "STOPPED", "CreationTimestamp": 1532449292.712}'
+    )
+    async with rks.Client(region="us-east-1", endpoint_url=counterpart.url) as client:
+        found = await client.describe_stream_processor("a")
+    assert found.creation_timestamp == datetime.datetime(2018, 7, 24, 16, 21, 32, 712000, datetime.UTC)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b" \n"])
 async def test_response_without_members_is_empty(
     transport: AwsTransport, counterpart: Counterpart, body: bytes
 ) -> None:
@@ -113,8 +123,9 @@ async def test_more_sends_than_connections_wait_for_a_free_one(counterpart: Coun
     assert counterpart.connections <= 2
 
 
-async def test_request_is_sent_when_a_connection_is_free() -> None:
-    held, freed, all_signed = asyncio.Event(), asyncio.Event(), asyncio.Barrier(3)
+async def test_request_is_built_when_a_connection_is_free() -> None:
+    held, freed = asyncio.Event(), asyncio.Event()
+    built: list[str] = []
     sent: list[str] = []
 
     async def hold(request: Request) -> Answer:
@@ -123,12 +134,12 @@ async def test_request_is_sent_when_a_connection_is_free() -> None:
             await freed.wait()
         return http()
 
-    async def hear(**_: object) -> None:
-        if held.is_set():
-            await all_signed.wait()
-
     session = AioSession()
-    session.register("before-send.rekognition", hear)
+
+    def note(params: dict[str, str], **_: object) -> None:
+        built.append(params["Name"])
+
+    session.register("provide-client-params.rekognition", note)
     async with (
         serving(hold) as counterpart,
         AwsTransport(endpoint_url=counterpart.url, region="us-east-1", session=session, max_connections=1) as transport,
@@ -139,18 +150,22 @@ async def test_request_is_sent_when_a_connection_is_free() -> None:
                 transport.send("StopStreamProcessor", {"Name": name}, on_sent=lambda: sent.append(name))
             )
 
+        assert transport.is_ready
         first = send("first")
         await held.wait()
+        assert not transport.is_ready
+        waits = asyncio.create_task(transport.ready())
         second = send("second")
         third = send("third")
-        await all_signed.wait()
         for _ in range(50):  # turns of the loop in which they could go on, if they could
             await asyncio.sleep(0)
-        assert sent == ["first"]
+        assert built == sent == ["first"]
+        assert not waits.done()
         freed.set()
-        await asyncio.gather(first, second, third)
-        assert sorted(sent) == ["first", "second", "third"]
+        await asyncio.gather(first, second, third, waits)
+        assert built == sent == ["first", "second", "third"]
         assert [request.members for request in counterpart.requests] == [{"Name": name} for name in sent]
+        assert transport.is_ready
 
 
 async def test_call_that_waits_for_a_connection_was_not_sent() -> None:
@@ -368,15 +383,16 @@ async def test_empty_answer_where_members_are_required_is_malformed(counterpart:
     assert len(counterpart.requests) == 2
 
 
-@pytest.mark.parametrize(
-    "body", [b'{"CreationTimestamp": "yesterday"}', b'{"Settings": 5}', b'{"RegionsOfInterest": 5}']
-)
-async def test_member_that_botocore_cannot_read_is_malformed(
-    transport: AwsTransport, counterpart: Counterpart, body: bytes
-) -> None:
-    counterpart.script = lambda _: http(body)
-    with pytest.raises(errors.MalformedResponseError):
-        await transport.send("DescribeStreamProcessor", {"Name": "a"})
+@pytest.mark.parametrize("member", ['"CreationTimestamp": "yesterday"', '"Settings": 5', '"RegionsOfInterest": 5'])
+async def test_member_of_the_wrong_type_is_malformed(counterpart: Counterpart, member: str) -> None:
+    counterpart.script = lambda _: http(
+        f'{{"Name": "a", "StreamProcessorArn": "arn", "Status": "STOPPED", {member}}}'.encode()
+    )
+    once = rks.RetryPolicy(max_attempts=1)
+    async with rks.Client(region="us-east-1", endpoint_url=counterpart.url, retry=once) as client:
+        with pytest.raises(errors.MalformedResponseError) as caught:
+            await client.describe_stream_processor("a")
+    assert caught.value.retry_safe
 
 
 async def test_error_has_the_code_and_message_of_aws(transport: AwsTransport, counterpart: Counterpart) -> None:

@@ -5,3 +5,6 @@ class ReadOnlyCredentials(NamedTuple):
     secret_key: str
     token: str | None
     account_id: str | None = None
+
+class CredentialResolver:
+    def get_provider(self, name: str) -> object: ...

@@ -1,0 +1,77 @@
+"""Tell a wrong configuration from a failure that passes, by what stopped a connection; name what to fix."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = ["PROXY_AUTHENTICATION", "of_connecting"]
+
+_PROXY_AUTHENTICATION_REQUIRED = 407
+
+PROXY_AUTHENTICATION = (
+    "the proxy requires authentication (HTTP 407): check the user name and the password in HTTPS_PROXY or HTTP_PROXY,"
+    " or exclude the endpoint with NO_PROXY"
+)
+# OpenSSL's verification results: https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/.
+_NOT_YET_VALID, _EXPIRED = 9, 10
+_HOST_MISMATCH, _IP_ADDRESS_MISMATCH = 62, 64
+_NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+
+
+def of_connecting(error: Exception, *, region: str, regions: Collection[str]) -> str:
+    """Return what to fix, for an error before a connection was made; empty if it may pass.
+
+    Args:
+        error: the error of aiohttp.
+        region: the Region of the call.
+        regions: the Regions that botocore knows; empty where that is not known.
+    """
+    if isinstance(error, aiohttp.ClientHttpProxyError) and error.status == _PROXY_AUTHENTICATION_REQUIRED:
+        return PROXY_AUTHENTICATION
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return _certificate(error)
+    if isinstance(error, aiohttp.ClientConnectorError) and regions and _is_unknown_host(error):
+        return _region(error.host, region, regions)
+    return ""
+
+
+def _certificate(error: aiohttp.ClientConnectorCertificateError) -> str:
+    where = f"{error.host}:{error.port}"
+    code = getattr(error.certificate_error, "verify_code", None)
+    if code in {_HOST_MISMATCH, _IP_ADDRESS_MISMATCH}:
+        return f"the certificate of {where} is for another host: check the endpoint, and proxies before it"
+    if code in {_NOT_YET_VALID, _EXPIRED}:
+        return f"the certificate of {where} is expired or not valid yet: renew it, or set the clock of this machine"
+    if isinstance(error.certificate_error, ssl.SSLCertVerificationError):
+        return (
+            f"the certificate of {where} is not signed by a known CA: set AWS_CA_BUNDLE, or ca_bundle of the AWS"
+            " profile, to a file with the CA's certificate"
+        )
+    return f"the certificate of {where} cannot be verified"
+
+
+def _is_unknown_host(error: aiohttp.ClientConnectorError) -> bool:
+    found = error.os_error
+    if isinstance(found, socket.gaierror):
+        return found.errno in _NO_SUCH_NAME
+    # aiodns, which aiohttp uses where it is installed, tells it in words only.
+    return found.errno in {None, errno.ENOENT} and "not found" in str(found).lower()
+
+
+def _region(host: str, region: str, regions: Collection[str]) -> str:
+    if region in regions or region not in host.split("."):
+        return ""
+    nearest = difflib.get_close_matches(region, sorted(regions))
+    # Swapped letters are the most frequent slip, and count as two differences.
+    nearest.sort(key=lambda name: sorted(name) != sorted(region))
+    meant = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    return f"there is no AWS Region {region!r}: botocore does not know it, and {host} does not exist{meant}"

@@ -1,0 +1,101 @@
+"""Keep secrets out of errors and logs, and text of the service from forging lines in them. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote, urlsplit
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Keys", "Secrets", "without_userinfo"]
+
+_SHOWN = 300  # characters of a text of the service or of another library
+_CHAINED = 2000  # characters of the text of a chained exception
+_SHORTEST = 4  # characters; shorter values are words of any text
+_USERINFO = re.compile(r"(?<=//)[^/\s?#'\"]*@")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_REDACTED = "[redacted]"
+
+
+class Keys(Protocol):
+    """The credentials of a moment."""
+
+    @property
+    def access_key(self) -> str:
+        """The access key."""
+        ...
+
+    @property
+    def secret_key(self) -> str:
+        """The secret key."""
+        ...
+
+    @property
+    def token(self) -> str | None:
+        """The session token; ``None`` for lasting credentials."""
+        ...
+
+
+def without_userinfo(text: str) -> str:
+    """Return a text without the user names and passwords of the URLs in it."""
+    return _USERINFO.sub("", text)
+
+
+@attrs.define(eq=False)
+class Secrets:
+    """The values that must not be shown: those of the credentials, and the user names and passwords of URLs."""
+
+    _values: set[str] = attrs.field(factory=set[str], repr=False)
+
+    def add(self, keys: Keys) -> None:
+        """Add the values of credentials."""
+        self._values.update(value for value in (keys.access_key, keys.secret_key, keys.token) if value)
+
+    def add_url(self, url: str) -> None:
+        """Add the user name and the password of a URL, as they are and decoded."""
+        userinfo = urlsplit(url).netloc.rpartition("@")[0]
+        password = userinfo.partition(":")[2]
+        self.add_text(userinfo)
+        self.add_text(password)
+
+    def add_text(self, value: str) -> None:
+        """Add a value, as it is and decoded from a URL."""
+        self._values.update(text for text in (value, unquote(value)) if len(text) >= _SHORTEST)
+
+    def clean(self, text: str) -> str:
+        """Return a text as it may be shown: without secrets, on one line, at most 300 characters."""
+        text = _CONTROL.sub(_escaped, self._redacted(without_userinfo(text[: 10 * _SHOWN])))
+        return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+    def may_be_chained(self, error: BaseException) -> bool:
+        """Whether a traceback may show an exception of another library and those that it is chained to."""
+        # Some exceptions keep the request with its signed headers, which debuggers and error reporters show.
+        return all(
+            self._may_be_printed(str(each)) and self._redacted(facts := repr(vars(each))) == facts
+            for each in _chain(error)
+        )
+
+    def _may_be_printed(self, text: str) -> bool:
+        return len(text) <= _CHAINED and not _CONTROL.search(text) and self._redacted(without_userinfo(text)) == text
+
+    def _redacted(self, text: str) -> str:
+        # The longest first: one value may contain another.
+        for value in sorted(self._values, key=len, reverse=True):
+            text = text.replace(value, _REDACTED)
+        return text
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

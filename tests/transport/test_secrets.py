@@ -1,0 +1,231 @@
+"""Nothing that a failing program prints contains a secret, and no text of the service can forge a line of a log."""
+
+from __future__ import annotations
+
+import io
+import logging
+import traceback
+from typing import TYPE_CHECKING
+
+import pytest
+from aiobotocore.session import AioSession
+from botocore.credentials import ReadOnlyCredentials
+from hypothesis import given
+from hypothesis import strategies as st
+
+import aiorekostream as rks
+from aiorekostream.transport.aws import AwsTransport
+from aiorekostream.transport.secrets import Secrets, without_userinfo
+from tests.transport.counterpart import RESET, Answer, Counterpart, Request, error, http, proxying, serving, unheard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_ONCE = rks.RetryPolicy(max_attempts=2, base_delay=0, max_delay=0, max_apply_delay=0, max_apply_delay_after_close=0)
+_SECRETS = {
+    "secret key": "planted-secret-key",
+    "session token": "planted-session-token/+==",
+    "access key": "AKIAPLANTED",
+    "password of the proxy": "planted-proxy-password",
+    "user of the proxy": "planted-proxy-user",
+    "password of the endpoint": "planted-endpoint-password",
+    "password of a redirect": "planted-redirect-password",
+}
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """What the program prints: our loggers at DEBUG, and what it writes here itself."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", _SECRETS["access key"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", _SECRETS["secret key"])
+    monkeypatch.setenv("AWS_SESSION_TOKEN", _SECRETS["session token"])
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    logger = logging.getLogger("aiorekostream")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    yield stream
+    logger.setLevel(level)
+    logger.removeHandler(handler)
+
+
+def _everything(error: BaseException) -> str:
+    """What a debugger or a reporter of errors may show: the traceback and, hidden or not, every chained exception."""
+    found: list[str] = []
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting:
+        each = waiting.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            found += [str(each), repr(each), str(vars(each)), *traceback.format_exception(each)]
+            waiting += [each.__cause__, each.__context__]
+    return "\n".join(found)
+
+
+async def _run(printed: io.StringIO, url: str | None, *, observed: bool = False) -> str:
+    """Everything that a program prints whose calls fail."""
+    session = AioSession()
+    if observed:
+        session.register("request-created.rekognition", unheard)
+    transport = AwsTransport(region="us-east-1", endpoint_url=url, session=session)
+    client = rks.Client(transport=transport, retry=_ONCE, timeout=5)
+    for call in (
+        client.start_stream_processor(rks.FaceSearchStart("lobby")),
+        client.describe_stream_processor("lobby"),
+        client.list_stream_processors().pages().__anext__(),
+        rks.Fleet(client).start([rks.FaceSearchStart("door")]),
+    ):
+        try:
+            print(await call, file=printed)
+        except rks.RekostreamError as caught:
+            print(_everything(caught), file=printed)
+    print(repr(client), repr(transport), file=printed)
+    try:
+        print(transport.scope, file=printed)
+    except rks.RekostreamError as caught:
+        print(_everything(caught), file=printed)
+    await client.aclose()
+    await transport.aclose()
+    return printed.getvalue()
+
+
+def _assert_clean(text: str, *, but: tuple[str, ...] = ("access key",)) -> None:
+    """The access key may be shown as the identity of the account, by the scope alone."""
+    assert text
+    for name, secret in _SECRETS.items():
+        if name not in but:
+            assert secret not in text, name
+
+
+def _echo(request: Request) -> Answer:
+    values = [request.headers.get(name, "") for name in ("x-amz-security-token", "authorization")]
+    return error("ValidationError", f"These headers are wrong: {values} {request.head}")
+
+
+def _echo_as_code(request: Request) -> Answer:
+    return error(request.headers.get("x-amz-security-token", ""), status=403)
+
+
+def _echo_as_success(request: Request) -> Answer:
+    return http(request.head.encode())
+
+
+_REDIRECT = http(
+    status=302, headers={"Location": f"https://u:{_SECRETS['password of a redirect']}@elsewhere/?Signature=x"}
+)
+
+
+def _redirect(_: Request) -> Answer:
+    return _REDIRECT
+
+
+def _reset(_: Request) -> Answer:
+    return RESET
+
+
+@pytest.mark.parametrize("observed", [False, True], ids=["lean", "botocore"])
+@pytest.mark.parametrize(
+    "script",
+    [_echo, _echo_as_code, _echo_as_success, _redirect, _reset],
+    ids=["echo", "echo as code", "echo as success", "redirect", "reset"],
+)
+async def test_no_secret_is_printed(
+    counterpart: Counterpart, printed: io.StringIO, script: Callable[[Request], Answer], *, observed: bool
+) -> None:
+    counterpart.script = script
+    _assert_clean(await _run(printed, counterpart.url, observed=observed))
+
+
+@pytest.mark.parametrize("observed", [False, True], ids=["lean", "botocore"])
+@pytest.mark.parametrize("failure", ["407", "502", "gone", "port", "scheme"])
+async def test_no_password_of_a_proxy_is_printed(
+    monkeypatch: pytest.MonkeyPatch, printed: io.StringIO, failure: str, *, observed: bool
+) -> None:
+    userinfo = f"{_SECRETS['user of the proxy']}:{_SECRETS['password of the proxy']}@"
+    status = int(failure) if failure.isdigit() else 200
+    text = ""
+    async with serving(certificate="localhost") as counterpart:
+        async with proxying(counterpart, status=status) as proxy:
+            url = {"port": "http://h:99999", "scheme": "socks5://h:1"}.get(failure, proxy.url)
+            monkeypatch.setenv("HTTPS_PROXY", url.replace("//", f"//{userinfo}"))
+            if failure != "gone":
+                text = await _run(printed, counterpart.url, observed=observed)
+        if failure == "gone":
+            text = await _run(printed, counterpart.url, observed=observed)
+    _assert_clean(text)
+
+
+async def test_no_password_of_the_endpoint_is_printed(printed: io.StringIO) -> None:
+    userinfo = f"user:{_SECRETS['password of the endpoint']}@"
+    for url in (f"http://{userinfo}127.0.0.1:9", f"http://{userinfo}127.0.0.1:999999", f"http://{userinfo}"):
+        _assert_clean(await _run(printed, url))
+
+
+@pytest.mark.usefixtures("printed")
+async def test_access_key_is_not_printed_by_errors(counterpart: Counterpart) -> None:
+    counterpart.script = _echo
+    async with rks.Client(region="us-east-1", endpoint_url=counterpart.url, retry=_ONCE) as client:
+        with pytest.raises(rks.ServiceError) as caught:
+            await client.describe_stream_processor("lobby")
+    _assert_clean(_everything(caught.value), but=())
+    assert "[redacted]" in str(caught.value)
+
+
+# -------------------------------------------------------------------------------------------------- text of the service
+
+
+async def test_text_of_the_service_is_cut(counterpart: Counterpart, printed: io.StringIO) -> None:
+    counterpart.script = lambda _: error("ValidationError", "x" * 5_000_000)
+    assert len(await _run(printed, counterpart.url)) < 60_000
+    async with rks.Client(region="us-east-1", endpoint_url=counterpart.url) as client:
+        with pytest.raises(rks.ServiceError) as caught:
+            await client.describe_stream_processor("lobby")
+    assert caught.value.message == "x" * 297 + "..."
+
+
+async def test_text_of_the_service_cannot_forge_a_line(counterpart: Counterpart, printed: io.StringIO) -> None:
+    forged = "2026-04-30 CRITICAL forged"
+    counterpart.script = lambda _: error("ValidationError", f"a\r\n{forged}\x1b[2J\u2028{forged}")
+    text = await _run(printed, counterpart.url)
+    assert "forged" in text
+    assert not any(line.startswith(forged) for line in text.splitlines())
+    assert "\x1b" not in text
+
+
+def test_secrets_are_redacted_with_their_decoded_forms() -> None:
+    secrets = Secrets()
+    secrets.add(ReadOnlyCredentials("AKIA12345", "secret-key", "secret-key-and-token"))
+    secrets.add_url("http://user:p%40ss%2Fword@host:1")
+    text = "AKIA12345 secret-key-and-token secret-key p%40ss%2Fword p@ss/word http://a:b@host/x http://host/y@z"
+    assert secrets.clean(text) == (
+        "[redacted] [redacted] [redacted] [redacted] [redacted] http://host/x http://host/y@z"
+    )
+    assert repr(secrets) == "Secrets()"
+
+
+@given(st.text(max_size=4000))
+def test_clean_text_is_one_short_line(text: str) -> None:
+    shown = Secrets().clean(text)
+    assert len(shown) <= 300
+    assert len(shown.splitlines()) <= 1
+    assert shown.isprintable() or not text.isprintable()
+
+
+@given(st.text("ab:@/?#'\" ", max_size=20))
+def test_no_userinfo_is_left(text: str) -> None:
+    shown = without_userinfo(f"see http://{text}")
+    authority = shown.removeprefix("see http://").partition("/")[0].partition("?")[0].partition("#")[0]
+    assert "@" not in authority.split(" ")[0].split("'")[0].split('"')[0]
+
+
+def test_exception_with_a_secret_is_not_chained() -> None:
+    secrets = Secrets()
+    secrets.add(ReadOnlyCredentials("AKIA12345", "secret-key", None))
+    inner, outer = ValueError("a secret-key"), RuntimeError("x")
+    assert secrets.may_be_chained(outer)
+    outer.__cause__ = inner
+    assert not secrets.may_be_chained(outer)
+    assert not secrets.may_be_chained(ValueError("line\nanother"))
+    assert not secrets.may_be_chained(ValueError("http://u:p@h"))
