@@ -12,7 +12,9 @@ attempt whose response was lost is reconciled by the ``recover`` that the caller
 
 from __future__ import annotations
 
-import datetime
+import asyncio
+import collections
+import datetime  # noqa: TC003 - the annotations of public values are resolved at run time
 import enum
 import logging
 import math
@@ -24,7 +26,15 @@ import attrs
 
 from aiorekostream.clock import Clock, SystemClock
 from aiorekostream.codec import decode, encode, processor_in
-from aiorekostream.errors import CallError, ConnectError, DeadlineExceededError, RateLimitedError, ServiceError
+from aiorekostream.errors import (
+    CallError,
+    ConfigurationError,
+    ConnectError,
+    DeadlineExceededError,
+    RateLimitedError,
+    ServiceError,
+    UnknownOutcomeError,
+)
 from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota
 from aiorekostream.operations import Operation
 from aiorekostream.rate_limiting.port import Permit, PermitRequest, Priority, RateLimiter
@@ -32,7 +42,7 @@ from aiorekostream.retry.classify import is_retryable, is_throttling
 from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.retry.token_bucket import RetryTokenBucket
 from aiorekostream.transport.hints import advise
-from aiorekostream.transport.port import Reply, Transport
+from aiorekostream.transport.port import CredentialsNotReadyError, Reply, Transport
 
 __all__ = ["CallEvent", "CallTrace", "LostAttempt", "Pipeline", "Recover"]
 
@@ -91,7 +101,7 @@ class CallTrace:
         sent_at: when the latest attempt began to go out; ``None`` before.
         lost: the attempts whose responses were lost.
         unresolved: whether the service may have applied one of them, or may still do so; ``recover`` clears it.
-        date: the service's own time in the latest answer, when it came.
+        reply: the latest successful response.
     """
 
     send_by: float = math.inf
@@ -101,7 +111,12 @@ class CallTrace:
     sent_at: float | None = attrs.field(default=None, init=False)
     lost: list[LostAttempt] = attrs.field(factory=list[LostAttempt], init=False)
     unresolved: bool = attrs.field(default=False, init=False)
-    date: datetime.datetime | None = attrs.field(default=None, init=False)
+    reply: Reply | None = attrs.field(default=None, init=False)
+
+    @property
+    def date(self) -> datetime.datetime | None:
+        """The service's own time in the latest successful response; ``None`` if it had none."""
+        return None if self.reply is None else self.reply.date
 
     @property
     def may_be_applied(self) -> bool:
@@ -135,6 +150,7 @@ class Pipeline:
         rate_limiter: grants permits; ``None`` sends at once.
         urgent: whether calls go before those that are not urgent.
         retry_tokens: the retries that may still be made without a rate limiter.
+        turns: for each operation, the turn to wait for a free connection, where all are in use.
         clock: measures the time and sleeps.
         random: gives a number from 0 to 1 each time.
     """
@@ -146,6 +162,7 @@ class Pipeline:
     rate_limiter: RateLimiter | None = None
     urgent: bool = False
     retry_tokens: RetryTokenBucket = attrs.field(factory=RetryTokenBucket)
+    turns: Mapping[str, asyncio.Lock] = attrs.field(factory=lambda: collections.defaultdict(asyncio.Lock))
     clock: Clock = attrs.field(factory=SystemClock)
     random: Callable[[], float] = _random.random
 
@@ -158,19 +175,24 @@ class Pipeline:
             DeadlineExceededError: it took longer than ``total_timeout``.
         """
         deadline = self.clock.now() + self.total_timeout
+        failures: list[BaseException] = []
         try:
             async with self.clock.timeout_at(deadline):
                 await self.retry.run(
                     self.transport.open,
                     is_retryable=is_retryable,
                     delay=lambda _, attempt: self.retry.delay(attempt, self.random()),
-                    before_retry=lambda _: None,
+                    before_retry=failures.append,
                     clock=self.clock,
                     deadline=lambda: deadline,
                 )
+        except CredentialsNotReadyError as error:
+            raise ConfigurationError(str(error)) from error
         except TimeoutError as error:
             if self.clock.now() < deadline - _EARLY:
                 raise
+            if failures and isinstance(failures[-1], CredentialsNotReadyError):
+                raise ConfigurationError(str(failures[-1])) from error
             message = f"the connection to AWS was not set up within {self.total_timeout:.3g} s"
             raise DeadlineExceededError(
                 message, operation="opening the client", deadline=self.total_timeout, retry_safe=True
@@ -273,6 +295,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
     began: float = attrs.field(init=False)
     answer_by: float = attrs.field(init=False)
     failure: CallError | None = attrs.field(default=None, init=False)
+    lost: CallError | None = attrs.field(default=None, init=False)
     retries_paid: int = attrs.field(default=0, init=False)
     is_limited: bool = attrs.field(default=False, init=False)
     missing: str = attrs.field(default="no permit was granted", init=False)
@@ -294,8 +317,12 @@ class _Call(Generic[_RequestT, _ReplyT]):
                 attempts_made=self.trace.attempts,
             )
         except CallError as error:
-            self.failure = None  # an error that refers to itself through its traceback is freed late
+            lost, self.lost, self.failure = self.lost, None, None  # an error that refers to itself is freed late
+            if isinstance(error, CredentialsNotReadyError):
+                raise ConfigurationError(str(error)) from error
             error.attempts, error.name = self.trace.attempts, processor_in(self.body)
+            if isinstance(error, UnknownOutcomeError):
+                error.code, error.request_id = getattr(lost, "code", None), getattr(lost, "request_id", None)
             if isinstance(error, ServiceError) and not error.hint:
                 error.hint = self._hint(error)
             raise
@@ -337,7 +364,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
         self.missing = "no connection was made"
         try:
             reply = await self.pipeline.transport.send(self.operation.name, self.body, on_sent=self._sent)
-            trace.in_flight, trace.date = False, reply.date
+            trace.in_flight, trace.reply = False, reply
             self._log_attempt("success")
         except CallError as error:
             if permit is not None:
@@ -371,6 +398,28 @@ class _Call(Generic[_RequestT, _ReplyT]):
         return decode(reply.body, operation.reply, operation=operation.name, request_id=reply.request_id)
 
     async def _acquire(self) -> Permit | None:
+        """Return a permit to send at once: a free connection is there, or the permit is given back.
+
+        So no permit ages while its call waits for a connection. Where all are in use, one call of each operation waits
+        for one without taking it, and then for its permit; the others wait for their turn. So a call that waits for a
+        permit keeps no connection from calls of other operations.
+        """
+        transport = self.pipeline.transport
+        permit = await self._granted()
+        if permit is None or transport.is_ready:
+            return permit
+        permit.cancel()
+        self.missing = "no connection was made"
+        async with self.pipeline.turns[self.operation.name]:
+            while True:
+                await transport.ready()
+                permit = await self._granted()
+                if permit is None or transport.is_ready:
+                    return permit
+                permit.cancel()
+                self.missing = "no connection was made"
+
+    async def _granted(self) -> Permit | None:
         if self.permit is not None:
             permit, self.permit = self.permit, None
             return permit
@@ -406,6 +455,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
             sent_at = now if trace.sent_at is None else trace.sent_at
             trace.lost.append(LostAttempt(sent_at, self.pipeline.retry.applied_by(failure, sent_at=sent_at, now=now)))
             trace.unresolved = True
+            self.lost = self.lost or failure
 
     async def _recovered(self, failure: CallError, recover: Recover[_ReplyT]) -> _ReplyT:
         """Determine the outcome after a lost response, and log it."""
@@ -474,6 +524,8 @@ class _Call(Generic[_RequestT, _ReplyT]):
         )
 
     def _deadline_exceeded(self) -> DeadlineExceededError:
+        if isinstance(self.failure, CredentialsNotReadyError):
+            raise ConfigurationError(str(self.failure)) from self.failure
         seconds = min(self.pipeline.clock.now(), self.answer_by) - self.began
         cause = "" if self.failure is None else f"; the attempt before failed: {self.failure}"
         return DeadlineExceededError(
