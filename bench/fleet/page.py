@@ -42,6 +42,14 @@ with that record. The service processes a request 60 ms after its arrival.
 """
 
 _ELSEWHERE = """\
+## One call
+
+`make bench` measures what one call costs, and what opening a client costs, against the same contenders. The floor is
+aiohttp with botocore's signer by hand; calls alternate in one process.
+
+```{include} performance-calls.inc
+```
+
 ## Not measured here
 
 Tests in virtual time show that a few List calls observe many processors, and that the rate limiter, the session slots
