@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Never, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Never, Self, cast
 
 import attrs
 
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
 
-    from aiobotocore.session import AioSession
-
     from aiorekostream.client.ensured import Ensured, EnsuredProcessor, EnsuredRunning
     from aiorekostream.domain.fields import Duration
     from aiorekostream.domain.names import StreamProcessorArn
@@ -51,6 +49,7 @@ if TYPE_CHECKING:
     )
     from aiorekostream.domain.tags import Tags
     from aiorekostream.rate_limiting.port import RateLimiter, RateStatus
+    from aiorekostream.transport.options import AwsConfig, AwsSession
     from aiorekostream.transport.port import Transport
 
 __all__ = ["Client"]
@@ -79,7 +78,11 @@ class Client:
         region: str | None = None,
         endpoint_url: str | None = None,
         profile: str | None = None,
-        session: AioSession | None = None,
+        session: AwsSession | None = None,
+        aws_access_key_id: str | None = None,
+        aws_secret_access_key: str | None = None,
+        aws_session_token: str | None = None,
+        config: AwsConfig | None = None,
         retry: RetryPolicy | None = None,
         rate_limiter: RateLimiter | None = _SHARED,
         limits: Limits | None = None,
@@ -96,14 +99,19 @@ class Client:
             endpoint_url: the URL to call instead of the Region's own endpoint, such as the emulator's.
             profile: a profile of the AWS configuration files.
             session: an aiobotocore session that provides credentials and settings.
+            aws_access_key_id: the access key; with ``aws_secret_access_key``, it goes before all other credentials.
+            aws_secret_access_key: the secret key.
+            aws_session_token: the session token of temporary credentials.
+            config: a ``botocore.config.Config`` or ``aiobotocore.config.AioConfig``, for example with ``proxies``. It
+                must not repeat an argument, and retries belong to ``retry``.
             retry: the retries of a call; by default up to 12 attempts with full jitter.
             rate_limiter: grants permits to send; by default at the rate of the quotas, which all clients of the account
                 in this process share. ``None`` sends calls at once.
             limits: the limits of the account, where AWS has granted others than its defaults.
             timeout: a ``Timeout``, or the total time of a call as a ``timedelta`` or in seconds; 60 s by default.
             max_connections: the most connections at once, at least 1; 100 by default.
-            transport: sends the requests in place of the transport to AWS. Region, endpoint, profile, session and
-                connections belong to that one, and must not be given beside it.
+            transport: sends the requests in place of the transport to AWS. Region, endpoint, profile, session, keys,
+                config and connections belong to that one, and must not be given beside it.
             clock: the clock of the client, its rate limiter, its waits and its fleets; the event loop's by default. A
                 ``ManualClock`` of the emulator gives tests control over time.
 
@@ -114,34 +122,27 @@ class Client:
             word = f"region={positional[0]!r}" if isinstance(positional[0], str) else "region='us-east-1'"
             raise InvalidRequestError([ValidationIssue((), positional[0], f"given by name, as in Client({word})")])
         _check_options(retry=retry, rate_limiter=rate_limiter, limits=limits, timeout=timeout)
-        timeout = _timeout(timeout)
-        owned = transport is None
+        aws: dict[str, Any] = {
+            "region": region,
+            "endpoint_url": endpoint_url,
+            "profile": profile,
+            "session": session,
+            "aws_access_key_id": aws_access_key_id,
+            "aws_secret_access_key": aws_secret_access_key,
+            "aws_session_token": aws_session_token,
+            "config": config,
+            "max_connections": max_connections,
+        }
+        self._owns_transport = transport is None
         if transport is None:
-            transport = AwsTransport(
-                region=region,
-                endpoint_url=endpoint_url,
-                profile=profile,
-                session=session,
-                timeout=timeout,
-                max_connections=100 if max_connections is None else max_connections,
-            )
-        else:
-            given = {
-                "region": region,
-                "endpoint_url": endpoint_url,
-                "profile": profile,
-                "session": session,
-                "max_connections": max_connections,
-            }
+            transport = AwsTransport(timeout=timeout if isinstance(timeout, Timeout) else None, **aws)
+        elif given := [name for name, value in aws.items() if value is not None]:
             expected = "left out beside transport=: it belongs to the transport to AWS"
-            issues = [ValidationIssue((name,), value, expected) for name, value in given.items() if value is not None]
-            if issues:
-                raise InvalidRequestError(issues)
-        self._owns_transport = owned
+            raise InvalidRequestError([ValidationIssue((name,), "a value", expected) for name in given])
         self._pipeline = Pipeline(
             transport=transport,
             retry=retry or RetryPolicy(),
-            total_timeout=timeout.total,
+            total_timeout=_timeout(timeout).total,
             limits=limits or DEFAULT_LIMITS,
             rate_limiter=rate_limiter,
             clock=SystemClock() if clock is None else clock,

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aiorekostream.errors import ConfigurationError
-from aiorekostream.transport.options import AwsSession, TransportOptions
+from aiorekostream.transport.options import AwsConfig, AwsSession, transport_options
 from aiorekostream.transport.port import ignored
-from aiorekostream.transport.timeout import Timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,14 +23,14 @@ if TYPE_CHECKING:
     from aiorekostream.limits import Scope
     from aiorekostream.transport.connection import Connection
     from aiorekostream.transport.port import Reply
+    from aiorekostream.transport.timeout import Timeout
 
 __all__ = ["AwsTransport"]
 
 _logger = logging.getLogger(__name__)
 
 _CLOSED = "the transport is closed: create a new client"
-_ELSEWHERE = "the transport was opened in another event loop: make one for each loop"
-_DEFAULT_TIMEOUT = Timeout()
+_ELSEWHERE = "the transport was opened in another event loop, which is not closed: make one for each loop"
 
 
 class AwsTransport:
@@ -50,7 +49,12 @@ class AwsTransport:
         profile: the profile of the AWS config files.
         session: an aiobotocore session with a profile, credentials and event handlers of its own.
         timeout: the connect and read timeouts of each attempt; the transport does not use ``total``.
-        max_connections: the maximum number of concurrent connections, at least 1; further calls wait for a free one.
+        max_connections: the maximum number of concurrent connections, at least 1 and 100 by default; further calls wait
+            for a free one.
+        aws_access_key_id: the access key; with ``aws_secret_access_key``, it goes before all other credentials.
+        aws_secret_access_key: the secret key.
+        aws_session_token: the session token of temporary credentials.
+        config: a configuration of botocore, such as one with ``proxies``; it must not repeat an argument.
 
     Raises:
         ConfigurationError: both a session and a profile are given.
@@ -64,20 +68,29 @@ class AwsTransport:
         endpoint_url: str | None = None,
         profile: str | None = None,
         session: AwsSession | None = None,
-        timeout: Timeout = _DEFAULT_TIMEOUT,
-        max_connections: int = 100,
+        timeout: Timeout | None = None,
+        max_connections: int | None = None,
+        aws_access_key_id: str | None = None,
+        aws_secret_access_key: str | None = None,
+        aws_session_token: str | None = None,
+        config: AwsConfig | None = None,
     ) -> None:
         if session is not None and profile is not None:
             raise ConfigurationError("a session has its own profile: give a session or a profile, not both")
-        self._settings = TransportOptions(
+        self._settings = transport_options(
             region=region,
             endpoint_url=endpoint_url,
             profile=profile,
             timeout=timeout,
             max_connections=max_connections,
+            aws_access_key_id=aws_access_key_id,
+            aws_secret_access_key=aws_secret_access_key,
+            aws_session_token=aws_session_token,
+            config=config,
         )
         self._session = session
         self._connection: Connection | None = None
+        self._ended: Connection | None = None
         self._opening: asyncio.Task[Connection] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -173,7 +186,10 @@ class AwsTransport:
             raise ConfigurationError(_CLOSED)
         loop = asyncio.get_running_loop()
         if self._loop is not None and self._loop is not loop:
-            raise ConfigurationError(_ELSEWHERE)
+            if not self._loop.is_closed():
+                raise ConfigurationError(_ELSEWHERE)
+            # As in a Lambda handler with an asyncio.run for each event: the connections ended with their loop.
+            self._ended, self._connection, self._opening = self._connection, None, None
         if self._connection is not None:
             return self._connection
         if self._opening is None:
@@ -183,7 +199,10 @@ class AwsTransport:
         return await asyncio.shield(self._opening)
 
     async def _open(self) -> Connection:
+        ended, self._ended = self._ended, None
         try:
+            if ended is not None:
+                await ended.aclose()
             connect = await asyncio.to_thread(_import_connect)
             connection: Connection = await connect.connect(self._settings, self._session)
         except asyncio.CancelledError:

@@ -13,11 +13,12 @@ import os
 import platform
 import ssl
 from operator import attrgetter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import aiobotocore
 from aiobotocore.config import AioConfig
+from aiobotocore.credentials import AioCredentials
 from aiobotocore.session import AioSession
 from botocore import UNSIGNED
 from botocore.exceptions import NoCredentialsError, NoRegionError
@@ -70,21 +71,10 @@ async def connect(settings: TransportOptions, session: AioSession | None) -> Con
         ConfigurationError: no Region, no credentials, an unknown profile, or another configuration error.
         ConnectError: the credential provider is unreachable or overloaded at the moment.
     """
-    config = AioConfig(
-        connect_timeout=settings.timeout.connect,
-        read_timeout=settings.timeout.read,
-        max_pool_connections=settings.max_connections,
-        http_session_cls=HttpSession,
-        parameter_validation=False,  # values of the domain are valid by construction
-        # One request for each call. `total_max_attempts` overrides AWS_MAX_ATTEMPTS and the config file;
-        # `max_attempts` does not.
-        retries={"total_max_attempts": 1, "mode": "standard"},
-        user_agent=_USER_AGENT,  # otherwise botocore composes one for each request: a fifth of a call's CPU time
-    )
     secrets = Secrets()
     failure: Exception
     try:
-        return await _connect(settings, session, config, secrets)
+        return await _connect(settings, session, secrets)
     except ConfigurationError:
         raise
     except Exception as error:  # noqa: BLE001 - every exception is translated
@@ -93,9 +83,7 @@ async def connect(settings: TransportOptions, session: AioSession | None) -> Con
     raise unsigned_error(failure, _OPENING, secrets) from (failure if secrets.may_be_chained(failure) else None)
 
 
-async def _connect(
-    settings: TransportOptions, session: AioSession | None, config: AioConfig, secrets: Secrets
-) -> Connection:
+async def _connect(settings: TransportOptions, session: AioSession | None, secrets: Secrets) -> Connection:
     if settings.endpoint_url is not None:
         _check_endpoint(settings.endpoint_url)
     if session is None:
@@ -105,7 +93,13 @@ async def _connect(
     loader = session.get_component("data_loader")
     await asyncio.to_thread(_read_data, loader)
     client = await session.create_client(
-        _SERVICE, region_name=settings.region, endpoint_url=settings.endpoint_url, config=config
+        _SERVICE,
+        region_name=settings.region,
+        endpoint_url=settings.endpoint_url,
+        aws_access_key_id=settings.aws_access_key_id,
+        aws_secret_access_key=settings.aws_secret_access_key,
+        aws_session_token=settings.aws_session_token,
+        config=_config(settings),
     ).__aenter__()
     try:
         _check_endpoint(client.meta.endpoint_url)
@@ -113,7 +107,7 @@ async def _connect(
         http = endpoint.http_session = HttpSession.of(endpoint.http_session)
         http.secrets = secrets
         await _open_http(http, client.meta.endpoint_url)
-        account = await _account(session, client, secrets)
+        account = await _account(settings, session, client, secrets)
         await asyncio.to_thread(_prepare, client)
         return Connection(client, account, secrets=secrets, regions=_regions(loader))
     except BaseException:
@@ -152,6 +146,24 @@ async def _open_http(http: HttpSession, url: str) -> None:
         ) from error
 
 
+def _config(settings: TransportOptions) -> AioConfig:
+    """Return the caller's configuration with what this package needs."""
+    options: dict[str, Any] = {
+        # Without one, botocore composes it for each request: a fifth of a call's CPU time.
+        "user_agent": _USER_AGENT,
+        **settings.config,
+        "connect_timeout": settings.timeout.connect,
+        "read_timeout": settings.timeout.read,
+        "max_pool_connections": settings.max_connections,
+        "http_session_cls": HttpSession,
+        "parameter_validation": False,  # values of the domain are valid by construction
+        # One request for each call. `total_max_attempts` overrides AWS_MAX_ATTEMPTS and the config file;
+        # `max_attempts` does not.
+        "retries": {"total_max_attempts": 1, "mode": "standard"},
+    }
+    return AioConfig(**options)
+
+
 def _new_session(profile: str | None) -> AioSession:
     session = AioSession(profile=profile)
     session.get_component("data_loader").file_loader = LazyJSONFileLoader()
@@ -183,7 +195,7 @@ def _regions(loader: Loader) -> frozenset[str]:
     return frozenset(name for partition in partitions["partitions"] for name in partition["regions"])
 
 
-async def _account(session: AioSession, client: AioBaseClient, secrets: Secrets) -> str:
+async def _account(settings: TransportOptions, session: AioSession, client: AioBaseClient, secrets: Secrets) -> str:
     """Return the identity of the account: its id if the credentials contain it, else the access key.
 
     Empty if calls are not signed.
@@ -196,7 +208,11 @@ async def _account(session: AioSession, client: AioBaseClient, secrets: Secrets)
         return ""
     # Without credentials the session asks every provider again, after the client did; only now does it know the Region.
     watch = MetadataWatch.of(session)
-    found = await session.get_credentials()
+    access_key, secret_key = settings.aws_access_key_id, settings.aws_secret_access_key
+    if access_key is not None and secret_key is not None:
+        found: AioCredentials | None = AioCredentials(access_key, secret_key, settings.aws_session_token)
+    else:
+        found = await session.get_credentials()
     # Refreshable credentials (of a role, SSO or a container) have no account id before they are frozen.
     now = None if found is None else await found.get_frozen_credentials()
     if now is None:

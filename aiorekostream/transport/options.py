@@ -1,13 +1,14 @@
 """Define the options of the transport to AWS."""
 
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol, cast
 
 import attrs
 
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
 from aiorekostream.transport.timeout import Timeout
 
-__all__ = ["AwsSession", "TransportOptions"]
+__all__ = ["AwsConfig", "AwsSession", "TransportOptions", "transport_options"]
 
 
 class AwsSession(Protocol):
@@ -29,6 +30,17 @@ class AwsSession(Protocol):
         ...
 
 
+class AwsConfig(Protocol):
+    """The part of ``botocore.config.Config`` and ``aiobotocore.config.AioConfig`` that a client uses.
+
+    See https://docs.aws.amazon.com/boto3/latest/reference/core/config.html.
+    """
+
+    def merge(self, other_config: Any) -> Any:  # noqa: ANN401 - another configuration
+        """Return a configuration with the options of both, where the other one wins."""
+        ...
+
+
 @attrs.frozen(kw_only=True)
 class TransportOptions:
     """The options of an aiobotocore client. ``None`` lets botocore resolve the value. See ``AwsTransport``.
@@ -39,9 +51,10 @@ class TransportOptions:
         profile: the profile of the AWS config files.
         timeout: the connect and read timeouts.
         max_connections: the maximum number of concurrent connections, at least 1.
-
-    Raises:
-        InvalidRequestError: options break their rules; all issues at once.
+        aws_access_key_id: the access key.
+        aws_secret_access_key: the secret key.
+        aws_session_token: the session token of temporary credentials.
+        config: further options of botocore by name.
     """
 
     region: str | None
@@ -49,16 +62,94 @@ class TransportOptions:
     profile: str | None
     timeout: Timeout
     max_connections: int
+    aws_access_key_id: str | None = attrs.field(default=None, repr=False)
+    aws_secret_access_key: str | None = attrs.field(default=None, repr=False)
+    aws_session_token: str | None = attrs.field(default=None, repr=False)
+    config: Mapping[str, object] = attrs.field(factory=dict[str, object], repr=False)
 
-    def __attrs_post_init__(self) -> None:
-        words = {"region": self.region, "endpoint_url": self.endpoint_url, "profile": self.profile}
-        issues = [
-            ValidationIssue((name,), value, "text, or None")
-            for name, value in words.items()
-            if value is not None and not issubclass(type(value), str)
-        ]
-        number = self.max_connections
-        if type(number) is not int or number < 1:
-            issues.append(ValidationIssue(("max_connections",), number, "a whole number above 0"))
-        if issues:
-            raise InvalidRequestError(issues)
+
+# Options of botocore that have an argument of their own; both may not say it.
+_ARGUMENTS = {
+    "region_name": "region",
+    "connect_timeout": "timeout",
+    "read_timeout": "timeout",
+    "max_pool_connections": "max_connections",
+}
+# Options of botocore that are not the caller's, and what to use instead.
+_REFUSED = {
+    "retries": "left out of config: retry= says how often a call is retried",
+    "http_session_cls": "left out of config: the client has an HTTP session of its own",
+}
+_MAX_CONNECTIONS = 100
+
+
+def transport_options(
+    *,
+    region: str | None,
+    endpoint_url: str | None,
+    profile: str | None,
+    timeout: Timeout | None,
+    max_connections: int | None,
+    aws_access_key_id: str | None,
+    aws_secret_access_key: str | None,
+    aws_session_token: str | None,
+    config: AwsConfig | None,
+) -> TransportOptions:
+    """Check the options of the transport, and combine arguments and ``config``.
+
+    Raises:
+        InvalidRequestError: options break their rules, or ``config`` and an argument say the same; all issues at once.
+    """
+    keys = {
+        "aws_access_key_id": aws_access_key_id,
+        "aws_secret_access_key": aws_secret_access_key,
+        "aws_session_token": aws_session_token,
+    }
+    texts = {"region": region, "endpoint_url": endpoint_url, "profile": profile, **keys}
+    issues = [
+        # The value of a secret is not shown, whatever it is.
+        ValidationIssue((name,), type(value).__name__ if name in keys else value, "text, or None")
+        for name, value in texts.items()
+        if value is not None and not issubclass(type(value), str)
+    ]
+    if max_connections is not None and (type(max_connections) is not int or max_connections < 1):
+        issues.append(ValidationIssue(("max_connections",), max_connections, "a whole number above 0"))
+    issues += _key_issues(keys)
+    said = {} if config is None else _said(config)
+    if said is None:
+        issues.append(ValidationIssue(("config",), config, "a botocore Config or an aiobotocore AioConfig, or None"))
+        said = {}
+    given = {"region": region, "timeout": timeout, "max_connections": max_connections}
+    for option, argument in _ARGUMENTS.items():
+        if option in said and given[argument] is not None:
+            issues.append(ValidationIssue((argument,), given[argument], f"given here or as config.{option}, not both"))
+    issues += [ValidationIssue(("config", name), said[name], text) for name, text in _REFUSED.items() if name in said]
+    if issues:
+        raise InvalidRequestError(issues)
+    limits = {name.removesuffix("_timeout"): said[name] for name in ("connect_timeout", "read_timeout") if name in said}
+    return TransportOptions(
+        region=region if region is not None else cast("str | None", said.get("region_name")),
+        endpoint_url=endpoint_url,
+        profile=profile,
+        timeout=timeout or Timeout(**cast("dict[str, float]", limits)),
+        max_connections=max_connections or cast("int", said.get("max_pool_connections", _MAX_CONNECTIONS)),
+        config={name: value for name, value in said.items() if name not in _ARGUMENTS},
+        **keys,
+    )
+
+
+def _said(config: AwsConfig) -> Mapping[str, object] | None:
+    """Return the options that the caller has given; ``None`` for what is no configuration.
+
+    A configuration has a value for every option, and tells only in a private member which of them it was given.
+    """
+    options = cast("object", getattr(config, "_user_provided_options", None))
+    return cast("Mapping[str, object]", options) if isinstance(options, Mapping) else None
+
+
+def _key_issues(keys: Mapping[str, str | None]) -> Iterator[ValidationIssue]:
+    access, secret, token = keys.values()
+    names = ("aws_access_key_id", "aws_secret_access_key")
+    for name, value, other in zip(names, (access, secret), (secret, access), strict=True):
+        if value is None and (other is not None or token is not None):
+            yield ValidationIssue((name,), None, "given together with the other parts of the credentials")

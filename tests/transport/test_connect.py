@@ -149,12 +149,12 @@ async def test_close_cancels_the_calls_in_flight() -> None:
             await sending
 
 
-def test_transport_belongs_to_the_event_loop_that_opened_it() -> None:
-    transport = AwsTransport(region="us-east-1")
-    asyncio.run(transport.open())
+async def test_transport_belongs_to_the_event_loop_that_opened_it(counterpart: Counterpart) -> None:
+    transport = AwsTransport(region="us-east-1", endpoint_url=counterpart.url)
+    await transport.open()
     with pytest.raises(errors.ConfigurationError, match="another event loop"):
-        asyncio.run(transport.send(*_A_CALL))
-    asyncio.run(transport.aclose())
+        await asyncio.to_thread(asyncio.run, transport.send(*_A_CALL))
+    await transport.aclose()
 
 
 async def test_transport_is_closed_only_by_the_loop_that_opened_it(counterpart: Counterpart) -> None:

@@ -18,6 +18,9 @@ class AioSession(Session):
         region_name: str | None = None,
         *,
         endpoint_url: str | None = None,
+        aws_access_key_id: str | None = None,
+        aws_secret_access_key: str | None = None,
+        aws_session_token: str | None = None,
         config: AioConfig | None = None,
     ) -> ClientCreatorContext: ...
     async def get_credentials(self) -> AioCredentials | None: ...
