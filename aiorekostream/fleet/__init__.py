@@ -17,8 +17,10 @@ from aiorekostream.fleet.outcomes import (
 from aiorekostream.fleet.report import FleetReport, StartReport, StopReport
 from aiorekostream.fleet.requests import FleetRequest, WhenBusy
 from aiorekostream.fleet.runs import FleetRun, StartRun, StopRun
+from aiorekostream.fleet.sessions import ActiveSession, SessionEnd, SessionSnapshot
 
 __all__ = [
+    "ActiveSession",
     "AlreadyRunning",
     "AlreadyStopped",
     "Expired",
@@ -29,7 +31,9 @@ __all__ = [
     "FleetReport",
     "FleetRequest",
     "FleetRun",
+    "SessionEnd",
     "SessionMonitor",
+    "SessionSnapshot",
     "StartOutcome",
     "StartReport",
     "StartRun",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aiorekostream.fleet.outcomes import Outcome
+from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.pipeline import CallEvent
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class FleetEvent:
         in_flight: calls of the same operation that are under way.
         running: sessions that the fleet knows to be under way or about to begin.
         outcome: the request's outcome, with ``STARTED`` and ``COMPLETED``; ``None`` with the others.
+        session_end: the session that ended, with its status and StatusMessage, with ``SESSION_ENDED``; ``None`` with
+            the others.
     """
 
     type: FleetEventType
@@ -59,6 +62,7 @@ class FleetEvent:
     in_flight: int
     running: int
     outcome: Outcome | None = None
+    session_end: SessionEnd | None = None
 
 
 def notify(listener: Callable[[FleetEvent], None], event: FleetEvent) -> None:

@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from aiorekostream.client.reconcile import unknown_error
-from aiorekostream.domain.requests import StartRequest
+from aiorekostream.domain.requests import DescribeRequest, StartRequest
 from aiorekostream.errors import (
     CallError,
     RekostreamError,
@@ -21,11 +21,14 @@ from aiorekostream.fleet.events import FleetEvent, FleetEventType, notify
 from aiorekostream.fleet.outcomes import Failed, Outcome, Started, Unknown
 from aiorekostream.fleet.queue import QueuedRequest, RequestQueue, RequestState
 from aiorekostream.fleet.scheduler import Scheduler
+from aiorekostream.operations import DESCRIBE
 from aiorekostream.retry.classify import is_throttling
 
 if TYPE_CHECKING:
     from aiorekostream.clock import TimerHandle
+    from aiorekostream.domain.responses import StreamProcessor
     from aiorekostream.fleet.options import FleetOptions
+    from aiorekostream.fleet.sessions import SessionEnd
     from aiorekostream.fleet.slots import SessionSlots
     from aiorekostream.limits import Quota
     from aiorekostream.pipeline import CallEvent
@@ -90,6 +93,17 @@ class Executor(Generic[_RequestT]):
             self.notify(FleetEventType.QUEUED, request.name)
         self._changed()
 
+    async def run(self, request: QueuedRequest[_RequestT]) -> Outcome:
+        """Take a request, and return its outcome. A cancellation cancels the request, and does not wait for a call."""
+        completed: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        request.on_complete = lambda _, outcome: None if completed.done() else completed.set_result(outcome)
+        self.add(request)
+        try:
+            return await completed
+        except asyncio.CancelledError:
+            self.cancel(request)
+            raise
+
     def cancel(self, request: QueuedRequest[_RequestT]) -> None:
         """Cancel a request. A call that was sent gets its true outcome; one that was not is interrupted."""
         self._requests.cancel(request)
@@ -112,7 +126,7 @@ class Executor(Generic[_RequestT]):
         self._changed()
 
     async def aclose(self) -> None:
-        """Cancel every request, and wait for the outcomes of those in flight."""
+        """Cancel every request, and wait for the outcomes of those in flight; requests that come later go on."""
         for request in self._requests.requests():
             self.cancel(request)
         await self._scheduler.join()
@@ -170,6 +184,16 @@ class Executor(Generic[_RequestT]):
         """The error of a call that the service may have applied, which is not reconciled."""
         return unknown_error(self._pipeline, self._operation, request.trace, reason)
 
+    async def _describe(self, name: str, *, within: float | None = None) -> StreamProcessor | None:
+        """Describe a processor; ``None`` where the service does not show it within so many seconds."""
+        try:
+            return await self._pipeline.call(DESCRIBE, DescribeRequest(name), within=within)
+        except RekostreamError as error:
+            _log.debug("could not describe %s: %r", name, error)
+        except Exception:  # noqa: BLE001 - the transport and the rate limiter may be the user's code
+            _log.exception("describing %s failed in an unexpected way", name)
+        return None
+
     def _on_open(self) -> None:
         """Act on the client being open, when its Region is known."""
 
@@ -197,7 +221,7 @@ class Executor(Generic[_RequestT]):
             loop.call_soon(self._update)
 
     def _update(self) -> None:
-        """Let the scheduler look again, and set the timer for what is due next."""
+        """Let the scheduler check the queue again, and set the timer for what is due next."""
         self._is_changed = False
         self._scheduler.update()
         moment = self._next_moment
@@ -230,7 +254,13 @@ class Executor(Generic[_RequestT]):
     def _on_call_event(self, event: CallEvent, name: str) -> None:
         self.notify(FleetEventType(event.value), name)
 
-    def notify(self, kind: FleetEventType, name: str, outcome: Outcome | None = None) -> None:
+    def notify(
+        self,
+        kind: FleetEventType,
+        name: str,
+        outcome: Outcome | None = None,
+        session_end: SessionEnd | None = None,
+    ) -> None:
         """Report an event."""
         if (listener := self._options.on_event) is not None:
             queue = self._requests
@@ -241,6 +271,7 @@ class Executor(Generic[_RequestT]):
                 in_flight=queue.in_flight,
                 running=len(self._slots),
                 outcome=outcome,
+                session_end=session_end,
             )
             notify(listener, event)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart, StartRequest
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
-from aiorekostream.fleet.monitor import PolledSessions, SessionMonitor, active_sessions
-from aiorekostream.fleet.options import FleetOptions
+from aiorekostream.fleet.ensure import EnsureRunning, EnsureStopped
+from aiorekostream.fleet.monitor import PolledSessions, SessionMonitor
+from aiorekostream.fleet.options import FleetOptions, wait_timeout
 from aiorekostream.fleet.outcomes import Failed, StartOutcome, StopOutcome
 from aiorekostream.fleet.queue import QueuedRequest
 from aiorekostream.fleet.report import StartReport, StopReport
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from aiorekostream.client import Client
     from aiorekostream.fleet.events import FleetEvent
+    from aiorekostream.fleet.sessions import SessionEnd, SessionSnapshot
     from aiorekostream.fleet.start_queue import QueuedStart
 
 __all__ = ["Fleet"]
@@ -73,9 +76,10 @@ class Fleet:
                 5 seconds, from 2 to 100; 100 for a client without a rate limiter.
             max_pending: the most requests of one run that are read without having an outcome (or, while the run is
                 iterated, one that was not handed on), at least 1. It bounds memory, and how far ahead is read.
-            session_monitor: tells which sessions have ended; by default the fleet polls through the client.
+            session_monitor: reports which sessions have ended; by default the fleet polls through the client.
             poll_interval: time between two polls, as a ``timedelta`` or in seconds, from 0.1 to 3600. The fleet polls
-                only while a request waits for a session to end, or while requests are pending and ``on_event`` is set.
+                only while a request waits for a session to end, while ``session_ends`` is iterated, or while requests
+                are pending and ``on_event`` is set.
 
         Raises:
             InvalidRequestError: arguments break their rules; all issues at once.
@@ -108,12 +112,14 @@ class Fleet:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Cancel the queued requests, and wait for the outcomes of those in flight.
+        """Cancel the queued requests, wait for the outcomes of those in flight, and end ``session_ends``.
 
-        The client stays open, and the fleet can be used again.
+        The client stays open, the sessions go on, and the fleet can be used again.
         """
-        await self._stopper.aclose()
-        await self._starter.aclose()
+        try:
+            await asyncio.gather(self._stopper.aclose(), self._starter.aclose())
+        finally:
+            await self._starter.end_polls()
 
     # ----------------------------------------------------------------------------------------------------------- starts
 
@@ -142,11 +148,60 @@ class Fleet:
         Raises:
             InvalidRequestError: a single request instead of a collection of them; nothing was sent.
         """
-        _check_many("requests", requests, "a collection of starts, or an iterator or async iterator of them")
-        pending = PendingRequests[StartRequest | FleetRequest, StartRequest, StartOutcome](
-            self._starter, self._queued_start, self._options.max_pending
-        )
-        return StartRun(requests, pending, StartReport)
+        return self._start_run(requests, self._starter)
+
+    async def submit(
+        self, start: StartRequest, *, expires_at: datetime.datetime | None = None, urgent: bool = False
+    ) -> StartOutcome:
+        """Start one processor, and return its outcome.
+
+        Use it where requests come one by one, as in a web service: any number of tasks may wait at once. A cancellation
+        of the task cancels a request that is still queued. One that was sent gets its true outcome, which only
+        ``FleetEvent`` reports then. ``max_pending`` does not apply.
+
+        Args:
+            start: the start.
+            expires_at: the date and time, with a time zone, after which it is no longer worth sending. If
+                ``expires_after`` of the fleet is earlier, that applies.
+            urgent: whether it goes before those that are not urgent.
+
+        Returns:
+            ``Started``, ``AlreadyRunning``, ``Failed``, ``Expired`` or ``Unknown``; a refusal by the service is an
+            outcome, too.
+
+        Raises:
+            InvalidRequestError: an argument breaks its rule; nothing was sent.
+        """
+        request = self._queued_start(FleetRequest(start, expires_at=expires_at, urgent=urgent))
+        return cast("StartOutcome", await self._starter.run(cast("QueuedStart", request)))
+
+    async def ensure_running(
+        self,
+        starts: StartRequests,
+        *,
+        timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - the limit of each wait
+    ) -> StartReport:
+        """Start the processors that do not run, at the rate of the quota, and return when all run.
+
+        Each processor is polled first. One that runs is left alone, with the selectors that it was started with. One
+        that is ending or being updated is started once it is at rest. A face search runs when it is RUNNING, a label
+        detection when its session has begun. Requests for one processor share one start, whatever ``when_busy`` says.
+
+        Args:
+            starts: starts, or ``FleetRequest``; any iterable or async iterable that ends.
+            timeout: the longest wait for a status of one processor, as a ``timedelta`` or in seconds, from 0 to 1e9. If
+                not given, 150 s until it is RUNNING, and 180 s for what must end first.
+
+        Returns:
+            One outcome each: ``Started`` or ``AlreadyRunning`` for what runs. ``Failed`` has the error of the wait if a
+            processor that was started does not come to run. Events report the outcomes of the single calls.
+
+        Raises:
+            InvalidRequestError: an argument breaks its rule, such as a single request instead of a collection of them;
+                nothing was sent.
+        """
+        ensurer = EnsureRunning(self._starter, self._starter, self._client, wait_timeout(timeout))
+        return await self._start_run(starts, ensurer).wait()
 
     # ------------------------------------------------------------------------------------------------------------ stops
 
@@ -165,27 +220,68 @@ class Fleet:
         """
         return await self.iter_stop(names).wait()
 
+    async def ensure_stopped(
+        self,
+        names: Iterable[str] | AsyncIterable[str],
+        *,
+        timeout: datetime.timedelta | float | None = None,  # noqa: ASYNC109 - the limit of each wait
+    ) -> StopReport:
+        """Stop the processors that run, at the rate of the quota, and return when all are at rest.
+
+        Each processor is polled first, and one that is at rest is sent nothing. A face search that may not be stopped
+        while it is STARTING is stopped once it is RUNNING. A session that another client begins meanwhile is stopped,
+        too.
+
+        Args:
+            names: the processors; any iterable or async iterable that ends.
+            timeout: the longest wait for one processor to be at rest, from the answer to its stop, as a ``timedelta``
+                or in seconds, from 0 to 1e9; 180 s if not given.
+
+        Returns:
+            One outcome each: ``Stopped`` or ``AlreadyStopped`` for what is at rest (STOPPED or FAILED). ``Failed`` has
+            the error of the wait if a processor that was stopped does not come to rest. Events report the outcomes of
+            the single calls.
+
+        Raises:
+            InvalidRequestError: an argument breaks its rule, such as a single name instead of a collection of them;
+                nothing was sent.
+        """
+        ensurer = EnsureStopped(self._stopper, self._starter, self._client, wait_timeout(timeout))
+        return await self._stop_run(names, ensurer).wait()
+
     def iter_stop(self, names: Iterable[str] | AsyncIterable[str]) -> StopRun:
         """Stop processors, and hand on each outcome as it comes; see ``iter_start`` and ``stop``."""
-        _check_many("names", names, "a collection of names, or an iterator or async iterator of them")
-        pending = PendingRequests[str, str, StopOutcome](self._stopper, _queued_stop, self._options.max_pending)
-        return StopRun(names, pending, StopReport)
+        return self._stop_run(names, self._stopper)
 
     # --------------------------------------------------------------------------------------------------------- sessions
 
-    async def sync_sessions(self) -> None:
-        """Count the sessions that other clients have under way, so that the limit is kept together with them.
+    @property
+    def sessions(self) -> SessionSnapshot:
+        """A snapshot of the sessions that the fleet knows, and the time of the last poll; nothing is sent."""
+        return self._starter.snapshot()
 
-        It takes one sweep over ListStreamProcessors, and a DescribeStreamProcessor for each processor that is at work.
+    async def sync_sessions(self) -> SessionSnapshot:
+        """Bring ``sessions`` up to date with the account and Region, other clients included, and return them.
+
+        Sessions that have ended are freed, and those of other clients are counted against the limit. It takes one sweep
+        over ListStreamProcessors, and a DescribeStreamProcessor for each processor that has a session.
 
         Raises:
             ServiceError: the service refused.
             TransportError: a call was lost on the way.
         """
-        queue, clock = self._starter.queue, self._clock
-        queue.advance(clock.now())  # sessions may have ended since the last poll
-        async for name, kind in active_sessions(self._client):
-            queue.track_external(name, kind, clock.now())
+        await self._starter.sync()
+        return self.sessions
+
+    def session_ends(self) -> AsyncIterator[SessionEnd]:
+        """Iterate over the ends of sessions from now on, until the fleet is closed.
+
+        While the iterator exists and there are sessions, the fleet polls every ``poll_interval``. Each iterator has
+        every end and keeps it until it is read, so drop an iterator that is not read any more. A session that is FAILED
+        comes with its StatusMessage. Sessions are those that the fleet knows: its own, and those of other clients after
+        ``sync_sessions``.
+        """
+        return self._starter.session_ends()
 
     @property
     def running(self) -> int:
@@ -194,17 +290,29 @@ class Fleet:
 
     # ---------------------------------------------------------------------------------------------------------- details
 
+    def _start_run(self, requests: StartRequests, executor: Starter | EnsureRunning) -> StartRun:
+        _check_many("requests", requests, "a collection of starts, or an iterator or async iterator of them")
+        pending = PendingRequests[StartRequest | FleetRequest, StartRequest, StartOutcome](
+            executor, self._queued_start, self._options.max_pending
+        )
+        return StartRun(requests, pending, StartReport)
+
+    def _stop_run(self, names: Iterable[str] | AsyncIterable[str], executor: Stopper | EnsureStopped) -> StopRun:
+        _check_many("names", names, "a collection of names, or an iterator or async iterator of them")
+        pending = PendingRequests[str, str, StopOutcome](executor, _queued_stop, self._options.max_pending)
+        return StopRun(names, pending, StopReport)
+
     def _queued_start(self, item: StartRequest | FleetRequest) -> QueuedStart | Failed[StartRequest]:
-        clock, start, urgent, lifetime = self._clock, item, False, self._options.expires_after
+        clock, start, urgent, tag, lifetime = self._clock, item, False, None, self._options.expires_after
         if isinstance(item, FleetRequest):
-            start, urgent = item.request, item.urgent
+            start, urgent, tag = item.request, item.urgent, item.tag
             if item.expires_at is not None:
                 lifetime = min(lifetime, (item.expires_at - clock.wall()).total_seconds())
         if not isinstance(start, FaceSearchStart | LabelDetectionStart):
             issue = ValidationIssue(("request",), start, "a FaceSearchStart, a LabelDetectionStart or a FleetRequest")
-            return Failed(cast("StartRequest", start), InvalidRequestError([issue]))
+            return Failed(cast("StartRequest", cast("object", start)), InvalidRequestError([issue]))
         deadline = math.inf if lifetime == math.inf else clock.now() + lifetime
-        return QueuedRequest(start, deadline=deadline, urgent=urgent)
+        return QueuedRequest(start, deadline=deadline, urgent=urgent, tag=tag)
 
 
 def _queued_stop(name: str) -> QueuedStop | Failed[str]:
@@ -216,5 +324,6 @@ def _queued_stop(name: str) -> QueuedStop | Failed[str]:
 
 def _check_many(parameter: str, value: object, expected: str) -> None:
     # A name is an iterable too, of letters; and boto3's keyword arguments are one, of keys.
+    issue = ValidationIssue((parameter,), value, expected)
     if not isinstance(value, Iterable | AsyncIterable) or isinstance(value, str | bytes | Mapping):
-        raise InvalidRequestError([ValidationIssue((parameter,), value, expected)])
+        raise InvalidRequestError([issue])

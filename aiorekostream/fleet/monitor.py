@@ -9,14 +9,13 @@ import attrs
 from aiorekostream.client import Client
 from aiorekostream.client.poller import OBSERVE_TIMEOUT
 from aiorekostream.domain.status import WITHOUT_SESSION
-from aiorekostream.errors import ResourceNotFoundError, WaitTimeoutError
+from aiorekostream.errors import WaitTimeoutError
+from aiorekostream.fleet.sessions import SessionEnd
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterable
+    from collections.abc import Collection, Iterable
 
-    from aiorekostream.domain.enums import ProcessorKind
-
-__all__ = ["PolledSessions", "SessionMonitor", "active_sessions"]
+__all__ = ["PolledSessions", "SessionMonitor"]
 
 
 # The processors that the error of a failed poll names.
@@ -26,11 +25,11 @@ _SHOWN = 3
 class SessionMonitor(Protocol):
     """Report which sessions have ended; implement it to learn of ends in another way than by polling."""
 
-    async def ended(self, names: Collection[str]) -> Iterable[str]:
-        """Return those of these processors that have no session now.
+    async def ended(self, names: Collection[str]) -> Iterable[SessionEnd | str]:
+        """Return those of these processors that have no session now; a name stands for an end without details.
 
-        The fleet asks every ``poll_interval`` while a request waits for a session to end. An exception is logged, and
-        the fleet asks again later.
+        The fleet asks every ``poll_interval`` while a request waits for a session to end, or ``session_ends`` is
+        iterated. An exception is logged, and the fleet asks again later.
         """
         ...
 
@@ -41,7 +40,7 @@ class PolledSessions:
 
     client: Client
 
-    async def ended(self, names: Collection[str]) -> Iterable[str]:
+    async def ended(self, names: Collection[str]) -> Iterable[SessionEnd | str]:
         """Return the processors that were seen at rest, or not to exist.
 
         Raises:
@@ -51,19 +50,8 @@ class PolledSessions:
         if names and not seen:
             some = ", ".join(sorted(names)[:_SHOWN])
             raise WaitTimeoutError(name=some, wanted="observed", status=None, seconds=OBSERVE_TIMEOUT)
-        return [name for name, each in seen.items() if each.status is None or each.status in WITHOUT_SESSION]
-
-
-async def active_sessions(client: Client) -> AsyncIterator[tuple[str, ProcessorKind]]:
-    """List the processors that have a session under way, with their kinds.
-
-    A list does not contain kinds, so each of them is described.
-    """
-    busy = [item.name async for item in client.list_stream_processors() if item.status not in WITHOUT_SESSION]
-    for name in busy:
-        try:
-            found = await client.describe_stream_processor(name)
-        except ResourceNotFoundError:
-            continue
-        if found.kind is not None and found.status not in WITHOUT_SESSION:
-            yield name, found.kind
+        return [
+            SessionEnd(name, each.status, status_message=each.message)
+            for name, each in seen.items()
+            if each.status is None or each.status in WITHOUT_SESSION
+        ]

@@ -12,6 +12,7 @@ import attrs
 from aiorekostream.client import Client
 from aiorekostream.domain.fields import seconds, whole_number
 from aiorekostream.domain.rules import Validated, collecting, reject
+from aiorekostream.errors import InvalidRequestError
 from aiorekostream.fleet.events import FleetEvent
 from aiorekostream.fleet.monitor import SessionMonitor
 from aiorekostream.fleet.requests import WhenBusy
@@ -19,9 +20,9 @@ from aiorekostream.fleet.requests import WhenBusy
 if TYPE_CHECKING:
     import datetime
 
-__all__ = ["FleetOptions"]
+__all__ = ["FleetOptions", "wait_timeout"]
 
-# The range of a request's lifetime, in seconds.
+# The range of a request's lifetime, and the longest wait, in seconds.
 _SHORTEST, _LONGEST = 0.001, 1e9
 
 
@@ -63,6 +64,18 @@ def _monitor(value: SessionMonitor | None) -> SessionMonitor | None:
     if value is not None and not callable(cast("object", getattr(value, "ended", None))):
         reject(value, "a SessionMonitor, which has a method `ended`, or None")
     return value
+
+
+def wait_timeout(value: datetime.timedelta | float | None) -> float | None:
+    """Return the longest wait in seconds; ``None`` for the default.
+
+    Raises:
+        InvalidRequestError: it is not from 0 to 1e9 seconds.
+    """
+    try:
+        return None if value is None else seconds(value, least=0, most=_LONGEST)
+    except InvalidRequestError as error:
+        raise InvalidRequestError([issue.under("timeout") for issue in error.issues]) from error
 
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)

@@ -40,6 +40,7 @@ _RequestT_co = TypeVar("_RequestT_co", bound=StartRequest | str, covariant=True)
 @attrs.frozen
 class _RequestOutcome(Generic[_RequestT_co]):
     request: _RequestT_co
+    tag: object = attrs.field(default=None, kw_only=True, repr=False, hash=False)
 
     @property
     def name(self) -> str:
@@ -55,6 +56,8 @@ class Started(_RequestOutcome[StartRequest]):
 
     Attributes:
         request: what was asked.
+        name: the processor.
+        tag: what the ``FleetRequest`` was tagged with; ``None`` for any other request.
         session: the session that began; requests that share it have the same one.
     """
 
@@ -67,6 +70,8 @@ class AlreadyRunning(_RequestOutcome[StartRequest]):
 
     Attributes:
         request: what was asked.
+        name: the processor.
+        tag: what the ``FleetRequest`` was tagged with; ``None`` for any other request.
     """
 
 
@@ -76,6 +81,8 @@ class Expired(_RequestOutcome[StartRequest]):
 
     Attributes:
         request: what was asked.
+        name: the processor.
+        tag: what the ``FleetRequest`` was tagged with; ``None`` for any other request.
         waited: how long the fleet had it, in seconds.
     """
 
@@ -88,6 +95,8 @@ class Stopped(_RequestOutcome[str]):
 
     Attributes:
         request: the name that was given.
+        name: the same.
+        tag: ``None``; stops have none.
     """
 
 
@@ -97,6 +106,8 @@ class AlreadyStopped(_RequestOutcome[str]):
 
     Attributes:
         request: the name that was given.
+        name: the same.
+        tag: ``None``; stops have none.
     """
 
 
@@ -106,6 +117,8 @@ class Failed(_RequestOutcome[_RequestT_co]):
 
     Attributes:
         request: what was asked: the start, or the name to stop.
+        name: the processor.
+        tag: what the ``FleetRequest`` was tagged with; ``None`` for any other request.
         error: the reason.
     """
 
@@ -118,6 +131,8 @@ class Unknown(_RequestOutcome[_RequestT_co]):
 
     Attributes:
         request: what was asked: the start, or the name to stop.
+        name: the processor.
+        tag: what the ``FleetRequest`` was tagged with; ``None`` for any other request.
         error: what is known.
     """
 

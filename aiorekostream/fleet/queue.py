@@ -27,6 +27,7 @@ from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.requests import StartRequest
 from aiorekostream.errors import RequestCancelledError
 from aiorekostream.fleet.outcomes import Expired, Failed, Outcome
+from aiorekostream.fleet.requests import WhenBusy
 from aiorekostream.pipeline import CallTrace
 
 __all__ = ["QueuedRequest", "RequestQueue", "RequestState"]
@@ -64,6 +65,8 @@ class QueuedRequest(Generic[_RequestT]):
         state: where it is.
         trace: how far its call has come, over all its dispatches.
         cancelled: whether its caller no longer wants it.
+        tag: what its outcome returns to the caller.
+        when_busy: the policy where the processor is busy; that of the queue if ``None``.
         stopped: whether a stop of its processor was sent when the service may have applied it.
     """
 
@@ -71,6 +74,8 @@ class QueuedRequest(Generic[_RequestT]):
     on_complete: Callable[[QueuedRequest[_RequestT], Outcome], None] = _ignore
     deadline: float = attrs.field(default=math.inf, kw_only=True)
     urgent: bool = attrs.field(default=False, kw_only=True)
+    tag: object = attrs.field(default=None, kw_only=True)
+    when_busy: WhenBusy | None = attrs.field(default=None, kw_only=True)
     name: str = attrs.field(init=False)
     kind: ProcessorKind | None = attrs.field(init=False)
     number: int = attrs.field(default=0, init=False)
@@ -145,11 +150,10 @@ class RequestQueue(Generic[_RequestT]):
 
     def complete(self, request: QueuedRequest[_RequestT], outcome: Outcome, now: float) -> None:
         """Give a dispatched request its outcome, and let its followers go on."""
-        del now
         self.in_flight -= 1
         del self._leaders[request.name]
         self._finish(request, outcome)
-        self._release(request, outcome)
+        self._release(request, outcome, now)
 
     def requeue(self, request: QueuedRequest[_RequestT], now: float, *, delay: float = 0.0) -> None:
         """Put a dispatched request that was certainly not applied back in its place.
@@ -188,7 +192,8 @@ class RequestQueue(Generic[_RequestT]):
     def advance(self, now: float) -> None:
         """Do what is due: deadlines and backoffs."""
         for request in self._deadlines.pop_due(now):
-            self._call_off(request, _expired(request, now - request.arrived_at))
+            if request.state is not RequestState.COMPLETED:  # a listener may have cancelled it
+                self._call_off(request, _expired(request, now - request.arrived_at))
         for request in self._backoffs.pop_due(now):
             self._enqueue(request)
 
@@ -235,25 +240,40 @@ class RequestQueue(Generic[_RequestT]):
             if not lane:
                 del self._lanes[request.urgent, request.kind]
 
-    def _release(self, request: QueuedRequest[_RequestT], outcome: Outcome) -> None:
+    def _release(self, request: QueuedRequest[_RequestT], outcome: Outcome, now: float) -> None:
         """Share an outcome with the followers, unless it is that of a caller who wanted no further attempt."""
-        if isinstance(outcome, Failed) and (request.cancelled or isinstance(outcome.error, RequestCancelledError)):
+        is_given_up = request.cancelled or request.deadline <= now
+        if isinstance(outcome, Failed) and (is_given_up or isinstance(outcome.error, RequestCancelledError)):
             self._unblock(request.name)
-        else:
-            for follower in self._pop_followers(request.name):
-                self._finish(follower, _for_follower(outcome, follower))
+            return
+        for follower in tuple(self._followers.get(request.name, ())):
+            # An event's listener may have cancelled it.
+            if follower.state is RequestState.BLOCKED and self._shares(follower):
+                self._leave_followers(follower)
+                self._finish(follower, attrs.evolve(_any(outcome), request=follower.request))
+        self._unblock(request.name)
+
+    def _shares(self, follower: QueuedRequest[_RequestT]) -> bool:
+        del follower
+        return True
+
+    def _may_lead(self, follower: QueuedRequest[_RequestT]) -> bool:
+        del follower
+        return True
 
     def _unblock(self, name: str) -> None:
-        """Let the next request for a processor join the queue."""
-        followers = self._followers.get(name)
-        if followers:
-            request, _ = followers.popitem(last=False)
-            if not followers:
-                self._pop_followers(name)
+        """Let the next request for a processor join the queue, if it may."""
+        request = next(iter(self._followers.get(name, ())), None)
+        if request is not None and self._may_lead(request):
+            self._leave_followers(request)
             self._enqueue(request)
 
-    def _pop_followers(self, name: str) -> list[QueuedRequest[_RequestT]]:
-        return list(self._followers.pop(name, ()))
+    def _leave_followers(self, request: QueuedRequest[_RequestT]) -> None:
+        followers = self._followers.get(request.name)
+        if followers is not None and request in followers:  # a poll that decides about them has taken them out
+            del followers[request]
+            if not followers:
+                del self._followers[request.name]
 
     def _fail(self, request: QueuedRequest[_RequestT], error: Exception) -> None:
         if request.state not in {RequestState.DISPATCHED, RequestState.COMPLETED}:
@@ -262,10 +282,7 @@ class RequestQueue(Generic[_RequestT]):
     def _call_off(self, request: QueuedRequest[_RequestT], outcome: Outcome) -> None:
         """Complete a request that is not dispatched."""
         if request.state is RequestState.BLOCKED:
-            followers = self._followers[request.name]
-            del followers[request]
-            if not followers:
-                self._pop_followers(request.name)
+            self._leave_followers(request)
             self._finish(request, outcome)
             return
         self._leave_lane(request)
@@ -278,6 +295,8 @@ class RequestQueue(Generic[_RequestT]):
         request.state = RequestState.COMPLETED
         self._deadlines.remove(request)
         self.pending -= 1
+        if request.tag is not None:
+            outcome = attrs.evolve(_any(outcome), tag=request.tag)
         self.on_complete(request, outcome)
         request.on_complete(request, outcome)
 
@@ -286,5 +305,5 @@ def _expired(request: QueuedRequest[_RequestT], waited: float) -> Expired:
     return Expired(cast("StartRequest", request.request), waited)  # stops have no deadline
 
 
-def _for_follower(outcome: Outcome, follower: QueuedRequest[_RequestT]) -> Outcome:
-    return attrs.evolve(cast("Failed[StartRequest | str]", outcome), request=follower.request)
+def _any(outcome: Outcome) -> Failed[StartRequest | str]:
+    return cast("Failed[StartRequest | str]", outcome)  # attrs.evolve takes no union

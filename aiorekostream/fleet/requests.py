@@ -33,6 +33,10 @@ def _moment(value: datetime.datetime | None) -> datetime.datetime | None:
     return value
 
 
+def _urgent(value: bool) -> bool:  # noqa: FBT001 - type checkers read the type of a converter's argument
+    return flag(value)
+
+
 @attrs.frozen(field_transformer=collecting)
 class FleetRequest(Validated):
     """A start with a deadline or a priority.
@@ -42,6 +46,7 @@ class FleetRequest(Validated):
         expires_at: the date and time, with a time zone, after which it is no longer worth sending; ``None`` for no
             deadline.
         urgent: whether it goes before those that are not urgent.
+        tag: any object, such as the id of the event that the request is for; it is returned as ``outcome.tag``.
 
     Raises:
         InvalidRequestError: fields break their rules; all issues at once.
@@ -49,4 +54,5 @@ class FleetRequest(Validated):
 
     request: StartRequest = attrs.field(converter=_start)
     expires_at: datetime.datetime | None = attrs.field(default=None, converter=_moment, kw_only=True)
-    urgent: bool = attrs.field(default=False, converter=flag, kw_only=True)
+    urgent: bool = attrs.field(default=False, converter=_urgent, kw_only=True)
+    tag: object = attrs.field(default=None, kw_only=True, hash=False)

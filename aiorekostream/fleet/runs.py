@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 import attrs
 
 from aiorekostream.domain.requests import StartRequest
+from aiorekostream.fleet.ensure import Ensurer
 from aiorekostream.fleet.events import FleetEventType
 from aiorekostream.fleet.executor import Executor
 from aiorekostream.fleet.outcomes import Failed, Outcome, StartOutcome, StopOutcome
@@ -44,15 +45,15 @@ class PendingRequests(Generic[_ItemT, _RequestT, _OutcomeT]):
         queued_request: makes the request of an item; what cannot be one is ``Failed``.
         capacity: the most requests and outcomes at once.
         counts_outcomes: whether outcomes take up room until they are handed on; they are kept if not.
-        pending: the requests without an outcome.
+        pending: the requests without an outcome, and the items that they were made of.
         outcomes: the outcomes, in the order in which they came.
     """
 
-    executor: Executor[_RequestT]
+    executor: Executor[_RequestT] | Ensurer[_RequestT]
     queued_request: Callable[[_ItemT], QueuedRequest[_RequestT] | Failed[_RequestT]]
     capacity: int
     counts_outcomes: bool = attrs.field(default=False, init=False)
-    pending: set[QueuedRequest[_RequestT]] = attrs.field(factory=set[QueuedRequest[_RequestT]], init=False)
+    pending: dict[QueuedRequest[_RequestT], _ItemT] = attrs.field(factory=dict, init=False)
     outcomes: deque[_OutcomeT] = attrs.field(factory=deque[_OutcomeT], init=False)
     _changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
@@ -64,13 +65,20 @@ class PendingRequests(Generic[_ItemT, _RequestT, _OutcomeT]):
             self.executor.notify(FleetEventType.COMPLETED, request.name, request)
         else:
             request.on_complete = self._complete
-            self.pending.add(request)
+            self.pending[request] = item
             self.executor.add(request)
 
     def cancel(self) -> None:
         """Cancel every request; one that was sent gets its true outcome."""
         for request in tuple(self.pending):
             self.executor.cancel(request)
+
+    def cancel_item(self, item: _ItemT) -> bool:
+        """Cancel the request of an item, or of an equal one; false where none is pending."""
+        equal = [request for request, each in self.pending.items() if each is item or each == item]
+        for request in sorted(equal, key=lambda it: (self.pending[it] is not item, it.cancelled))[:1]:
+            self.executor.cancel(request)
+        return bool(equal)
 
     def abort(self) -> None:
         """Give every request an outcome now, whatever its call is doing."""
@@ -93,7 +101,7 @@ class PendingRequests(Generic[_ItemT, _RequestT, _OutcomeT]):
         return len(self.pending) + (len(self.outcomes) if self.counts_outcomes else 0) < self.capacity
 
     def _complete(self, request: QueuedRequest[_RequestT], outcome: Outcome) -> None:
-        self.pending.discard(request)
+        del self.pending[request]
         self._record(outcome)
 
     def _record(self, outcome: Outcome) -> None:
@@ -153,6 +161,20 @@ class FleetRun(Generic[_ItemT, _RequestT, _OutcomeT, _ReportT]):
             raise
         self._raise_failure()
         return self.report
+
+    def cancel(self, request: _ItemT) -> bool:
+        """Cancel one request that was read and has no outcome yet; the others go on.
+
+        A request that was not sent is ``Failed`` with ``RequestCancelledError``; one that was gets its true outcome.
+        Where several pending requests are equal, it is the one that is this very object, or else the first.
+
+        Args:
+            request: the request as the run was given it.
+
+        Returns:
+            Whether such a request was pending.
+        """
+        return self._requests.cancel_item(request)
 
     async def aclose(self) -> None:
         """Cancel the queued requests, wait for those in flight, and close the source.

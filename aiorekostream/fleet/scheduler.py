@@ -64,24 +64,17 @@ class Scheduler(Generic[_RequestT]):
     _waiting_for: Priority | None = attrs.field(default=None, init=False)
     _is_interruptible: bool = attrs.field(default=False, init=False)
     _is_interrupted: bool = attrs.field(default=False, init=False)
-    _joins: list[asyncio.Future[None]] = attrs.field(factory=list, init=False)
 
     async def join(self) -> None:
-        """Wait until every request has its outcome."""
-        if self.queue.pending:
-            joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._joins.append(joined)
-            await joined
+        """Wait until the calls that are under way now have ended."""
+        if self._calls:
+            await asyncio.wait(self._calls.values())
 
     def update(self) -> None:
         """Look at the queue again: requests, sessions or calls have changed."""
         if not self.queue.pending:
             self._interrupt()
             self._wake()
-            joins, self._joins = self._joins, []
-            for joined in joins:
-                if not joined.done():
-                    joined.set_result(None)
             return
         if self._task is None or self._task.done() or self._task.get_loop().is_closed():
             if self.queue.pending == self.queue.in_flight:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import attrs
 
@@ -35,7 +35,7 @@ class SessionSlot:
         kind: the limit that it counts against; ``None`` where only a stop of it is known.
         since: when it began, on the clock; infinity while its start is dispatched. A poll asked before does not count.
         expected_end: when it should end by itself; infinity for a face search.
-        session: the session, where this fleet started it.
+        session: the last session that this fleet began there; ``None`` if it began none, or its end was seen.
         latest_end: when it cannot last any longer; infinity for a face search.
         previous: the slot that the processor had when its start was dispatched; it is kept if the start is not applied.
     """
@@ -99,7 +99,8 @@ class SessionSlots:
 
     def reserve(self, name: str, kind: ProcessorKind | None) -> None:
         """Take a slot for a start that is dispatched."""
-        self._put(name, SessionSlot(kind, previous=self.get(name)))
+        previous = self.get(name)
+        self._put(name, SessionSlot(kind, session=None if previous is None else previous.session, previous=previous))
 
     def restore(self, name: str) -> None:
         """Give the slot of a start that was not applied back, or keep what the processor had before."""
@@ -131,7 +132,7 @@ class SessionSlots:
         slot = self._slots.get(name) or SessionSlot(None, since=now)
         if slot.since <= now:
             latest_end = min(slot.latest_end, now + MARGIN)
-            self._put(name, attrs.evolve(slot, expected_end=now, session=None, latest_end=latest_end))
+            self._put(name, attrs.evolve(slot, expected_end=now, latest_end=latest_end))
 
     def free(self, name: str) -> None:
         """Free the slot of a processor that has no session."""
@@ -144,9 +145,9 @@ class SessionSlots:
         """Learn from a start that was refused for the session limit: what is taken now is all there is for a while."""
         self._learned[kind] = LearnedLimit(self._counts[kind], now + self.retry_interval)
 
-    def expire(self, now: float) -> list[str]:
-        """Free the slots of sessions that cannot last any longer, and return the names of their processors."""
-        ended = self._ends.pop_due(now)
+    def expire(self, now: float) -> dict[str, SessionSlot]:
+        """Free the slots of sessions that cannot last any longer, and return them by the names of the processors."""
+        ended = {name: self._slots[name] for name in self._ends.pop_due(now)}
         for name in ended:
             self.free(name)
         for kind, learned in list(self._learned.items()):
@@ -163,6 +164,10 @@ class SessionSlots:
         """When ``expire`` will have something to do; infinity for never."""
         rises = (learned.rises_at for learned in self._learned.values())
         return min(self._ends.next_moment, *rises) if self._learned else self._ends.next_moment
+
+    def items(self) -> Collection[tuple[str, SessionSlot]]:
+        """All slots, with the names of their processors."""
+        return self._slots.items()
 
     def begun_before(self, moment: float) -> dict[str, SessionSlot]:
         """The slots of sessions that began before a moment, by the names of their processors."""

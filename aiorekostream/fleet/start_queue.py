@@ -10,7 +10,7 @@ Invariants, beside those of ``RequestQueue``:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import attrs
 
@@ -20,6 +20,7 @@ from aiorekostream.errors import ProcessorBusyError
 from aiorekostream.fleet.outcomes import AlreadyRunning, Failed, Outcome, Started, Unknown
 from aiorekostream.fleet.queue import QueuedRequest, RequestQueue, RequestState
 from aiorekostream.fleet.requests import WhenBusy
+from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.fleet.slots import MARGIN, SessionSlot, SessionSlots
 
 __all__ = ["QueuedStart", "StartQueue"]
@@ -33,20 +34,25 @@ class StartQueue(RequestQueue[StartRequest]):
 
     Attributes:
         slots: the sessions, and how many there may be.
-        when_busy: what happens to a request for a busy processor.
+        when_busy: what happens to a request for a busy processor that does not say so itself.
         longest: the longest that another client's label detection may last, in seconds.
         poll_interval: how long a session is believed to go on after a poll showed it, in seconds.
-        on_session_end: called with the name of a processor whose session has ended.
+        on_session_end: called with each session that has ended.
     """
 
     slots: SessionSlots
     when_busy: WhenBusy = "queue"
     longest: float = 120.0
     poll_interval: float = 5.0
-    on_session_end: Callable[[str], None] = lambda _: None
+    on_session_end: Callable[[SessionEnd], None] = lambda _: None
     # The processors whose sessions a poll must show before the requests behind them can be decided about.
     _unpolled: set[str] = attrs.field(factory=set[str], init=False)
     _polled_at: float = attrs.field(default=-math.inf, init=False)
+
+    def add(self, request: QueuedStart, now: float) -> None:
+        """See ``RequestQueue``."""
+        request.when_busy = request.when_busy or self.when_busy
+        super().add(request, now)
 
     def dispatch(self, now: float) -> QueuedStart | None:
         """See ``RequestQueue``; the start takes a slot."""
@@ -60,8 +66,11 @@ class StartQueue(RequestQueue[StartRequest]):
         name, kind = request.name, request.kind
         match outcome:
             case Started(session=session):
-                end = now + _longest(request.request)
+                before, end = self.slots.get(name), now + _longest(request.request)
                 self.slots.occupy(name, kind, since=now, expected_end=end, latest_end=end + MARGIN, session=session)
+                if before is not None and before.previous is not None:  # that session is over: a new one has begun
+                    request.state = RequestState.COMPLETED  # a listener may cancel it
+                    self.on_session_end(SessionEnd(name, session=before.session))
             case AlreadyRunning():
                 self._reserve_external(name, kind, now)
             case Unknown():
@@ -84,8 +93,8 @@ class StartQueue(RequestQueue[StartRequest]):
 
     def advance(self, now: float) -> None:
         """See ``RequestQueue``; sessions that cannot last any longer are over."""
-        for name in self.slots.expire(now):
-            self._session_over(name)
+        for name, slot in self.slots.expire(now).items():
+            self._session_over(SessionEnd(name, session=slot.session))
         super().advance(now)
 
     @property
@@ -117,87 +126,89 @@ class StartQueue(RequestQueue[StartRequest]):
         if slot is None or (slot.session is None and slot.since <= now):
             self._reserve_external(name, kind, now)
 
-    def session_ended(self, name: str, slot: SessionSlot) -> None:
+    def session_ended(self, end: SessionEnd, slot: SessionSlot) -> None:
         """Free the slot of a session that was seen to have ended, unless the processor has another one by now."""
-        if self.slots.get(name) is slot:
-            self.slots.free(name)
-            self._session_over(name)
+        if self.slots.get(end.name) is slot:
+            self.slots.free(end.name)
+            self._session_over(attrs.evolve(end, session=slot.session))
 
-    def mark_polled(self, now: float) -> None:
-        """Record a poll: the sessions that it did not show as ended are under way."""
+    def mark_polled(self, began: float, now: float) -> None:
+        """Record a poll: the sessions that it did not show as ended were under way when it began."""
+        # One that took longer than the interval decides about the requests that wait for it, and no later ones.
         self._polled_at = now
-        unpolled, self._unpolled = self._unpolled, set()
-        for name in unpolled:
-            for request in list(self._followers.pop(name, ())):
-                self._place(request, now)
+        for request in self._take_unpolled():
+            self._place(request, now)
+        self._polled_at = began
 
     def mark_poll_failed(self, now: float) -> None:
         """Record a poll that showed nothing: a request that waits for it is sent, since only the service knows."""
-        unpolled, self._unpolled = self._unpolled, set()
-        for name in unpolled:
-            for request in list(self._followers.pop(name, ())):
-                if name in self._leaders:
-                    self._place(request, now)
-                else:
-                    self._enqueue(request)
+        for request in self._take_unpolled():
+            if request.name in self._leaders or request.when_busy == "queue":
+                self._place(request, now)
+            else:
+                self._enqueue(request)
 
     # ---------------------------------------------------------------------------------------------------------- details
+
+    def _take_unpolled(self) -> Iterator[QueuedStart]:
+        """Yield the requests that a poll decides about, less those that a listener cancels on the way."""
+        unpolled, self._unpolled = self._unpolled, set()
+        for name in unpolled:
+            for request in tuple(self._followers.pop(name, ())):
+                if request.state is RequestState.BLOCKED:
+                    yield request
 
     def _has_room(self, kind: ProcessorKind | None) -> bool:
         return self.slots.has_room(kind)
 
-    def _is_busy(self, slot: SessionSlot | None, now: float) -> bool:
-        # A queued request waits until the end is certain. To share with or reject for a session that should be over
-        # would be a guess, so that request is sent: the service knows.
-        return slot is not None and (self.when_busy == "queue" or now < slot.expected_end)
-
     def _place(self, request: QueuedStart, now: float) -> None:
         """Decide about a request by what its processor has, and what else was asked of it."""
-        leader, slot = self._leaders.get(request.name), self.slots.get(request.name)
-        if leader is None and not self._is_busy(slot, now):
+        leader, slot, policy = self._leaders.get(request.name), self.slots.get(request.name), request.when_busy
+        # A queued request waits until the end is certain. To share with or reject for a session that should be over
+        # would be a guess, so that request is sent: the service knows.
+        if leader is None and (slot is None or (policy != "queue" and slot.expected_end <= now)):
             self._enqueue(request)
-        elif leader is not None or self.when_busy == "queue" or slot is None:
+        elif leader is not None or policy == "queue" or slot is None:
             self._place_behind(request)
         elif max(slot.since, self._polled_at) < now - self.poll_interval:
             # No recent poll has shown that the session goes on, so a poll decides.
             self._unpolled.add(request.name)
             self._follow(request)
-        elif self.when_busy == "share" and slot.session is not None:
+        elif policy == "share" and slot.session is not None and slot.since <= now:
             self._finish(request, Started(request.request, slot.session))
         else:
             self._place_behind(request)
-            if self.when_busy == "share":
-                # An unknown start may still be applied: there is no session to share yet, and polls tell when none is.
+            if policy == "share":
+                # An unknown start may still be applied, so there is no session to share yet; polls show when none is.
                 self._unpolled.add(request.name)
 
     def _place_behind(self, request: QueuedStart) -> None:
-        if self.when_busy == "reject":
+        if request.when_busy == "reject":
             self._finish(request, Failed(request.request, ProcessorBusyError(name=request.name)))
         else:
             self._follow(request)
 
-    def _release(self, request: QueuedStart, outcome: Outcome) -> None:
-        if self.when_busy == "share":
-            super()._release(request, outcome)
-        else:
-            self._unblock(request.name)
+    def _shares(self, follower: QueuedStart) -> bool:
+        return follower.when_busy == "share"
 
-    def _unblock(self, name: str) -> None:
-        if self.when_busy != "queue" or name not in self.slots:
-            super()._unblock(name)
+    def _may_lead(self, follower: QueuedStart) -> bool:
+        return follower.when_busy != "queue" or follower.name not in self.slots
 
-    def _pop_followers(self, name: str) -> list[QueuedStart]:
-        self._unpolled.discard(name)
-        return super()._pop_followers(name)
+    def _leave_followers(self, request: QueuedStart) -> None:
+        super()._leave_followers(request)
+        if request.name not in self._followers:
+            self._unpolled.discard(request.name)
 
     def _reserve_external(self, name: str, kind: ProcessorKind | None, since: float) -> None:
         longest = math.inf if kind is ProcessorKind.FACE_SEARCH else self.longest
-        self.slots.occupy(name, kind, since=since, expected_end=since, latest_end=since + longest + MARGIN)
+        slot, latest_end = self.slots.get(name), since + longest + MARGIN
+        session = None if slot is None else slot.session
+        self.slots.occupy(name, kind, since=since, expected_end=since, latest_end=latest_end, session=session)
 
-    def _session_over(self, name: str) -> None:
-        self.on_session_end(name)
-        if name not in self._leaders:
-            self._unblock(name)
+    def _session_over(self, end: SessionEnd) -> None:
+        self.on_session_end(end)
+        if end.name not in self._leaders:
+            self._unblock(end.name)
 
 
 def _longest(start: StartRequest) -> float:

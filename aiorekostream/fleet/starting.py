@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import datetime
 import logging
 import math
+import weakref
 from typing import TYPE_CHECKING
+
+import attrs
 
 from aiorekostream.client import reconcile
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.requests import StartRequest
+from aiorekostream.domain.status import WITHOUT_SESSION, Status
 from aiorekostream.errors import (
     LimitExceededError,
     RekostreamError,
     ResourceInUseError,
+    ResourceNotFoundError,
     ServiceQuotaExceededError,
 )
 from aiorekostream.fleet.events import FleetEventType
 from aiorekostream.fleet.executor import Executor
 from aiorekostream.fleet.outcomes import AlreadyRunning, Outcome, Started, Unknown
+from aiorekostream.fleet.sessions import ActiveSession, SessionEnd, SessionEnds, SessionSnapshot
 from aiorekostream.fleet.slots import SessionSlots
 from aiorekostream.fleet.start_queue import QueuedStart, StartQueue
 from aiorekostream.operations import START
@@ -26,6 +34,7 @@ from aiorekostream.operations import START
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from aiorekostream.domain.responses import StreamProcessor
     from aiorekostream.fleet.monitor import SessionMonitor
     from aiorekostream.fleet.options import FleetOptions
     from aiorekostream.fleet.slots import SessionSlot
@@ -49,13 +58,15 @@ class Starter(Executor[StartRequest]):
             when_busy=options.when_busy,
             longest=options.client.pipeline.limits.max_duration_in_seconds,
             poll_interval=options.poll_interval,
-            on_session_end=lambda name: self.notify(FleetEventType.SESSION_ENDED, name),
+            on_session_end=self._on_session_end,
         )
         super().__init__(options, START.name, self.queue, self.slots)
         self._monitor = monitor
         self._region: str | None = None
         self._poll: asyncio.Task[None] | None = None
-        self._polled_at = -math.inf
+        self._polled_at = self._seen_at = -math.inf
+        self._iterators: weakref.WeakSet[SessionEnds] = weakref.WeakSet()
+        self._reports: set[asyncio.Task[StreamProcessor | None]] = set()
 
     async def _call(self, request: QueuedStart, permit: Permit | None) -> Outcome:
         start = request.request
@@ -78,6 +89,10 @@ class Starter(Executor[StartRequest]):
         # UNCERTAIN: AWS documents the limit on sessions and not how a start is refused for it. Neither code is modelled
         # for StartStreamProcessor, and no other limit stands in its way.
         if isinstance(error, LimitExceededError | ServiceQuotaExceededError) and not request.trace.lost:
+            running = self.slots.count(request.kind)
+            extra = {"operation": START.name, "processor": request.name, "running": running}
+            message = "StartStreamProcessor of %s: no capacity for another session; %d are known"
+            _log.info(message, request.name, running, extra=extra)
             self.queue.reject_for_capacity(request, self._pipeline.clock.now())
             return True
         return super()._goes_back(request, error, permit)
@@ -100,29 +115,137 @@ class Starter(Executor[StartRequest]):
         self.queue.mark_stopping(name, self._pipeline.clock.now(), slot)
         self._changed()
 
-    def session_ended(self, name: str, slot: SessionSlot | None) -> None:
+    def session_ended(self, end: SessionEnd, slot: SessionSlot | None) -> None:
         """Record that a processor was seen at rest, which had this slot when that was asked."""
         if slot is not None and slot.since <= self._pipeline.clock.now():
-            self.queue.session_ended(name, slot)
+            self.queue.session_ended(end, slot)
             self._changed()
 
+    async def observe(
+        self, name: str, kind: ProcessorKind | None, *, shown_after: float = _SHOWN_AFTER
+    ) -> Status | None:
+        """Poll a processor, and record what that shows of its session.
+
+        Args:
+            name: the processor.
+            kind: its kind, to count a session of another client; ``None`` to count none.
+            shown_after: seconds for which a poll may not show a start.
+
+        Returns:
+            Its status; ``None`` where that is not known: the service does not show it in time, there is no such
+            processor, or the poll may be older than a start.
+        """
+        slot, asked_at = self.slots.get(name), self._pipeline.clock.now()
+        seen = (await self._options.client.poller.observe([name])).get(name)
+        if seen is None:
+            return None
+        if seen.status is None or seen.status in WITHOUT_SESSION:
+            present = self.slots.get(name)
+            if present is not None and (present is not slot or present.since >= asked_at - shown_after):
+                return None
+            self.session_ended(SessionEnd(name, seen.status, status_message=seen.message), slot)
+        elif kind is not None:
+            self.queue.track_external(name, kind, self._pipeline.clock.now())
+            self._changed()
+        return seen.status
+
+    def session_ends(self) -> SessionEnds:
+        """See ``Fleet.session_ends``."""
+        ends = SessionEnds(self._changed)
+        self._iterators.add(ends)
+        self._changed()
+        return ends
+
+    def snapshot(self) -> SessionSnapshot:
+        """See ``Fleet.sessions``."""
+        clock = self._pipeline.clock
+        now, wall = clock.now(), clock.wall()
+        self.queue.advance(now)  # sessions may have ended since the last change
+        self._changed()
+
+        def date(moment: float) -> datetime.datetime | None:
+            return wall + datetime.timedelta(seconds=moment - now) if math.isfinite(moment) else None
+
+        sessions = {
+            name: ActiveSession(
+                name=name,
+                kind=slot.kind,
+                session=slot.session,
+                started_at=date(slot.since),
+                ends_by=date(slot.latest_end),
+            )
+            for name, slot in self.slots.items()
+        }
+        return SessionSnapshot(sessions, date(self._seen_at))
+
+    async def sync(self) -> None:
+        """See ``Fleet.sync_sessions``."""
+        client, clock, queue = self._options.client, self._pipeline.clock, self.queue
+        queue.advance(clock.now())  # sessions may have ended since the last poll
+        asked, began = self._asked(), clock.now()
+        # A list does not contain kinds, and may skip a processor: only Describe shows that there is none.
+        unclear = dict.fromkeys(asked)
+        async for item in client.list_stream_processors():
+            if item.status not in WITHOUT_SESSION:
+                unclear[item.name] = None
+            elif item.name in asked:
+                unclear.pop(item.name, None)
+                queue.session_ended(SessionEnd(item.name, item.status), asked[item.name])
+        for name in unclear:
+            end, kind = SessionEnd(name), None
+            with contextlib.suppress(ResourceNotFoundError):
+                found = await client.describe_stream_processor(name)
+                end, kind = SessionEnd(name, found.status, status_message=found.status_message), found.kind
+            if end.status is not None and end.status not in WITHOUT_SESSION:
+                if kind is not None:
+                    queue.track_external(name, kind, clock.now())
+            elif name in asked:
+                queue.session_ended(end, asked[name])
+        self._seen_at, self._polled_at = began, clock.now()
+        queue.mark_polled(began, self._polled_at)
+        self._changed()
+
+    async def end_polls(self) -> None:
+        """Stop polling, and end the iterations of ``session_ends`` after what was seen."""
+        loop = asyncio.get_running_loop()
+        tasks = [task for task in (self._poll, *self._reports) if task is not None and task.get_loop() is loop]
+        for task in tasks:
+            task.cancel()
+        try:
+            if tasks:
+                await asyncio.wait(tasks)
+        finally:
+            for ends in tuple(self._iterators):
+                ends.close()
+            self._iterators.clear()
+            self._changed()
+
+    # ------------------------------------------------------------------------------------------------------------ polls
+
+    def _asked(self) -> dict[str, SessionSlot]:
+        return self.slots.begun_before(self._pipeline.clock.now() - _SHOWN_AFTER)
+
     async def _poll_sessions(self) -> None:
-        asked = self.slots.begun_before(self._pipeline.clock.now() - _SHOWN_AFTER)
-        ended = await self._ended(asked.keys()) if asked else set[str]()
+        asked, began = self._asked(), self._pipeline.clock.now()
+        ended = await self._ended(asked.keys()) if asked else ()
         now = self._polled_at = self._pipeline.clock.now()
         if ended is None:
             self.queue.mark_poll_failed(now)
         else:
-            for name in ended & asked.keys():
-                self.queue.session_ended(name, asked[name])
-            self.queue.mark_polled(now)
+            if asked:
+                self._seen_at = began
+            for end in ended:
+                if end.name in asked:
+                    self.queue.session_ended(end, asked[end.name])
+            self.queue.mark_polled(began, now)
         self._poll = None
         self._changed()
 
-    async def _ended(self, names: Collection[str]) -> set[str] | None:
-        """The processors whose sessions have ended; ``None`` where the monitor has failed."""
+    async def _ended(self, names: Collection[str]) -> list[SessionEnd] | None:
+        """The sessions that have ended; ``None`` where the monitor has failed."""
         try:
-            return set(await self._monitor.ended(names))
+            ended = await self._monitor.ended(names)
+            return [each if isinstance(each, SessionEnd) else SessionEnd(each) for each in ended]
         except asyncio.CancelledError as error:
             if (task := asyncio.current_task()) is None or task.cancelling():
                 raise
@@ -132,24 +255,56 @@ class Starter(Executor[StartRequest]):
         _log.warning("could not poll for ended sessions: %r", failure)
         return None
 
+    def _on_session_end(self, end: SessionEnd) -> None:
+        if end.status is not Status.FAILED or end.status_message is not None:
+            self._report(end)
+            return
+
+        def on_described(task: asyncio.Task[StreamProcessor | None]) -> None:
+            self._reports.discard(task)
+            found = None if task.cancelled() else task.result()
+            is_the_same = found is not None and found.status is Status.FAILED
+            self._report(attrs.evolve(end, status_message=found.status_message) if found and is_the_same else end)
+
+        # A list has no StatusMessage. The callback reports the end: it is called after a cancellation, too.
+        describing = asyncio.get_running_loop().create_task(self._describe(end.name), name="aiorekostream describes")
+        self._reports.add(describing)
+        describing.add_done_callback(on_described)
+
+    def _report(self, end: SessionEnd) -> None:
+        if end.status is Status.FAILED:
+            extra = {"processor": end.name, "status_message": end.status_message}
+            _log.warning("the session of %s is FAILED: %s", end.name, end.status_message or "no reason", extra=extra)
+        for ends in tuple(self._iterators):
+            ends.add(end)
+        self.notify(FleetEventType.SESSION_ENDED, end.name, session_end=end)
+
     # ------------------------------------------------------------------------------------------------------------- time
 
     @property
+    def _is_awaited(self) -> bool:
+        """Whether the end of a session matters although no request is pending."""
+        return len(self._iterators) > 0 and len(self.slots) > 0
+
+    @property
     def _next_moment(self) -> float:
-        return min(super()._next_moment, self._next_poll)
+        if not self.queue.pending and not self._is_awaited:
+            return math.inf
+        return min(self.queue.next_moment, self._next_poll)
 
     @property
     def _next_poll(self) -> float:
-        if not self.queue.pending or (self._poll is not None and not self._poll.done()):
+        if self._poll is not None and not self._poll.done():
             return math.inf
-        is_watched = self._options.on_event is not None and len(self.slots) > 0
-        wanted = self.queue.waits_for_session_end or is_watched
+        is_watched = self._options.on_event is not None and self.queue.pending and len(self.slots) > 0
+        wanted = self.queue.waits_for_session_end or is_watched or self._is_awaited
         return self._polled_at + self._options.poll_interval if wanted else math.inf
 
     def _update(self) -> None:
-        if self._poll is not None and (not self.queue.pending or self._poll.get_loop() is not self._loop):
-            if self._poll.get_loop() is self._loop:
-                self._poll.cancel()
+        if self._poll is not None and self._poll.get_loop() is not self._loop:
+            self._poll = None
+        if self._poll is not None and not self.queue.pending and not self._is_awaited:
+            self._poll.cancel()
             self._poll = None
         super()._update()
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from aiorekostream.client import reconcile
-from aiorekostream.domain.requests import DescribeRequest, StopRequest
+from aiorekostream.domain.requests import StopRequest
 from aiorekostream.domain.status import NOT_STOPPABLE, WITHOUT_SESSION
-from aiorekostream.errors import RekostreamError, ResourceInUseError
+from aiorekostream.errors import ResourceInUseError
 from aiorekostream.fleet.executor import Executor
 from aiorekostream.fleet.outcomes import AlreadyStopped, Failed, Outcome, Stopped
 from aiorekostream.fleet.queue import QueuedRequest, RequestQueue
-from aiorekostream.operations import DESCRIBE, STOP
+from aiorekostream.fleet.sessions import SessionEnd
+from aiorekostream.operations import STOP
 
 if TYPE_CHECKING:
-    from aiorekostream.domain.status import Status
     from aiorekostream.fleet.options import FleetOptions
     from aiorekostream.fleet.starting import Starter
     from aiorekostream.rate_limiting.port import Permit
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["QueuedStop", "Stopper"]
 
 QueuedStop = QueuedRequest[str]
-_log = logging.getLogger("aiorekostream")
 
 
 class Stopper(Executor[str]):
@@ -41,23 +39,13 @@ class Stopper(Executor[str]):
             await reconcile.stop(pipeline, stop, permit=permit, trace=request.trace, retries_throttled=False)
         except ResourceInUseError as error:
             # UNCERTAIN: in which statuses AWS refuses a stop; only some of them mean that there is nothing to stop.
-            status = await self._status(name, within=max(0.0, end - pipeline.clock.now()))
-            if status not in NOT_STOPPABLE:
+            found = await self._describe(name, within=max(0.0, end - pipeline.clock.now()))
+            if found is None or found.status not in NOT_STOPPABLE:
                 return Failed(name, error)
-            if status in WITHOUT_SESSION:
-                starter.session_ended(name, slot)
+            if found.status in WITHOUT_SESSION:
+                starter.session_ended(SessionEnd(name, found.status, status_message=found.status_message), slot)
             else:
                 starter.mark_stopping(name, slot)
             return AlreadyStopped(name)
         starter.mark_stopping(name, slot)
         return Stopped(name)
-
-    async def _status(self, name: str, *, within: float) -> Status | None:
-        """The processor's status; ``None`` where the service does not tell within so many seconds."""
-        try:
-            return (await self._pipeline.call(DESCRIBE, DescribeRequest(name), within=within)).status
-        except RekostreamError:
-            return None
-        except Exception:  # noqa: BLE001 - the transport and the rate limiter may be the user's code
-            _log.exception("describing %s failed in an unexpected way", name)
-            return None

@@ -13,6 +13,7 @@ import attrs
 import aiorekostream as rks
 from aiorekostream import errors
 from aiorekostream.clock import Clock, SystemClock
+from aiorekostream.codec import encode
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.emulator import Timings
 from aiorekostream.emulator.world.answers import Success
@@ -25,6 +26,7 @@ from tests.emulator.samples import ACCOUNT, ROLE
 from tests.simulation.service import Service as SimulatedService
 
 if TYPE_CHECKING:
+    from aiorekostream.domain.status import Status
     from aiorekostream.rate_limiting.port import RateLimiter
 
 _T = TypeVar("_T")
@@ -98,6 +100,21 @@ class Service:
         for name in simulated.account.processors:
             simulated.world.serve(simulated.caller, START, {"Name": name}, simulated._time)
 
+    def fail(self, name: str, *, after: float = 0.0) -> None:
+        """Let the session of a processor fail, or its next one; see ``FAILURE``."""
+        self._simulated.world.schedule_failure(name, FAILURE, self._simulated._time, after=after)
+
+    def act(self, operation: str, name: str, *, after: float = 0.0) -> None:
+        """Let another client call an operation, now or later."""
+        members: dict[str, object] = {"Name": name}
+        if operation == START and self._simulated.account.processors[name].kind is ProcessorKind.LABEL_DETECTION:
+            members |= encode(label(name, 60))
+        self._simulated.act(operation, members, after=after)
+
+    def status(self, name: str) -> Status:
+        """The status of a processor, without a call."""
+        return self._simulated.account.processors[name].status
+
     def ask(self, operation: str, body: Mapping[str, object]) -> Reply | Exception:
         """Let the service decide on a request now."""
         answer = self._simulated.answer(operation, body)
@@ -158,6 +175,7 @@ class OpensLate(MemoryTransport):
             raise errors.ConnectError("the credentials could not be fetched", operation="opening", retry_safe=True)
 
 
+FAILURE = "Access denied to Role"
 START, STOP, LIST = "StartStreamProcessor", "StopStreamProcessor", "ListStreamProcessors"
 DESCRIBE = "DescribeStreamProcessor"
 

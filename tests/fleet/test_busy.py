@@ -196,3 +196,91 @@ def test_no_session_is_assumed_when_the_poll_fails(policy: WhenBusy) -> None:
     expected = {"started": 2} if policy == "share" else {"started": 1, "failed": 1}
     assert run(main()).counts == expected
     assert len(service.starts()) == 2, "the session before is over, and one new one has begun"
+
+
+# ------------------------------------------------------------------------------- sessions that are over are not shared
+
+
+@pytest.mark.parametrize("look", ["poll", "synchronization", "stop", "ensure_running"])
+def test_session_that_was_seen_failed_is_not_shared(look: str) -> None:
+    """Seen a moment ago, so there is no need to poll for the next request."""
+    service = service_of()
+    face = faces(1)[0]
+
+    async def main() -> str:
+        fleet = Fleet(service.client(), when_busy="share", poll_interval=4 if look == "poll" else 60)
+        ends = fleet.session_ends()
+        await fleet.submit(face)
+        service.fail("face-0", after=1.5)
+        if look == "ensure_running":
+            assert (await fleet.ensure_running([face])).counts == {"failed": 1}
+        elif look == "poll":
+            await anext(ends)
+        else:
+            await asyncio.sleep(3)
+            await (fleet.sync_sessions() if look == "synchronization" else fleet.stop(["face-0"]))
+        assert isinstance(await fleet.submit(face), Started)
+        return service.status("face-0")
+
+    assert run(main()) == "STARTING"
+    assert len(service.starts()) == 2
+
+
+@pytest.mark.parametrize("has_failed", [True, False])
+def test_session_is_polled_before_it_is_shared_when_the_last_poll_is_old(*, has_failed: bool) -> None:
+    service = service_of()
+
+    async def main() -> tuple[int, int]:
+        fleet = Fleet(service.client(), when_busy="share", poll_interval=5)
+        await fleet.submit(label("camera-0", 100))
+        if has_failed:
+            service.fail("camera-0", after=7)
+        await asyncio.sleep(20)
+        looks = service.count(DESCRIBE)
+        assert isinstance(await fleet.submit(label("camera-0", 100)), Started)
+        return looks, service.count(DESCRIBE)
+
+    before, after = run(main())
+    assert (before, after > 0) == (0, True)
+    assert len(service.starts()) == (2 if has_failed else 1)
+
+
+def test_poll_that_takes_long_is_as_old_as_its_beginning() -> None:
+    """The session ends while it is under way, and it was seen before that."""
+    service = service_of()
+    asked: list[float] = []
+
+    class Slow:
+        async def ended(self, names: Collection[str]) -> list[str]:
+            asked.append(service.clock.now())
+            ended = [name for name in names if service.status(name) == "STOPPED"]
+            await asyncio.sleep(20)
+            return ended
+
+    async def main() -> None:
+        fleet = Fleet(service.client(), when_busy="share", poll_interval=5, session_monitor=Slow())
+        await fleet.submit(faces(1)[0])
+        await asyncio.sleep(10)
+        service.act("StopStreamProcessor", "face-0", after=5)
+        assert isinstance(await fleet.submit(faces(1)[0]), Started)
+        assert len(service.starts()) == 1, "it was under way when the request came, and was polled after that"
+        assert isinstance(await fleet.submit(faces(1)[0]), Started)
+
+    run(main())
+    assert len(asked) == 2
+    assert len(service.starts()) == 2
+
+
+def test_session_that_was_just_synchronized_is_shared_without_a_poll() -> None:
+    service = service_of()
+
+    async def main() -> int:
+        fleet = Fleet(service.client(), when_busy="share", poll_interval=5)
+        await fleet.submit(label("camera-0", 100))
+        await asyncio.sleep(50)
+        await fleet.sync_sessions()
+        calls = len(service.calls)
+        assert isinstance(await fleet.submit(label("camera-0", 100)), Started)
+        return len(service.calls) - calls
+
+    assert run(main()) == 0

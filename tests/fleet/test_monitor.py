@@ -30,7 +30,8 @@ def _ended(*names: str, listed: Mapping[str, str]) -> tuple[set[str], list[str]]
         return found or _GONE
 
     transport = MemoryTransport(answer)
-    over = set(run(PolledSessions(rks.Client(transport=transport)).ended(names)))
+    ends = run(PolledSessions(rks.Client(transport=transport)).ended(names))
+    over = {end if isinstance(end, str) else end.name for end in ends}
     return over, [f"{operation} {body.get('Name', '')}".strip() for operation, body in transport.calls]
 
 

@@ -15,6 +15,7 @@ from aiorekostream.errors import ProcessorBusyError, RequestCancelledError
 from aiorekostream.fleet.outcomes import AlreadyRunning, Expired, Failed, Outcome, Started, Unknown
 from aiorekostream.fleet.queue import RequestState
 from aiorekostream.fleet.requests import WhenBusy
+from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.fleet.slots import MARGIN, SessionSlot, SessionSlots
 from aiorekostream.fleet.start_queue import QueuedStart, StartQueue
 from aiorekostream.pipeline import LostAttempt
@@ -36,11 +37,11 @@ class Scene:
     when_busy: WhenBusy = attrs.field(default="queue", kw_only=True)
     queue: StartQueue = attrs.field(init=False)
     outcomes: dict[QueuedStart, Outcome] = attrs.field(factory=dict, init=False)
-    ended: list[str] = attrs.field(factory=list, init=False)
+    ends: list[SessionEnd] = attrs.field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
         slots = SessionSlots(self.limits, retry_interval=5)
-        self.queue = StartQueue(slots, when_busy=self.when_busy, on_session_end=self.ended.append)
+        self.queue = StartQueue(slots, when_busy=self.when_busy, on_session_end=self.ends.append)
 
     def add(self, *names: str, now: float = 0, deadline: float = math.inf, urgent: bool = False) -> list[QueuedStart]:
         """Add requests: face searches for x, y and z, label detections of 10 seconds for all other names."""
@@ -78,6 +79,11 @@ class Scene:
         assert self.dispatch(now) == name
         self.start(request, now)
         return self.slot(name)
+
+    @property
+    def ended(self) -> list[str]:
+        """The processors whose sessions have ended."""
+        return [end.name for end in self.ends]
 
     def slot(self, name: str) -> SessionSlot:
         slot = self.queue.slots.get(name)
@@ -174,7 +180,7 @@ def test_blocked_request_goes_before_those_that_came_later() -> None:
     scene = Scene()
     scene.run_session("x")
     scene.add("x", "a")
-    scene.queue.session_ended("x", scene.slot("x"))
+    scene.queue.session_ended(SessionEnd("x"), scene.slot("x"))
     assert scene.dispatch(5) == "xa"
 
 
@@ -332,7 +338,7 @@ def test_face_search_of_another_client_lasts_until_a_poll_shows_its_end() -> Non
     scene.queue.track_external("x", FACES, 0)
     scene.add("y", now=1)
     assert scene.dispatch(1e6) == ""
-    scene.queue.session_ended("x", scene.slot("x"))
+    scene.queue.session_ended(SessionEnd("x"), scene.slot("x"))
     assert scene.dispatch(1e6) == "y"
     assert scene.ended == ["x"]
 
@@ -365,11 +371,11 @@ def test_poll_of_an_older_session_does_not_end_the_next_one() -> None:
     scene = Scene()
     older = scene.run_session("a")
     (second,) = scene.add("a", now=1)
-    scene.queue.session_ended("a", older)
+    scene.queue.session_ended(SessionEnd("a"), older)
     assert scene.dispatch(6) == "a"
-    scene.queue.session_ended("a", older)  # dispatched by now
+    scene.queue.session_ended(SessionEnd("a"), older)  # dispatched by now
     scene.start(second, 7)
-    scene.queue.session_ended("a", older)  # and started
+    scene.queue.session_ended(SessionEnd("a"), older)  # and started
     assert "a" in scene.queue.slots
     assert scene.ended == ["a"]
 
@@ -411,6 +417,17 @@ def test_end_of_an_older_session_lets_no_follower_pass_the_leader() -> None:
 # -------------------------------------------------------------------------------------------------- sharing, rejecting
 
 
+def test_follower_is_sent_when_the_deadline_of_the_leader_ended_its_retries() -> None:
+    """The follower has time left, so it does not fail for want of time."""
+    scene = Scene(when_busy="share")
+    (leader,) = scene.add("a", deadline=5)
+    (follower,) = scene.add("a", deadline=9)
+    assert scene.dispatch(1) == "a"
+    scene.fail(leader, 6)
+    assert follower not in scene.outcomes
+    assert scene.dispatch(6) == "a"
+
+
 def test_follower_shares_the_outcome_of_the_leader_when_it_fails() -> None:
     scene = Scene(when_busy="share")
     leader, follower = scene.add("a", "a")
@@ -444,8 +461,8 @@ def test_old_session_is_polled_before_it_is_shared_or_rejected_for(policy: WhenB
     scene.add("x", now=60)
     assert scene.queue.waits_for_session_end
     assert scene.dispatch(60) == ""
-    scene.queue.session_ended("x", slot)
-    scene.queue.mark_polled(61)
+    scene.queue.session_ended(SessionEnd("x"), slot)
+    scene.queue.mark_polled(61, 61)
     assert scene.dispatch(61) == "x"
     assert not scene.queue.waits_for_session_end
 
@@ -455,11 +472,26 @@ def test_old_session_is_shared_or_rejected_for_once_a_poll_showed_it(policy: Whe
     scene = Scene(when_busy=policy)
     scene.run_session("x")
     (second,) = scene.add("x", now=60)
-    scene.queue.mark_polled(61)
+    scene.queue.mark_polled(61, 61)
     assert isinstance(scene.outcomes[second], outcome)
     assert not scene.queue.waits_for_session_end
     (third,) = scene.add("x", now=62)  # the poll is recent enough
     assert isinstance(scene.outcomes[third], outcome)
+
+
+def test_session_before_an_unknown_start_is_not_shared() -> None:
+    """It is reported once the end of whatever there is was seen."""
+    scene = Scene(when_busy="share")
+    scene.run_session("a")
+    (second,) = scene.add("a", now=15)
+    assert scene.dispatch(15) == "a"
+    second.trace.lost.append(LostAttempt(15, 45))
+    scene.queue.complete(second, Unknown(second.request, RuntimeError()), 16)
+    (third,) = scene.add("a", now=17)
+    assert third not in scene.outcomes
+    scene.queue.session_ended(SessionEnd("a"), scene.slot("a"))
+    assert scene.ends == [SessionEnd("a", session=SESSION)]
+    assert scene.dispatch(60) == "a"
 
 
 def test_request_is_sent_when_its_session_was_stopped_during_the_poll() -> None:
@@ -467,7 +499,7 @@ def test_request_is_sent_when_its_session_was_stopped_during_the_poll() -> None:
     slot = scene.run_session("x")
     scene.add("x", now=60)
     scene.queue.mark_stopping("x", 60, slot)
-    scene.queue.mark_polled(61)
+    scene.queue.mark_polled(61, 61)
     assert scene.dispatch(61) == "x"
 
 
@@ -475,8 +507,8 @@ def test_request_behind_a_new_start_is_rejected_after_a_poll() -> None:
     scene = Scene(when_busy="reject")
     slot = scene.run_session("x")
     second, third = scene.add("x", "x", now=60)
-    scene.queue.session_ended("x", slot)
-    scene.queue.mark_polled(61)
+    scene.queue.session_ended(SessionEnd("x"), slot)
+    scene.queue.mark_polled(61, 61)
     assert scene.queue.first() is second
     assert isinstance(scene.outcomes[third], Failed)
 
@@ -529,8 +561,8 @@ def test_next_request_after_an_unknown_one_gets_an_outcome(policy: WhenBusy, is_
         assert scene.queue.waits_for_session_end
         assert scene.dispatch(now) == ""
         for name, slot in scene.queue.slots.begun_before(now - 1).items():
-            scene.queue.session_ended(name, slot)
-        scene.queue.mark_polled(now)
+            scene.queue.session_ended(SessionEnd(name), slot)
+        scene.queue.mark_polled(now, now)
     assert scene.dispatch(32) == "x"
 
 
@@ -551,7 +583,7 @@ def test_stop_leaves_the_session_that_came_after_it_alone() -> None:
     scene = Scene()
     older = scene.run_session("a")
     (second,) = scene.add("a", now=1)
-    scene.queue.session_ended("a", older)
+    scene.queue.session_ended(SessionEnd("a"), older)
     assert scene.dispatch(2) == "a"
     scene.start(second, 3)
     scene.queue.mark_stopping("a", 4, older)

@@ -16,6 +16,7 @@ from aiorekostream.domain.responses import StartedSession
 from aiorekostream.errors import RequestCancelledError
 from aiorekostream.fleet.outcomes import AlreadyRunning, Expired, Failed, Outcome, Started, Unknown
 from aiorekostream.fleet.queue import RequestState
+from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.fleet.slots import MARGIN, SessionSlot, SessionSlots
 from aiorekostream.fleet.start_queue import QueuedStart, StartQueue
 from aiorekostream.pipeline import LostAttempt
@@ -45,13 +46,13 @@ class QueueMachine(RuleBasedStateMachine):
             ProcessorKind.LABEL_DETECTION: label_limit,
             ProcessorKind.FACE_SEARCH: face_limit,
         }
-        self.ended: list[str] = []
+        self.ends: list[SessionEnd] = []
         self.told: list[QueuedStart] = []
         self.queue = StartQueue(
             SessionSlots(self.limits, retry_interval=5),
             when_busy=policy,
             on_complete=lambda request, _: self.told.append(request),
-            on_session_end=self.ended.append,
+            on_session_end=self.ends.append,
         )
         self.now = 0.0
         self.requests: list[QueuedStart] = []
@@ -176,9 +177,9 @@ class QueueMachine(RuleBasedStateMachine):
     @rule()
     def a_poll_is_answered(self) -> None:
         for name in sorted(self.shown):
-            self.queue.session_ended(name, self.asked[name])
+            self.queue.session_ended(SessionEnd(name), self.asked[name])
         self.asked, self.shown = {}, set()
-        self.queue.mark_polled(self.now)
+        self.queue.mark_polled(self.now, self.now)
         self.queue.advance(self.now)
 
     @precondition(lambda self: len(self.queue.slots) > 0)

@@ -6,10 +6,23 @@ import datetime
 from typing import TYPE_CHECKING, assert_never, assert_type
 
 import aiorekostream as rks
-from aiorekostream.domain.responses import CreatedStreamProcessor, StreamProcessorPage, StreamProcessorSummary
+from aiorekostream.domain.responses import (
+    CreatedStreamProcessor,
+    StartedSession,
+    StreamProcessorPage,
+    StreamProcessorSummary,
+)
 from aiorekostream.domain.tags import Tags
 from aiorekostream.errors import ValidationIssue
-from aiorekostream.fleet import FleetReport, StartOutcome, StartReport, StopOutcome, StopReport
+from aiorekostream.fleet import (
+    FleetReport,
+    SessionEnd,
+    SessionSnapshot,
+    StartOutcome,
+    StartReport,
+    StopOutcome,
+    StopReport,
+)
 
 if TYPE_CHECKING:
     from aiorekostream.domain.selectors import StartSelector
@@ -98,3 +111,51 @@ async def fleet_report_has_typed_outcomes_that_can_be_retried(fleet: rks.Fleet, 
     reports: list[FleetReport[StartOutcome] | FleetReport[StopOutcome]] = [starts, stops]
     for report in reports:
         assert_type(report.counts, dict[str, int])
+
+
+async def submitted_start_has_a_typed_outcome(fleet: rks.Fleet, request: rks.StartRequest) -> StartedSession | None:
+    outcome = assert_type(await fleet.submit(request, expires_at=None, urgent=True), StartOutcome)
+    match outcome:
+        case rks.Started(session=session):
+            return assert_type(session, StartedSession)
+        case rks.Failed(error=error) | rks.Unknown(error=error):
+            assert_type(error, Exception)
+        case rks.AlreadyRunning() | rks.Expired():
+            assert_type(outcome.tag, object)
+        case _:
+            assert_never(outcome)
+    return None
+
+
+async def ensured_processors_have_typed_outcomes(fleet: rks.Fleet, request: rks.FleetRequest) -> None:
+    assert_type(await fleet.ensure_running([request, request.request], timeout=5), StartReport)
+    assert_type(await fleet.ensure_stopped(["front-door"], timeout=datetime.timedelta(minutes=1)), StopReport)
+    run = fleet.iter_start([request])
+    assert_type(run.cancel(request), bool)
+    assert_type(fleet.iter_stop(["front-door"]).cancel("front-door"), bool)
+
+
+async def sessions_of_a_fleet_are_typed(fleet: rks.Fleet) -> None:
+    async for end in fleet.session_ends():
+        assert_type(end, SessionEnd)
+        assert_type(end.status, rks.Status | None)
+        assert_type(end.status_message, str | None)
+        assert_type(end.session, StartedSession | None)
+    sessions = assert_type(await fleet.sync_sessions(), SessionSnapshot)
+    assert_type(sessions["front-door"].session, StartedSession | None)
+    assert_type(fleet.sessions.as_of, datetime.datetime | None)
+
+
+async def wrong_words_are_rejected(client: rks.Client, fleet: rks.Fleet, request: rks.StartRequest) -> None:
+    """Each comment is an error of the type checkers where it is not needed."""
+    rks.Fleet(client, when_busy="wait")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    rks.Fleet(client, when_busy="QUEUE")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    rks.Fleet(client, poll_interval="5s")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    rks.FleetRequest(request, urgent=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    rks.FleetRequest(request, expires_at=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await fleet.submit(request, urgent=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await fleet.submit(request, urgent="no")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await fleet.submit(request, expires_at=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await fleet.submit([request])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await fleet.start(request)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    fleet.iter_start([request]).cancel("front-door")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

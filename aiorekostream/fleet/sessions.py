@@ -1,0 +1,122 @@
+"""Report sessions: snapshots of those that a fleet knows, and the ends of sessions as they are seen."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Self
+
+import attrs
+
+from aiorekostream.domain.enums import ProcessorKind
+from aiorekostream.domain.responses import StartedSession
+from aiorekostream.domain.status import Status
+
+__all__ = ["ActiveSession", "SessionEnd", "SessionEnds", "SessionSnapshot"]
+
+
+@attrs.frozen
+class SessionEnd:
+    """A session that is over, or a start with an ``Unknown`` outcome that has no session (any more).
+
+    Attributes:
+        name: the processor.
+        status: the processor's status after the session, such as STOPPED or FAILED. ``None`` if that was not seen: the
+            session cannot last any longer by its stop selector, a new one has begun, or the processor was deleted.
+        status_message: AWS's StatusMessage, which says why a session is FAILED; ``None`` where there is none.
+        session: the session, where this fleet started it.
+    """
+
+    name: str
+    status: Status | None = None
+    status_message: str | None = attrs.field(default=None, kw_only=True)
+    session: StartedSession | None = attrs.field(default=None, kw_only=True)
+
+
+@attrs.frozen(kw_only=True)
+class ActiveSession:
+    """A session that is under way, may be, or is about to begin.
+
+    Attributes:
+        name: the processor.
+        kind: the kind of the processor; ``None`` where only a stop of it is known.
+        session: the last session that this fleet began there and did not see end; ``None`` for that of another client.
+        started_at: the date and time in UTC from which the fleet counts it; ``None`` while its start is dispatched.
+        ends_by: the date and time in UTC after which it cannot last any longer; ``None`` for a face search.
+    """
+
+    name: str
+    kind: ProcessorKind | None
+    session: StartedSession | None
+    started_at: datetime.datetime | None
+    ends_by: datetime.datetime | None
+
+
+@attrs.frozen
+class SessionSnapshot(Mapping[str, ActiveSession]):
+    """The sessions that a fleet knows, by the name of the processor.
+
+    Attributes:
+        sessions: the sessions.
+        as_of: the date and time in UTC of the last poll or ``sync_sessions`` that succeeded; ``None`` before the first.
+            Starts and stops of the fleet itself are always included.
+    """
+
+    sessions: Mapping[str, ActiveSession]
+    as_of: datetime.datetime | None
+
+    def __getitem__(self, name: str) -> ActiveSession:
+        return self.sessions[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.sessions)
+
+    def __len__(self) -> int:
+        return len(self.sessions)
+
+
+class SessionEnds:
+    """The ends of a fleet's sessions from now on, as an async iterator. See ``Fleet.session_ends``."""
+
+    __slots__ = ("__weakref__", "_ends", "_is_closed", "_on_wait", "_waits")
+
+    def __init__(self, on_wait: Callable[[], None]) -> None:
+        """Begin with the next end; ``on_wait`` is called when a caller waits for one."""
+        self._ends: deque[SessionEnd] = deque()
+        self._is_closed = False
+        self._on_wait = on_wait
+        self._waits: set[asyncio.Future[None]] = set()
+
+    def add(self, end: SessionEnd) -> None:
+        """Hand on an end."""
+        self._ends.append(end)
+        self._wake()
+
+    def close(self) -> None:
+        """End the iteration after what was handed on."""
+        self._is_closed = True
+        self._wake()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SessionEnd:
+        while not self._ends:
+            if self._is_closed:
+                raise StopAsyncIteration
+            # A future for each wait, where an event would belong to the event loop of the first one.
+            wait: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waits.add(wait)
+            self._on_wait()
+            try:
+                await wait
+            finally:
+                self._waits.discard(wait)
+        return self._ends.popleft()
+
+    def _wake(self) -> None:
+        for wait in self._waits:
+            if not wait.done():
+                wait.set_result(None)
