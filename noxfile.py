@@ -125,7 +125,7 @@ def build(session: nox.Session, folder: Path) -> Path:
     with tarfile.open(sdist) as archive:
         archive.extractall(folder, filter="data")
     unpacked = sdist.with_suffix("").with_suffix("")
-    for needed in ("tests/tree", "typings", "docs/conf.py", "LICENSE", "conftest.py", "constraints.txt"):
+    for needed in ("tests/tree", "typings", "docs/conf.py", "examples", "LICENSE", "conftest.py", "constraints.txt"):
         if not (unpacked / needed).exists():
             session.error(f"the sdist lacks {needed}")
     with session.chdir(unpacked):
@@ -156,6 +156,7 @@ def try_wheel(session: nox.Session, interpreter: str, constraints: str) -> None:
             ROOT / "tests", test_folder / "tests", ignore=shutil.ignore_patterns("tree", "api", "typing", "__pycache__")
         )
         shutil.copytree(ROOT / "docs", test_folder / "docs", ignore=shutil.ignore_patterns("_build"))
+        shutil.copytree(ROOT / "examples", test_folder / "examples", ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("README.md", "conftest.py", "pyproject.toml"):
             shutil.copy(ROOT / name, test_folder)
         with session.chdir(test_folder):

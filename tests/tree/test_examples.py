@@ -1,0 +1,22 @@
+"""The examples stay small, and the how-to guides quote them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# Lines: programs that a reader copies.
+LONGEST = {"web_service.py": 60, "face_searches.py": 50, "start_camera.py": 15}
+
+
+@pytest.mark.parametrize("name", LONGEST)
+def test_example_is_short(name: str) -> None:
+    assert len((ROOT / "examples" / name).read_text(encoding="utf-8").splitlines()) <= LONGEST[name]
+
+
+def test_every_example_is_quoted_by_a_guide() -> None:
+    guides = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "how-to").glob("*.md"))
+    files = sorted(path.name for path in (ROOT / "examples").iterdir() if path.is_file())
+    assert [name for name in files if f"{{literalinclude}} ../../examples/{name}" not in guides] == []
