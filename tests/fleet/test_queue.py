@@ -417,7 +417,7 @@ def test_end_of_an_older_session_lets_no_follower_pass_the_leader() -> None:
 # -------------------------------------------------------------------------------------------------- sharing, rejecting
 
 
-def test_follower_is_sent_when_the_deadline_of_the_leader_ended_its_retries() -> None:
+def test_follower_is_sent_when_the_deadline_of_its_leader_has_passed() -> None:
     """The follower has time left, so it does not fail for want of time."""
     scene = Scene(when_busy="share")
     (leader,) = scene.add("a", deadline=5)
