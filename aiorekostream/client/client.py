@@ -1,16 +1,20 @@
 """The client: ten verbs over one path."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, Literal, Never, Self, cast
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Literal, Never, Self, cast
 
 import attrs
 
 from aiorekostream.client import ensure, reconcile
+from aiorekostream.client.ensured import Ensured, EnsuredProcessor, EnsuredRunning
 from aiorekostream.client.pages import StreamProcessorList
 from aiorekostream.client.poller import Poller
 from aiorekostream.client.wait_conditions import WaitCondition
 from aiorekostream.clock import Clock, SystemClock
+from aiorekostream.domain.fields import Duration
+from aiorekostream.domain.names import StreamProcessorArn
+from aiorekostream.domain.processors import Processor
 from aiorekostream.domain.requests import (
     KEEP,
     DeleteRequest,
@@ -24,33 +28,24 @@ from aiorekostream.domain.requests import (
     TagRequest,
     UntagRequest,
 )
+from aiorekostream.domain.responses import (
+    CreatedStreamProcessor,
+    StartedSession,
+    StreamProcessor,
+    StreamProcessorSummary,
+)
+from aiorekostream.domain.tags import Tags
 from aiorekostream.errors import ConfigurationError, InvalidRequestError, ValidationIssue
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 from aiorekostream.operations import CREATE, DESCRIBE, LIST_TAGS, START, TAG, UNTAG, UPDATE
 from aiorekostream.pipeline import Pipeline
 from aiorekostream.rate_limiting.limiter import LocalRateLimiter
+from aiorekostream.rate_limiting.port import RateLimiter, RateStatus
 from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.transport.aws import AwsTransport
+from aiorekostream.transport.options import AwsConfig, AwsSession
+from aiorekostream.transport.port import Transport
 from aiorekostream.transport.timeout import Timeout
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from types import TracebackType
-
-    from aiorekostream.client.ensured import Ensured, EnsuredProcessor, EnsuredRunning
-    from aiorekostream.domain.fields import Duration
-    from aiorekostream.domain.names import StreamProcessorArn
-    from aiorekostream.domain.processors import Processor
-    from aiorekostream.domain.responses import (
-        CreatedStreamProcessor,
-        StartedSession,
-        StreamProcessor,
-        StreamProcessorSummary,
-    )
-    from aiorekostream.domain.tags import Tags
-    from aiorekostream.rate_limiting.port import RateLimiter, RateStatus
-    from aiorekostream.transport.options import AwsConfig, AwsSession
-    from aiorekostream.transport.port import Transport
 
 __all__ = ["Client"]
 
@@ -119,7 +114,7 @@ class Client:
             InvalidRequestError: arguments break their rules; all issues at once.
         """
         if positional:
-            word = f"region={positional[0]!r}" if isinstance(positional[0], str) else "region='us-east-1'"
+            word = f"region={positional[0]!r}" if type(positional[0]) is str else "region='us-east-1'"
             raise InvalidRequestError([ValidationIssue((), positional[0], f"given by name, as in Client({word})")])
         _check_options(retry=retry, rate_limiter=rate_limiter, limits=limits, timeout=timeout)
         aws: dict[str, Any] = {
@@ -133,9 +128,14 @@ class Client:
             "config": config,
             "max_connections": max_connections,
         }
+        for name, value, method in (("transport", transport, "send"), ("clock", clock, "call_at")):
+            if value is not None and not _has_method(value, method):
+                raise InvalidRequestError([ValidationIssue((name,), value, f"a {name.capitalize()}, or None")])
         self._owns_transport = transport is None
         if transport is None:
-            transport = AwsTransport(timeout=timeout if isinstance(timeout, Timeout) else None, **aws)
+            transport = AwsTransport(
+                timeout=cast("Timeout", timeout) if issubclass(type(timeout), Timeout) else None, **aws
+            )
         elif given := [name for name, value in aws.items() if value is not None]:
             expected = "left out beside transport=: it belongs to the transport to AWS"
             raise InvalidRequestError([ValidationIssue((name,), "a value", expected) for name in given])
@@ -174,7 +174,7 @@ class Client:
         limits: Limits | None = None,
         timeout: Timeout | Duration | None = None,
         urgent: bool | None = None,
-    ) -> Client:
+    ) -> "Client":
         """Return a view of this client with other options and the same connections; options not given stay as they are.
 
         Args:
@@ -519,9 +519,9 @@ def _check_options(
     issues = [
         ValidationIssue((name,), value, f"a {kind.__name__}")
         for name, value, kind in (("retry", retry, RetryPolicy), ("limits", limits, Limits))
-        if value is not None and not isinstance(value, kind)
+        if value is not None and not issubclass(type(value), kind)
     ]
-    if rate_limiter is not None and not callable(getattr(rate_limiter, "acquire", None)):
+    if rate_limiter is not None and not _has_method(rate_limiter, "acquire"):
         issues.append(ValidationIssue(("rate_limiter",), rate_limiter, "a RateLimiter, or None"))
     try:
         _timeout(timeout)
@@ -531,11 +531,18 @@ def _check_options(
         raise InvalidRequestError(issues)
 
 
+def _has_method(value: object, name: str) -> bool:
+    try:
+        return callable(getattr(value, name, None))
+    except Exception:  # noqa: BLE001 - the value is foreign code, and may raise anything
+        return False
+
+
 def _timeout(timeout: Timeout | Duration | None) -> Timeout:
     if timeout is None:
         return Timeout()
-    if isinstance(timeout, Timeout):
-        return timeout
+    if issubclass(type(timeout), Timeout):
+        return cast("Timeout", timeout)
     try:
         return Timeout(total=cast("float", timeout))
     except InvalidRequestError as error:

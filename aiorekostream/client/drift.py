@@ -4,22 +4,17 @@ AWS stores numbers as 32-bit floats, fills in defaults (50 for a label detection
 threshold, which is also its minimum), and adds tags of its own. None of these is reported as drift.
 """
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import attrs
 
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon, RegionOfInterest
 from aiorekostream.domain.names import Arn
 from aiorekostream.domain.processors import LabelDetectionProcessor, Processor
+from aiorekostream.domain.responses import StreamProcessor, UnknownRegion
 from aiorekostream.domain.tags import Tags
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from aiorekostream.domain.responses import StreamProcessor, UnknownRegion
 
 __all__ = ["Drift", "drift"]
 

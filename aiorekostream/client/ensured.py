@@ -1,7 +1,5 @@
 """The results of ``ensure_running``, ``ensure_stopped`` and ``ensure_created``, which have one shape."""
 
-from __future__ import annotations
-
 import attrs
 
 from aiorekostream.client.drift import Drift

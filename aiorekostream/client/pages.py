@@ -1,20 +1,14 @@
 """A list of processors that is both its items and its pages."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
 
 import attrs
 
 from aiorekostream.domain.requests import ListRequest
+from aiorekostream.domain.responses import StreamProcessorPage, StreamProcessorSummary
 from aiorekostream.errors import MalformedResponseError, ValidationIssue
 from aiorekostream.operations import LIST
 from aiorekostream.pipeline import Pipeline
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from aiorekostream.domain.responses import StreamProcessorPage, StreamProcessorSummary
 
 __all__ = ["StreamProcessorList"]
 

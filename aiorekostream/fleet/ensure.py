@@ -1,11 +1,9 @@
 """Bring many processors to a state: poll, start or stop what is not in it, and wait, for each request on its own."""
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import logging
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 import attrs
 
@@ -23,14 +21,12 @@ from aiorekostream.errors import (
     ValidationIssue,
     WaitTimeoutError,
 )
+from aiorekostream.fleet.events import FleetEventType
 from aiorekostream.fleet.executor import Executor
 from aiorekostream.fleet.outcomes import AlreadyRunning, AlreadyStopped, Failed, Outcome, Started, Stopped
 from aiorekostream.fleet.queue import QueuedRequest
 from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.fleet.starting import Starter
-
-if TYPE_CHECKING:
-    from aiorekostream.fleet.events import FleetEventType
 
 __all__ = ["EnsureRunning", "EnsureStopped", "Ensurer"]
 

@@ -1,19 +1,14 @@
 """Report the events of a fleet, for dashboards and logs. A listener changes nothing."""
 
-from __future__ import annotations
-
 import enum
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import attrs
 
 from aiorekostream.fleet.outcomes import Outcome
 from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.pipeline import CallEvent
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["FleetEvent", "FleetEventType", "notify"]
 

@@ -1,15 +1,17 @@
 """The fleet: starts and stops many processors at the rate of the quotas, with one outcome for each request."""
 
-from __future__ import annotations
-
 import asyncio
+import datetime
 import math
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, TypeAlias, cast
+from types import TracebackType
+from typing import Self, TypeAlias, cast
 
+from aiorekostream.client import Client
 from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart, StartRequest
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
 from aiorekostream.fleet.ensure import EnsureRunning, EnsureStopped
+from aiorekostream.fleet.events import FleetEvent
 from aiorekostream.fleet.monitor import PolledSessions, SessionMonitor
 from aiorekostream.fleet.options import FleetOptions, wait_timeout
 from aiorekostream.fleet.outcomes import Failed, StartOutcome, StopOutcome
@@ -17,18 +19,10 @@ from aiorekostream.fleet.queue import QueuedRequest
 from aiorekostream.fleet.report import StartReport, StopReport
 from aiorekostream.fleet.requests import FleetRequest, WhenBusy
 from aiorekostream.fleet.runs import PendingRequests, StartRun, StopRun
+from aiorekostream.fleet.sessions import SessionEnd, SessionSnapshot
+from aiorekostream.fleet.start_queue import QueuedStart
 from aiorekostream.fleet.starting import Starter
 from aiorekostream.fleet.stopping import QueuedStop, Stopper
-
-if TYPE_CHECKING:
-    import datetime
-    from types import TracebackType
-    from typing import Self
-
-    from aiorekostream.client import Client
-    from aiorekostream.fleet.events import FleetEvent
-    from aiorekostream.fleet.sessions import SessionEnd, SessionSnapshot
-    from aiorekostream.fleet.start_queue import QueuedStart
 
 __all__ = ["Fleet"]
 

@@ -1,8 +1,7 @@
 """Observe the sessions of a fleet: which have ended, and which exist at the beginning."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Collection, Iterable
+from typing import Protocol
 
 import attrs
 
@@ -11,9 +10,6 @@ from aiorekostream.client.poller import OBSERVE_TIMEOUT
 from aiorekostream.domain.status import WITHOUT_SESSION
 from aiorekostream.errors import WaitTimeoutError
 from aiorekostream.fleet.sessions import SessionEnd
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
 
 __all__ = ["PolledSessions", "SessionMonitor"]
 

@@ -8,18 +8,14 @@ A start ends as ``Started``, ``AlreadyRunning``, ``Failed``, ``Expired`` or ``Un
         case Failed(request, error): ...
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+import datetime
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import attrs
 
 from aiorekostream.domain.requests import StartRequest
 from aiorekostream.domain.responses import StartedSession
 from aiorekostream.errors import UnknownOutcomeError
-
-if TYPE_CHECKING:
-    import datetime
 
 __all__ = [
     "AlreadyRunning",
@@ -40,7 +36,7 @@ _RequestT_co = TypeVar("_RequestT_co", bound=StartRequest | str, covariant=True)
 @attrs.frozen
 class _RequestOutcome(Generic[_RequestT_co]):
     request: _RequestT_co
-    tag: object = attrs.field(default=None, kw_only=True, repr=False, hash=False)
+    tag: Any = attrs.field(default=None, kw_only=True, repr=False, hash=False)
 
     @property
     def name(self) -> str:

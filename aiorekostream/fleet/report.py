@@ -1,12 +1,12 @@
 """Collect the outcomes of many requests in one value."""
 
-from __future__ import annotations
-
 from collections import Counter
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from collections.abc import Iterator
+from typing import Generic, TypeVar, cast
 
 import attrs
 
+from aiorekostream.domain.requests import StartRequest
 from aiorekostream.fleet.outcomes import (
     AlreadyRunning,
     AlreadyStopped,
@@ -19,11 +19,6 @@ from aiorekostream.fleet.outcomes import (
     Stopped,
     Unknown,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from aiorekostream.domain.requests import StartRequest
 
 __all__ = ["FleetReport", "StartReport", "StopReport"]
 

@@ -1,9 +1,7 @@
 """Define the requests of a fleet: starts with a deadline or a priority, and the policy for busy processors."""
 
-from __future__ import annotations
-
 import datetime
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import attrs
 
@@ -55,4 +53,4 @@ class FleetRequest(Validated):
     request: StartRequest = attrs.field(converter=_start)
     expires_at: datetime.datetime | None = attrs.field(default=None, converter=_moment, kw_only=True)
     urgent: bool = attrs.field(default=False, converter=_urgent, kw_only=True)
-    tag: object = attrs.field(default=None, kw_only=True, hash=False)
+    tag: Any = attrs.field(default=None, kw_only=True, hash=False)

@@ -1,13 +1,12 @@
 """One run of a fleet: reads requests no faster than there is room for them, and owns the report of their outcomes."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import weakref
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator, Iterable
+from types import TracebackType
+from typing import Generic, Self, TypeVar, cast
 
 import attrs
 
@@ -19,11 +18,6 @@ from aiorekostream.fleet.outcomes import Failed, Outcome, StartOutcome, StopOutc
 from aiorekostream.fleet.queue import QueuedRequest
 from aiorekostream.fleet.report import FleetReport, StartReport, StopReport
 from aiorekostream.fleet.requests import FleetRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable
-    from types import TracebackType
-    from typing import Self
 
 __all__ = ["FleetRun", "PendingRequests", "StartRun", "StopRun"]
 

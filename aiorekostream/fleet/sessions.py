@@ -1,7 +1,5 @@
 """Report sessions: snapshots of those that a fleet knows, and the ends of sessions as they are seen."""
 
-from __future__ import annotations
-
 import asyncio
 import datetime
 from collections import deque

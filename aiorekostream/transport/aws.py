@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from aiorekostream.errors import ConfigurationError
+from aiorekostream.errors import ConfigurationError, InvalidRequestError, ValidationIssue
 from aiorekostream.transport.options import AwsConfig, AwsSession, transport_options
 from aiorekostream.transport.port import ignored
 
@@ -57,8 +57,7 @@ class AwsTransport:
         config: a configuration of botocore, such as one with ``proxies``; it must not repeat an argument.
 
     Raises:
-        ConfigurationError: both a session and a profile are given.
-        InvalidRequestError: arguments break their rules.
+        InvalidRequestError: arguments break their rules, or both a session and a profile are given.
     """
 
     def __init__(
@@ -76,7 +75,8 @@ class AwsTransport:
         config: AwsConfig | None = None,
     ) -> None:
         if session is not None and profile is not None:
-            raise ConfigurationError("a session has its own profile: give a session or a profile, not both")
+            expected = "left out beside session=, not both: a session has a profile of its own"
+            raise InvalidRequestError([ValidationIssue(("profile",), profile, expected)])
         self._settings = transport_options(
             region=region,
             endpoint_url=endpoint_url,

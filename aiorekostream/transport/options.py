@@ -65,7 +65,7 @@ class TransportOptions:
     aws_access_key_id: str | None = attrs.field(default=None, repr=False)
     aws_secret_access_key: str | None = attrs.field(default=None, repr=False)
     aws_session_token: str | None = attrs.field(default=None, repr=False)
-    config: Mapping[str, object] = attrs.field(factory=dict[str, object], repr=False)
+    config: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
 
 
 # Options of botocore that have an argument of their own; both may not say it.
@@ -143,7 +143,10 @@ def _said(config: AwsConfig) -> Mapping[str, object] | None:
 
     A configuration has a value for every option, and tells only in a private member which of them it was given.
     """
-    options = cast("object", getattr(config, "_user_provided_options", None))
+    try:
+        options = cast("object", getattr(config, "_user_provided_options", None))
+    except Exception:  # noqa: BLE001 - the value is foreign code, and may raise anything
+        return None
     return cast("Mapping[str, object]", options) if isinstance(options, Mapping) else None
 
 

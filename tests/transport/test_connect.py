@@ -403,8 +403,9 @@ async def _bad_region() -> None:
     await AwsTransport(region="us east 1").open()
 
 
-async def _session_and_profile() -> None:
-    AwsTransport(session=AioSession(), profile="cameras")
+def test_session_and_profile_are_not_given_together() -> None:
+    with pytest.raises(errors.InvalidRequestError, match=r"profile: .*not both"):
+        AwsTransport(session=AioSession(), profile="cameras")
 
 
 @pytest.mark.parametrize(
@@ -417,7 +418,6 @@ async def _session_and_profile() -> None:
         (_no_such_profile_of_a_session, "AWS_PROFILE"),
         (_bad_endpoint, "no address"),
         (_bad_region, "us east 1"),
-        (_session_and_profile, "not both"),
     ],
 )
 async def test_configuration_error_names_the_setting(attempt: Callable[[], Awaitable[None]], says: str) -> None:

@@ -121,7 +121,7 @@ async def submitted_start_has_a_typed_outcome(fleet: rks.Fleet, request: rks.Sta
         case rks.Failed(error=error) | rks.Unknown(error=error):
             assert_type(error, Exception)
         case rks.AlreadyRunning() | rks.Expired():
-            assert_type(outcome.tag, object)
+            assert_type(outcome.name, str)
         case _:
             assert_never(outcome)
     return None

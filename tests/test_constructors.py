@@ -1,0 +1,108 @@
+"""A public constructor or function takes each argument, or raises ``InvalidRequestError`` and nothing else."""
+
+from __future__ import annotations
+
+import enum
+import importlib
+import inspect
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import aiorekostream as rks
+from aiorekostream import limits, operations
+from aiorekostream.domain.names import KinesisVideoStreamArn
+from aiorekostream.errors import InvalidRequestError
+from aiorekostream.limits import using_limits
+from aiorekostream.testing import MemoryTransport
+from tests.annotations import PUBLIC_MODULES
+from tests.domain.test_unusual_inputs import VALID_ARGUMENTS
+from tests.domain.unusual_inputs import UNUSUAL_INPUTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+pytestmark = pytest.mark.filterwarnings("ignore::aiorekostream.errors.AwsGuidanceWarning")
+
+
+def _public_classes() -> list[type]:
+    modules = [importlib.import_module(name) for name in PUBLIC_MODULES]
+    names = {value: None for module in modules for name in module.__all__ if _is_value(value := getattr(module, name))}
+    return list(names)
+
+
+def _is_value(value: object) -> bool:
+    """Whether it is a class that programs construct: no exception, enumeration or protocol."""
+    if not inspect.isclass(value) or issubclass(value, BaseException | enum.Enum):
+        return False
+    return not getattr(value, "_is_protocol", False)
+
+
+def _using_limits(limits: Any) -> None:  # noqa: ANN401 - deliberately invalid
+    with using_limits(limits):
+        pass
+
+
+FUNCTIONS: Mapping[Callable[..., object], Mapping[str, object]] = {
+    rks.parse_start: {"arguments": {"Name": "lobby"}},
+    rks.parse_processor: {"arguments": {}},
+    rks.to_boto3: {"value": rks.FaceSearchStart("lobby")},
+    rks.ProducerTimestamp.from_datetime: {"moment": None},
+    KinesisVideoStreamArn.parse: {"value": ""},
+    operations.START.validate_request: {"request": rks.FaceSearchStart("lobby")},
+    rks.Client(transport=MemoryTransport(len)).with_options: {},  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    _using_limits: {"limits": limits.DEFAULT_LIMITS},
+}
+CLIENT = rks.Client(transport=MemoryTransport(len))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# Arguments with which a constructor works, where it checks them; the others take anything.
+VALID: Mapping[Callable[..., object], Mapping[str, object]] = {
+    **{cls: arguments for cls, arguments in VALID_ARGUMENTS.items()},  # noqa: C416 - the types of the keys differ
+    **FUNCTIONS,
+    rks.Fleet: {"client": CLIENT},
+    rks.FleetRequest: {"request": rks.FaceSearchStart("lobby")},
+    rks.Quota: {"rate": 1, "burst": 1},
+}
+CALLABLES: list[Callable[..., object]] = [*_public_classes(), *FUNCTIONS]
+
+
+def _parameters(make: Callable[..., object]) -> list[str]:
+    found = inspect.signature(make).parameters.values()
+    return [parameter.name for parameter in found if parameter.kind is not parameter.VAR_POSITIONAL]
+
+
+def _assert_accepts_or_rejects(make: Callable[..., object], arguments: Mapping[str, object]) -> None:
+    parameters = inspect.signature(make).parameters.values()
+    required = {it.name: None for it in parameters if it.default is it.empty and it.kind is not it.VAR_POSITIONAL}
+    try:
+        make(**{**required, **VALID.get(make, {}), **arguments})
+    except InvalidRequestError as error:
+        _assert_can_be_read(error)
+
+
+def _assert_can_be_read(error: InvalidRequestError) -> None:
+    assert error.issues
+    for text in (str(error), repr(error), str(pickle.loads(pickle.dumps(error)))):  # noqa: S301 - a pickle of this test
+        text.encode()
+
+
+@pytest.mark.parametrize("make", CALLABLES, ids=lambda make: make.__qualname__)
+def test_constructor_accepts_or_rejects_each_unusual_argument(make: Callable[..., object]) -> None:
+    for parameter in _parameters(make):
+        for unusual in UNUSUAL_INPUTS.values():
+            _assert_accepts_or_rejects(make, {parameter: unusual()})
+
+
+@pytest.mark.parametrize(
+    "make", [make for make in CALLABLES if len(_parameters(make)) > 1], ids=lambda make: make.__qualname__
+)
+@settings(max_examples=20)
+@given(data=st.data())
+def test_constructor_accepts_or_rejects_several_unusual_arguments(
+    make: Callable[..., object], data: st.DataObject
+) -> None:
+    parameters = st.sampled_from(_parameters(make))
+    drawn = data.draw(st.dictionaries(parameters, st.sampled_from(list(UNUSUAL_INPUTS)), min_size=1))
+    _assert_accepts_or_rejects(make, {name: UNUSUAL_INPUTS[unusual]() for name, unusual in drawn.items()})
