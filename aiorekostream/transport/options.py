@@ -115,10 +115,10 @@ def transport_options(
     if max_connections is not None and (type(max_connections) is not int or max_connections < 1):
         issues.append(ValidationIssue(("max_connections",), max_connections, "a whole number above 0"))
     issues += _key_issues(keys)
-    said = {} if config is None else _said(config)
+    said = _said(config)
     if said is None:
         issues.append(ValidationIssue(("config",), config, "a botocore Config or an aiobotocore AioConfig, or None"))
-        said = {}
+        said = dict[str, object]()
     given = {"region": region, "timeout": timeout, "max_connections": max_connections}
     for option, argument in _ARGUMENTS.items():
         if option in said and given[argument] is not None:
@@ -138,11 +138,13 @@ def transport_options(
     )
 
 
-def _said(config: AwsConfig) -> Mapping[str, object] | None:
+def _said(config: AwsConfig | None) -> Mapping[str, object] | None:
     """Return the options that the caller has given; ``None`` for what is no configuration.
 
     A configuration has a value for every option, and tells only in a private member which of them it was given.
     """
+    if config is None:
+        return dict[str, object]()
     try:
         options = cast("object", getattr(config, "_user_provided_options", None))
     except Exception:  # noqa: BLE001 - the value is foreign code, and may raise anything

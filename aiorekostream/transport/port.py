@@ -46,7 +46,7 @@ class Reply:
 
     body: Mapping[str, object]
     request_id: str | None = None
-    _date: datetime.datetime | str | None = None
+    _date: datetime.datetime | str | None = attrs.field(default=None, alias="date")
 
     @property
     def date(self) -> datetime.datetime | None:
