@@ -1,9 +1,10 @@
 """aiorekostream: Amazon Rekognition stream processors for asyncio, in types that cannot be wrong.
 
 The names that most programs type are here. The others have homes of their own: ``aiorekostream.errors``, ``.domain``
-(values), ``.client``, ``.fleet`` (outcomes, runs, reports, events), ``.rate_limiting``, ``.limits``, ``.testing``, and
-``.emulator``, which stands in for AWS. A name is loaded when it is first used: a program that only builds values never
-loads the client, and nothing loads aiobotocore before a client opens.
+(values), ``.client``, ``.fleet`` (outcomes, runs, reports, events), ``.results`` (what cameras saw),
+``.rate_limiting``, ``.limits``, ``.testing``, and ``.emulator``, which stands in for AWS. A name is loaded when it is
+first used: a program that only builds values never loads the client, and nothing loads aiobotocore before a client
+opens.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@
     RekostreamError
     ├── InvalidRequestError                         the input breaks a rule; nothing was sent  (also a ValueError)
     ├── ConfigurationError                          no Region, no credentials, or a closed client; nothing was sent
+    ├── MalformedEventError                         an event of a session cannot be read  (also a ValueError)
     ├── StreamProcessorFailedError                  the processor of a wait is FAILED
     ├── WaitTimeoutError                            a wait exceeded its timeout  (also a TimeoutError)
     ├── NotSentError                                a fleet did not send a request
@@ -56,6 +57,7 @@ __all__ = [
     "InvalidParameterError",
     "InvalidRequestError",
     "LimitExceededError",
+    "MalformedEventError",
     "MalformedResponseError",
     "NotSentError",
     "ProcessorBusyError",
@@ -240,6 +242,23 @@ class ConfigurationError(RekostreamError):
 
     Nothing was sent, or what was sent was redirected; redirects are not followed, and the call is not sent again.
     """
+
+
+class MalformedEventError(RekostreamError, ValueError):
+    """A notification or a record of a session cannot be read.
+
+    Attributes:
+        issues: every issue, each with its path in AWS's spelling.
+    """
+
+    issues: tuple[ValidationIssue, ...]
+
+    def __init__(self, issues: Iterable[ValidationIssue]) -> None:
+        self.issues = tuple(issues)
+        super().__init__(self.issues)
+
+    def __str__(self) -> str:
+        return "the event cannot be read: " + "; ".join(map(str, self.issues))
 
 
 class StreamProcessorFailedError(RekostreamError):

@@ -11,7 +11,7 @@ import pytest
 
 import aiorekostream
 
-HEAVY_DEPENDENCIES = ("aiobotocore", "aiohttp", "botocore", "cyclopts", "rich")
+HEAVY_DEPENDENCIES = ("aiobotocore", "aiohttp", "botocore", "cryptography", "cyclopts", "PIL", "rich")
 CLASSES_AND_FUNCTIONS = [
     name
     for name in aiorekostream.__all__
@@ -44,8 +44,9 @@ def test_version_equals_that_of_the_distribution() -> None:
     assert aiorekostream.__version__ == importlib.metadata.version("aiorekostream")
 
 
-def test_import_of_the_package_loads_no_heavy_dependency() -> None:
-    program = f"import aiorekostream, sys; print([name for name in {HEAVY_DEPENDENCIES!r} if name in sys.modules])"
+@pytest.mark.parametrize("module", ["aiorekostream", "aiorekostream.results"])
+def test_import_loads_no_heavy_dependency(module: str) -> None:
+    program = f"import {module}, sys; print([name for name in {HEAVY_DEPENDENCIES!r} if name in sys.modules])"
     completed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert completed.stdout.strip() == "[]"
 

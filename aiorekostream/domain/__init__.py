@@ -2,6 +2,13 @@
 
 from aiorekostream.domain.enums import Label, OpenEnum, ProcessorKind
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon, RegionOfInterest
+from aiorekostream.domain.labels import (
+    DetectedLabel,
+    LabelDetected,
+    SessionCompleted,
+    StreamProcessorEvent,
+    UnknownEvent,
+)
 from aiorekostream.domain.names import (
     Arn,
     KinesisDataStreamArn,
@@ -40,9 +47,11 @@ from aiorekostream.domain.responses import (
     StreamProcessorSummary,
     UnknownRegion,
 )
+from aiorekostream.domain.s3 import S3Uri
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StartSelector, StopSelector
 from aiorekostream.domain.status import ACTIVE, NOT_STOPPABLE, STARTABLE, TRANSITIONS, WITHOUT_SESSION, Event, Status
 from aiorekostream.domain.tags import Tags
+from aiorekostream.domain.video import ProducerTime, VideoPosition
 
 __all__ = [
     "ACTIVE",
@@ -58,6 +67,7 @@ __all__ = [
     "CreatedStreamProcessor",
     "DeleteRequest",
     "DescribeRequest",
+    "DetectedLabel",
     "Event",
     "FaceSearchProcessor",
     "FaceSearchSettings",
@@ -67,6 +77,7 @@ __all__ = [
     "KinesisDataStreamArn",
     "KinesisVideoStreamArn",
     "Label",
+    "LabelDetected",
     "LabelDetectionProcessor",
     "LabelDetectionStart",
     "LabelDetectionUpdate",
@@ -77,13 +88,16 @@ __all__ = [
     "Polygon",
     "Processor",
     "ProcessorKind",
+    "ProducerTime",
     "ProducerTimestamp",
     "RegionOfInterest",
     "Reset",
     "ResourceTags",
     "RoleArn",
     "S3Destination",
+    "S3Uri",
     "SNSTopicArn",
+    "SessionCompleted",
     "Settings",
     "StartRequest",
     "StartSelector",
@@ -93,10 +107,13 @@ __all__ = [
     "StopSelector",
     "StreamProcessor",
     "StreamProcessorArn",
+    "StreamProcessorEvent",
     "StreamProcessorPage",
     "StreamProcessorSummary",
     "TagRequest",
     "Tags",
+    "UnknownEvent",
     "UnknownRegion",
     "UntagRequest",
+    "VideoPosition",
 ]

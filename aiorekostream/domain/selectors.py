@@ -53,20 +53,26 @@ def _fragment_number(value: str) -> str:
     return text(value, least=1, most=128, pattern=_DIGITS, expected="text of 1 to 128 digits")
 
 
-@attrs.frozen(field_transformer=collecting)
+def _numerically(value: str) -> tuple[int, str]:
+    # The text tells numbers with leading zeros apart, which are not equal either.
+    return int(value), value
+
+
+@attrs.frozen(order=True, field_transformer=collecting)
 class FragmentNumber(Validated):
     """Start at a fragment of the video stream.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_KinesisVideoStreamStartSelector.html.
 
     Attributes:
-        value: 1 to 128 digits, as returned by Kinesis Video Streams. ``int()`` orders fragments by time.
+        value: 1 to 128 digits, as returned by Kinesis Video Streams. Fragments are ordered by their numbers, which grow
+            with the time of ingestion; ``int()`` returns the number.
 
     Raises:
         InvalidRequestError: the value is not such text.
     """
 
-    value: str = attrs.field(converter=_fragment_number)
+    value: str = attrs.field(converter=_fragment_number, order=_numerically)
 
     def __int__(self) -> int:
         return int(self.value)

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 SNAPSHOT = Path(__file__).with_name("signatures.txt")
-PUBLIC_MODULES = ("aiorekostream", "aiorekostream.emulator")
+PUBLIC_MODULES = (
+    "aiorekostream",
+    "aiorekostream.emulator",
+    "aiorekostream.results",
+)
 PUBLIC_DUNDERS = frozenset(
     f"__{name}__"
     for name in (
