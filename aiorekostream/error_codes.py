@@ -52,6 +52,7 @@ class ErrorCode:
 _THROTTLED = ErrorCode(errors.ThrottlingError, Category.THROTTLING)
 _FAILED = ErrorCode(errors.InternalServerError, Category.TRANSIENT)
 _DENIED = ErrorCode(errors.AccessDeniedError, Category.HARD)
+_ABSENT = ErrorCode(errors.ResourceNotFoundError, Category.HARD)
 _LOST = ErrorCode(errors.ServiceError, Category.TRANSIENT)
 _REFUSED = ErrorCode(errors.ServiceError, Category.HARD)
 
@@ -68,7 +69,7 @@ ERROR_CODES: Final[Mapping[str, ErrorCode]] = MappingProxyType(
             errors.ProvisionedThroughputExceededError, Category.THROTTLING
         ),
         "ResourceInUseException": ErrorCode(errors.ResourceInUseError, Category.HARD),
-        "ResourceNotFoundException": ErrorCode(errors.ResourceNotFoundError, Category.HARD),
+        "ResourceNotFoundException": _ABSENT,
         "ServiceQuotaExceededException": ErrorCode(errors.ServiceQuotaExceededError, Category.HARD),
         "ThrottlingException": _THROTTLED,
         # Shared by AWS's services: https://docs.aws.amazon.com/rekognition/latest/APIReference/CommonErrors.html.
@@ -89,6 +90,15 @@ ERROR_CODES: Final[Mapping[str, ErrorCode]] = MappingProxyType(
         "ValidationError": _REFUSED,
         # Spelt so by other services and by proxies: botocore/retries/standard.py (ThrottledRetryableChecker,
         # TransientRetryableChecker) and botocore/data/_retry.json.
+        # Of SQS and S3, which carry results: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
+        # and https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
+        "AWS.SimpleQueueService.NonExistentQueue": _ABSENT,
+        "KMS.ThrottlingException": _THROTTLED,
+        "KmsThrottled": _THROTTLED,
+        "NoSuchBucket": _ABSENT,
+        "NoSuchKey": _ABSENT,
+        "OverLimit": _THROTTLED,  # 120,000 messages in flight
+        "QueueDoesNotExist": _ABSENT,
         "BandwidthLimitExceeded": _THROTTLED,
         "InternalError": _FAILED,
         "InternalServerException": _FAILED,

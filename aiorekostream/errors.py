@@ -708,7 +708,7 @@ class ResourceInUseError(ServiceError):
 
 
 class ResourceNotFoundError(ServiceError):
-    """``ResourceNotFoundException``: there is no such processor."""
+    """``ResourceNotFoundException``: there is no such processor, queue, bucket or object."""
 
 
 class ServiceQuotaExceededError(ServiceError):

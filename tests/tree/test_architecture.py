@@ -28,6 +28,7 @@ VIOLATIONS = [
     pytest.param("pure", "emulator/world/crud.py", "import asyncio", id="pure-world-of-the-emulator"),
     pytest.param("domain", "domain/names.py", "import cattrs", id="domain"),
     pytest.param("one-transport", "pipeline.py", "import aiorekostream.transport.aws", id="one-transport"),
+    pytest.param("one-services", "client/client.py", "import aiorekostream.transport.services", id="one-services"),
     pytest.param("second-opinion", "emulator/service.py", "import aiorekostream.codec", id="second-opinion"),
 ]
 

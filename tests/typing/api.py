@@ -6,6 +6,7 @@ import datetime
 from typing import TYPE_CHECKING, assert_never, assert_type
 
 import aiorekostream as rks
+from aiorekostream import results
 from aiorekostream.domain.responses import (
     CreatedStreamProcessor,
     StartedSession,
@@ -159,3 +160,20 @@ async def wrong_words_are_rejected(client: rks.Client, fleet: rks.Fleet, request
     await fleet.submit([request])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await fleet.start(request)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     fleet.iter_start([request]).cancel("front-door")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def deliveries_have_typed_events(consumer: results.SqsConsumer) -> None:
+    async for delivery in consumer:
+        assert_type(delivery, results.Delivery[results.StreamProcessorEvent])
+        async with delivery:
+            match delivery.event:
+                case results.LabelDetected(labels=labels):
+                    assert_type(labels, tuple[results.DetectedLabel, ...])
+                    assert_type(labels[0].frame_time, datetime.datetime | None)
+                    assert_type(labels[0].start_selector(), rks.ProducerTimestamp | rks.FragmentNumber)
+                case results.SessionCompleted(processed_duration=duration):
+                    assert_type(duration, datetime.timedelta | None)
+                case results.UnknownEvent(type=kind):
+                    assert_type(kind, str)
+                case _:
+                    assert_never(delivery.event)

@@ -13,6 +13,7 @@ class AioConfig(Config):
         parameter_validation: bool = ...,
         read_timeout: float = ...,
         retries: Mapping[str, int | str] = ...,
+        s3: Mapping[str, str] | None = ...,
         signature_version: object = ...,
         user_agent: str = ...,
         user_agent_extra: str = ...,
