@@ -6,6 +6,7 @@
     ├── InvalidRequestError                         the input breaks a rule; nothing was sent  (also a ValueError)
     ├── ConfigurationError                          no Region, no credentials, or a closed client; nothing was sent
     ├── MalformedEventError                         an event of a session cannot be read  (also a ValueError)
+    ├── InvalidSignatureError                       a message was not signed by Amazon SNS
     ├── StreamProcessorFailedError                  the processor of a wait is FAILED
     ├── WaitTimeoutError                            a wait exceeded its timeout  (also a TimeoutError)
     ├── NotSentError                                a fleet did not send a request
@@ -56,6 +57,7 @@ __all__ = [
     "InvalidPaginationTokenError",
     "InvalidParameterError",
     "InvalidRequestError",
+    "InvalidSignatureError",
     "LimitExceededError",
     "MalformedEventError",
     "MalformedResponseError",
@@ -259,6 +261,10 @@ class MalformedEventError(RekostreamError, ValueError):
 
     def __str__(self) -> str:
         return "the event cannot be read: " + "; ".join(map(str, self.issues))
+
+
+class InvalidSignatureError(RekostreamError):
+    """A message was not signed by Amazon SNS, or is for another topic. Its content must not be trusted."""
 
 
 class StreamProcessorFailedError(RekostreamError):

@@ -1,4 +1,4 @@
-"""The results of sessions: typed events from SQS."""
+"""The results of sessions: typed events from SNS and SQS."""
 
 from aiorekostream.codec.notifications import parse_notification
 from aiorekostream.domain.labels import (
@@ -10,10 +10,12 @@ from aiorekostream.domain.labels import (
 )
 from aiorekostream.domain.s3 import S3Uri
 from aiorekostream.domain.video import ProducerTime, VideoPosition
-from aiorekostream.errors import MalformedEventError
+from aiorekostream.errors import InvalidSignatureError, MalformedEventError
 from aiorekostream.results.delivery import Delivery, SettlementState
 from aiorekostream.results.event_ids import EventIds, MemoryEventIds
 from aiorekostream.results.queue_port import MessageQueue, QueueMessage
+from aiorekostream.results.sns import SnsMessage, verify_sns_message
+from aiorekostream.results.sns_certificates import SnsCertificates
 from aiorekostream.results.sqlite_event_ids import SqliteEventIds
 from aiorekostream.results.sqs import ConsumerReport, SqsConsumer
 
@@ -22,6 +24,7 @@ __all__ = [
     "Delivery",
     "DetectedLabel",
     "EventIds",
+    "InvalidSignatureError",
     "LabelDetected",
     "MalformedEventError",
     "MemoryEventIds",
@@ -31,10 +34,13 @@ __all__ = [
     "S3Uri",
     "SessionCompleted",
     "SettlementState",
+    "SnsCertificates",
+    "SnsMessage",
     "SqliteEventIds",
     "SqsConsumer",
     "StreamProcessorEvent",
     "UnknownEvent",
     "VideoPosition",
     "parse_notification",
+    "verify_sns_message",
 ]

@@ -36,6 +36,7 @@ _HOPELESS = [
     _refusal(errors.ServiceError, "UnrecognizedClientException", 403, retry_safe=True),
     errors.InvalidRequestError([]),
     errors.ConfigurationError("closed"),
+    errors.InvalidSignatureError("forged"),
     errors.MalformedEventError([]),
     errors.RateLimitedError("used up", operation=_OPERATION, retry_after=1),
     errors.UnknownOutcomeError("lost", operation=_OPERATION),
