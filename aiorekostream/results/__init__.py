@@ -1,4 +1,4 @@
-"""The results of sessions: typed events from SNS and SQS."""
+"""The results of sessions: typed events from SNS and SQS, and pictures from S3."""
 
 from aiorekostream.codec.notifications import parse_notification
 from aiorekostream.domain.labels import (
@@ -14,6 +14,7 @@ from aiorekostream.errors import InvalidSignatureError, MalformedEventError
 from aiorekostream.results.delivery import Delivery, SettlementState
 from aiorekostream.results.event_ids import EventIds, MemoryEventIds
 from aiorekostream.results.queue_port import MessageQueue, QueueMessage
+from aiorekostream.results.s3 import S3Images
 from aiorekostream.results.sns import SnsMessage, verify_sns_message
 from aiorekostream.results.sns_certificates import SnsCertificates
 from aiorekostream.results.sqlite_event_ids import SqliteEventIds
@@ -31,6 +32,7 @@ __all__ = [
     "MessageQueue",
     "ProducerTime",
     "QueueMessage",
+    "S3Images",
     "S3Uri",
     "SessionCompleted",
     "SettlementState",
