@@ -44,7 +44,7 @@ def test_version_equals_that_of_the_distribution() -> None:
     assert aiorekostream.__version__ == importlib.metadata.version("aiorekostream")
 
 
-@pytest.mark.parametrize("module", ["aiorekostream", "aiorekostream.results"])
+@pytest.mark.parametrize("module", ["aiorekostream", "aiorekostream.results", "aiorekostream.results.awslambda"])
 def test_import_loads_no_heavy_dependency(module: str) -> None:
     program = f"import {module}, sys; print([name for name in {HEAVY_DEPENDENCIES!r} if name in sys.modules])"
     completed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

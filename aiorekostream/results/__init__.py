@@ -1,4 +1,4 @@
-"""The results of sessions: typed events from SNS and SQS, and pictures from S3."""
+"""The results of sessions: typed events from SNS and SQS, pictures from S3, and handlers for AWS Lambda."""
 
 from aiorekostream.codec.notifications import parse_notification
 from aiorekostream.domain.labels import (

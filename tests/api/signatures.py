@@ -19,6 +19,7 @@ PUBLIC_MODULES = (
     "aiorekostream",
     "aiorekostream.emulator",
     "aiorekostream.results",
+    "aiorekostream.results.awslambda",
 )
 PUBLIC_DUNDERS = frozenset(
     f"__{name}__"
