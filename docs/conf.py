@@ -41,7 +41,10 @@ napoleon_attr_annotations = False  # the signature has the types
 
 PACKAGE = "aiorekostream"
 # The modules of the reference; each has a page in docs/reference.
-MODULES = (*("client", "clock", "domain", "emulator", "errors", "fleet", "limits", "rate_limiting", "testing"),)
+MODULES = (
+    *("client", "clock", "domain", "emulator", "errors", "fleet", "limits", "rate_limiting"),
+    *("results", "results.awslambda", "testing"),
+)
 LONGEST_DEFAULT = 40  # characters
 _PUBLIC = {
     name

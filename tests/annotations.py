@@ -14,7 +14,7 @@ import typing
 from typing import TYPE_CHECKING
 
 import attrs
-import cattrs
+from cattrs.preconf.json import make_converter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,12 +24,13 @@ PUBLIC_MODULES = tuple(
     f"aiorekostream{name}"
     for name in (
         *("", ".client", ".clock", ".codec", ".domain", ".errors", ".fleet", ".limits", ".operations"),
-        *(".rate_limiting", ".retry.policy", ".testing", ".transport.options", ".transport.timeout"),
+        *(".rate_limiting", ".results", ".retry.policy", ".testing", ".transport.options", ".transport.timeout"),
     )
 )
-# They hold objects, or values of any type: cattrs can write them and cannot read them.
+# They hold objects, or values of any type or of two: cattrs can write them and cannot read them.
 NOT_READABLE = frozenset(
     {
+        "DetectedLabel",
         "Drift",
         "Failed",
         "FleetEvent",
@@ -40,7 +41,7 @@ NOT_READABLE = frozenset(
         "Reply",
         "StreamProcessorList",
     }
-    | {"Unknown", "ValidationIssue"}
+    | {"Unknown", "ValidationIssue", "VideoPosition"}
 )
 
 
@@ -69,9 +70,9 @@ def _failures_of_class(path: str, cls: type) -> Iterator[str]:
             yield from _failures_of_function(f"{path}.{name}", function)
     if attrs.has(cls):
         yield from _failures(f"{path} (attrs)", lambda: attrs.resolve_types(cls))
-        yield from _failures(f"{path} (cattrs)", lambda: cattrs.Converter().get_unstructure_hook(cls))
+        yield from _failures(f"{path} (cattrs)", lambda: make_converter().get_unstructure_hook(cls))
         if cls.__name__ not in NOT_READABLE:
-            yield from _failures(f"{path} (cattrs)", lambda: cattrs.Converter().get_structure_hook(cls))
+            yield from _failures(f"{path} (cattrs)", lambda: make_converter().get_structure_hook(cls))
 
 
 def _failures_of_function(path: str, function: Callable[..., object]) -> Iterator[str]:

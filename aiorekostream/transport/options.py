@@ -90,10 +90,10 @@ def transport_options(
     profile: str | None,
     timeout: Timeout | None,
     max_connections: int | None,
-    aws_access_key_id: str | None,
-    aws_secret_access_key: str | None,
-    aws_session_token: str | None,
-    config: AwsConfig | None,
+    aws_access_key_id: str | None = None,
+    aws_secret_access_key: str | None = None,
+    aws_session_token: str | None = None,
+    config: AwsConfig | None = None,
 ) -> TransportOptions:
     """Check the options of the transport, and combine arguments and ``config``.
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-from aiorekostream.errors import ConfigurationError
-from aiorekostream.transport.options import AwsSession, TransportOptions
+from aiorekostream.errors import ConfigurationError, InvalidRequestError, ValidationIssue
+from aiorekostream.transport.options import AwsSession, transport_options
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -37,7 +37,7 @@ class ServiceClient:
         max_connections: the maximum number of concurrent connections, at least 1.
 
     Raises:
-        ConfigurationError: both a session and a profile are given.
+        InvalidRequestError: both a session and a profile are given.
         InvalidRequestError: arguments break their rules; all issues at once.
     """
 
@@ -53,10 +53,11 @@ class ServiceClient:
         max_connections: int,
     ) -> None:
         if session is not None and profile is not None:
-            raise ConfigurationError("a session has its own profile: give a session or a profile, not both")
+            expected = "left out beside session=, not both: a session has a profile of its own"
+            raise InvalidRequestError([ValidationIssue(("profile",), profile, expected)])
         self._service = service
         self._session = session
-        self._options = TransportOptions(
+        self._options = transport_options(
             region=region,
             endpoint_url=endpoint_url,
             profile=profile,

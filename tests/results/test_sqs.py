@@ -732,5 +732,5 @@ def test_options_of_calls_are_validated() -> None:
     for options in ({"retry": 3}, {"timeout": 0}, {"timeout": "5"}, {"region": 5}):
         with pytest.raises(InvalidRequestError):
             SqsConsumer(URL, **options)  # pyright: ignore[reportArgumentType]
-    with pytest.raises(ConfigurationError, match="not both"):
+    with pytest.raises(InvalidRequestError, match="not both"):
         SqsConsumer(URL, profile="doors", session=AioSession())
