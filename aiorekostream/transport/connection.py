@@ -128,7 +128,6 @@ class Connection:
 
     def _raise(self, failure: Exception, attempt: Attempt) -> None:
         error = translated(failure, attempt)
-        _logger.debug("%s failed: %s", attempt.operation, error)
         address = refused_address(failure)
         if address and not self._is_refused:
             self._is_refused = True

@@ -197,6 +197,8 @@ class LeanPath:
             raise NoCredentialsError
         if frozen != self._checked:
             check_credentials(frozen)
+            if self._checked is not None:
+                _logger.info("the AWS credentials were renewed")
             self._http.secrets.add(frozen)
             self._checked = frozen
         signing = cast("Mapping[str, str]", context.get("signing") or {})

@@ -261,6 +261,27 @@ async def test_refreshable_credentials_sign_calls(
     assert headers["x-amz-security-token"] == "a-token"
 
 
+async def test_renewed_credentials_are_logged_without_their_values(
+    counterpart: Counterpart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those that end within minutes are renewed for each call; a program gives others each time."""
+    _renewed(tmp_path, monkeypatch, AccessKeyId="AKIAROLE")
+    program = tmp_path / "credentials.py"
+    soon = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=5)).isoformat()
+    members = {"Version": 1, "AccessKeyId": "AKIAROLE", "SecretAccessKey": "a-secret", "Expiration": soon}
+    program.write_text(
+        f"import json, uuid\nprint(json.dumps({members!r} | {{'SessionToken': 'token-' + uuid.uuid4().hex}}))"
+    )
+    caplog.set_level(logging.INFO, "aiorekostream")
+    async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url) as transport:
+        await transport.send(*_A_CALL)
+        caplog.clear()
+        await transport.send(*_A_CALL)
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("aiorekostream")] == [
+        "the AWS credentials were renewed"
+    ]
+
+
 async def test_quotas_belong_to_the_account_of_the_credentials(
     counterpart: Counterpart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
