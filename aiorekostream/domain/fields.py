@@ -6,7 +6,7 @@ Each function returns the value in its canonical type, or raises ``InvalidReques
 import datetime
 import math
 import re
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from aiorekostream.domain.rules import reject
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
@@ -60,9 +60,10 @@ def whole_number(value: object, *, least: int, most: int | None = None, unit: st
     """Validate a whole number in a range; ``True`` and ``False`` are refused."""
     top = f"from {least} to {most}" if most is not None else f"of at least {least}"
     expected = f"a whole number{unit and ' of '}{unit} {top}"
-    if not isinstance(value, int) or isinstance(value, bool):
+    # By the type: an object may claim another class, or raise when it is asked.
+    if not issubclass(type(value), int) or issubclass(type(value), bool):
         reject(value, expected)
-    number = int.__int__(value)  # a subclass may compare in a way of its own
+    number = int.__int__(cast("int", value))  # a subclass may compare in a way of its own
     if number < least or (most is not None and number > most):
         reject(value, expected)
     return number

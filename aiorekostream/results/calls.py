@@ -3,7 +3,7 @@
 import datetime
 import random as _random  # noqa: TID251 - the default source of randomness
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import attrs
 
@@ -117,24 +117,27 @@ def open_calls(
         InvalidRequestError: arguments break their rules.
         ConfigurationError: both a session and a profile are given.
     """
-    if not (retry is None or isinstance(retry, RetryPolicy)):
+    # By the types: an object may claim another class, or raise when it is asked.
+    if retry is not None and not issubclass(type(retry), RetryPolicy):
         raise InvalidRequestError([ValidationIssue(("retry",), retry, "a RetryPolicy, or None")])
     if timeout is None:
-        timeout = Timeout()
-    elif not isinstance(timeout, Timeout):
-        timeout = Timeout(total=timeout)
+        times = Timeout()
+    elif issubclass(type(timeout), Timeout):
+        times = cast("Timeout", timeout)
+    else:
+        times = Timeout(total=cast("float", timeout))
     client = ServiceClient(
         service,
         region=region,
         endpoint_url=endpoint_url,
         profile=profile,
         session=session,
-        timeout=attrs.evolve(timeout, read=timeout.read + silence),
+        timeout=attrs.evolve(times, read=times.read + silence),
         max_connections=max_connections,
     )
     return RetriedCalls(
         client=client,
         retry=RetryPolicy() if retry is None else retry,
-        total_timeout=timeout.total,
+        total_timeout=times.total,
         clock=SystemClock() if clock is None else clock,
     )

@@ -15,6 +15,7 @@ from aiorekostream.fleet import Fleet, SessionEnd, Started
 from aiorekostream.testing import MemoryTransport, Reply
 from tests.fleet.service import (
     DESCRIBE,
+    LIST,
     START,
     STOP,
     Service,
@@ -151,10 +152,15 @@ def test_ensure_stopped_fails_when_a_stop_is_always_refused() -> None:
 def test_ensure_stopped_stops_again_what_another_client_starts_once() -> None:
     service = service_of(face_searches=1)
 
+    def start_before_a_poll(operation: str, _name: str) -> None:
+        if operation in {LIST, DESCRIBE} and service.count(STOP) == 1:
+            service.act(START, "face-0")
+
+    service.before = start_before_a_poll
+
     async def main() -> tuple[StopReport, str]:
         service.start_all()
         await asyncio.sleep(5)
-        service.act(START, "face-0", after=1.1)
         report = await Fleet(service.client()).ensure_stopped(["face-0"])
         return report, service.status("face-0")
 

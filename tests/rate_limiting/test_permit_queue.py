@@ -444,7 +444,12 @@ def test_timer_is_cancelled_when_the_last_request_leaves() -> None:
 def test_requests_that_leave_behind_others_are_not_kept() -> None:
     """The memory of requests that left is bounded by those that wait."""
 
+    def futures() -> int:
+        gc.collect()
+        return sum(isinstance(it, asyncio.Future) and not isinstance(it, asyncio.Task) for it in gc.get_objects())
+
     async def scene() -> int:
+        before = futures()  # those of other tests
         callers = _Callers(rate=0.001)
         callers.add("first")
         callers.add("urgent", priority=Priority.URGENT)
@@ -453,8 +458,7 @@ def test_requests_that_leave_behind_others_are_not_kept() -> None:
             await asyncio.sleep(0.001)
             callers.tasks.pop(f"{number}").cancel()
         await asyncio.sleep(0.1)
-        gc.collect()
-        waiters = sum(isinstance(it, asyncio.Future) and not isinstance(it, asyncio.Task) for it in gc.get_objects())
+        waiters = futures() - before
         callers.tasks["urgent"].cancel()
         await callers.all()
         return waiters
