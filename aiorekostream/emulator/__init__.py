@@ -25,19 +25,32 @@ if TYPE_CHECKING:
     from aiorekostream.emulator.service import Emulator
     from aiorekostream.emulator.world.contexts import Timings
     from aiorekostream.emulator.world.dependency_faults import DependencyFaults
+    from aiorekostream.emulator.world.footage import (
+        Analyst,
+        Appearance,
+        Detection,
+        Footage,
+        RandomFootage,
+        VideoMoment,
+    )
     from aiorekostream.emulator.world.processors import ProcessorState
 
 __all__ = [
+    "Analyst",
+    "Appearance",
     "DependencyFaults",
+    "Detection",
     "Emulator",
     "EmulatorClock",
     "ErrorResponse",
     "Fault",
+    "Footage",
     "Hang",
     "Latency",
     "MalformedResponse",
     "ManualClock",
     "ProcessorState",
+    "RandomFootage",
     "RealClock",
     "RecordedCall",
     "ResetAfter",
@@ -46,6 +59,7 @@ __all__ = [
     "ServerError",
     "Throttle",
     "Timings",
+    "VideoMoment",
 ]
 
 # The home of each name: a name is imported from there when it is first used.
@@ -66,6 +80,7 @@ _HOMES = {
     "service": ("Emulator",),
     "world.contexts": ("Timings",),
     "world.dependency_faults": ("DependencyFaults",),
+    "world.footage": ("Analyst", "Appearance", "Detection", "Footage", "RandomFootage", "VideoMoment"),
     "world.processors": ("ProcessorState",),
 }
 

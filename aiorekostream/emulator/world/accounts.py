@@ -1,4 +1,4 @@
-"""Hold the state of one account in one Region: processors, stream ownership and the queue of due events."""
+"""Hold the state of one account in one Region: processors, stream ownership, sessions and the queue of due events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import attrs
 
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.emulator.world.answers import not_found, refuse
-from aiorekostream.emulator.world.identity import Stream
+from aiorekostream.emulator.world.identity import Caller, Stream
+from aiorekostream.emulator.world.label_sessions import LabelSessions
 from aiorekostream.emulator.world.processors import Processor
 
 if TYPE_CHECKING:
@@ -34,11 +35,16 @@ class Account:
         account_id: the account id, twelve digits.
         region: the Region.
         now: the time up to which events have been applied, in epoch seconds.
+        sessions: the label detections in progress, which publish results.
     """
 
     account_id: str
     region: str
     now: float = 0.0
+    sessions: LabelSessions = attrs.field(
+        default=attrs.Factory(lambda self: LabelSessions(owner=Caller(self.account_id, self.region)), takes_self=True),
+        kw_only=True,
+    )
     _processors: dict[str, Processor] = attrs.field(factory=dict)
     _names: list[str] = attrs.field(factory=list)
     _stream_owners: dict[Stream, str] = attrs.field(factory=dict)
@@ -98,6 +104,7 @@ class Account:
             active.add(name)
         else:
             active.discard(name)
+        self.sessions.changed(processor)
         due_at = processor.next_event_at
         if due_at is not None:
             heapq.heappush(self._event_queue, (due_at, name))
@@ -106,6 +113,7 @@ class Account:
         """Apply every event that is due by ``now``, in time order."""
         while self._event_queue and self._event_queue[0][0] <= now:
             due_at, name = heapq.heappop(self._event_queue)
+            self.sessions.advance(due_at)
             processor = self._processors.get(name)
             if processor is None:
                 continue
@@ -114,6 +122,7 @@ class Account:
             elif (advanced := processor.advanced(due_at)) is not processor:
                 self.put(advanced)
         self.now = max(self.now, now)
+        self.sessions.advance(self.now)
 
     def next_event_at(self) -> float | None:
         """Return when the next event is due, in epoch seconds, or None if no event is queued."""
@@ -124,6 +133,11 @@ class Account:
                 return due_at
             heapq.heappop(self._event_queue)
         return None
+
+    def next_result_at(self) -> float | None:
+        """Return when a session publishes next, unless it fails before: epoch seconds, or None."""
+        due_times = (self.sessions.next_due(), self.next_event_at())
+        return min((due_at for due_at in due_times if due_at is not None), default=None)
 
     def _remove(self, processor: Processor) -> None:
         del self._processors[processor.name]

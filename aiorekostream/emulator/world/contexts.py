@@ -13,6 +13,7 @@ from aiorekostream.domain.fields import seconds
 from aiorekostream.domain.rules import Validated, collecting, reject
 from aiorekostream.emulator.world.accounts import Account
 from aiorekostream.emulator.world.dependency_faults import DependencyFaults
+from aiorekostream.emulator.world.footage import Analyst
 from aiorekostream.limits import Limits
 
 __all__ = ["OperationContext", "ScheduledFailure", "Timings"]
@@ -43,6 +44,8 @@ class Timings(Validated):
             end of a video fragment.
         media: the length of the video in every stream; a label detection ends there if that is earlier. More than 0;
             infinite by default.
+        detecting: the time from the frame of a first occurrence, or from the beginning of a session that starts with
+            it, to the notification.
         stuck: the time in STARTING after which DeleteStreamProcessor is allowed: AWS advises deleting a processor that
             has been starting for more than two minutes.
 
@@ -57,6 +60,7 @@ class Timings(Validated):
     deleting: float = attrs.field(default=2.0, converter=_seconds)
     overshoot: float = attrs.field(default=0.0, converter=_seconds)
     media: float = attrs.field(default=math.inf, converter=_seconds_or_for_ever)
+    detecting: float = attrs.field(default=1.0, converter=_seconds)
     stuck: float = attrs.field(default=120.0, converter=_seconds)
 
 
@@ -82,6 +86,7 @@ class OperationContext:
         limits: the account's limits.
         timings: the durations of state changes.
         dependency_faults: the resources that are unavailable.
+        analyst: tells what the cameras see.
         new_id: generates a session id.
         take_scheduled_failure: returns and removes the failure that is scheduled for a processor's next start.
     """
@@ -90,6 +95,7 @@ class OperationContext:
     limits: Limits
     timings: Timings
     dependency_faults: DependencyFaults
+    analyst: Analyst
     new_id: Callable[[], str]
     take_scheduled_failure: Callable[[str], ScheduledFailure | None]
 

@@ -59,6 +59,9 @@ def create(context: OperationContext, request: Fields) -> Success:
     account.put(
         Processor(name=name, arn=arn, definition=definition, created=context.now, updated=context.now, tags=tags)
     )
+    target = definition.label_target
+    if target is not None:
+        account.sessions.sink.open(account.sessions.owner, target.topic_arn, target.bucket, context.now)
     return Success({"StreamProcessorArn": arn})
 
 

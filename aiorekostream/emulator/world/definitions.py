@@ -17,13 +17,14 @@ import attrs
 
 from aiorekostream.domain.enums import Label, ProcessorKind
 from aiorekostream.emulator.world.answers import JsonObject, invalid, refuse
+from aiorekostream.emulator.world.fields import Fields
 from aiorekostream.emulator.world.identity import Stream
 
 if TYPE_CHECKING:
-    from aiorekostream.emulator.world.fields import Fields
     from aiorekostream.limits import Limits
 
 __all__ = [
+    "LabelTarget",
     "ProcessorDefinition",
     "float32",
     "parse_definition",
@@ -33,10 +34,31 @@ __all__ = [
 ]
 
 
+_ALL_LABELS = frozenset({Label.PERSON, Label.PET, Label.PACKAGE})
 _FACE_MATCH_THRESHOLD = 80.0
 """Percent; the default and the minimum. AWS raises smaller thresholds to it."""
 _MIN_CONFIDENCE = 50.0
 """Percent; the default. UNCERTAIN: whether Describe returns it when the request omitted it."""
+
+
+@attrs.frozen(kw_only=True)
+class LabelTarget:
+    """What a label detection reports, and where to.
+
+    Attributes:
+        topic_arn: the ARN of the topic.
+        bucket: the name of the bucket.
+        key_prefix: the first part of the keys, empty or with a slash at the end. UNCERTAIN: whether AWS writes a second
+            slash after a prefix that ends in one. Here it does not.
+        labels: the labels, without ALL.
+        min_confidence: the least confidence that is reported, in percent.
+    """
+
+    topic_arn: str
+    bucket: str
+    key_prefix: str
+    labels: frozenset[Label]
+    min_confidence: float
 
 
 @attrs.frozen(kw_only=True)
@@ -75,6 +97,22 @@ class ProcessorDefinition:
     def streams(self) -> tuple[Stream, ...]:
         """The streams that no other processor may use."""
         return (self.video,) if self.data is None else (self.video, self.data)
+
+    @property
+    def label_target(self) -> LabelTarget | None:
+        """What a label detection reports, and where to; None for a face search."""
+        if self.topic is None or self.bucket is None:
+            return None
+        settings = Fields(self.settings)
+        labels = {Label(name) for name in settings.texts("Labels")}
+        prefix = Fields(self.members).structure("Output").structure("S3Destination").optional_text("KeyPrefix")
+        return LabelTarget(
+            topic_arn=self.topic,
+            bucket=self.bucket,
+            key_prefix=f"{prefix.rstrip('/')}/" if prefix else "",
+            labels=_ALL_LABELS if Label.ALL in labels else frozenset(labels),
+            min_confidence=settings.optional_number("MinConfidence") or 0.0,
+        )
 
     def to_response(self) -> dict[str, object]:
         """Return the members as DescribeStreamProcessor returns them."""

@@ -15,6 +15,7 @@ from aiorekostream.domain.status import Event
 from aiorekostream.emulator.world.answers import BLANK_DENIAL, Success, in_use, invalid, refuse, too_many_sessions
 from aiorekostream.emulator.world.definitions import updated_definition
 from aiorekostream.emulator.world.processors import ScheduledTransition
+from aiorekostream.emulator.world.video import producer_time
 
 if TYPE_CHECKING:
     from aiorekostream.emulator.world.contexts import OperationContext
@@ -43,9 +44,20 @@ def start(context: OperationContext, request: Fields) -> Success:
     session_id = context.new_id()
     started = attrs.evolve(processor.after(Event.START, context.now), session_id=session_id)
     account.put(started.with_transitions(_scheduled_transitions(context, processor, duration)))
-    account.advance(context.now)
     # AWS's guide documents an empty object as the response to the start of a face search.
     is_face_search = processor.kind is ProcessorKind.FACE_SEARCH
+    # Without its role, stream, bucket or topic, a session reports nothing until it fails.
+    if not is_face_search and context.dependency_faults.failure(processor.definition, account.region) is None:
+        end = context.now + _session_length(context, duration)
+        account.sessions.begin(
+            started,
+            request.members,
+            analyst=context.analyst,
+            now=context.now,
+            video_start=_video_start(context, request),
+            end=end,
+        )
+    account.advance(context.now)
     return Success({} if is_face_search else {"SessionId": session_id}, session_id)
 
 
@@ -96,13 +108,31 @@ def _duration(processor: Processor, request: Fields, most: int) -> int:
     return duration
 
 
+def _session_length(context: OperationContext, duration: int) -> float:
+    """Return how long a label detection works if it is not stopped, in seconds."""
+    return min(duration + context.timings.overshoot, context.timings.media)
+
+
+def _video_start(context: OperationContext, request: Fields) -> float:
+    """Return the moment at which the video of a session begins, on the producer's clock, in epoch seconds.
+
+    UNCERTAIN: what AWS does with the number of a fragment that does not exist. Here the video begins now.
+    """
+    selector = request.structure("StartSelector").structure("KVSStreamStartSelector")
+    timestamp, fragment = selector.optional_whole("ProducerTimestamp"), selector.optional_text("FragmentNumber")
+    if timestamp is not None:
+        return timestamp / 1000
+    start = None if fragment is None else producer_time(fragment)
+    return context.now if start is None else start
+
+
 def _scheduled_transitions(context: OperationContext, processor: Processor, duration: int) -> list[ScheduledTransition]:
     """Return the future transitions of a processor that starts now."""
     now, timings = context.now, context.timings
     if processor.kind is ProcessorKind.FACE_SEARCH:
         transitions = [ScheduledTransition(now + timings.starting, Event.RUN)]
     else:
-        transitions = [ScheduledTransition(now + min(duration + timings.overshoot, timings.media), Event.FINISH)]
+        transitions = [ScheduledTransition(now + _session_length(context, duration), Event.FINISH)]
     scheduled = context.take_scheduled_failure(processor.name)
     if scheduled is not None:
         return [ScheduledTransition(now + scheduled.after, Event.FAIL, scheduled.message), *transitions]

@@ -20,7 +20,9 @@ from aiorekostream.emulator.world.answers import BLANK_DENIAL, RefusedError
 from aiorekostream.emulator.world.contexts import OperationContext, ScheduledFailure, Timings
 from aiorekostream.emulator.world.dependency_faults import DependencyFaults
 from aiorekostream.emulator.world.fields import Fields
+from aiorekostream.emulator.world.footage import Analyst, Footage
 from aiorekostream.emulator.world.identity import Caller
+from aiorekostream.emulator.world.label_sessions import LabelSessions, NoResults, ResultSink
 from aiorekostream.emulator.world.processors import ProcessorState, ScheduledTransition
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 
@@ -61,12 +63,16 @@ class World:
         limits: the limits of every account.
         timings: the durations of state changes.
         dependency_faults: the resources that are unavailable; a new value affects subsequent starts.
+        analyst: tells what the cameras see; nothing by default. A new value affects subsequent starts.
+        sink: takes the results of label detections; discarded by default.
     """
 
     new_id: Callable[[], str]
     limits: Limits = DEFAULT_LIMITS
     timings: Timings = attrs.field(factory=Timings)
     dependency_faults: DependencyFaults = attrs.field(factory=DependencyFaults)
+    analyst: Analyst = attrs.field(factory=Footage)
+    sink: ResultSink = attrs.field(factory=NoResults)
     _accounts: dict[Caller, Account] = attrs.field(factory=dict, init=False)
     _scheduled_failures: dict[str, ScheduledFailure] = attrs.field(factory=dict, init=False)
 
@@ -82,13 +88,14 @@ class World:
         if not self.supports_region(caller.region):
             return BLANK_DENIAL
         # An account is kept only once it has a processor: callers with ever new access keys leave nothing behind.
-        account = self._accounts.get(caller) or Account(caller.account, caller.region)
+        account = self._accounts.get(caller) or self._new_account(caller)
         account.advance(now)
         context = OperationContext(
             account=account,
             limits=self.limits,
             timings=self.timings,
             dependency_faults=self.dependency_faults,
+            analyst=self.analyst,
             new_id=self.new_id,
             take_scheduled_failure=self._take_scheduled_failure,
         )
@@ -108,7 +115,7 @@ class World:
         """Return an account in a Region; create it on first use."""
         found = self._accounts.get(caller)
         if found is None:
-            found = self._accounts[caller] = Account(caller.account, caller.region)
+            found = self._accounts[caller] = self._new_account(caller)
         return found
 
     def states(self, now: float) -> Iterator[ProcessorState]:
@@ -142,6 +149,11 @@ class World:
         due_times = (account.next_event_at() for account in self._accounts.values())
         return min((due_at for due_at in due_times if due_at is not None), default=None)
 
+    def next_result_at(self) -> float | None:
+        """Return when the next result may be due, in epoch seconds, or None if no session is in progress."""
+        due_times = [due_at for account in self._accounts.values() if (due_at := account.next_result_at()) is not None]
+        return min(due_times, default=None)
+
     def schedule_failure(self, name: str, message: str, now: float, *, after: float = 0.0) -> None:
         """Schedule the failure of every active processor of a name, or, if there is none, of the next one that starts.
 
@@ -170,6 +182,10 @@ class World:
         """Remove all accounts and all scheduled failures."""
         self._accounts.clear()
         self._scheduled_failures.clear()
+
+    def _new_account(self, caller: Caller) -> Account:
+        sessions = LabelSessions(owner=caller, sink=self.sink, delay=self.timings.detecting)
+        return Account(caller.account, caller.region, sessions=sessions)
 
     def _take_scheduled_failure(self, name: str) -> ScheduledFailure | None:
         return self._scheduled_failures.pop(name, None)

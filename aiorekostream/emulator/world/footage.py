@@ -1,0 +1,280 @@
+"""Define what the cameras see: an analyst tells what is visible at a moment of a video stream.
+
+``Footage`` is an analyst with a script and ``RandomFootage`` one with a seed. The emulator asks an analyst only for the
+moments that it needs, and only when a result is read or due. An analyst of real video implements the same two methods.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Protocol
+
+import attrs
+
+from aiorekostream.domain.enums import Label
+from aiorekostream.domain.fields import finite, seconds, whole_number
+from aiorekostream.domain.geometry import BoundingBox
+from aiorekostream.domain.rules import Validated, all_valid, as_tuple, collecting, each, reject
+from aiorekostream.errors import ValidationIssue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["Analyst", "Appearance", "Detection", "Footage", "RandomFootage", "VideoMoment"]
+
+_SUBJECTS = (Label.PERSON, Label.PET, Label.PACKAGE)
+_DEFAULT_BOX = BoundingBox(left=0.375, top=0.25, width=0.25, height=0.5)
+# Percent; a number that a 32-bit float holds exactly.
+_DEFAULT_CONFIDENCE = 97.25
+# Streams whose scripts are kept; then all are forgotten, and computed anew when they are needed.
+_MAX_STREAMS = 10_000
+
+
+@attrs.frozen(kw_only=True)
+class VideoMoment:
+    """A moment of a video stream in a session.
+
+    Attributes:
+        stream_arn: the ARN of the video stream.
+        session_start: the moment at which the video of the session begins, on the producer's clock, in epoch seconds.
+        at: the moment on the producer's clock, in epoch seconds.
+    """
+
+    stream_arn: str
+    session_start: float
+    at: float
+
+    @property
+    def stream_name(self) -> str:
+        """The name of the video stream."""
+        return self.stream_arn.partition("/")[2].partition("/")[0]
+
+
+@attrs.frozen(kw_only=True)
+class Detection:
+    """Something that is visible at a moment.
+
+    Attributes:
+        subject: what is visible.
+        bounding_box: where it is on the frame.
+        confidence: the confidence in percent, 0 to 100.
+    """
+
+    subject: Label
+    bounding_box: BoundingBox = _DEFAULT_BOX
+    confidence: float = _DEFAULT_CONFIDENCE
+
+
+class Analyst(Protocol):
+    """Tells what is visible in video streams.
+
+    Both methods return the same for the same moment, however often and in whichever order they are called.
+    """
+
+    def detect(self, moment: VideoMoment, /) -> Sequence[Detection]:
+        """Return what is visible at a moment."""
+        ...
+
+    def next_change(self, moment: VideoMoment, /) -> float | None:
+        """Return the first later moment at which something else may be visible.
+
+        The moments in between are not asked for. An analyst of real video returns the time of the next frame.
+
+        Returns:
+            Epoch seconds on the producer's clock, more than ``moment.at``; None if nothing changes any more.
+        """
+        ...
+
+
+def _subject(value: Label | str) -> Label:
+    return _known_label(value)
+
+
+def _known_label(value: object) -> Label:
+    return next((label for label in _SUBJECTS if label == value), None) or reject(value, "PERSON, PET or PACKAGE")
+
+
+def _pattern(value: str) -> str:
+    return value if isinstance(value, str) and value else reject(value, "a pattern such as 'porch-*'")
+
+
+def _start(value: datetime.datetime | datetime.timedelta | float) -> datetime.datetime | float:
+    if not isinstance(value, datetime.datetime):
+        return seconds(value, least=0, most=1e9)
+    return value if value.utcoffset() is not None else reject(value, "a datetime with a time zone")
+
+
+def _duration(value: datetime.timedelta | float | None) -> float | None:
+    return None if value is None else seconds(value, least=0.001, most=1e9)
+
+
+def _box(value: BoundingBox) -> BoundingBox:
+    return value if isinstance(value, BoundingBox) else reject(value, "a BoundingBox")
+
+
+def _percent(value: float) -> float:
+    return finite(value, least=0, most=100)
+
+
+@attrs.frozen(field_transformer=collecting)
+class Appearance(Validated):
+    """A person, a pet or a package that a camera sees for a while.
+
+    Attributes:
+        subject: what appears: ``Label.PERSON``, ``Label.PET`` or ``Label.PACKAGE``.
+        stream: a pattern (``*``, ``?``, ``[...]``) for the name or the ARN of the video stream; all streams by default.
+        at: when it appears: a ``timedelta`` or seconds from the start of each session, from 0 to 1e9, or an aware
+            ``datetime`` on the producer's clock; 0 by default.
+        duration: how long it is visible, a ``timedelta`` or seconds from 0.001 to 1e9; None, the default, for always.
+        bounding_box: where it is on the frame.
+        confidence: the confidence of the detection in percent, 0 to 100. A processor with a higher ``MinConfidence``
+            does not report it.
+
+    Raises:
+        InvalidRequestError: an attribute is out of its range.
+    """
+
+    subject: Label = attrs.field(converter=_subject)
+    stream: str = attrs.field(default="*", converter=_pattern, kw_only=True)
+    at: datetime.datetime | float = attrs.field(default=0.0, converter=_start, kw_only=True)
+    duration: float | None = attrs.field(default=None, converter=_duration, kw_only=True)
+    bounding_box: BoundingBox = attrs.field(default=_DEFAULT_BOX, converter=_box, kw_only=True)
+    confidence: float = attrs.field(default=_DEFAULT_CONFIDENCE, converter=_percent, kw_only=True)
+
+    def interval(self, session_start: float) -> tuple[float, float]:
+        """Return the first moment at which it is visible, and the first at which it no longer is, in epoch seconds."""
+        at = self.at
+        first = at.timestamp() if isinstance(at, datetime.datetime) else session_start + at
+        return first, float("inf") if self.duration is None else first + self.duration
+
+
+def _appearances(value: Iterable[Appearance]) -> tuple[Appearance, ...]:
+    return tuple(each(enumerate(as_tuple(value, "a collection of Appearance")), _appearance))
+
+
+def _appearance(value: object) -> Appearance:
+    return value if isinstance(value, Appearance) else reject(value, "an Appearance")
+
+
+@attrs.frozen(field_transformer=collecting)
+class Footage(Validated):
+    """What the cameras see, as a script. An ``Analyst``.
+
+    Attributes:
+        appearances: what appears when; nothing by default.
+
+    Raises:
+        InvalidRequestError: the value is not a collection of ``Appearance``.
+    """
+
+    appearances: tuple[Appearance, ...] = attrs.field(default=(), converter=_appearances)
+    _by_stream: dict[str, tuple[Appearance, ...]] = attrs.field(factory=dict, init=False, eq=False, repr=False)
+
+    def detect(self, moment: VideoMoment, /) -> Sequence[Detection]:
+        """See ``Analyst.detect``."""
+        found: list[Detection] = []
+        for appearance in self._of_stream(moment):
+            first, end = appearance.interval(moment.session_start)
+            if first <= moment.at < end:
+                box, confidence = appearance.bounding_box, appearance.confidence
+                found.append(Detection(subject=appearance.subject, bounding_box=box, confidence=confidence))
+        return found
+
+    def next_change(self, moment: VideoMoment, /) -> float | None:
+        """See ``Analyst.next_change``."""
+        changes = (change for each in self._of_stream(moment) for change in each.interval(moment.session_start))
+        later = min((change for change in changes if change > moment.at), default=float("inf"))
+        return None if later == float("inf") else later
+
+    def _of_stream(self, moment: VideoMoment) -> tuple[Appearance, ...]:
+        arn = moment.stream_arn
+        found = self._by_stream.get(arn)
+        if found is None:
+            name = moment.stream_name
+            found = tuple(a for a in self.appearances if fnmatchcase(name, a.stream) or fnmatchcase(arn, a.stream))
+            if len(self._by_stream) >= _MAX_STREAMS:
+                self._by_stream.clear()
+            self._by_stream[arn] = found
+        return found
+
+
+def _seed(value: int) -> int:
+    return whole_number(value, least=0)
+
+
+def _interval(value: datetime.timedelta | float) -> float:
+    return seconds(value, least=0.1, most=1e6)
+
+
+def _subjects(value: Iterable[Label | str]) -> tuple[Label, ...]:
+    return tuple(each(enumerate(as_tuple(value, "a collection of PERSON, PET and PACKAGE")), _known_label))
+
+
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class RandomFootage(Validated):
+    """What the cameras see, by chance: the same for the same seed, stream and moment. An ``Analyst``.
+
+    The time is divided into intervals. In each of them, each subject appears once, at a random moment.
+
+    Attributes:
+        seed: the seed, a whole number from 0; 0 by default.
+        interval: the mean time between two appearances of a subject at a camera, a ``timedelta`` or seconds from 0.1 to
+            1e6; 20 by default.
+        duration: how long a subject is visible, up to ``interval``; 5 by default.
+        subjects: what appears; persons, pets and packages by default.
+
+    Raises:
+        InvalidRequestError: an attribute is out of its range.
+    """
+
+    seed: int = attrs.field(default=0, converter=_seed)
+    interval: float = attrs.field(default=20.0, converter=_interval)
+    duration: float = attrs.field(default=5.0, converter=_interval)
+    subjects: tuple[Label, ...] = attrs.field(default=_SUBJECTS, converter=_subjects)
+
+    def detect(self, moment: VideoMoment, /) -> Sequence[Detection]:
+        """See ``Analyst.detect``."""
+        index = int(moment.at // self.interval)
+        found: list[Detection] = []
+        for number in (index - 1, index):
+            for subject in self.subjects:
+                digest = self._digest(moment.stream_arn, number, subject)
+                first = self._first(number, digest)
+                if first <= moment.at < first + self.duration:
+                    found.append(_random_detection(subject, digest))
+        return found
+
+    def next_change(self, moment: VideoMoment, /) -> float | None:
+        """See ``Analyst.next_change``."""
+        index = int(moment.at // self.interval)
+        found: list[float] = []
+        for number in (index - 1, index, index + 1):
+            for subject in self.subjects:
+                first = self._first(number, self._digest(moment.stream_arn, number, subject))
+                found += (change for change in (first, first + self.duration) if change > moment.at)
+        return min(found, default=None)
+
+    def _contradictions(self) -> Iterable[ValidationIssue]:
+        if all_valid(self.interval, self.duration) and self.duration > self.interval:
+            yield ValidationIssue(("duration",), self.duration, f"at most the interval, {self.interval:g} seconds")
+
+    def _digest(self, stream_arn: str, number: int, subject: Label) -> bytes:
+        key = f"{self.seed} {stream_arn} {number} {subject}".encode()
+        return hashlib.blake2b(key, digest_size=8).digest()
+
+    def _first(self, number: int, digest: bytes) -> float:
+        """Return the moment in an interval at which a subject appears, in epoch seconds."""
+        return (number + _ratio(digest, 0)) * self.interval
+
+
+def _random_detection(subject: Label, digest: bytes) -> Detection:
+    size = 0.125 + _ratio(digest, 2) * 0.25
+    box = BoundingBox(left=_ratio(digest, 4) * (1 - size), top=0.25, width=size, height=size * 1.5)
+    return Detection(subject=subject, bounding_box=box, confidence=80 + _ratio(digest, 6) * 19)
+
+
+def _ratio(digest: bytes, first: int) -> float:
+    """Return a number in [0, 1) from two bytes of a digest."""
+    return int.from_bytes(digest[first : first + 2], "big") / 65536
