@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from aiorekostream.rate_limiting import limiter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture(autouse=True)
 def new_quotas() -> None:
     """Forget what the service at some port of this machine allowed in an earlier test."""
     limiter._buckets.clear()
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[str]:
+    """Run one server for all tests: it takes seconds to import."""
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - the same
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()

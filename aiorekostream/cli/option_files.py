@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import attrs
 
 from aiorekostream.domain.rules import ABSENT, each, reject
+from aiorekostream.emulator.delivery_faults import DeliveryFault
 from aiorekostream.emulator.faults import Fault
 from aiorekostream.emulator.options import dependency_faults_from_json, faults_from_json, member, text
 from aiorekostream.emulator.world.dependency_faults import DependencyFaults
@@ -63,7 +64,7 @@ class FaultsFile:
         dependency_faults: the resources that are unavailable.
     """
 
-    faults: Sequence[Fault]
+    faults: Sequence[Fault | DeliveryFault]
     dependency_faults: DependencyFaults
 
 

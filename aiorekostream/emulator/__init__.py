@@ -11,6 +11,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aiorekostream.emulator.call_log import RecordedCall
     from aiorekostream.emulator.clocks import EmulatorClock, ManualClock, RealClock, ScaledClock
+    from aiorekostream.emulator.delivery_faults import (
+        DelayNotification,
+        DeliveryFault,
+        DuplicateNotification,
+        LoseNotification,
+        ReorderNotification,
+    )
     from aiorekostream.emulator.faults import (
         ErrorResponse,
         Fault,
@@ -38,8 +45,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Analyst",
     "Appearance",
+    "DelayNotification",
+    "DeliveryFault",
     "DependencyFaults",
     "Detection",
+    "DuplicateNotification",
     "Emulator",
     "EmulatorClock",
     "ErrorResponse",
@@ -47,12 +57,14 @@ __all__ = [
     "Footage",
     "Hang",
     "Latency",
+    "LoseNotification",
     "MalformedResponse",
     "ManualClock",
     "ProcessorState",
     "RandomFootage",
     "RealClock",
     "RecordedCall",
+    "ReorderNotification",
     "ResetAfter",
     "ResetBefore",
     "ScaledClock",
@@ -66,6 +78,13 @@ __all__ = [
 _HOMES = {
     "call_log": ("RecordedCall",),
     "clocks": ("EmulatorClock", "ManualClock", "RealClock", "ScaledClock"),
+    "delivery_faults": (
+        "DelayNotification",
+        "DeliveryFault",
+        "DuplicateNotification",
+        "LoseNotification",
+        "ReorderNotification",
+    ),
     "faults": (
         "ErrorResponse",
         "Fault",

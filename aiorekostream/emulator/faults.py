@@ -15,6 +15,7 @@ import attrs
 
 from aiorekostream.domain.fields import finite, flag, seconds, whole_number
 from aiorekostream.domain.rules import Validated, collecting, reject
+from aiorekostream.emulator.delivery_faults import DeliveryFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -191,14 +192,14 @@ class FaultScript:
     """
 
     random: Callable[[], float]
-    _pending: list[tuple[Fault, int | None]] = attrs.field(factory=list, init=False)
+    _pending: list[tuple[Fault | DeliveryFault, int | None]] = attrs.field(factory=list, init=False)
 
     @property
-    def pending(self) -> Sequence[Fault]:
+    def pending(self) -> Sequence[Fault | DeliveryFault]:
         """The pending faults, each with its remaining number of times."""
         return tuple(attrs.evolve(fault, times=left) for fault, left in self._pending)
 
-    def add(self, faults: Iterable[Fault]) -> None:
+    def add(self, faults: Iterable[Fault | DeliveryFault]) -> None:
         """Append faults."""
         self._pending += [(fault, fault.times) for fault in faults]
 
@@ -211,20 +212,41 @@ class FaultScript:
 
         Decrements the remaining times of each returned fault.
         """
-        if not self._pending:
-            return ()
         matched: list[Fault] = []
-        kept: list[tuple[Fault, int | None]] = []
-        is_decided = False
-        for fault, left in self._pending:
-            is_latency = isinstance(fault, Latency)
-            if (is_latency or not is_decided) and fault.matches(operation, name) and self.random() < fault.probability:
-                matched.append(fault)
-                is_decided = is_decided or not is_latency
-                if left == 1:
-                    continue
-                kept.append((fault, None if left is None else left - 1))
-            else:
-                kept.append((fault, left))
-        self._pending = kept
+
+        def applies(fault: Fault | DeliveryFault) -> bool:
+            if not isinstance(fault, Fault) or not fault.matches(operation, name):
+                return False
+            is_decided = any(not isinstance(other, Latency) for other in matched)
+            if (is_decided and not isinstance(fault, Latency)) or self.random() >= fault.probability:
+                return False
+            matched.append(fault)
+            return True
+
+        self._use(applies)
         return tuple(matched)
+
+    def match_delivery(self, event: str, name: str) -> tuple[DeliveryFault, ...]:
+        """Return every fault that applies to a notification. Decrements the remaining times of each returned fault."""
+        matched: list[DeliveryFault] = []
+
+        def applies(fault: Fault | DeliveryFault) -> bool:
+            if not isinstance(fault, DeliveryFault) or not fault.matches(event, name):
+                return False
+            if self.random() >= fault.probability:
+                return False
+            matched.append(fault)
+            return True
+
+        self._use(applies)
+        return tuple(matched)
+
+    def _use(self, applies: Callable[[Fault | DeliveryFault], bool]) -> None:
+        """Ask for each fault whether it applies, and decrement the remaining times of those that do."""
+        if self._pending:
+            asked = [(fault, left, applies(fault)) for fault, left in self._pending]
+            self._pending = [
+                (fault, left - 1 if is_used and left is not None else left)
+                for fault, left, is_used in asked
+                if not (is_used and left == 1)
+            ]

@@ -1,4 +1,4 @@
-"""Convert faults, dependency faults and single values from and to JSON, for control endpoints and option files."""
+"""Convert faults, dependency faults, footage and values from and to JSON, for control endpoints and option files."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import attrs
 
 from aiorekostream.domain.fields import finite
+from aiorekostream.domain.geometry import BoundingBox
 from aiorekostream.domain.rules import ABSENT, each, reject
+from aiorekostream.emulator.delivery_faults import DELIVERY_FAULTS
 from aiorekostream.emulator.faults import FAULTS
 from aiorekostream.emulator.world.dependency_faults import DependencyFaults
+from aiorekostream.emulator.world.footage import Appearance, Footage, RandomFootage
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
 
 if TYPE_CHECKING:
+    from aiorekostream.emulator.delivery_faults import DeliveryFault
     from aiorekostream.emulator.faults import Fault
     from aiorekostream.emulator.world.answers import JsonObject
 
@@ -22,11 +26,13 @@ __all__ = [
     "fault_from_json",
     "fault_to_json",
     "faults_from_json",
+    "footage_from_json",
     "member",
     "seconds",
     "text",
 ]
 
+_NO_BOX = dict.fromkeys(("left", "top", "width", "height"), ABSENT)
 _T = TypeVar("_T")
 _Value = TypeVar("_Value", bound=attrs.AttrsInstance)
 
@@ -53,14 +59,14 @@ def seconds(value: object) -> float:
     return finite(value, least=0, most=1e9)
 
 
-def faults_from_json(value: object) -> list[Fault]:
+def faults_from_json(value: object) -> list[Fault | DeliveryFault]:
     """Read a list of faults."""
     if not isinstance(value, list):
         reject(value, "a list of faults")
     return each(enumerate(cast("list[object]", value)), fault_from_json)
 
 
-def fault_from_json(value: object) -> Fault:
+def fault_from_json(value: object) -> Fault | DeliveryFault:
     """Read a fault: the name of its class under ``fault``, and its attributes.
 
     Raises:
@@ -70,13 +76,15 @@ def fault_from_json(value: object) -> Fault:
     if not isinstance(value, Mapping):
         reject(given, "an object such as {'fault': 'Throttle'}")
     members = dict(cast("JsonObject", value))
-    kind = FAULTS.get(str(members.pop("fault", "")))
-    if kind is None:
-        reject(given, f"an object whose 'fault' is one of {', '.join(FAULTS)}")
-    return _construct(kind, members)
+    name = str(members.pop("fault", ""))
+    if name in FAULTS:
+        return _construct(FAULTS[name], members)
+    if name in DELIVERY_FAULTS:
+        return _construct(DELIVERY_FAULTS[name], members)
+    return reject(given, f"an object whose 'fault' is one of {', '.join([*FAULTS, *DELIVERY_FAULTS])}")
 
 
-def fault_to_json(fault: Fault) -> JsonObject:
+def fault_to_json(fault: Fault | DeliveryFault) -> JsonObject:
     """Convert a fault to JSON."""
     return {"fault": type(fault).__name__, **attrs.asdict(fault)}
 
@@ -90,8 +98,43 @@ def dependency_faults_from_json(members: JsonObject) -> DependencyFaults:
     return _construct(DependencyFaults, members)
 
 
+def footage_from_json(members: JsonObject) -> Footage | RandomFootage:
+    """Read what the cameras see: ``appearances``, a list, or ``random``, the attributes of ``RandomFootage``.
+
+    Raises:
+        InvalidRequestError: neither or both are given, an attribute is unknown, or a value is invalid.
+    """
+    if members.keys() - {"appearances", "random"} or len(members) != 1:
+        reject(dict(members), "an object with either 'appearances' or 'random'")
+    if "random" in members:
+        return member(members, "random", lambda value: _construct(RandomFootage, _object(value)))
+    return Footage(member(members, "appearances", _appearances))
+
+
+def _appearances(value: object) -> list[Appearance]:
+    if not isinstance(value, list):
+        reject(value, "a list of appearances")
+    return each(enumerate(cast("list[object]", value)), _appearance)
+
+
+def _appearance(value: object) -> Appearance:
+    members = dict(_object(value))
+    if "bounding_box" in members:
+        members["bounding_box"] = member(
+            members, "bounding_box", lambda box: _construct(BoundingBox, {**_NO_BOX, **_object(box)})
+        )
+    return _construct(Appearance, {"subject": ABSENT, **members})
+
+
+def _object(value: object) -> JsonObject:
+    given: object = value
+    if not isinstance(value, Mapping):
+        reject(given, "an object")
+    return cast("JsonObject", value)
+
+
 def _construct(cls: type[_Value], members: JsonObject) -> _Value:
-    known = {attribute.name for attribute in attrs.fields(cls)}
+    known = {attribute.name for attribute in attrs.fields(cls) if attribute.init}
     unknown = [name for name in members if name not in known]
     if unknown:
         allowed = f"one of {', '.join(sorted(known))}"

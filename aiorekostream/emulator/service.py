@@ -12,6 +12,7 @@ from aiorekostream.domain.fields import seconds as duration
 from aiorekostream.emulator.call_log import CallLog, RecordedCall
 from aiorekostream.emulator.clocks import EmulatorClock, ManualClock, RealClock
 from aiorekostream.emulator.faults import FaultScript
+from aiorekostream.emulator.http.callers import CallerDirectory
 from aiorekostream.emulator.http.control import ControlPlane
 from aiorekostream.emulator.http.cors import CrossOriginPolicy
 from aiorekostream.emulator.http.dispatch import PlaneDispatcher
@@ -19,10 +20,12 @@ from aiorekostream.emulator.http.listener import Listener
 from aiorekostream.emulator.http.operations import Dispatcher
 from aiorekostream.emulator.http.rekognition import RekognitionPlane
 from aiorekostream.emulator.model import load_model
+from aiorekostream.emulator.result_services import ResultServices
 from aiorekostream.emulator.world import OPERATIONS, World
 from aiorekostream.emulator.world.answers import Refusal
 from aiorekostream.emulator.world.contexts import Timings
 from aiorekostream.emulator.world.dependency_faults import DependencyFaults
+from aiorekostream.emulator.world.footage import Footage
 from aiorekostream.emulator.world.model_validator import ModelValidator
 from aiorekostream.emulator.world.quotas import Quotas
 from aiorekostream.errors import ConfigurationError
@@ -33,7 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
 
+    from aiorekostream.emulator.delivery_faults import DeliveryFault
     from aiorekostream.emulator.faults import Fault
+    from aiorekostream.emulator.world.footage import Analyst
     from aiorekostream.emulator.world.processors import ProcessorState
 
 __all__ = ["Emulator"]
@@ -64,11 +69,18 @@ class Emulator:
         quotas: whether requests above the rates of ``limits`` are refused.
         timings: the durations of state changes.
         dependency_faults: the roles, streams and collections that are unavailable; none by default.
+        footage: what the cameras see: ``Footage``, ``RandomFootage`` or another ``Analyst``; nothing by default.
+        raw_message_delivery: whether queues receive the messages of label detections without SNS's envelope.
+        deliver_to: the URL of a server of SNS and S3, such as moto's, to which results are delivered instead of to the
+            emulator's own queues and buckets. It must have the topics and the buckets.
+        allow_remote: whether ``deliver_to`` may be another machine.
         accounts: account ids (twelve digits) by access key; the account of any other key is derived from the key.
         credentials: secret keys by access key, to check signatures; by default requests need a well-formed signature
             that is not verified.
         allow_origins: the origins of the web pages that may call the API, such as ``http://localhost:3000``, or ``*``
             for every page; none by default. Pages never reach the control endpoints.
+        allow_hosts: further host names under which SQS and S3 are reached, such as the name of a container. Addresses
+            and ``localhost`` are always allowed.
         control: whether the endpoints below ``/_emulator/`` are served.
         record: whether ``calls`` records calls (the latest 100,000).
         check_answers: whether the emulator's own responses are validated against Amazon's model; a mismatch becomes an
@@ -77,6 +89,7 @@ class Emulator:
         new_id: generates the ids of sessions and requests; random UUIDs by default.
 
     Raises:
+        ConfigurationError: ``deliver_to`` is not a URL, or is another machine without ``allow_remote``.
         InvalidRequestError: an origin is not a scheme, a host and an optional port.
     """
 
@@ -90,9 +103,14 @@ class Emulator:
         quotas: bool = True,
         timings: Timings | None = None,
         dependency_faults: DependencyFaults | None = None,
+        footage: Analyst | None = None,
+        raw_message_delivery: bool = False,
+        deliver_to: str | None = None,
+        allow_remote: bool = False,
         accounts: Mapping[str, str] = _NONE,
         credentials: Mapping[str, str] | None = None,
         allow_origins: Iterable[str] = (),
+        allow_hosts: Iterable[str] = (),
         control: bool = True,
         record: bool = True,
         check_answers: bool = False,
@@ -109,14 +127,29 @@ class Emulator:
         self._check_answers = check_answers
         self._new_id = new_id
         self._clock = RealClock() if clock is None else clock
+        self._fault_script = FaultScript(stdlib_random.Random(0).random if random is None else random)  # noqa: S311 - no secret depends on it
+        self._results = ResultServices.open(
+            clock=self._clock,
+            fault_script=self._fault_script,
+            is_raw=raw_message_delivery,
+            deliver_to=deliver_to,
+            allow_remote=allow_remote,
+        )
         self._world = World(
             new_id=new_id,
             limits=limits,
             timings=timings or _TIMINGS,
             dependency_faults=dependency_faults or _NO_DEPENDENCY_FAULTS,
+            analyst=Footage() if footage is None else footage,
+            sink=self._results.outbox,
         )
+        self._results.watch(self._world)
         self._quotas = Quotas(limits.quotas if quotas else {})
-        self._fault_script = FaultScript(stdlib_random.Random(0).random if random is None else random)  # noqa: S311 - no secret depends on it
+        self._callers = CallerDirectory(
+            accounts=self._accounts,
+            secrets=self._credentials,
+            hosts=frozenset(str(name).lower() for name in allow_hosts),
+        )
         self._call_log = CallLog(enabled=record)
         self._rekognition: RekognitionPlane | None = None
         self._listener: Listener | None = None
@@ -142,12 +175,18 @@ class Emulator:
             clock=self._clock,
             fault_script=self._fault_script,
             call_log=self._call_log,
+            pump=self._results.pump,
         )
-        planes = (ControlPlane(self, enabled=self._control), self._rekognition)
+        planes = (
+            ControlPlane(self, enabled=self._control),
+            *self._results.planes(self._callers),
+            self._rekognition,
+        )
         dispatcher = PlaneDispatcher(
             planes=planes, cross_origin=self._cross_origin, clock=self._clock, new_id=self._new_id
         )
         self._listener = await Listener.open(self._host, self._port, dispatcher.handle)
+        self._results.start()
 
     async def aclose(self) -> None:
         """Stop listening and close all connections. The state stays readable. Safe to call more than once."""
@@ -156,6 +195,7 @@ class Emulator:
             self._rekognition.close()
         if listener is not None:
             await listener.aclose()
+        await self._results.aclose()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -253,17 +293,24 @@ class Emulator:
                 f"cannot advance a {kind}: use Emulator(clock=ManualClock()) or the option --clock manual"
             )
         self._clock.advance(seconds)
-        self._world.advance(self._clock.now())
+        self._results.advance()
 
     @property
-    def faults(self) -> Sequence[Fault]:
+    def undelivered(self) -> int:
+        """How many results could not be delivered to the server ``deliver_to``."""
+        remote = self._results.remote
+        return 0 if remote is None else remote.undelivered
+
+    @property
+    def faults(self) -> Sequence[Fault | DeliveryFault]:
         """The pending faults, each with its remaining number of times."""
         return self._fault_script.pending
 
-    def inject(self, *faults: Fault) -> None:
-        """Inject faults.
+    def inject(self, *faults: Fault | DeliveryFault) -> None:
+        """Inject faults of requests and of delivery.
 
-        Every ``Latency`` that matches a request applies to it, and the first other fault that matches.
+        Every ``Latency`` that matches a request applies to it, and the first other fault that matches. Every fault of
+        delivery that matches a notification applies to it.
 
         Args:
             *faults: the faults; they follow those that are pending.
@@ -283,6 +330,15 @@ class Emulator:
     def dependency_faults(self, dependency_faults: DependencyFaults) -> None:
         self._world.dependency_faults = dependency_faults
 
+    @property
+    def footage(self) -> Analyst:
+        """What the cameras see. Setting it affects subsequent starts."""
+        return self._world.analyst
+
+    @footage.setter
+    def footage(self, footage: Analyst) -> None:
+        self._world.analyst = footage
+
     def fail(self, name: str, status_message: str, *, after: datetime.timedelta | float = 0.0) -> None:
         """Make the active processors of a name FAILED, or, if there are none, the next one that starts.
 
@@ -299,8 +355,12 @@ class Emulator:
         self._world.schedule_failure(name, status_message, self._clock.now(), after=delay)
 
     def reset(self) -> None:
-        """Remove all processors, faults and calls, and refill the quotas. Keeps the clock and ``dependency_faults``."""
+        """Remove all processors, results, faults and calls, and refill the quotas.
+
+        Keeps the clock, the footage and ``dependency_faults``.
+        """
         self._world.clear()
+        self._results.clear()
         self._quotas.clear()
         self._fault_script.clear()
         self._call_log.clear()

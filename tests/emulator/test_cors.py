@@ -37,7 +37,7 @@ async def test_preflight_of_an_allowed_origin_is_answered(emulator: Emulator) ->
     response = await exchange(emulator.url, preflight(PAGE))
     assert (response.status, response.body) == (204, b"")
     assert response.headers["access-control-allow-origin"] == PAGE
-    assert response.headers["access-control-allow-methods"] == "POST"
+    assert response.headers["access-control-allow-methods"] == "GET, HEAD, POST"
     assert response.headers["access-control-allow-headers"] == "authorization,content-type,x-amz-target"
     assert response.headers["vary"] == "Origin"
     assert emulator.calls == ()

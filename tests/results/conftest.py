@@ -12,18 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="session")
-def moto_server() -> Iterator[str]:
-    """Run one server for all tests: it takes seconds to import."""
-    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - the same
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
 def aws(moto_server: str) -> str:
     """The URL of services without queues, topics and buckets."""

@@ -5,7 +5,7 @@ method   path                              request body or response
 =======  ================================  =========================================================================
 GET      ``/_emulator/health``             returns the status and the clock's time
 GET      ``/_emulator/processors``         returns the current state of every processor
-POST     ``/_emulator/reset``              removes all processors, faults and calls, and refills the quotas
+POST     ``/_emulator/reset``              removes all processors, results, faults and calls, and refills quotas
 GET      ``/_emulator/calls``              returns the recorded calls; 400 if calls are not recorded
 DELETE   ``/_emulator/calls``              removes the recorded calls
 POST     ``/_emulator/clock/advance``      ``{"seconds": 5}``; requires a ``ManualClock``
@@ -14,6 +14,7 @@ POST     ``/_emulator/faults``             ``{"faults": [{"fault": "Throttle", "
 DELETE   ``/_emulator/faults``             removes all pending faults
 GET      ``/_emulator/dependency_faults``  returns the resources that are unavailable
 PUT      ``/_emulator/dependency_faults``  ``{"denied_roles": ["*Retired*"]}``; replaces all of them
+PUT      ``/_emulator/footage``            ``{"appearances": [{"subject": "PERSON", "at": 2}]}`` or ``{"random": {}}``
 POST     ``/_emulator/fail``               ``{"name": "lobby", "status_message": "Access denied to Role", "after": 0}``
 =======  ================================  =========================================================================
 
@@ -34,6 +35,7 @@ from aiorekostream.emulator.options import (
     dependency_faults_from_json,
     fault_to_json,
     faults_from_json,
+    footage_from_json,
     member,
     seconds,
     text,
@@ -47,10 +49,12 @@ if TYPE_CHECKING:
 
     from aiorekostream.emulator.call_log import RecordedCall
     from aiorekostream.emulator.clocks import EmulatorClock
+    from aiorekostream.emulator.delivery_faults import DeliveryFault
     from aiorekostream.emulator.faults import Fault
     from aiorekostream.emulator.http.wire import HttpRequest, RequestHead
     from aiorekostream.emulator.world.answers import JsonObject, Refusal
     from aiorekostream.emulator.world.dependency_faults import DependencyFaults
+    from aiorekostream.emulator.world.footage import Analyst
     from aiorekostream.emulator.world.processors import ProcessorState
 
     _Endpoint: TypeAlias = Callable[["ControlPlane", JsonObject], object]
@@ -101,17 +105,25 @@ class Controlled(Protocol):
         ...
 
     @property
-    def faults(self) -> Sequence[Fault]:
+    def faults(self) -> Sequence[Fault | DeliveryFault]:
         """See ``Emulator.faults``."""
         ...
 
-    def inject(self, *faults: Fault) -> None:
+    def inject(self, *faults: Fault | DeliveryFault) -> None:
         """See ``Emulator.inject``."""
         ...
 
     def clear_faults(self) -> None:
         """See ``Emulator.clear_faults``."""
         ...
+
+    @property
+    def footage(self) -> Analyst:
+        """See ``Emulator.footage``."""
+        ...
+
+    @footage.setter
+    def footage(self, footage: Analyst) -> None: ...
 
     def fail(self, name: str, status_message: str, *, after: datetime.timedelta | float = 0.0) -> None:
         """See ``Emulator.fail``."""
@@ -220,6 +232,11 @@ class ControlPlane:
         self.emulator.dependency_faults = dependency_faults_from_json(members)
         return self.dependency_faults(members)
 
+    def set_footage(self, members: JsonObject) -> object:
+        """Replace what the cameras see."""
+        self.emulator.footage = footage_from_json(members)
+        return {}
+
     def fail(self, members: JsonObject) -> object:
         """Schedule the failure of a processor. See ``Emulator.fail``."""
         name, message = member(members, "name", text), member(members, "status_message", text)
@@ -240,6 +257,7 @@ _ENDPOINTS: Mapping[tuple[str, str], _Endpoint] = {
     ("DELETE", "faults"): ControlPlane.clear_faults,
     ("GET", "dependency_faults"): ControlPlane.dependency_faults,
     ("PUT", "dependency_faults"): ControlPlane.set_dependency_faults,
+    ("PUT", "footage"): ControlPlane.set_footage,
     ("POST", "fail"): ControlPlane.fail,
 }
 

@@ -68,7 +68,7 @@ class CrossOriginPolicy(Validated):
         """Return the response to an allowed preflight."""
         requested = head.headers.get("access-control-request-headers", "")
         headers = {
-            "Access-Control-Allow-Methods": "POST",
+            "Access-Control-Allow-Methods": "GET, HEAD, POST",
             "Access-Control-Allow-Headers": requested if _HEADER_NAMES.fullmatch(requested) else "",
             "Access-Control-Max-Age": _MAX_AGE,
         }

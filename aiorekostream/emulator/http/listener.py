@@ -106,6 +106,7 @@ class HttpConnection(web.RequestHandler):
         # arrive, and a compressed body is refused as invalid JSON.
         super().__init__(manager, loop=loop, access_log=_ACCESS_LOGGER, lingering_time=0, auto_decompress=False)
         self._lost = asyncio.Event()
+        self._lost_callbacks: set[Callable[[], None]] = set()
         self._has_received = False
         self._head_timer: TimerHandle | None = None
 
@@ -156,6 +157,18 @@ class HttpConnection(web.RequestHandler):
                 return await self._lost.wait()
         return False
 
+    @property
+    def is_lost(self) -> bool:
+        """See ``CallerConnection.is_lost``."""
+        return self._lost.is_set()
+
+    def on_lost(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """See ``CallerConnection.on_lost``."""
+        if self._lost.is_set():
+            return asyncio.get_running_loop().call_soon(callback).cancel
+        self._lost_callbacks.add(callback)
+        return lambda: self._lost_callbacks.discard(callback)
+
     def reset(self) -> ConnectionResetError:
         """See ``CallerConnection.reset``."""
         if self.transport is not None:
@@ -168,10 +181,12 @@ class HttpConnection(web.RequestHandler):
     def end_waiting(self) -> None:
         """End the requests that wait for the end of the connection, because the emulator closes."""
         self._lost.set()
+        for callback in tuple(self._lost_callbacks):
+            callback()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End the requests that wait: their caller has gone."""
-        self._lost.set()
+        self.end_waiting()
         if self._head_timer is not None:
             self._head_timer.cancel()
         super().connection_lost(exc)

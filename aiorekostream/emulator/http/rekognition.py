@@ -21,6 +21,7 @@ from aiorekostream.emulator.faults import (
     Throttle,
 )
 from aiorekostream.emulator.http.operations import Dispatcher
+from aiorekostream.emulator.http.pump import ResultPump
 from aiorekostream.emulator.http.wire import HttpResponse, encode
 from aiorekostream.emulator.world.answers import Refusal, RefusedError, Success
 from aiorekostream.emulator.world.quotas import SLOW_DOWN
@@ -50,12 +51,14 @@ class RekognitionPlane:
         clock: the emulator's clock.
         fault_script: the pending faults.
         call_log: the recorded calls.
+        pump: makes results when they are due.
     """
 
     dispatcher: Dispatcher
     clock: EmulatorClock
     fault_script: FaultScript
     call_log: CallLog
+    pump: ResultPump
     _abandoned: dict[str, TimerHandle] = attrs.field(factory=dict, init=False)
     _abandoned_bytes: int = attrs.field(default=0, init=False)
     _is_closed: bool = attrs.field(default=False, init=False)
@@ -131,7 +134,7 @@ class RekognitionPlane:
         self, fault: Fault | None, request: HttpRequest, parsed: ParsedRequest, call: RecordedCall
     ) -> HttpResponse:
         if fault is None:
-            result = self.dispatcher.execute(parsed, self.clock.now())
+            result = self._result(parsed)
             return self._record(_with_outcome(call, result), result)
         if _executes(fault):
             call = self._execute(call, parsed)
@@ -158,7 +161,12 @@ class RekognitionPlane:
         raise request.connection.reset()
 
     def _execute(self, call: RecordedCall, parsed: ParsedRequest) -> RecordedCall:
-        return _with_outcome(call, self.dispatcher.execute(parsed, self.clock.now()))
+        return _with_outcome(call, self._result(parsed))
+
+    def _result(self, parsed: ParsedRequest) -> OperationResult:
+        result = self.dispatcher.execute(parsed, self.clock.now())
+        self.pump.reschedule()
+        return result
 
     def _record(self, call: RecordedCall, result: OperationResult | None, *, status: int | None = None) -> HttpResponse:
         """Record a call with its result, and return the encoded response."""

@@ -19,7 +19,7 @@ from aiorekostream.emulator.world.answers import Refusal, RefusedError, refuse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Credential", "Signature", "check_signature", "read_signature"]
+__all__ = ["Credential", "Signature", "SignedResource", "check_signature", "read_signature"]
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _SCOPE = re.compile(r"(?P<key>[!-.0-~]+)/(?P<date>[0-9]{8})/(?P<region>[^/\s]+)/(?P<service>[^/\s]+)/aws4_request")
@@ -70,7 +70,24 @@ class Signature:
     value: str
 
 
-def read_signature(authorization: str | None) -> Signature:
+@attrs.frozen
+class SignedResource:
+    """The part of a request beside its headers and its body that is signed.
+
+    Attributes:
+        method: the HTTP method.
+        path: the canonical path: each segment percent-encoded.
+        query: the canonical query: sorted, and each name and value percent-encoded.
+        body_digest: the digest of the body that the caller states, as S3 accepts it; None for that of the body.
+    """
+
+    method: str
+    path: str
+    query: str
+    body_digest: str | None = None
+
+
+def read_signature(authorization: str | None, service: str = "rekognition") -> Signature:
     """Parse an Authorization header.
 
     Raises:
@@ -90,19 +107,25 @@ def read_signature(authorization: str | None) -> Signature:
             raise _incomplete(f"Authorization header requires '{name}' parameter.")
     scope = _SCOPE.fullmatch(parts["Credential"])
     if scope is None:
-        raise _incomplete("Credential must be <access key>/<date>/<region>/rekognition/aws4_request.")
+        raise _incomplete(f"Credential must be <access key>/<date>/<region>/{service}/aws4_request.")
     if _REGION.fullmatch(scope["region"]) is None:
         raise _rejected("Credential should be scoped to a valid region.")
-    if scope["service"] != "rekognition":
-        raise _rejected("Credential should be scoped to correct service: 'rekognition'.")
+    if scope["service"] != service:
+        raise _rejected(f"Credential should be scoped to correct service: '{service}'.")
     credential = Credential(scope["key"], scope["date"], scope["region"], scope["service"])
     return Signature(credential, tuple(parts["SignedHeaders"].lower().split(";")), parts["Signature"])
 
 
 def check_signature(
-    signature: Signature, *, secrets: Mapping[str, str], headers: Mapping[str, str], body: bytes, now: datetime.datetime
+    signature: Signature,
+    *,
+    secrets: Mapping[str, str],
+    headers: Mapping[str, str],
+    body: bytes,
+    now: datetime.datetime,
+    resource: SignedResource | None = None,
 ) -> None:
-    """Verify the signature of a ``POST /`` request without a query.
+    """Verify the signature of a request.
 
     Args:
         signature: the signature.
@@ -110,6 +133,7 @@ def check_signature(
         headers: the headers by lower-case name.
         body: the body.
         now: the system time in UTC.
+        resource: the method, the path and the query; those of ``POST /`` by default.
 
     Raises:
         RefusedError: the key is unknown, the time differs by more than 5 minutes, or the signature does not match.
@@ -123,15 +147,16 @@ def check_signature(
         raise _rejected(f"These headers must be sent and signed: {', '.join(sorted(absent))}.")
     timestamp = headers["x-amz-date"]
     _check_time(timestamp, credential.date, now)
+    resource = resource or SignedResource("POST", "/", "")
     canonical = "\n".join(
         [
-            "POST",
-            "/",
-            "",
+            resource.method,
+            resource.path,
+            resource.query,
             *(f"{name}:{' '.join(headers[name].split())}" for name in signature.signed_headers),
             "",
             ";".join(signature.signed_headers),
-            hashlib.sha256(body).hexdigest(),
+            hashlib.sha256(body).hexdigest() if resource.body_digest is None else resource.body_digest,
         ]
     )
     scope = (credential.date, credential.region, credential.service, "aws4_request")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
@@ -44,6 +44,15 @@ class CallerConnection(Protocol):
     @property
     def peer(self) -> str:
         """The address of the caller; empty if it is unknown."""
+        ...
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection has ended."""
+        ...
+
+    def on_lost(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call a function when the connection ends, or soon if it has; return what revokes it."""
         ...
 
     async def wait_until_lost(self, seconds: float | None = None) -> bool:
