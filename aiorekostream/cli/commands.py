@@ -64,6 +64,11 @@ def emulator(
     credentials: Path | None = None,
     processors: Path | None = None,
     faults: Path | None = None,
+    footage: Path | None = None,
+    raw_delivery: Annotated[bool, _FLAG] = False,
+    deliver_to: str = "",
+    allow_remote: Annotated[bool, _FLAG] = False,
+    allow_host: Annotated[tuple[str, ...], _REPEATED] = (),
     allow_origin: Annotated[tuple[str, ...], _REPEATED] = (),
     record: Annotated[bool, _FLAG] = False,
     log: Annotated[bool, _FLAG] = False,
@@ -90,6 +95,17 @@ def emulator(
         A file with the stream processors to create.
     faults
         A file with the faults to inject and the resources that are unavailable.
+    footage
+        A file with what the cameras see. Without it, they see nothing.
+    raw_delivery
+        Deliver the messages of label detections without SNS's envelope.
+    deliver_to
+        The URL of a server of SNS and S3, such as moto's, to which results are delivered instead of to the emulator's
+        own queues and buckets.
+    allow_remote
+        Allow --deliver-to another machine.
+    allow_host
+        A further host name under which SQS and S3 are reached; can be repeated.
     allow_origin
         The origin of web pages that may call the emulator, such as http://localhost:3000; can be repeated.
     record
@@ -109,6 +125,11 @@ def emulator(
         credentials=credentials,
         processors=processors,
         faults=faults,
+        footage=footage,
+        has_raw_delivery=raw_delivery,
+        deliver_to=deliver_to,
+        allow_remote=allow_remote,
+        allow_hosts=allow_host,
         allow_origins=allow_origin,
         record=record,
         log=log,

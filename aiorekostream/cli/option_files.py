@@ -12,7 +12,13 @@ import attrs
 from aiorekostream.domain.rules import ABSENT, each, reject
 from aiorekostream.emulator.delivery_faults import DeliveryFault
 from aiorekostream.emulator.faults import Fault
-from aiorekostream.emulator.options import dependency_faults_from_json, faults_from_json, member, text
+from aiorekostream.emulator.options import (
+    dependency_faults_from_json,
+    faults_from_json,
+    footage_from_json,
+    member,
+    text,
+)
 from aiorekostream.emulator.world.dependency_faults import DependencyFaults
 from aiorekostream.errors import ConfigurationError, InvalidRequestError, ValidationIssue
 from aiorekostream.limits import Limits, Quota
@@ -20,12 +26,15 @@ from aiorekostream.limits import Limits, Quota
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from aiorekostream.emulator.world.footage import Footage, RandomFootage
+
 __all__ = [
     "CredentialsFile",
     "FaultsFile",
     "ProcessorEntry",
     "read_credentials",
     "read_faults",
+    "read_footage",
     "read_limits",
     "read_processors",
 ]
@@ -108,6 +117,15 @@ def read_faults(path: Path) -> FaultsFile:
         ConfigurationError: the file is not readable or invalid.
     """
     return _read(path, _faults)
+
+
+def read_footage(path: Path) -> Footage | RandomFootage:
+    """Read a file with ``[[appearances]]`` or with ``[random]``, as the control endpoint takes them.
+
+    Raises:
+        ConfigurationError: the file is not readable or invalid.
+    """
+    return _read(path, footage_from_json)
 
 
 def read_processors(path: Path) -> Sequence[ProcessorEntry]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aiorekostream.cli.option_files import read_credentials, read_faults, read_limits, read_processors
+from aiorekostream.cli.option_files import read_credentials, read_faults, read_footage, read_limits, read_processors
 from aiorekostream.emulator import Emulator, EmulatorClock, ManualClock, RealClock, ScaledClock
 from aiorekostream.errors import ConfigurationError
 from aiorekostream.limits import DEFAULT_LIMITS
@@ -37,6 +37,11 @@ class ServeOptions:
         credentials: the file with the access keys.
         processors: the file with the stream processors.
         faults: the file with the faults.
+        footage: the file with what the cameras see.
+        has_raw_delivery: whether messages have no envelope.
+        deliver_to: the URL of another server of SNS and S3; empty for the emulator's own.
+        allow_remote: whether that server may be another machine.
+        allow_hosts: further host names of SQS and S3.
         allow_origins: the origins of web pages.
         record: whether calls are recorded.
         log: whether calls are written to the standard error.
@@ -51,6 +56,11 @@ class ServeOptions:
     credentials: Path | None = None
     processors: Path | None = None
     faults: Path | None = None
+    footage: Path | None = None
+    has_raw_delivery: bool = False
+    deliver_to: str = ""
+    allow_remote: bool = False
+    allow_hosts: tuple[str, ...] = ()
     allow_origins: tuple[str, ...] = ()
     record: bool = False
     log: bool = False
@@ -76,7 +86,12 @@ async def serve(options: ServeOptions) -> int:
         dependency_faults=None if faults is None else faults.dependency_faults,
         accounts={} if credentials is None else credentials.accounts,
         credentials=None if credentials is None else credentials.secrets,
+        footage=None if options.footage is None else read_footage(options.footage),
+        raw_message_delivery=options.has_raw_delivery,
+        deliver_to=options.deliver_to or None,
+        allow_remote=options.allow_remote,
         allow_origins=options.allow_origins,
+        allow_hosts=options.allow_hosts,
         record=options.record,
     )
     async with running:
@@ -85,7 +100,8 @@ async def serve(options: ServeOptions) -> int:
             running.create_stream_processor(processor.request, region=processor.region, access_key=access_key)
         running.inject(*(() if faults is None else faults.faults))
         with _logged_calls() if options.log else contextlib.nullcontext():
-            sys.stdout.write(f"export AWS_ENDPOINT_URL_REKOGNITION={running.url}\n")
+            services = ("REKOGNITION",) if options.deliver_to else ("REKOGNITION", "SQS", "S3")
+            sys.stdout.writelines(f"export AWS_ENDPOINT_URL_{service}={running.url}\n" for service in services)
             sys.stdout.flush()
             await _interrupted()
     return 0

@@ -24,9 +24,10 @@ _config: Any = Config
 
 @attrs.define
 class RunningCommand:
-    """A running emulator, and what it wrote to the standard error, once it has ended."""
+    """A running emulator; once it has ended, its further endpoints and what it wrote to the standard error."""
 
     url: str
+    endpoints: list[str] = attrs.field(factory=list)
     error: str = ""
 
     def client(self, key: str = "any", secret: str = "any", region: str = "us-east-1") -> Any:  # noqa: ANN401
@@ -53,6 +54,9 @@ def running(*arguments: str) -> Generator[RunningCommand]:
             yield emulator
         finally:
             served.send_signal(signal.SIGINT)
+            # communicate() would lose what readline() has read ahead.
+            written = served.stdout.read()
+            emulator.endpoints += re.findall(r"AWS_ENDPOINT_URL_(\w+)=", written)
             emulator.error = served.communicate(timeout=30)[1]
         assert served.returncode == 0
 

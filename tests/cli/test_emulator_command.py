@@ -11,10 +11,11 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from aiorekostream.cli.option_files import read_credentials, read_faults, read_limits, read_processors
+from aiorekostream.cli.option_files import read_credentials, read_faults, read_footage, read_limits, read_processors
 from aiorekostream.errors import ConfigurationError
 from tests.cli.emulator_command import documented, refused, running
 
@@ -34,6 +35,7 @@ def control(url: str, method: str, what: str, members: object = None) -> dict[st
 READERS: Mapping[str, Callable[[Path], object]] = {
     "credentials": read_credentials,
     "faults": read_faults,
+    "footage": read_footage,
     "limits": read_limits,
     "processors": read_processors,
 }
@@ -124,7 +126,7 @@ def files(tmp_path: Path) -> Path:
     blocks = documented("toml")
     for block in blocks:
         (tmp_path / block.partition("\n")[0].removeprefix("# ")).write_text(block, encoding="utf-8")
-    assert len(list(tmp_path.iterdir())) == len(blocks) == 4
+    assert len(list(tmp_path.iterdir())) == len(blocks) == 6
     return tmp_path
 
 
@@ -182,6 +184,16 @@ def test_documented_option_files_take_effect(files: Path) -> None:
         ("faults", "[[faults]]\nfault = 'Hang'\n[[faults]]\nfault = 'Fire'", "faults[1]: must be"),
         ("faults", "[dependency_faults]\nroles = ['x']", "dependency_faults.roles: must be one of"),
         ("faults", "dependency_faults = 3", "dependency_faults: must be a table"),
+        ("footage", "", "either 'appearances' or 'random'"),
+        ("footage", "appearances = 3", "appearances: must be a list"),
+        ("footage", "[[appearances]]\nat = 2", "appearances[0].subject: must be PERSON, PET or PACKAGE"),
+        ("footage", "[[appearances]]\nsubject = 'PET'\nbox = 3", "appearances[0].box: must be one of"),
+        (
+            "footage",
+            "[[appearances]]\nsubject = 'PET'\nbounding_box = { left = 0.1 }",
+            "appearances[0].bounding_box.top: must be",
+        ),
+        ("footage", "[random]\nseed = 'x'", "random.seed: must be a whole number"),
         ("processors", "[[processor]]", "processor: must be left out"),
         ("processors", "processors = 3", "processors: must be one or more tables"),
         ("processors", "[[processors]]\nregion = 3", "processors[0].region: must be a string"),
@@ -198,6 +210,47 @@ def test_invalid_option_file_is_an_error_that_names_the_key(
     assert f"cannot use {path}" in str(caught.value)
     assert expected in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["footage.toml", "random.toml"])
+def test_documented_footage_is_seen(files: Path, name: str) -> None:
+    options = ["--processors", str(files / "processors.toml"), "--footage", str(files / name), "--speed", "100"]
+    with running(*options, "--raw-delivery") as emulator:
+        lobby = emulator.client("AKIALOBBY", region="us-west-2")
+        sqs = boto3.client(
+            "sqs",
+            region_name="us-west-2",
+            endpoint_url=emulator.url,
+            aws_access_key_id="AKIALOBBY",
+            aws_secret_access_key="any",
+        )
+        lobby.start_stream_processor(
+            Name="door",
+            StartSelector={"KVSStreamStartSelector": {"ProducerTimestamp": 1_655_930_623_123}},
+            StopSelector={"MaxDurationInSeconds": 60},
+        )
+        url = sqs.get_queue_url(QueueName="door")["QueueUrl"]
+        found: list[dict[str, Any]] = []
+        while not found or "labels" in found[-1]:
+            received = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)
+            found += [json.loads(message["Body"]) for message in received["Messages"]]
+        assert {event["labels"][0]["name"] for event in found[:-1]} == {"PERSON", "PACKAGE"}
+        sqs.close()
+
+
+def test_command_rejects_a_remote_server_unless_allowed() -> None:
+    status, written = refused("--deliver-to", "http://192.0.2.1:5000")
+    assert status == 1
+    assert "--allow-remote" in written
+
+
+def test_command_prints_the_endpoints_of_its_services() -> None:
+    with running("--allow-host", "emulator") as emulator:
+        control(emulator.url, "GET", "health")
+    assert emulator.endpoints == ["SQS", "S3"]
+    with running("--deliver-to", "http://127.0.0.1:1") as emulator:
+        control(emulator.url, "GET", "health")
+    assert emulator.endpoints == []
 
 
 @pytest.mark.parametrize(
@@ -224,11 +277,11 @@ def test_documented_requests_of_other_languages_work() -> None:
     assert arguments[:4] == ["aiorekostream", "emulator", "--port", "4599"]
     with running(*arguments[4:]) as emulator:
         lines = requests.replace("http://127.0.0.1:4599", emulator.url).splitlines()
-        assert len(lines) == 8
+        assert len(lines) == 9
         answers = [
             subprocess.run([*shlex.split(line), "-sS", "--fail-with-body"], capture_output=True, check=False)
             for line in lines
         ]
-        assert [answer.returncode for answer in answers] == [0] * 8, answers
-        now = [json.loads(answers[index].stdout)["now"] for index in (0, 4)]
+        assert [answer.returncode for answer in answers] == [0] * 9, answers
+        now = [json.loads(answers[index].stdout)["now"] for index in (0, 5)]
         assert now[1] - now[0] == 30
