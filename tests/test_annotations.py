@@ -37,6 +37,11 @@ def test_annotations_resolve_in_any_order_of_imports(modules: tuple[str, ...]) -
     assert _failures(*modules) == []
 
 
+def test_annotations_of_the_emulator_resolve() -> None:
+    """It serves HTTP, so it loads aiohttp."""
+    assert _failures("aiorekostream.emulator") == ["aiohttp was loaded"]
+
+
 @pytest.mark.filterwarnings("ignore::aiorekostream.errors.AwsGuidanceWarning")
 @pytest.mark.parametrize("cls", READABLE, ids=lambda cls: cls.__name__)
 @settings(max_examples=10)

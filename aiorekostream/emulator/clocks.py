@@ -1,7 +1,5 @@
 """The emulator's clocks: real time, faster or slower time, and time that moves only when it is told to."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import contextvars
@@ -11,19 +9,15 @@ import heapq
 import itertools
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 
 import attrs
 
-from aiorekostream.clock import SystemClock, timeout_by_timer
+from aiorekostream.clock import SystemClock, TimerHandle, timeout_by_timer
 from aiorekostream.domain.fields import finite
 from aiorekostream.domain.fields import seconds as duration
 from aiorekostream.domain.rules import Validated, collecting
-
-if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
-
-    from aiorekostream.clock import TimerHandle
 
 __all__ = ["EmulatorClock", "ManualClock", "RealClock", "ScaledClock"]
 

@@ -1,17 +1,18 @@
 """Run the emulator: a local HTTP server with the stream processor API of Amazon Rekognition."""
 
-from __future__ import annotations
-
 import asyncio
+import datetime
 import random as stdlib_random  # noqa: TID251 - the default random source of faults with a probability
 import uuid
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType, TracebackType
+from typing import Self
 
 from aiorekostream.domain.fields import seconds as duration
 from aiorekostream.emulator.call_log import CallLog, RecordedCall
 from aiorekostream.emulator.clocks import EmulatorClock, ManualClock, RealClock
-from aiorekostream.emulator.faults import FaultScript
+from aiorekostream.emulator.delivery_faults import DeliveryFault
+from aiorekostream.emulator.faults import Fault, FaultScript
 from aiorekostream.emulator.http.callers import CallerDirectory
 from aiorekostream.emulator.http.control import ControlPlane
 from aiorekostream.emulator.http.cors import CrossOriginPolicy
@@ -25,21 +26,12 @@ from aiorekostream.emulator.world import OPERATIONS, World
 from aiorekostream.emulator.world.answers import Refusal
 from aiorekostream.emulator.world.contexts import Timings
 from aiorekostream.emulator.world.dependency_faults import DependencyFaults
-from aiorekostream.emulator.world.footage import Footage
+from aiorekostream.emulator.world.footage import Analyst, Footage
 from aiorekostream.emulator.world.model_validator import ModelValidator
+from aiorekostream.emulator.world.processors import ProcessorState
 from aiorekostream.emulator.world.quotas import Quotas
 from aiorekostream.errors import ConfigurationError
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
-
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from types import TracebackType
-
-    from aiorekostream.emulator.delivery_faults import DeliveryFault
-    from aiorekostream.emulator.faults import Fault
-    from aiorekostream.emulator.world.footage import Analyst
-    from aiorekostream.emulator.world.processors import ProcessorState
 
 __all__ = ["Emulator"]
 

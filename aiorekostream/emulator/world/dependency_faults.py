@@ -6,19 +6,14 @@ https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video-troubleshootin
 UNCERTAIN: AWS documents no message for buckets, topics and keys. Theirs are the emulator's, in the form of the others.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable  # noqa: TC003 - the annotations of converters become those of __init__
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
 import attrs
 
 from aiorekostream.domain.rules import Validated, as_tuple, collecting, each, reject
-
-if TYPE_CHECKING:
-    from aiorekostream.emulator.world.definitions import ProcessorDefinition
-    from aiorekostream.emulator.world.identity import Stream
+from aiorekostream.emulator.world.definitions import ProcessorDefinition
+from aiorekostream.emulator.world.identity import Stream
 
 __all__ = ["DependencyFaults"]
 

@@ -4,12 +4,11 @@
 moments that it needs, and only when a result is read or due. An analyst of real video implements the same two methods.
 """
 
-from __future__ import annotations
-
 import datetime
 import hashlib
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import attrs
 
@@ -18,9 +17,6 @@ from aiorekostream.domain.fields import finite, seconds, whole_number
 from aiorekostream.domain.geometry import BoundingBox
 from aiorekostream.domain.rules import Validated, all_valid, as_tuple, collecting, each, reject
 from aiorekostream.errors import ValidationIssue
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 __all__ = ["Analyst", "Appearance", "Detection", "Footage", "RandomFootage", "VideoMoment"]
 
