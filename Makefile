@@ -72,7 +72,7 @@ $(VENV)/.runtime: $(VENV)/.home pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.home pyproject.toml constraints.txt
 	@echo "installing aiorekostream and its tools into $(VENV)"
 	@$(PIP) install pip
-	@$(PIP) install -e '.[cli]' --group dev
+	@$(PIP) install -e '.[cli,redis]' --group dev
 	-@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --ignore-scripts --no-save \
 		--prefix $(VENV)/javascript $(foreach name,rekognition sqs s3,@aws-sdk/client-$(name)@3.1142.0); fi
 	@touch $(VENV)/.runtime $@

@@ -148,7 +148,7 @@ def try_wheel(session: nox.Session, interpreter: str, constraints: str) -> None:
         python = str(folder / "env" / "bin" / "python")
         session.run(interpreter, "-m", "venv", "--without-pip", str(folder / "env"), external=True)
         pip = ("python", "-m", "pip", "--python", python, "--disable-pip-version-check")
-        session.run(*pip, "install", "-qq", "-c", constraints, f"{wheel}[cli]", "--group", "test")
+        session.run(*pip, "install", "-qq", "-c", constraints, f"{wheel}[cli,redis]", "--group", "test")
         session.run(*pip, "check")
 
         test_folder = folder / "test-run"

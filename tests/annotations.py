@@ -24,7 +24,8 @@ PUBLIC_MODULES = tuple(
     f"aiorekostream{name}"
     for name in (
         *("", ".client", ".clock", ".codec", ".domain", ".errors", ".fleet", ".limits", ".operations"),
-        *(".rate_limiting", ".results", ".retry.policy", ".testing", ".transport.options", ".transport.timeout"),
+        *(".distributed", ".rate_limiting", ".results", ".retry.policy", ".testing", ".transport.options"),
+        ".transport.timeout",
     )
 )
 # They hold objects, or values of any type or of two: cattrs can write them and cannot read them.

@@ -46,9 +46,9 @@ def main() -> None:
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
     own = project["dependencies"] + [line for extra in project["optional-dependencies"].values() for line in extra]
     with tempfile.TemporaryDirectory() as folder:
-        newest = resolved(Path(folder) / "newest", ".[cli]", "--group", "dev")
+        newest = resolved(Path(folder) / "newest", ".[cli,redis]", "--group", "dev")
         Path("constraints.txt").write_text("\n".join(newest) + "\n", encoding="utf-8")
-        lowest = resolved(Path(folder) / "oldest", *oldest(own), ".[cli]", "--group", "test")
+        lowest = resolved(Path(folder) / "oldest", *oldest(own), ".[cli,redis]", "--group", "test")
         Path("constraints-lowest.txt").write_text("\n".join(lowest) + "\n", encoding="utf-8")
 
 

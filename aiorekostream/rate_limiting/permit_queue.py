@@ -7,16 +7,16 @@ import functools
 import heapq
 import itertools
 import math
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from aiorekostream.errors import RateLimitedError
-from aiorekostream.rate_limiting.token_bucket import DUE_WITHIN, AdaptiveTokenBucket, Grant
+from aiorekostream.rate_limiting.token_bucket import DUE_WITHIN, Grant
 
 if TYPE_CHECKING:
     from aiorekostream.clock import Clock, TimerHandle
     from aiorekostream.rate_limiting.port import PermitRequest
 
-__all__ = ["PermitQueue"]
+__all__ = ["PermitQueue", "TokenSource"]
 
 # Seconds. Other event loops share the bucket and cannot wake this one when it gains tokens or another quota.
 _RECHECK = 1.0
@@ -24,6 +24,22 @@ _RECHECK = 1.0
 # A queued request: its priority, when it arrived, its number, and its grant. One whose future is done has been granted,
 # or has left.
 _Waiter: TypeAlias = "tuple[int, float, int, asyncio.Future[Grant]]"
+
+
+class TokenSource(Protocol):
+    """Grant tokens to a queue; see ``AdaptiveTokenBucket`` for the methods."""
+
+    def try_acquire(self, now: float, /) -> Grant | float:
+        """Take a token that is due, or return the moment at which to ask again."""
+        ...
+
+    def delay(self, now: float, /, *, queue_length: int) -> float:
+        """Return the expected wait in seconds of a request behind so many others."""
+        ...
+
+    def cancel(self, grant: Grant, /) -> None:
+        """Return a token."""
+        ...
 
 
 class PermitQueue:
@@ -36,7 +52,7 @@ class PermitQueue:
         clock: reads the time and sets the timer.
     """
 
-    def __init__(self, bucket: AdaptiveTokenBucket, clock: Clock) -> None:
+    def __init__(self, bucket: TokenSource, clock: Clock) -> None:
         self.bucket = bucket
         self._clock = clock
         self._loop = asyncio.get_running_loop()

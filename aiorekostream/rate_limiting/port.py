@@ -108,8 +108,15 @@ class RateStatus:
         used_rate: the rate at which permits are granted at present, in calls a second. Lower than ``believed_rate``
             after throttles.
         queue_length: the number of requests that wait for a permit, in every event loop of this process.
+        hosts: the number of hosts that use the quota, as last seen; 1 for a limiter of one process.
+        leased_permits: the permits that this host took from the hosts' common bucket and has not used yet.
+        reachable: whether the common bucket can be reached; if not, the host uses its share of the rate. Always true
+            for a limiter of one process.
     """
 
     believed_rate: float
     used_rate: float
     queue_length: int
+    hosts: int = 1
+    leased_permits: int = 0
+    reachable: bool = True

@@ -15,12 +15,19 @@ A throttle while the rate is still below the last measured one, and nearly all r
 quota of that size would not have refused it. It changes nothing, and neither do further throttles until the next
 measurement, as long as they are a small share of the requests: they do not depend on the rate. So the rate recovers.
 
+A permit may be granted before it is due, to a queue that waits for the moment itself. Such a permit is *pending*: it
+counts as sent after a throttle that is heard meanwhile.
+
+``distributed/rate_limit.lua`` has the same arithmetic for the bucket that many hosts share. A test feeds the same
+events to both, so a change here needs the same change there.
+
 The time is an argument, and nothing here waits. Event loops of several threads share a bucket, so it has a lock.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections import deque
 
@@ -108,7 +115,7 @@ class Grant:
 
     Attributes:
         number: counts from 1.
-        at: the moment at which it was taken.
+        at: the moment at which it may be used.
     """
 
     number: int
@@ -126,12 +133,14 @@ class AdaptiveTokenBucket:
         rate: calls a second that the quota is believed to allow; more than 0.
         burst: calls at once, after a rest, that it is believed to allow; less than 1 counts as 1.
         operation: AWS's name of the operation, for the log.
+        slack: the share of ``rate`` that is used where ``burst`` is less than 2; more than 0, at most 1.
         max_rate: the rate without any throttle, in calls a second.
     """
 
     rate: float
     burst: float
     operation: str = ""
+    slack: float = SINGLE_REQUEST_RATE_SHARE
     max_rate: float = attrs.field(init=False)
     # Seconds between the requests of a burst.
     _distance: float = attrs.field(init=False)
@@ -168,7 +177,7 @@ class AdaptiveTokenBucket:
         """Go on with another believed quota; what was used and what was learned stays."""
         with self._lock:
             self.rate, self.burst = rate, burst
-            self.max_rate = rate if burst >= MIN_BURST_WITH_ROOM else rate * SINGLE_REQUEST_RATE_SHARE
+            self.max_rate = rate if burst >= MIN_BURST_WITH_ROOM else rate * self.slack
             self._distance = 1 / (BURST_SPEED * rate)
 
     def rate_at(self, now: float) -> float:
@@ -190,22 +199,28 @@ class AdaptiveTokenBucket:
         ready = now + missing / rate if missing > _ROUNDING else now
         return max(ready, self._last_due_at + self._distance) if spread else ready
 
-    def acquire(self, now: float) -> Grant:
-        """Take a token; the caller has waited for ``ready_at``, and the tokens are those of its last call."""
+    def acquire(self, now: float, *, due_at: float | None = None) -> Grant:
+        """Take a token; the tokens are those of the last call of ``ready_at``.
+
+        Args:
+            now: the time.
+            due_at: the result of ``ready_at``; ``now`` if the caller has waited for it.
+        """
+        due_at = now if due_at is None else due_at
         if self._unused_capacity >= MAX_UNUSED_CAPACITY:
             # Less was asked for than the quota allows, so the number of accepted requests does not measure the quota.
             self._start_window(now, began_full=True)
         self._tokens -= 1
         # A request of a burst that goes early owes the rest of its distance to the next one.
-        self._last_due_at = min(max(now, self._last_due_at + self._distance), now + DUE_WITHIN)
+        self._last_due_at = min(max(now, self._last_due_at + self._distance), max(now + DUE_WITHIN, due_at))
         self._last_number += 1
-        return Grant(self._last_number, now)
+        return Grant(self._last_number, due_at if due_at > now + DUE_WITHIN else now)
 
-    def try_acquire(self, now: float, *, spread: bool = True) -> Grant | float:
-        """Take a token if one is due within ``DUE_WITHIN``, or return the moment at which it is due."""
+    def try_acquire(self, now: float, *, spread: bool = True, horizon: float = DUE_WITHIN) -> Grant | float:
+        """Take a token if one is due within ``horizon`` seconds, or return the moment at which it is due."""
         with self._lock:
             ready = self.ready_at(now, spread=spread)
-            result = self.acquire(now) if ready <= now + DUE_WITHIN else ready
+            result = self.acquire(now, due_at=ready) if ready <= now + horizon else ready
             before = self._logged_rate
             if before is None or self.rate_at(now) < self.max_rate:
                 return result
@@ -232,7 +247,7 @@ class AdaptiveTokenBucket:
                 self._window_throttled += 1
             if grant.number <= self._heard_number:
                 return  # sent before the last throttle was heard: the same news
-            self._heard_number = self._last_number
+            self._heard_number = self._last_number - self._count_pending(now)
             self._learn(grant, now, before)
             after = self.rate_at(now)
             if after >= min(before, LOGGED_DECREASE * (self._logged_rate or before)):
@@ -249,6 +264,23 @@ class AdaptiveTokenBucket:
             if grant.number > self._window_number:
                 self._window_not_accepted += 1
 
+    def delayed(self, seconds: float) -> None:
+        """Learn that a request reached the service so many seconds after its permit.
+
+        A bucket of one token gains nothing while it is full, so the service lost that time, and the next request would
+        come too early by as much. Larger bursts have room for it. Hosts that share a bucket report such delays.
+        """
+        with self._lock:
+            if self.burst < MIN_BURST_WITH_ROOM:
+                room = (1 / self.slack - 1) / self.rate
+                self._tokens -= min(1.0, max(0.0, seconds - room) * self.rate)
+
+    def _count_pending(self, now: float) -> int:
+        """Count the granted requests that are not due yet; the tokens are those of ``now``."""
+        by_tokens = -self._tokens - self.rate * DUE_WITHIN
+        by_distance = (self._last_due_at - now - DUE_WITHIN) / self._distance
+        return max(0, math.ceil(max(by_tokens, by_distance, 0.0)))
+
     def _refill(self, now: float) -> float:
         """Add the tokens that were gained until now; returns the present rate."""
         rate = self.rate_at(now)
@@ -264,10 +296,11 @@ class AdaptiveTokenBucket:
         overtaking = sum(number > grant.number for number in self._accepted)
         accepted = max(0, grant.number - self._window_number - self._window_not_accepted) + overtaking
         measured = self._measure(accepted, max(grant.at - self._window_start, _MIN_WINDOW), current)
-        if self._is_stray(current):
+        share = self._throttled_share(now)
+        if self._is_stray(current, share):
             return
-        if self._window_began_full and not self._is_trusted and measured < current * DIP_SHARE:
-            self._dip_share, self._dipped_at = self._dip_at(now) * max(DIP_SHARE, 1 - self._throttled_share), now
+        if self._window_began_full and not self._is_trusted(share) and measured < current * DIP_SHARE:
+            self._dip_share, self._dipped_at = self._dip_at(now) * max(DIP_SHARE, 1 - share), now
             self._window_dips += 1
             self._tokens = min(self._tokens, self._tokens * DIP_TOKENS)
             return
@@ -277,22 +310,21 @@ class AdaptiveTokenBucket:
         self._measured_at, self._dip_share = now, 1.0
         self._start_window(now, began_full=False)
         has_room = self.burst >= MIN_BURST_WITH_ROOM
-        self._tokens = CONFIRMED_TOKENS if is_confirmed and not has_room else min(self._tokens, 0.0)
+        is_early = is_confirmed and not has_room
+        self._tokens = CONFIRMED_TOKENS - self._count_pending(now) if is_early else min(self._tokens, 0.0)
 
-    @property
-    def _throttled_share(self) -> float:
-        cancelled = self._window_not_accepted - self._window_throttled
-        return self._window_throttled / max(1, self._last_number - self._window_number - cancelled)
+    def _throttled_share(self, now: float) -> float:
+        not_sent = self._window_not_accepted - self._window_throttled + self._count_pending(now)
+        return self._window_throttled / max(1, self._last_number - self._window_number - not_sent)
 
-    @property
-    def _is_trusted(self) -> bool:
-        return self._window_dips >= MAX_DIPS and self._throttled_share >= TRUSTED_SHARE
+    def _is_trusted(self, share: float) -> bool:
+        return self._window_dips >= MAX_DIPS and share >= TRUSTED_SHARE
 
-    def _is_stray(self, current: float) -> bool:
+    def _is_stray(self, current: float, share: float) -> bool:
         """Whether a throttle says nothing about the quota: it, or one before it, came below the last measured rate."""
         if self._window_began_full or self._measured_rate == float("inf"):
             return False
-        is_weak = self._window_throttled < MIN_THROTTLES or self._throttled_share < STRAY_SHARE
+        is_weak = self._window_throttled < MIN_THROTTLES or share < STRAY_SHARE
         self._window_has_strays |= is_weak and current < self._measured_rate
         return is_weak and self._window_has_strays
 
@@ -308,7 +340,8 @@ class AdaptiveTokenBucket:
         return min(1.0, self._dip_share + regained)
 
     def _start_window(self, now: float, *, began_full: bool) -> None:
-        self._window_start, self._window_number, self._window_began_full = now, self._last_number, began_full
+        self._window_start, self._window_began_full = now, began_full
+        self._window_number = self._last_number - self._count_pending(now)
         self._window_dips = self._window_not_accepted = self._window_throttled = 0
         self._unused_capacity, self._window_has_strays = 0.0, False
         self._accepted.clear()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SNAPSHOT = Path(__file__).with_name("signatures.txt")
 PUBLIC_MODULES = (
     "aiorekostream",
+    "aiorekostream.distributed",
     "aiorekostream.emulator",
     "aiorekostream.results",
     "aiorekostream.results.awslambda",

@@ -1,0 +1,21 @@
+"""Share the quotas of an account among many hosts, through Redis or Valkey. Requires the extra ``redis``.
+
+- ``connection``: runs scripts on the server, and says what went wrong there.
+- ``exchange``: the messages between a host and the script ``rate_limit.lua``, which holds the common token bucket.
+- ``lease_book``: decides when a host asks for permits, and which it may use; pure.
+- ``shared_quota``: carries out the decisions for one quota.
+- ``outages``: logs when the server is lost and found.
+- ``options``: the arguments and their rules.
+- ``limiter``: the rate limiter.
+"""
+
+try:
+    from aiorekostream.distributed.limiter import RedisRateLimiter
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] != "redis":
+        raise
+    raise ImportError(
+        "aiorekostream.distributed requires the extra `redis`: pip install 'aiorekostream[redis]'"
+    ) from error
+
+__all__ = ["RedisRateLimiter"]

@@ -1,0 +1,80 @@
+"""Use a real server in virtual time: the script reads the time of the event loop, and time stands still on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+from tests import virtual_time
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+__all__ = ["EPOCH", "RealIoLoop", "VirtualRedis", "run", "script_at"]
+
+_T = TypeVar("_T")
+# Seconds that a server may take to answer before a test fails.
+_PATIENCE = 20.0
+# Any moment; the server's clock has nothing to do with the hosts' clocks.
+EPOCH = 1_700_000_000.0
+
+
+class RealIoLoop(virtual_time.VirtualLoop):
+    """A loop whose time stands still while a command is on its way to the server."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.commands = 0
+        selector = cast("selectors.SelectSelector", cast("Any", self)._selector)
+        in_virtual_time = selector.select
+
+        def select(timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+            if self.commands and timeout != 0:
+                return selectors.SelectSelector.select(selector, _PATIENCE)
+            return in_virtual_time(timeout)
+
+        selector.select = select  # type: ignore[method-assign]
+
+
+class VirtualRedis(Redis):
+    """A client whose scripts read the time of the event loop.
+
+    Attributes:
+        offset: seconds by which the server's clock differs.
+        trips: the scripts that were sent.
+    """
+
+    offset = 0.0
+    trips = 0
+
+    async def execute_command(self, *args: str | float, **options: object) -> object:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, RealIoLoop)
+        loop.commands += 1
+        try:
+            if args[0] not in {"EVAL", "EVALSHA"}:
+                return await super().execute_command(*args, **options)
+            if args[0] == "EVALSHA":
+                raise NoScriptError
+            source = script_at(str(args[1]), loop.time() + EPOCH + self.offset)
+            self.trips += 1
+            return await super().execute_command("EVAL", source, *args[2:], **options)
+        finally:
+            loop.commands -= 1
+
+
+def script_at(source: str, now: float) -> str:
+    """Return the script with this time instead of the server's."""
+    assert "redis.call('TIME')" in source
+    seconds, microseconds = divmod(round(now * 1e6), 1_000_000)
+    return source.replace("redis.call('TIME')", f"{{'{seconds}', '{microseconds}'}}")
+
+
+def run(coroutine: Coroutine[object, object, _T]) -> _T:
+    """Run a coroutine to its end, in virtual time but for the server."""
+    with asyncio.Runner(loop_factory=RealIoLoop) as runner:
+        return runner.run(coroutine)

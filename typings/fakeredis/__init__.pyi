@@ -1,0 +1,4 @@
+import redis
+
+class FakeRedis(redis.Redis):
+    def __init__(self) -> None: ...
