@@ -11,11 +11,11 @@
 
 try:
     from aiorekostream.distributed.limiter import RedisRateLimiter
-except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] != "redis":
+except ModuleNotFoundError as _error:
+    if (_error.name or "").partition(".")[0] != "redis":
         raise
     raise ImportError(
         "aiorekostream.distributed requires the extra `redis`: pip install 'aiorekostream[redis]'"
-    ) from error
+    ) from _error
 
 __all__ = ["RedisRateLimiter"]

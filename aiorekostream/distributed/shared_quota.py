@@ -54,7 +54,7 @@ class SharedQuota:
         outages: OutageLog,
     ) -> None:
         self.book = book
-        self.queue = PermitQueue(self, clock)
+        self.queue: PermitQueue = PermitQueue(self, clock)
         self._clock, self._connection, self._keys, self._host, self._outages = clock, connection, keys, host, outages
         self._exchanging: asyncio.Task[None] | None = None
         self._idle_timer: TimerHandle | None = None

@@ -52,8 +52,8 @@ class Starter(Executor[StartRequest]):
     """Carry out starts for all runs of a fleet."""
 
     def __init__(self, options: FleetOptions, monitor: SessionMonitor) -> None:
-        self.slots = SessionSlots(retry_interval=options.poll_interval)
-        self.queue = StartQueue(
+        self.slots: SessionSlots = SessionSlots(retry_interval=options.poll_interval)
+        self.queue: StartQueue = StartQueue(
             self.slots,
             when_busy=options.when_busy,
             longest=options.client.pipeline.limits.max_duration_in_seconds,

@@ -25,11 +25,11 @@ from botocore.exceptions import NoCredentialsError, NoRegionError
 
 from aiorekostream.errors import ConfigurationError
 from aiorekostream.operations import OPERATIONS
+from aiorekostream.transport._http_session import HttpSession
 from aiorekostream.transport._jsonfile import LazyJSONFileLoader
 from aiorekostream.transport.connection import Connection
 from aiorekostream.transport.credentials import MetadataWatch, check_credentials
 from aiorekostream.transport.error_mapping import configuration_error, unsigned_error
-from aiorekostream.transport.http_session import HttpSession
 from aiorekostream.transport.secrets import Secrets, without_userinfo
 
 if TYPE_CHECKING:

@@ -23,9 +23,9 @@ from botocore.auth import SIGV4_TIMESTAMP
 from botocore.compat import get_current_datetime
 from botocore.exceptions import NoCredentialsError
 
+from aiorekostream.transport._http_session import Exchange, HttpSession
 from aiorekostream.transport.attempts import CURRENT
 from aiorekostream.transport.credentials import check_credentials
-from aiorekostream.transport.http_session import Exchange, HttpSession
 from aiorekostream.transport.response import note_response
 from aiorekostream.transport.signer import SET_BY_SIGNERS, signature_headers
 
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from botocore.credentials import ReadOnlyCredentials
     from botocore.model import OperationModel
 
+    from aiorekostream.transport._http_session import RawResponse
     from aiorekostream.transport.attempts import Attempt
-    from aiorekostream.transport.http_session import RawResponse
 
 __all__ = ["LeanPath"]
 

@@ -19,8 +19,8 @@ from aiohttp.client_reqrep import ConnectionKey
 
 import aiorekostream as rks
 from aiorekostream import errors
+from aiorekostream.transport._http_session import HttpSession
 from aiorekostream.transport.aws import AwsTransport
-from aiorekostream.transport.http_session import HttpSession
 from aiorekostream.transport.misconfiguration import of_connecting
 from tests.transport.counterpart import CERTIFICATES, Counterpart, http, proxying, serving, unheard
 
