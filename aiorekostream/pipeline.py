@@ -32,6 +32,7 @@ from aiorekostream.errors import (
     ConnectError,
     DeadlineExceededError,
     RateLimitedError,
+    RequestCancelledError,
     ServiceError,
     UnknownOutcomeError,
 )
@@ -380,6 +381,10 @@ class _Call(Generic[_RequestT, _ReplyT]):
 
     def _sent(self) -> None:
         trace = self.trace
+        if trace.send_by == -math.inf:
+            # It was cancelled, and its caller knows that it was not sent; a transport that writes in a task of its own
+            # would send it before the cancellation arrives.
+            raise RequestCancelledError(name=str(self.body.get("Name", "")))
         trace.in_flight, trace.sent_at = True, self.pipeline.clock.now()
         self.missing = "no answer came"
         trace.on_event(CallEvent.SENT)

@@ -21,8 +21,14 @@ def new_quotas() -> None:
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[str]:
     """Run one server for all tests: it takes seconds to import."""
+    from botocore import handlers  # noqa: PLC0415 - the same
+
+    # On import, moto adds a hook to all clients that this process makes from then on, which takes their calls off the
+    # lean path. Its server needs none.
+    built_in = list(handlers.BUILTIN_HANDLERS)
     from moto.server import ThreadedMotoServer  # noqa: PLC0415 - the same
 
+    handlers.BUILTIN_HANDLERS[:] = built_in
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -114,6 +114,7 @@ class Executor(Generic[_RequestT]):
     def abort(self, request: QueuedRequest[_RequestT]) -> None:
         """Give a request an outcome now, whatever its call is doing."""
         if request.state is RequestState.DISPATCHED:
+            request.trace.send_by = -math.inf  # nothing is sent after its outcome
             self._scheduler.abandon(request)
             outcome: Outcome = (
                 Unknown(request.request, self._unknown_error(request, _BROKEN_OFF))

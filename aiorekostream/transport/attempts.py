@@ -94,9 +94,9 @@ class Attempt:
     members: dict[str, object] | None = None
 
     def goes_out(self) -> None:
-        """Note that the first byte is about to be written to a connection."""
-        self.sent = True
+        """Note that the first byte is about to be written to a connection, unless the caller refuses it."""
         self.on_sent()
+        self.sent = True
 
 
 CURRENT: contextvars.ContextVar[Attempt | None] = contextvars.ContextVar("attempt", default=None)

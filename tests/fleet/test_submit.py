@@ -6,8 +6,10 @@ import asyncio
 import datetime
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 
+import aiorekostream as rks
 from aiorekostream import errors
 from aiorekostream.errors import InvalidRequestError, RequestCancelledError
 from aiorekostream.fleet import (
@@ -21,7 +23,7 @@ from aiorekostream.fleet import (
     Started,
     Unknown,
 )
-from aiorekostream.testing import MemoryTransport
+from aiorekostream.testing import MemoryTransport, Reply
 from tests.fleet.service import (
     BEGINNING,
     DESCRIBE,
@@ -38,6 +40,8 @@ from tests.fleet.service import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from aiorekostream.fleet import StartOutcome, WhenBusy
     from aiorekostream.rate_limiting.port import Permit, PermitRequest
 
@@ -348,3 +352,44 @@ def test_submit_reports_all_issues_before_anything_is_sent(arguments: dict[str, 
         run(Fleet(service.client()).submit(**arguments))
     assert [issue.path for issue in caught.value.issues] == paths
     assert service.calls == []
+
+
+@attrs.define
+class WritesInATask(MemoryTransport):
+    """Writes a request in a task of its own, as aiohttp does, which a cancellation does not reach at once."""
+
+    written: list[str] = attrs.field(factory=list, kw_only=True)
+    writers: list[asyncio.Task[None]] = attrs.field(factory=list, kw_only=True)
+
+    async def send(
+        self, operation: str, body: Mapping[str, object], *, on_sent: Callable[[], None] = lambda: None
+    ) -> Reply:
+        async def write() -> None:
+            await asyncio.sleep(0.1)
+            on_sent()
+            self.written.append(f"{operation} of {body['Name']}")
+
+        self.writers.append(asyncio.create_task(write()))
+        await asyncio.Event().wait()
+        raise AssertionError("never")
+
+
+@pytest.mark.parametrize("how", ["cancelled", "closed"])
+def test_start_is_not_written_after_its_outcome_is_not_sent(how: str) -> None:
+    transport = WritesInATask(lambda _operation, _body: {})
+
+    async def main() -> list[str]:
+        fleet = Fleet(rks.Client(transport=transport))
+        task = asyncio.create_task(fleet.submit(label("camera-0")))
+        await asyncio.sleep(0.05)
+        if how == "cancelled":
+            task.cancel()
+            await asyncio.wait([task])
+        else:
+            await fleet.aclose()
+            assert isinstance((await task), rks.Failed)
+        await asyncio.wait(transport.writers)
+        assert isinstance(transport.writers[0].exception(), errors.RequestCancelledError)
+        return transport.written
+
+    assert run(main()) == []

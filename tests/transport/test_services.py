@@ -146,7 +146,7 @@ async def test_configuration_errors_are_raised_before_anything_is_sent(
         with pytest.raises(errors.ConfigurationError):
             await client.open()
         await client.aclose()
-    with pytest.raises(errors.ConfigurationError, match="not both"):
+    with pytest.raises(errors.InvalidRequestError, match="not both"):
         _client(counterpart.url, profile="doors", session=AioSession())
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     client = _client(counterpart.url)

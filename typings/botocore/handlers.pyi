@@ -1,1 +1,3 @@
 def add_retry_headers(request: object, **kwargs: object) -> None: ...
+
+BUILTIN_HANDLERS: list[object]
