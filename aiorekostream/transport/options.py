@@ -147,9 +147,19 @@ def _said(config: AwsConfig | None) -> Mapping[str, object] | None:
         return dict[str, object]()
     try:
         options = cast("object", getattr(config, "_user_provided_options", None))
+        # aiobotocore 3.0 keeps what belongs to it apart.
+        connector = cast("object", getattr(config, "connector_args", None))
+        http_session = cast("object", getattr(config, "http_session_cls", None))
     except Exception:  # noqa: BLE001 - the value is foreign code, and may raise anything
         return None
-    return cast("Mapping[str, object]", options) if isinstance(options, Mapping) else None
+    if not isinstance(options, Mapping):
+        return None
+    said = dict(cast("Mapping[str, object]", options))
+    if connector:
+        said.setdefault("connector_args", connector)
+    if not str(getattr(http_session, "__module__", "aiobotocore")).startswith("aiobotocore"):
+        said.setdefault("http_session_cls", http_session)
+    return said
 
 
 def _key_issues(keys: Mapping[str, str | None]) -> Iterator[ValidationIssue]:
