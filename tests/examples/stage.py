@@ -30,11 +30,14 @@ class Stage:
     def __init__(self, emulator: Emulator, clock: ManualClock) -> None:
         self.emulator = emulator
         self.clock = clock
+        self._unopened: list[rks.Client] = []
         self.client = self.new_client()
 
     def new_client(self) -> rks.Client:
         """Another client, for a program that closes its own."""
-        return rks.Client(region=REGION, endpoint_url=self.emulator.url, clock=self.clock)
+        client = rks.Client(region=REGION, endpoint_url=self.emulator.url, clock=self.clock)
+        self._unopened.append(client)
+        return client
 
     async def create(self, *names: str) -> None:
         """Create label detections."""
@@ -47,6 +50,9 @@ class Stage:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Let time pass until a condition holds."""
+        # Opening takes real time, during which the clock must stand: a call's time would pass in no time.
+        while self._unopened:
+            await self._unopened.pop().pipeline.open()
         while not condition():
             for _ in range(_TURNS):
                 await asyncio.sleep(0)
