@@ -280,7 +280,7 @@ def _get(value: object, path: Path) -> object:
     for step in path:
         try:
             value = cast("Mapping[object, object]", value)[step] if isinstance(value, Mapping) else ABSENT
-        except Exception:  # noqa: BLE001 - a foreign mapping may raise anything; whoever reads the value reports it
+        except Exception:  # noqa: BLE001 - a foreign mapping may raise anything; the missing value is reported
             return ABSENT
     return value
 

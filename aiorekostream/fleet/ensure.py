@@ -1,5 +1,6 @@
 """Bring many processors to a state: poll, start or stop what is not in it, and wait, for each request on its own."""
 
+import abc
 import asyncio
 import functools
 import logging
@@ -41,7 +42,7 @@ _PAUSE = 1.5
 
 
 @attrs.define(eq=False)
-class Ensurer(Generic[_RequestT]):
+class Ensurer(abc.ABC, Generic[_RequestT]):
     """Carry out the requests of one run, in place of the executor that makes its calls.
 
     Attributes:
@@ -90,8 +91,9 @@ class Ensurer(Generic[_RequestT]):
         # attrs.evolve takes no union
         request.on_complete(request, attrs.evolve(cast("Failed[StartRequest | str]", outcome), tag=request.tag))
 
+    @abc.abstractmethod
     async def _ensure(self, request: QueuedRequest[_RequestT]) -> Outcome:
-        raise NotImplementedError
+        """Bring the processor of a request to its state, and return the outcome."""
 
     async def _until(self, condition: WaitCondition, name: str) -> Status:
         """Wait for a condition, and record the end of the session where one is seen."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import copy
 import logging
@@ -46,7 +47,7 @@ _BROKEN_OFF = "the program broke the call off while it was under way"
 _SECONDS_IN_FLIGHT, _LEAST_IN_FLIGHT, _MOST_IN_FLIGHT = 5, 2, 100
 
 
-class Executor(Generic[_RequestT]):
+class Executor(abc.ABC, Generic[_RequestT]):
     """Carry out the requests of one operation for all runs of a fleet.
 
     Args:
@@ -160,8 +161,9 @@ class Executor(Generic[_RequestT]):
             unknown.__cause__ = error
             return Unknown(request.request, unknown)
 
+    @abc.abstractmethod
     async def _call(self, request: QueuedRequest[_RequestT], permit: Permit | None) -> Outcome:
-        raise NotImplementedError
+        """Make the call of a request, and return its outcome where it was not refused."""
 
     def _outcome_of(self, request: QueuedRequest[_RequestT], error: RekostreamError) -> Outcome:
         """The outcome of a request whose call has failed for good."""
