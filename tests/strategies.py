@@ -46,6 +46,7 @@ from aiorekostream.domain.responses import (
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
 from aiorekostream.domain.status import Status
 from aiorekostream.domain.tags import Tags
+from aiorekostream.domain.video import VideoPosition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,6 +157,20 @@ regions = st.lists(boxes() | polygons, max_size=3).map(tuple)
 producer_timestamps = st.builds(ProducerTimestamp, st.integers(10**11, 10**14 - 1))
 fragment_numbers = st.builds(FragmentNumber, _text(string.digits, 1, 128))
 stop_selectors = st.builds(StopSelector, st.integers(1, 120))
+
+# positions in video: whole milliseconds, of which those from 2001 on are dates of producers
+
+whole_durations = st.integers(0, 10**11).map(lambda ms: datetime.timedelta(milliseconds=ms))
+whole_moments = st.integers(10**12, 10**13).map(
+    lambda ms: datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(milliseconds=ms)
+)
+video_positions = st.builds(
+    VideoPosition,
+    fragment_number=fragment_numbers,
+    server_timestamp=whole_moments,
+    producer_timestamp=whole_moments | whole_durations,
+    frame_offset=whole_durations,
+)
 
 # requests
 

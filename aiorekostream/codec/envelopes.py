@@ -17,7 +17,7 @@ from aiorekostream.errors import MalformedEventError, ValidationIssue
 if TYPE_CHECKING:
     from typing import NoReturn
 
-__all__ = ["Steps", "unwrap"]
+__all__ = ["Steps", "unwrap_notification"]
 
 Steps: TypeAlias = tuple[str | int, ...]
 
@@ -27,7 +27,7 @@ _ONE_RECORD = "a list of one record: parse each record of a Lambda event alone"
 _NESTED = "a notification: the message itself, SNS's envelope, a message of SQS, or a record of AWS Lambda"
 
 
-def unwrap(data: object) -> tuple[Mapping[str, object], Steps]:
+def unwrap_notification(data: object) -> tuple[Mapping[str, object], Steps]:
     """Return the members of the message inside of all envelopes, and the path to it.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
@@ -18,11 +18,22 @@ from aiorekostream.domain.enums import Label
 from aiorekostream.domain.labels import DetectedLabel, LabelDetected, SessionCompleted, UnknownEvent
 from aiorekostream.domain.s3 import S3Uri
 from aiorekostream.domain.tags import Tags
-from aiorekostream.domain.video import VideoPosition
-from aiorekostream.errors import MalformedEventError
 from tests import strategies
+from tests.codec.events import (
+    JUNK,
+    assert_missing,
+    assert_reported_in_place,
+    assert_returns_or_reports,
+    issues,
+    json_values,
+    milliseconds,
+    without_none,
+)
 from tests.codec.json_paths import Json, JsonPath, dotted, is_a, replaced, walk, without
 from tests.payloads import COMPLETED, DETECTED, TWO_LABELS, text, wire
+
+if TYPE_CHECKING:
+    from aiorekostream.domain.video import VideoPosition
 
 DETECTED_WIRE = wire("label-detected")
 COMPLETED_WIRE = wire("stream-processing-complete")
@@ -55,13 +66,6 @@ each_member = pytest.mark.parametrize(
     [(name, path) for name, document in WIRES.items() for path, _ in walk(document)],
     ids=lambda value: value if isinstance(value, str) else dotted(value),
 )
-
-
-def _issues(data: object) -> dict[str, str]:
-    with pytest.raises(MalformedEventError) as caught:
-        parse_notification(data)
-    assert caught.value.issues
-    return {issue.path: issue.expected for issue in caught.value.issues}
 
 
 # --------------------------------------------------------------------------------------------------------- envelopes
@@ -98,8 +102,8 @@ def test_parse_unwraps_the_envelope(name: str) -> None:
 def test_path_of_an_issue_leads_through_the_envelope() -> None:
     broken = json.dumps(replaced(DETECTED_WIRE, ("labels", 0, "name"), 5))
     record = {"messageId": "m", "body": json.dumps({"Type": "Notification", "Message": broken})}
-    assert _issues(record) == {"body.Message.labels[0].name": "text"}
-    assert "Records[0].body.Message.labels[0].name" in _issues({"Records": [record]})
+    assert issues(parse_notification, record) == {"body.Message.labels[0].name": "text"}
+    assert "Records[0].body.Message.labels[0].name" in issues(parse_notification, {"Records": [record]})
 
 
 @pytest.mark.parametrize(
@@ -126,7 +130,7 @@ def test_path_of_an_issue_leads_through_the_envelope() -> None:
     ids=repr,
 )
 def test_parse_rejects_what_is_no_notification(data: object, path: str) -> None:
-    assert list(_issues(data)) == [path]
+    assert list(issues(parse_notification, data)) == [path]
 
 
 # ---------------------------------------------------------------------------------------------- what is new or absent
@@ -141,9 +145,7 @@ def test_parse_accepts_an_event_without_a_member_that_is_not_required(name: str,
         if dotted(path) in REQUIRED:
             if dotted(path) == "eventNamespace":
                 continue  # without it, nothing says that this is a notification
-            found = _issues(missing)
-            assert any(place.startswith(dotted(path)) for place in found)
-            assert set(found.values()) == {"present"}
+            assert_missing(parse_notification, missing, path)
         else:
             assert parse_notification(missing).event_id == document["eventId"]
 
@@ -212,23 +214,18 @@ def test_server_time_in_seconds_is_recognized() -> None:
 @pytest.mark.parametrize("key", ["producerTimestamp", "serverTimestamp", "frameOffsetMillis"])
 @pytest.mark.parametrize("value", [-1, math.inf, math.nan, 1e300, 10**400, True, "1650000122104", [], {}])
 def test_time_that_is_none_is_reported_by_its_path(key: str, value: object) -> None:
-    assert list(_issues(replaced(DETECTED_WIRE, (*MAPPING, key), value))) == [dotted((*MAPPING, key))]
+    assert list(issues(parse_notification, replaced(DETECTED_WIRE, (*MAPPING, key), value))) == [
+        dotted((*MAPPING, key))
+    ]
 
 
 # ---------------------------------------------------------------------------------------------------------- malformed
-
-JUNK = [5, 1.5, math.nan, True, "", "junk", "\ud800", [], [5], {}, {"a": 5}, 10**400]
 
 
 @each_member
 @pytest.mark.parametrize("value", JUNK, ids=lambda value: repr(value)[:20])
 def test_malformed_member_is_reported_by_its_path(name: str, path: JsonPath, value: object) -> None:
-    """A replacement is either accepted or reported where it stands, or for what it lacks below."""
-    try:
-        parse_notification(replaced(WIRES[name], path, value))
-    except MalformedEventError as error:
-        for issue in error.issues:
-            assert dotted(path).startswith(issue.path) or issue.path.startswith(dotted(path))
+    assert_reported_in_place(parse_notification, WIRES[name], path, value)
 
 
 def test_every_issue_is_reported_at_once() -> None:
@@ -236,7 +233,7 @@ def test_every_issue_is_reported_at_once() -> None:
     broken = replaced(broken, (*MAPPING, "fragmentNumber"), "12a")
     broken = replaced(broken, ("labels", 0, "frameImageUri"), "http://doors/key")
     broken = without(replaced(broken, ("tags",), {"site": 5}), ("eventId",))
-    assert _issues(broken) == {
+    assert issues(parse_notification, broken) == {
         "labels[0].boundingBox": "an object",
         dotted((*MAPPING, "fragmentNumber")): "text of 1 to 128 digits",
         "labels[0].frameImageUri": "an S3 URI such as s3://bucket/key",
@@ -247,28 +244,18 @@ def test_every_issue_is_reported_at_once() -> None:
 
 def test_member_that_hides_several_is_reported_once() -> None:
     broken = without(replaced(COMPLETED_WIRE, ("inputInformation", "kinesisVideo"), "junk"), ("sessionId",))
-    assert _issues(broken) == {"inputInformation.kinesisVideo": "an object", "sessionId": "present"}
+    assert issues(parse_notification, broken) == {"inputInformation.kinesisVideo": "an object", "sessionId": "present"}
 
 
 # ----------------------------------------------------------------------------------------------------- any event
 
-_DATETIMES = st.integers(10**12, 10**13).map(
-    lambda ms: datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(milliseconds=ms)
-)
-_DURATIONS = st.integers(0, 10**11).map(lambda ms: datetime.timedelta(milliseconds=ms))
+_DURATIONS = st.none() | strategies.whole_durations
 _TEXT = strategies.sendable_text
 _S3_URIS = st.builds(S3Uri, strategies.buckets, _TEXT.filter(bool))
-_POSITIONS = st.builds(
-    VideoPosition,
-    fragment_number=strategies.fragment_numbers,
-    server_timestamp=_DATETIMES,
-    producer_timestamp=_DATETIMES | _DURATIONS,
-    frame_offset=_DURATIONS,
-)
 _LABELS = st.builds(
     DetectedLabel,
     label=st.sampled_from(Label) | st.text(min_size=1).map(Label),
-    position=_POSITIONS,
+    position=strategies.video_positions,
     bounding_box=strategies.boxes(),
     frame_image=_S3_URIS,
     cropped_image=st.none() | _S3_URIS,
@@ -284,27 +271,19 @@ _COMMON: dict[str, Any] = {
 }
 EVENTS = (
     st.builds(LabelDetected, labels=st.lists(_LABELS, max_size=3).map(tuple), **_COMMON)
-    | st.builds(SessionCompleted, processed_duration=st.none() | _DURATIONS, message=st.none() | _TEXT, **_COMMON)
+    | st.builds(
+        SessionCompleted,
+        processed_duration=st.none() | strategies.whole_durations,
+        message=st.none() | _TEXT,
+        **_COMMON,
+    )
     | st.builds(UnknownEvent, type=st.just("SOMETHING_NEW"), **_COMMON)
 )
 
 
-def _milliseconds(moment: datetime.datetime | datetime.timedelta) -> int:
-    elapsed = (
-        moment
-        if isinstance(moment, datetime.timedelta)
-        else moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-    )
-    return elapsed // datetime.timedelta(milliseconds=1)
-
-
-def _without_none(members: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in members.items() if value is not None}
-
-
 def _reference_label(label: DetectedLabel) -> Json:
     position = label.position
-    return _without_none(
+    return without_none(
         {
             "id": label.id,
             "name": str(label.label),
@@ -314,9 +293,9 @@ def _reference_label(label: DetectedLabel) -> Json:
             "videoMapping": {
                 "kinesisVideoMapping": {
                     "fragmentNumber": position.fragment_number.value,
-                    "serverTimestamp": _milliseconds(position.server_timestamp),
-                    "producerTimestamp": _milliseconds(position.producer_timestamp),
-                    "frameOffsetMillis": _milliseconds(position.frame_offset),
+                    "serverTimestamp": milliseconds(position.server_timestamp),
+                    "producerTimestamp": milliseconds(position.producer_timestamp),
+                    "frameOffsetMillis": milliseconds(position.frame_offset),
                 }
             },
             "boundingBox": attrs.asdict(label.bounding_box),
@@ -331,7 +310,7 @@ def _reference_encode(event: LabelDetected | SessionCompleted | UnknownEvent) ->
         "eventId": event.event_id,
         "sessionId": event.session_id,
         "tags": dict(event.tags),
-        "startStreamProcessorRequest": _without_none({"name": event.processor_name}),
+        "startStreamProcessorRequest": without_none({"name": event.processor_name}),
     }
     kind = "LABEL_DETECTED"
     if isinstance(event, LabelDetected):
@@ -339,12 +318,12 @@ def _reference_encode(event: LabelDetected | SessionCompleted | UnknownEvent) ->
     elif isinstance(event, SessionCompleted):
         kind = "STREAM_PROCESSING_COMPLETE"
         if event.processed_duration is not None:
-            video["processedVideoDurationMillis"] = _milliseconds(event.processed_duration)
-        members["streamProcessingResults"] = _without_none({"message": event.message})
+            video["processedVideoDurationMillis"] = milliseconds(event.processed_duration)
+        members["streamProcessingResults"] = without_none({"message": event.message})
     else:
         kind = event.type
     return {
-        "inputInformation": {"kinesisVideo": _without_none(video)},
+        "inputInformation": {"kinesisVideo": without_none(video)},
         "eventNamespace": {"type": kind},
         **members,
     }
@@ -378,26 +357,7 @@ def test_usual_event_is_read_the_direct_way(name: str) -> None:
     assert _direct(wire(name)) == CASES[name]
 
 
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["Records", "Sns", "Message", "body", "Body", "eventNamespace"]) | st.text(),
-            inner,
-            max_size=3,
-        )
-    ),
-    max_leaves=8,
-)
-
-
-@given(_JSON | st.binary() | st.text())
+@given(json_values("Records", "Sns", "Message", "body", "Body", "eventNamespace"))
 @example({"Message": {"Message": {"body": {"Records": [{}]}}}})
 def test_parse_of_anything_returns_an_event_or_raises_malformed(data: object) -> None:
-    error = None
-    try:
-        parse_notification(data)
-    except MalformedEventError as raised:
-        error = raised
-    assert error is None or (error.issues and str(error))
+    assert_returns_or_reports(parse_notification, data)
