@@ -37,7 +37,7 @@ wheel: $(VENV)/.dev
 	@$(NOX) -t wheel
 
 bench: $(VENV)/.dev
-	-@$(PIP) install --upgrade --target $(VENV)/contenders capo-rekognition uvloop
+	-@$(PIP) install --upgrade --target $(VENV)/contenders capo-rekognition uvloop pydantic
 	@for file in bench/*.py; do echo "== $$file"; $(PY) "$$file" || exit 1; done
 
 # A contender that does not install takes no part. It has a folder of its own, so that nothing here depends on it.

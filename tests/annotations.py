@@ -34,6 +34,7 @@ NOT_READABLE = frozenset(
         "DetectedLabel",
         "Drift",
         "Failed",
+        "FaceSearchRecord",
         "FleetEvent",
         "FleetReport",
         "MemoryTransport",

@@ -10,12 +10,27 @@ from aiorekostream.codec.decode import decode
 from aiorekostream.codec.encode import encode, processor_in, to_boto3
 
 if TYPE_CHECKING:
+    from aiorekostream.codec.face_records import parse_face_record
     from aiorekostream.codec.notifications import parse_notification
     from aiorekostream.codec.parse import parse_processor, parse_start
 
-__all__ = ["decode", "encode", "parse_notification", "parse_processor", "parse_start", "processor_in", "to_boto3"]
+__all__ = [
+    "decode",
+    "encode",
+    "parse_face_record",
+    "parse_notification",
+    "parse_processor",
+    "parse_start",
+    "processor_in",
+    "to_boto3",
+]
 
-_HOMES = {"parse_notification": "notifications", "parse_processor": "parse", "parse_start": "parse"}
+_HOMES = {
+    "parse_face_record": "face_records",
+    "parse_notification": "notifications",
+    "parse_processor": "parse",
+    "parse_start": "parse",
+}
 
 
 if not TYPE_CHECKING:

@@ -1,6 +1,16 @@
 """The domain: frozen values that are valid by construction. Depends on the standard library and attrs only."""
 
 from aiorekostream.domain.enums import Label, OpenEnum, ProcessorKind
+from aiorekostream.domain.faces import (
+    DetectedFace,
+    Face,
+    FaceSearchRecord,
+    ImageQuality,
+    Landmark,
+    MatchedFace,
+    Pose,
+    SearchedFace,
+)
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon, RegionOfInterest
 from aiorekostream.domain.labels import (
     DetectedLabel,
@@ -67,12 +77,16 @@ __all__ = [
     "CreatedStreamProcessor",
     "DeleteRequest",
     "DescribeRequest",
+    "DetectedFace",
     "DetectedLabel",
     "Event",
+    "Face",
     "FaceSearchProcessor",
+    "FaceSearchRecord",
     "FaceSearchSettings",
     "FaceSearchStart",
     "FragmentNumber",
+    "ImageQuality",
     "Keep",
     "KinesisDataStreamArn",
     "KinesisVideoStreamArn",
@@ -81,11 +95,14 @@ __all__ = [
     "LabelDetectionProcessor",
     "LabelDetectionStart",
     "LabelDetectionUpdate",
+    "Landmark",
     "ListRequest",
     "ListTagsRequest",
+    "MatchedFace",
     "OpenEnum",
     "Point",
     "Polygon",
+    "Pose",
     "Processor",
     "ProcessorKind",
     "ProducerTime",
@@ -97,6 +114,7 @@ __all__ = [
     "S3Destination",
     "S3Uri",
     "SNSTopicArn",
+    "SearchedFace",
     "SessionCompleted",
     "Settings",
     "StartRequest",

@@ -17,7 +17,8 @@ ProducerTime: TypeAlias = datetime.datetime | datetime.timedelta
 class VideoPosition:
     """The position of a frame in a Kinesis video stream.
 
-    See https://docs.aws.amazon.com/rekognition/latest/dg/streaming-labels-detection.html.
+    See https://docs.aws.amazon.com/rekognition/latest/dg/streaming-labels-detection.html and
+    https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video-kinesis-output-reference.html.
 
     Attributes:
         fragment_number: the fragment that contains the frame. Fragment numbers are ordered by their ingestion.

@@ -1,6 +1,17 @@
-"""The results of sessions: typed events from SNS and SQS, pictures from S3, and handlers for AWS Lambda."""
+"""The results of sessions: events from SNS and SQS, face search records, pictures from S3, handlers for AWS Lambda."""
 
+from aiorekostream.codec.face_records import parse_face_record
 from aiorekostream.codec.notifications import parse_notification
+from aiorekostream.domain.faces import (
+    DetectedFace,
+    Face,
+    FaceSearchRecord,
+    ImageQuality,
+    Landmark,
+    MatchedFace,
+    Pose,
+    SearchedFace,
+)
 from aiorekostream.domain.labels import (
     DetectedLabel,
     LabelDetected,
@@ -23,17 +34,25 @@ from aiorekostream.results.sqs import ConsumerReport, SqsConsumer
 __all__ = [
     "ConsumerReport",
     "Delivery",
+    "DetectedFace",
     "DetectedLabel",
     "EventIds",
+    "Face",
+    "FaceSearchRecord",
+    "ImageQuality",
     "InvalidSignatureError",
     "LabelDetected",
+    "Landmark",
     "MalformedEventError",
+    "MatchedFace",
     "MemoryEventIds",
     "MessageQueue",
+    "Pose",
     "ProducerTime",
     "QueueMessage",
     "S3Images",
     "S3Uri",
+    "SearchedFace",
     "SessionCompleted",
     "SettlementState",
     "SnsCertificates",
@@ -43,6 +62,7 @@ __all__ = [
     "StreamProcessorEvent",
     "UnknownEvent",
     "VideoPosition",
+    "parse_face_record",
     "parse_notification",
     "verify_sns_message",
 ]

@@ -15,22 +15,28 @@ The event loop, and what is given as ``resources``, are kept between the invocat
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Generic, TypeAlias, TypeVar, cast
 
 import attrs
 
+from aiorekostream.codec.face_records import parse_face_record
 from aiorekostream.codec.notifications import parse_notification
+from aiorekostream.domain.faces import FaceSearchRecord
 from aiorekostream.domain.fields import whole_number
 from aiorekostream.domain.labels import StreamProcessorEvent
 from aiorekostream.errors import ConfigurationError, MalformedEventError, ValidationIssue
 
-__all__ = ["LambdaHandler", "sns_handler", "sqs_handler"]
+__all__ = ["LambdaHandler", "kinesis_handler", "sns_handler", "sqs_handler"]
 
 _T = TypeVar("_T")
 _Record: TypeAlias = Mapping[str, object]
+_Answer: TypeAlias = dict[str, list[dict[str, str]]]
 _log = logging.getLogger("aiorekostream")
+# https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Record.html
+_SEQUENCE_NUMBER = re.compile(r"0|[1-9][0-9]{0,128}")
 
 
 class _Loop:
@@ -63,14 +69,17 @@ _loop = _Loop()
 
 
 class LambdaHandler(Generic[_T]):
-    """A handler for AWS Lambda: call it with an event and a context. See ``sqs_handler`` and ``sns_handler``."""
+    """A handler for AWS Lambda: call it with an event and a context.
+
+    See ``kinesis_handler``, ``sqs_handler`` and ``sns_handler``.
+    """
 
     def __init__(
         self,
         handle: Callable[[Sequence[_Record]], Awaitable[_T]],
         resources: Iterable[AbstractAsyncContextManager[object]],
     ) -> None:
-        """Create a handler; ``sqs_handler`` and ``sns_handler`` do."""
+        """Create a handler; ``kinesis_handler``, ``sqs_handler`` and ``sns_handler`` do."""
         self._handle = handle
         self._resources = tuple(resources)
         self._opened: contextlib.AsyncExitStack | None = None
@@ -115,7 +124,7 @@ class _SqsBatch:
     function: Callable[[StreamProcessorEvent], Awaitable[object]]
     concurrency: int
 
-    async def handle(self, records: Sequence[_Record]) -> dict[str, list[dict[str, str]]]:
+    async def handle(self, records: Sequence[_Record]) -> _Answer:
         ids = [_message_id(index, record) for index, record in enumerate(records)]
         places = asyncio.Semaphore(self.concurrency)
 
@@ -133,7 +142,7 @@ class _SqsBatch:
 
         succeeded = await asyncio.gather(*map(succeeds, ids, records))
         failed = [message_id for message_id, is_handled in zip(ids, succeeded, strict=True) if not is_handled]
-        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+        return _answer(failed)
 
 
 def sqs_handler(
@@ -159,6 +168,76 @@ def sqs_handler(
         InvalidRequestError: the concurrency is out of its range.
     """
     return LambdaHandler(_SqsBatch(function, whole_number(concurrency, least=1)).handle, resources)
+
+
+@attrs.frozen
+class _KinesisBatch:
+    """Handle the records of a batch, a number of them at a time, until one fails."""
+
+    function: Callable[[FaceSearchRecord], Awaitable[object]]
+    on_malformed: Callable[[_Record, MalformedEventError], Awaitable[object]] | None
+    concurrency: int
+
+    async def handle(self, records: Sequence[_Record]) -> _Answer:
+        numbers = [_sequence_number(index, record) for index, record in enumerate(records)]
+        places = asyncio.Semaphore(self.concurrency)
+        failed: list[str] = []
+
+        async def handle_one(number: str, record: _Record) -> None:
+            async with places:
+                # Lambda delivers every record from the lowest failed one on again.
+                if failed and int(number) > int(failed[0]):
+                    return
+                try:
+                    await self._handle(number, record)
+                except Exception:  # noqa: BLE001 - the answer names the record
+                    _log.exception("the record %s was not handled", number)
+                    failed[:] = [min([number, *failed], key=int)]
+
+        await asyncio.gather(*map(handle_one, numbers, records))
+        return _answer(failed)
+
+    async def _handle(self, number: str, record: _Record) -> None:
+        try:
+            parsed = parse_face_record(record)
+        except MalformedEventError as error:
+            _log.warning("the record %s is malformed: %s", number, error)
+            if self.on_malformed is not None:
+                await self.on_malformed(record, error)
+        else:
+            await self.function(parsed)
+
+
+def kinesis_handler(
+    function: Callable[[FaceSearchRecord], Awaitable[object]],
+    *,
+    on_malformed: Callable[[Mapping[str, object], MalformedEventError], Awaitable[object]] | None = None,
+    concurrency: int = 1,
+    resources: Iterable[AbstractAsyncContextManager[object]] = (),
+) -> LambdaHandler[dict[str, list[dict[str, str]]]]:
+    """Return a handler for records of a face search in Kinesis, with answers that name the lowest record that failed.
+
+    The event source mapping must have ``ReportBatchItemFailures``: without it, Lambda ignores the answer and delivers
+    no record again. Lambda delivers the records from the named one on again, in smaller batches if the mapping has
+    ``BisectBatchOnFunctionError``, so no record after a failed one is begun. A record fails if the function raises.
+    A malformed record is logged and does not fail: every further delivery of it would be malformed, too, and would hold
+    up its shard. Delivery is at least once, so a record may come twice.
+    See https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html.
+
+    Args:
+        function: an async function that handles one record.
+        on_malformed: an async function that receives a malformed record, as Lambda has it, and the error, to keep it
+            elsewhere. The record fails if it raises. ``None`` only logs malformed records.
+        concurrency: the most records of a batch that are handled at a time, at least 1. With 1, they are handled in
+            the order of their shard, which is not the order of the frames: see ``FaceSearchRecord``.
+        resources: async context managers, such as a ``Client``, which are entered at the first invocation and stay open
+            for the later ones.
+
+    Raises:
+        InvalidRequestError: the concurrency is out of its range.
+    """
+    batch = _KinesisBatch(function, on_malformed, whole_number(concurrency, least=1))
+    return LambdaHandler(batch.handle, resources)
 
 
 def sns_handler(
@@ -197,3 +276,16 @@ def _message_id(index: int, record: _Record) -> str:
     if not isinstance(message_id, str):
         raise MalformedEventError([ValidationIssue(("Records", index, "messageId"), message_id, "text")])
     return message_id
+
+
+def _sequence_number(index: int, record: _Record) -> str:
+    kinesis = record.get("kinesis")
+    number = cast("_Record", kinesis).get("sequenceNumber") if isinstance(kinesis, Mapping) else None
+    if not isinstance(number, str) or _SEQUENCE_NUMBER.fullmatch(number) is None:
+        path = ("Records", index, "kinesis", "sequenceNumber")
+        raise MalformedEventError([ValidationIssue(path, number, "a sequence number: text of 1 to 129 digits")])
+    return number
+
+
+def _answer(failed: Iterable[str]) -> _Answer:
+    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}

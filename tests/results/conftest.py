@@ -1,4 +1,4 @@
-"""moto's server, which stands for SQS, SNS and S3."""
+"""moto's server, which stands for SQS, SNS and S3, and the event loop of AWS Lambda."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+
+from aiorekostream.results import awslambda
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,3 +28,10 @@ def boto(aws: str) -> Iterator[dict[str, Any]]:
     yield clients
     for client in clients.values():
         client.close()
+
+
+@pytest.fixture
+def event_loop_of_lambda() -> Iterator[None]:
+    """End the event loop that handlers for AWS Lambda keep."""
+    yield
+    awslambda._loop.close()

@@ -18,16 +18,12 @@ from tests.payloads import DETECTED, text, wire
 from tests.results.memory_queue import notification
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import AsyncGenerator
 
     from aiorekostream.domain.labels import StreamProcessorEvent
 
 
-@pytest.fixture(autouse=True)
-def event_loop_of_lambda() -> Iterator[None]:
-    """End the event loop that handlers keep."""
-    yield
-    awslambda._loop.close()
+pytestmark = pytest.mark.usefixtures("event_loop_of_lambda")
 
 
 def _sqs(*bodies: str) -> dict[str, Any]:
