@@ -26,6 +26,8 @@ from aiorekostream.results.delivery import Delivery, SettlementState
 from aiorekostream.results.event_ids import EventIds, MemoryEventIds
 from aiorekostream.results.queue_port import MessageQueue, QueueMessage
 from aiorekostream.results.s3 import S3Images
+from aiorekostream.results.session import Session, SessionResult
+from aiorekostream.results.session_router import SessionRouter
 from aiorekostream.results.sns import SnsMessage, verify_sns_message
 from aiorekostream.results.sns_certificates import SnsCertificates
 from aiorekostream.results.sqlite_event_ids import SqliteEventIds
@@ -53,7 +55,10 @@ __all__ = [
     "S3Images",
     "S3Uri",
     "SearchedFace",
+    "Session",
     "SessionCompleted",
+    "SessionResult",
+    "SessionRouter",
     "SettlementState",
     "SnsCertificates",
     "SnsMessage",

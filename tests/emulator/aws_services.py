@@ -60,3 +60,11 @@ def events(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the events in the bodies of messages, with or without SNS's envelope."""
     bodies = [json.loads(message["Body"]) for message in messages]
     return [json.loads(body["Message"]) if "Message" in body else body for body in bodies]
+
+
+async def queue_url(url: str, name: str = "doors") -> str:
+    """Return the URL of a queue of an emulator."""
+    sqs = service("sqs", url)
+    found: str = (await sqs("get_queue_url", QueueName=name))["QueueUrl"]
+    sqs.client.close()
+    return found

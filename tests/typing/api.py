@@ -177,3 +177,20 @@ async def deliveries_have_typed_events(consumer: results.SqsConsumer) -> None:
                     assert_type(kind, str)
                 case _:
                     assert_never(delivery.event)
+
+
+async def sessions_have_typed_events(client: rks.Client, consumer: results.SqsConsumer) -> None:
+    router = results.SessionRouter(consumer)
+    start = rks.LabelDetectionStart(
+        name="front-door", start_selector=rks.ProducerTimestamp.now(), stop_selector=rks.StopSelector(30)
+    )
+    async with results.Session(client, start, events=router, linger=2) as session:
+        assert_type(session.started, StartedSession)
+        async for event in session:
+            assert_type(event, results.StreamProcessorEvent)
+    result = assert_type(session.result, results.SessionResult | None)
+    if result is not None:
+        assert_type(result.status, rks.Status | None)
+        assert_type(result.completed, results.SessionCompleted | None)
+        assert_type(result.processed_duration, datetime.timedelta | None)
+    results.Session(client, rks.FaceSearchStart("lobby"), events=consumer)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

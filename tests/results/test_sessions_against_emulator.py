@@ -1,0 +1,100 @@
+"""Sessions over HTTP: the emulator's processors and its queue, on a manual clock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+import attrs
+
+import aiorekostream as rks
+from aiorekostream import results
+from aiorekostream.emulator import Appearance, Emulator, Footage, LoseNotification, ManualClock, Timings
+from tests.emulator.aws_services import queue_url
+from tests.emulator.clients import until
+from tests.emulator.samples import labels
+from tests.results.cameras import start_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+FOOTAGE = Footage([Appearance(rks.Label.PERSON, at=2), Appearance(rks.Label.PACKAGE, at=9)])
+
+
+@attrs.frozen
+class Stage:
+    """An emulator on a clock that it shares with a client, and an entered consumer of its queue."""
+
+    clock: ManualClock
+    emulator: Emulator
+    client: rks.Client
+    consumer: results.SqsConsumer
+
+
+@contextlib.asynccontextmanager
+async def _stage(*cameras: str) -> AsyncGenerator[Stage]:
+    clock = ManualClock()
+    async with (
+        Emulator(clock=clock, footage=FOOTAGE, timings=Timings(detecting=0), quotas=False) as emulator,
+        rks.Client(region="us-east-1", endpoint_url=emulator.url, clock=clock, rate_limiter=None) as client,
+    ):
+        for camera in cameras:
+            await client.create_stream_processor(rks.parse_processor(labels(camera)))
+        async with results.SqsConsumer(await queue_url(emulator.url), region="us-east-1") as consumer:
+            yield Stage(clock, emulator, client, consumer)
+
+
+def _seen(events: list[results.StreamProcessorEvent]) -> list[str]:
+    return [event.labels[0].label if isinstance(event, results.LabelDetected) else "end" for event in events]
+
+
+async def test_sessions_of_two_cameras_read_their_events() -> None:
+    seen: dict[str, list[results.StreamProcessorEvent]] = {"door": [], "hall": []}
+    sessions: list[results.Session] = []
+
+    async def read(stage: Stage, camera: str) -> None:
+        async with results.Session(stage.client, start_of(camera, 30), events=stage.consumer) as session:
+            sessions.append(session)
+            async for event in session:
+                assert event.session_id == session.started.session_id
+                assert event.processor_name == camera
+                seen[camera].append(event)
+
+    async with _stage(*seen) as stage, asyncio.timeout(30):
+        reading = [asyncio.create_task(read(stage, camera)) for camera in seen]
+        await until(lambda: len(sessions) == 2)
+        stage.clock.advance(3)
+        await until(lambda: all(len(events) == 1 for events in seen.values()))
+        stage.clock.advance(27)
+        await until(lambda: all(len(events) == 3 for events in seen.values()))
+        stage.clock.advance(5)
+        await asyncio.gather(*reading)
+        assert not stage.consumer.report.released
+    for events in seen.values():
+        assert sorted(_seen(events)) == ["PACKAGE", "PERSON", "end"]
+    for session in sessions:
+        assert session.result is not None
+        assert session.result.processed_duration is not None
+        assert session.result.processed_duration.total_seconds() == 30
+        assert session.result.status in {rks.Status.STOPPED, None}
+
+
+async def test_session_whose_notification_is_lost_ends_by_its_status() -> None:
+    async with _stage("door") as stage, asyncio.timeout(30):
+        stage.emulator.inject(LoseNotification(name="door", event="STREAM_PROCESSING_COMPLETE"))
+        async with results.Session(stage.client, start_of("door", 10), events=stage.consumer) as session:
+            events: list[results.StreamProcessorEvent] = []
+
+            async def read() -> None:
+                async for event in session:
+                    events.append(event)  # noqa: PERF401 - the test looks at them on the way
+
+            reading = asyncio.create_task(read())
+            stage.clock.advance(10)
+            await until(lambda: session.result is not None and len(events) == 2)
+            stage.clock.advance(5)
+            await reading
+        assert sorted(_seen(events)) == ["PACKAGE", "PERSON"]
+        assert session.result is not None
+        assert (session.result.status, session.result.completed) == (rks.Status.STOPPED, None)
