@@ -8,6 +8,7 @@ import attrs
 
 from aiorekostream.client import ensure, reconcile
 from aiorekostream.client.ensured import Ensured, EnsuredProcessor, EnsuredRunning
+from aiorekostream.client.finished import FinishedWait, SessionEvents, session_to_wait_for
 from aiorekostream.client.pages import StreamProcessorList
 from aiorekostream.client.poller import Poller
 from aiorekostream.client.wait_conditions import WaitCondition
@@ -388,23 +389,41 @@ class Client:
         """
         return await self._poller.until(WaitCondition.RUNNING, name, timeout=timeout)
 
-    async def wait_until_finished(self, name: str, *, timeout: Duration | None = None) -> StreamProcessorSummary:
+    async def wait_until_finished(
+        self, name: str | StartedSession, *, events: SessionEvents | None = None, timeout: Duration | None = None
+    ) -> StreamProcessorSummary:
         """Wait until the session of a label detection has come to its end. A face search runs until it is stopped.
 
-        Called after the start, it also sees the end of a session that is over before the first poll.
+        Called after the start, it also sees the end of a session that is over before the first poll. With ``events``,
+        the wait ends with the notification or the status, whichever comes first, and a session that has finished is
+        told from one that never started: a processor at rest is one whose session has finished only if it was seen at
+        work, or if a notification of the session came. A notification of an earlier or a later session does not count.
         See https://docs.aws.amazon.com/rekognition/latest/dg/streaming-labels-detection.html.
 
         Args:
-            name: the processor.
+            name: the processor, or the session that a start has returned.
+            events: receives the notifications of the session, such as a ``SessionRouter``; only with a session. One
+                without an id, whose start was reconciled, is waited for by its status alone.
             timeout: the longest wait, as a ``timedelta`` or in seconds; the longest session and a minute if not given.
 
+        Returns:
+            The processor as it was seen last. After a notification, it may have its next session already, and it is
+            shown as STOPPED if the service does not show it.
+
         Raises:
-            InvalidRequestError: it is a face search.
-            StreamProcessorFailedError: it has FAILED.
+            InvalidRequestError: it is a face search, or there are events for a name.
+            StreamProcessorFailedError: it has FAILED; or, with events, there is no sign that the session has begun.
             ResourceNotFoundError: there is no such processor.
             WaitTimeoutError: it took longer.
+            RekostreamError: the failure of the consumer of the events.
         """
-        return await self._poller.until(WaitCondition.FINISHED, name, timeout=timeout)
+        processor, session_id = session_to_wait_for(name, events)
+        if events is None or session_id is None:
+            return await self._poller.until(WaitCondition.FINISHED, processor, timeout=timeout)
+        wait = FinishedWait(
+            poller=self._poller, clock=self._pipeline.clock, name=processor, session_id=session_id, events=events
+        )
+        return await wait.run(timeout)
 
     async def wait_until_stopped(self, name: str, *, timeout: Duration | None = None) -> StreamProcessorSummary:
         """Wait until a processor is STOPPED.

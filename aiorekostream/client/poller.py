@@ -97,13 +97,18 @@ class Poller:
             InvalidRequestError: an argument breaks its rule, or the processor's kind never satisfies the condition.
             RekostreamError: the condition cannot be satisfied, or is not in time.
         """
-        name, duration = DescribeRequest(name).name, self._seconds(condition, timeout)
+        waiter = await self.wait(condition, name, timeout=timeout)
+        return StreamProcessorSummary(waiter.name, cast("Status", waiter.observation.status))
+
+    async def wait(self, condition: WaitCondition, name: str, *, timeout: Duration | None = None) -> Waiter:
+        """Wait like ``until``, and return all that the polls have shown."""
+        name, duration = DescribeRequest(name).name, self.seconds(condition, timeout)
         ((waiter, end),) = (await self._wait([name], condition, duration)).items()
         if not end.done():
             raise timeout_error(waiter, duration) from self._trouble
         if (error := end.result()) is not None:
             raise error
-        return StreamProcessorSummary(name, cast("Status", waiter.observation.status))
+        return waiter
 
     async def observe(self, names: Collection[str], *, timeout: float = OBSERVE_TIMEOUT) -> dict[str, Observation]:
         """Observe each of these processors once, by polls that begin after this call and are shared with all waits.
@@ -133,7 +138,16 @@ class Poller:
                 raise error
         return found
 
-    def _seconds(self, condition: WaitCondition, timeout: Duration | None) -> float:
+    def seconds(self, condition: WaitCondition, timeout: Duration | None) -> float:
+        """Return the longest wait for a condition, in seconds.
+
+        Args:
+            condition: what is waited for.
+            timeout: see ``until``.
+
+        Raises:
+            InvalidRequestError: the timeout breaks its rule.
+        """
         if timeout is None:
             longest_session = self._pipeline.limits.max_duration_in_seconds
             return _DEFAULT_TIMEOUTS.get(condition, longest_session + _BEYOND_SESSION)

@@ -82,9 +82,10 @@ async def start(
 
     trace = trace or CallTrace()
     recover = _Recovery(pipeline, START.name, request.name, trace, judge, lambda _: StartedSession(reconciled=True))
-    return await pipeline.call(
+    session = await pipeline.call(
         START, request, permit=permit, trace=trace, recover=recover, retries_throttled=retries_throttled
     )
+    return attrs.evolve(session, name=request.name)
 
 
 async def stop(

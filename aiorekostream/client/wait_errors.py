@@ -17,9 +17,9 @@ from aiorekostream.errors import (
 )
 
 if TYPE_CHECKING:
-    from aiorekostream.client.wait_conditions import Waiter
+    from aiorekostream.client.wait_conditions import Observation, Waiter
 
-__all__ = ["failure_hint", "timeout_error", "wait_error"]
+__all__ = ["failure_error", "failure_hint", "never_started_error", "timeout_error", "wait_error"]
 
 _LABELS = "https://docs.aws.amazon.com/rekognition/latest/dg/streaming-labels-detection.html"
 _TROUBLE = "https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video-troubleshooting.html"
@@ -99,18 +99,30 @@ def failure_hint(status_message: str | None) -> str:
     return f"See {_TROUBLE}. It can be started again from FAILED"
 
 
+def failure_error(name: str, seen: Observation) -> StreamProcessorFailedError:
+    """Build the error of a processor that was seen to be FAILED."""
+    hint = failure_hint(seen.message)
+    if seen.error is not None:
+        permission = "rekognition:DescribeStreamProcessor"
+        hint = f"Its StatusMessage says why; reading it requires the permission {permission}"
+    failure = StreamProcessorFailedError(name=name, status_message=seen.message, hint=hint)
+    failure.__cause__ = seen.error
+    return failure
+
+
+def never_started_error(waiter: Waiter) -> StreamProcessorFailedError:
+    """Build the error of a session without a sign that it has begun: neither a status nor a notification."""
+    message = f"it is {waiter.status}, was not seen STARTING, and sent no notification"
+    hint = "The session has not begun, or it was over at once and its notifications were lost: start it again"
+    return StreamProcessorFailedError(name=waiter.name, status_message=message, hint=hint)
+
+
 def wait_error(waiter: Waiter) -> RekostreamError | None:
     """Build the error that ends a wait; ``None`` if its condition is satisfied."""
     name, seen = waiter.name, waiter.observation
     match waiter.evaluation:
         case Evaluation.FAILED:
-            hint = failure_hint(seen.message)
-            if seen.error is not None:
-                permission = "rekognition:DescribeStreamProcessor"
-                hint = f"Its StatusMessage says why; reading it requires the permission {permission}"
-            failure = StreamProcessorFailedError(name=name, status_message=seen.message, hint=hint)
-            failure.__cause__ = seen.error
-            return failure
+            return failure_error(name, seen)
         case Evaluation.STOPPED_EARLY:
             message = seen.message or "it was STARTING and is STOPPED, and was not seen RUNNING"
             hint = "Another caller stopped it before, or as soon as, it ran: start it again"

@@ -51,10 +51,13 @@ class StartedSession:
         session_id: the session's id, as in its notifications and S3 keys; ``None`` where AWS returns none (for face
             searches) and where the response was lost.
         reconciled: whether the response was lost and DescribeStreamProcessor showed that the start was applied.
+        name: the name of the processor, as in the request; ``None`` where no client returned the session. It is left
+            out of comparisons, since the id identifies the session.
     """
 
     session_id: str | None = None
     reconciled: bool = False
+    name: str | None = attrs.field(default=None, kw_only=True, eq=False)
 
 
 @attrs.frozen

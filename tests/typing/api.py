@@ -184,7 +184,7 @@ async def sessions_have_typed_events(client: rks.Client, consumer: results.SqsCo
     start = rks.LabelDetectionStart(
         name="front-door", start_selector=rks.ProducerTimestamp.now(), stop_selector=rks.StopSelector(30)
     )
-    async with results.Session(client, start, events=router, linger=2) as session:
+    async with results.Session(client, start, events=consumer, linger=2) as session:
         assert_type(session.started, StartedSession)
         async for event in session:
             assert_type(event, results.StreamProcessorEvent)
@@ -193,4 +193,5 @@ async def sessions_have_typed_events(client: rks.Client, consumer: results.SqsCo
         assert_type(result.status, rks.Status | None)
         assert_type(result.completed, results.SessionCompleted | None)
         assert_type(result.processed_duration, datetime.timedelta | None)
+    await client.wait_until_finished(session.started, events=router)
     results.Session(client, rks.FaceSearchStart("lobby"), events=consumer)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
