@@ -2,7 +2,7 @@
 
 from aiorekostream.fleet.events import FleetEvent, FleetEventType
 from aiorekostream.fleet.fleet import Fleet
-from aiorekostream.fleet.monitor import SessionMonitor
+from aiorekostream.fleet.monitor import NotifyingMonitor, SessionMonitor
 from aiorekostream.fleet.outcomes import (
     AlreadyRunning,
     AlreadyStopped,
@@ -31,6 +31,7 @@ __all__ = [
     "FleetReport",
     "FleetRequest",
     "FleetRun",
+    "NotifyingMonitor",
     "SessionEnd",
     "SessionMonitor",
     "SessionSnapshot",

@@ -70,7 +70,8 @@ class Fleet:
                 5 seconds, from 2 to 100; 100 for a client without a rate limiter.
             max_pending: the most requests of one run that are read without having an outcome (or, while the run is
                 iterated, one that was not handed on), at least 1. It bounds memory, and how far ahead is read.
-            session_monitor: reports which sessions have ended; by default the fleet polls through the client.
+            session_monitor: reports which sessions have ended, when it is asked or by itself (``NotifyingMonitor``,
+                such as ``results.NotifiedSessions``); by default the fleet polls through the client.
             poll_interval: time between two polls, as a ``timedelta`` or in seconds, from 0.1 to 3600. The fleet polls
                 only while a request waits for a session to end, while ``session_ends`` is iterated, or while requests
                 are pending and ``on_event`` is set.

@@ -1,7 +1,7 @@
 """Observe the sessions of a fleet: which have ended, and which exist at the beginning."""
 
-from collections.abc import Collection, Iterable
-from typing import Protocol
+from collections.abc import Callable, Collection, Iterable
+from typing import Protocol, runtime_checkable
 
 import attrs
 
@@ -11,7 +11,7 @@ from aiorekostream.domain.status import WITHOUT_SESSION
 from aiorekostream.errors import WaitTimeoutError
 from aiorekostream.fleet.sessions import SessionEnd
 
-__all__ = ["PolledSessions", "SessionMonitor"]
+__all__ = ["NotifyingMonitor", "PolledSessions", "SessionMonitor"]
 
 
 # The processors that the error of a failed poll names.
@@ -26,6 +26,24 @@ class SessionMonitor(Protocol):
 
         The fleet asks every ``poll_interval`` while a request waits for a session to end, or ``session_ends`` is
         iterated. An exception is logged, and the fleet asks again later.
+        """
+        ...
+
+
+@runtime_checkable
+class NotifyingMonitor(SessionMonitor, Protocol):
+    """A ``SessionMonitor`` that also reports ends by itself, as they happen; ``results.NotifiedSessions`` is one.
+
+    The fleet asks ``ended`` only about sessions that are overdue by their stop selector, that have no id, or that a
+    request for the same processor waits to know about.
+    """
+
+    def listen(self, on_end: Callable[[SessionEnd], bool]) -> None:
+        """Call a function with the end of each session from now on, on the event loop of the fleet.
+
+        Args:
+            on_end: a plain function of an end, whose ``session`` has the id of the session. It returns whether the
+                session is the fleet's. Calls with ends of other sessions, and repeated calls, have no effect.
         """
         ...
 

@@ -22,7 +22,8 @@ class SessionEnd:
     Attributes:
         name: the processor.
         status: the processor's status after the session, such as STOPPED or FAILED. ``None`` if that was not seen: the
-            session cannot last any longer by its stop selector, a new one has begun, or the processor was deleted.
+            session cannot last any longer by its stop selector, a new one has begun, the processor was deleted, or a
+            ``NotifyingMonitor`` reported the end.
         status_message: AWS's StatusMessage, which says why a session is FAILED; ``None`` where there is none.
         session: the session, where this fleet started it.
     """

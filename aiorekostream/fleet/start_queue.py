@@ -10,7 +10,7 @@ Invariants, beside those of ``RequestQueue``:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import attrs
 
@@ -45,7 +45,6 @@ class StartQueue(RequestQueue[StartRequest]):
     longest: float = 120.0
     poll_interval: float = 5.0
     on_session_end: Callable[[SessionEnd], None] = lambda _: None
-    # The processors whose sessions a poll must show before the requests behind them can be decided about.
     _unpolled: set[str] = attrs.field(factory=set[str], init=False)
     _polled_at: float = attrs.field(default=-math.inf, init=False)
 
@@ -101,6 +100,11 @@ class StartQueue(RequestQueue[StartRequest]):
     def next_moment(self) -> float:
         """See ``RequestQueue``."""
         return min(super().next_moment, self.slots.next_change)
+
+    @property
+    def unpolled(self) -> Collection[str]:
+        """The processors that a poll must show before the requests behind them can be decided about."""
+        return self._unpolled
 
     @property
     def waits_for_session_end(self) -> bool:

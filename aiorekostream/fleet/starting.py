@@ -25,6 +25,7 @@ from aiorekostream.errors import (
 )
 from aiorekostream.fleet.events import FleetEventType
 from aiorekostream.fleet.executor import Executor
+from aiorekostream.fleet.notified import NotifiedEnds
 from aiorekostream.fleet.outcomes import AlreadyRunning, Outcome, Started, Unknown
 from aiorekostream.fleet.sessions import ActiveSession, SessionEnd, SessionEnds, SessionSnapshot
 from aiorekostream.fleet.slots import SessionSlots
@@ -61,7 +62,7 @@ class Starter(Executor[StartRequest]):
             on_session_end=self._on_session_end,
         )
         super().__init__(options, START.name, self.queue, self.slots)
-        self._monitor = monitor
+        self._notified = NotifiedEnds(monitor=monitor, slot_of=self.slots.get, session_ended=self.session_ended)
         self._region: str | None = None
         self._poll: asyncio.Task[None] | None = None
         self._polled_at = self._seen_at = -math.inf
@@ -96,6 +97,10 @@ class Starter(Executor[StartRequest]):
             self.queue.reject_for_capacity(request, self._pipeline.clock.now())
             return True
         return super()._goes_back(request, error, permit)
+
+    def _on_complete(self, request: QueuedStart, outcome: Outcome) -> None:
+        super()._on_complete(request, outcome)
+        self._notified.start_completed(request.name)
 
     # --------------------------------------------------------------------------------------------------------- sessions
 
@@ -226,7 +231,8 @@ class Starter(Executor[StartRequest]):
         return self.slots.begun_before(self._pipeline.clock.now() - _SHOWN_AFTER)
 
     async def _poll_sessions(self) -> None:
-        asked, began = self._asked(), self._pipeline.clock.now()
+        begun, began = self._asked(), self._pipeline.clock.now()
+        asked = self._notified.unreported(begun, self.queue.unpolled, began)
         ended = await self._ended(asked.keys()) if asked else ()
         now = self._polled_at = self._pipeline.clock.now()
         if ended is None:
@@ -237,14 +243,14 @@ class Starter(Executor[StartRequest]):
             for end in ended:
                 if end.name in asked:
                     self.queue.session_ended(end, asked[end.name])
-            self.queue.mark_polled(began, now)
+            self.queue.mark_polled(began if len(asked) == len(begun) else -math.inf, now)
         self._poll = None
         self._changed()
 
     async def _ended(self, names: Collection[str]) -> list[SessionEnd] | None:
         """The sessions that have ended; ``None`` where the monitor has failed."""
         try:
-            ended = await self._monitor.ended(names)
+            ended = await self._notified.monitor.ended(names)
             return [each if isinstance(each, SessionEnd) else SessionEnd(each) for each in ended]
         except asyncio.CancelledError as error:
             if (task := asyncio.current_task()) is None or task.cancelling():

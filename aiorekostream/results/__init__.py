@@ -24,6 +24,7 @@ from aiorekostream.domain.video import ProducerTime, VideoPosition
 from aiorekostream.errors import InvalidSignatureError, MalformedEventError
 from aiorekostream.results.delivery import Delivery, SettlementState
 from aiorekostream.results.event_ids import EventIds, MemoryEventIds
+from aiorekostream.results.notified_sessions import NotifiedSessions
 from aiorekostream.results.queue_port import MessageQueue, QueueMessage
 from aiorekostream.results.s3 import S3Images
 from aiorekostream.results.session import Session, SessionResult
@@ -49,6 +50,7 @@ __all__ = [
     "MatchedFace",
     "MemoryEventIds",
     "MessageQueue",
+    "NotifiedSessions",
     "Pose",
     "ProducerTime",
     "QueueMessage",

@@ -115,6 +115,10 @@ class Service:
         """The status of a processor, without a call."""
         return self._simulated.account.processors[name].status
 
+    def session_id(self, name: str) -> str | None:
+        """The id of the last session of a processor, without a call."""
+        return self._simulated.account.processors[name].session_id
+
     def ask(self, operation: str, body: Mapping[str, object]) -> Reply | Exception:
         """Let the service decide on a request now."""
         answer = self._simulated.answer(operation, body)

@@ -1,4 +1,4 @@
-"""Sessions over HTTP: the emulator's processors and its queue, on a manual clock."""
+"""Sessions, waits and a fleet over HTTP: the emulator's processors and its queue, on a manual clock."""
 
 from __future__ import annotations
 
@@ -98,3 +98,29 @@ async def test_session_whose_notification_is_lost_ends_by_its_status() -> None:
         assert sorted(_seen(events)) == ["PACKAGE", "PERSON"]
         assert session.result is not None
         assert (session.result.status, session.result.completed) == (rks.Status.STOPPED, None)
+
+
+async def test_fleet_and_wait_follow_the_notifications() -> None:
+    unclaimed: list[results.StreamProcessorEvent] = []
+
+    async def take(event: results.StreamProcessorEvent) -> None:
+        unclaimed.append(event)
+
+    async with _stage("door") as stage, asyncio.timeout(30):
+        client = stage.client
+        async with (
+            results.SessionRouter(stage.consumer, on_unclaimed=take) as router,
+            rks.Fleet(client, session_monitor=results.NotifiedSessions(client, router)) as fleet,
+        ):
+            first = await fleet.submit(start_of("door", 5))
+            assert isinstance(first, rks.Started)
+            second = asyncio.create_task(fleet.submit(start_of("door", 5)))
+            waiting = asyncio.create_task(client.wait_until_finished(first.session, events=router))
+            await asyncio.sleep(0)
+            stage.clock.advance(5)
+            await until(second.done)
+            stage.clock.advance(1)  # the poll after the notification takes its turn
+            await waiting
+            assert isinstance(second.result(), rks.Started)
+            assert [event.session_id for event in unclaimed] == [first.session.session_id] * 2
+        assert "ListStreamProcessors" not in {call.operation for call in stage.emulator.calls}

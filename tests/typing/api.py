@@ -194,4 +194,5 @@ async def sessions_have_typed_events(client: rks.Client, consumer: results.SqsCo
         assert_type(result.completed, results.SessionCompleted | None)
         assert_type(result.processed_duration, datetime.timedelta | None)
     await client.wait_until_finished(session.started, events=router)
+    rks.Fleet(client, session_monitor=results.NotifiedSessions(client, router))
     results.Session(client, rks.FaceSearchStart("lobby"), events=consumer)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
