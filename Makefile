@@ -11,7 +11,7 @@ NOX := PATH="$(CURDIR)/$(BIN):$$PATH" $(PY) -m nox --no-stop-on-first-error
 .PHONY: help demo test lint types contracts unit docs bench bench-smoke performance wheel lowest api pins clean FORCE
 
 help:
-	@echo "make demo         fifty cameras against the emulator"
+	@echo "make demo         fifty cameras and their events, against the emulator"
 	@echo "make test         everything that must hold before a merge"
 	@echo "make lint         ruff and its formatter          make types     mypy, basedpyright, completeness"
 	@echo "make contracts    the layers                      make unit      the tests, with coverage"

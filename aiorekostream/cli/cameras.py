@@ -1,10 +1,14 @@
-"""Define a camera of the demonstration and its state."""
+"""Define a camera of the demonstration: its state, and what it saw."""
 
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
 
 import attrs
+
+if TYPE_CHECKING:
+    from aiorekostream.domain.labels import LabelDetected
 
 __all__ = ["Camera", "CameraState"]
 
@@ -26,11 +30,25 @@ class Camera:
     Attributes:
         name: the name of its stream processor.
         state: the state.
-        session_id: the id of its session; empty before the start.
+        seen: the labels that its session detected.
+        delays: for each event, the time from the detected frame to the arrival of the event, in seconds.
         error: the message of the error that made it FAILED; empty otherwise.
     """
 
     name: str
     state: CameraState = CameraState.WAITING
-    session_id: str = ""
+    seen: set[str] = attrs.field(factory=set[str])
+    delays: list[float] = attrs.field(factory=list[float])
     error: str = ""
+
+    def add(self, event: LabelDetected, now: float) -> None:
+        """Record an event that has arrived.
+
+        Args:
+            event: the event.
+            now: the time of the arrival, in epoch seconds on the clock of the video.
+        """
+        self.seen.update(label.label for label in event.labels)
+        frames = [label.frame_time.timestamp() for label in event.labels if label.frame_time is not None]
+        if frames:
+            self.delays.append(now - max(frames))

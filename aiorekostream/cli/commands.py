@@ -42,15 +42,10 @@ def demo(
 
 
 def _forget_aws_settings() -> None:
-    """Replace the user's AWS settings, so that no real credentials are read. The emulator accepts any credentials."""
+    """Remove the user's AWS settings, so that no real credentials are read."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
-    os.environ.update(
-        AWS_ACCESS_KEY_ID="AKIADEMONSTRATION",
-        AWS_SECRET_ACCESS_KEY="of-no-use-anywhere",  # noqa: S106 - it opens nothing
-        AWS_CONFIG_FILE=os.devnull,
-        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
-    )
+    os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
 
 
 def emulator(

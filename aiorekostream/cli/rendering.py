@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aiorekostream.cli.cameras import CameraState
+from aiorekostream.domain.enums import Label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["summary", "table"]
 
-_COLUMNS = 4  # With names of nine characters, four columns fit a terminal of 80 columns.
-_SESSION_ID_LENGTH = 4  # characters of the session id in a cell
+_COLUMNS = 3  # With names of nine characters, three columns fit a terminal of 80 columns.
 _STYLES = {
     CameraState.WAITING: ("·", "dim"),
     CameraState.CREATED: ("○", "blue"),
@@ -27,12 +28,14 @@ _STYLES = {
     CameraState.ENDED: ("●", "green"),
     CameraState.FAILED: ("✗", "bold red"),
 }
+_LETTERS = {Label.PERSON: "P", Label.PET: "A", Label.PACKAGE: "K"}
+_LEGEND = "P person   A pet   K package   longest time from frame to event"
 
 
 def table(cameras: Sequence[Camera], seconds: float) -> Table:
-    """Render all cameras with the first characters of their session ids, the elapsed time and a legend."""
-    legend = "   ".join(f"[{style}]{symbol} {state}[/]" for state, (symbol, style) in _STYLES.items())
-    grid = Table(title=summary(cameras, seconds), caption=legend, show_header=False, box=box.ROUNDED)
+    """Render all cameras with what they saw, the elapsed time and a legend."""
+    states = "   ".join(f"[{style}]{symbol} {state}[/]" for state, (symbol, style) in _STYLES.items())
+    grid = Table(title=summary(cameras, seconds), caption=f"{states}\n{_LEGEND}", show_header=False, box=box.ROUNDED)
     height = -(-len(cameras) // _COLUMNS)
     columns = [cameras[start : start + height] for start in range(0, len(cameras), height)]
     for _ in columns:
@@ -43,13 +46,18 @@ def table(cameras: Sequence[Camera], seconds: float) -> Table:
 
 
 def summary(cameras: Sequence[Camera], seconds: float) -> str:
-    """Render the number of cameras in each state in one line."""
+    """Render the number of cameras in each state, and the events so far, in one or two lines."""
     counts = Counter(camera.state for camera in cameras)
     states = ", ".join(f"{counts[state]} {state}" for state in CameraState if counts[state])
-    return f"{len(cameras)} cameras after {seconds:.1f} s: {states}"
+    line = f"{len(cameras)} cameras after {seconds:.1f} s: {states}"
+    delays = [delay for camera in cameras for delay in camera.delays]
+    if not delays:
+        return line
+    return f"{line}\n{len(delays)} events, from frame to event {statistics.median(delays):.2f} s (median)"
 
 
 def _cell(camera: Camera) -> Text:
     symbol, style = _STYLES[camera.state]
-    session = camera.session_id[:_SESSION_ID_LENGTH].ljust(_SESSION_ID_LENGTH)
-    return Text.assemble((f"{symbol} {camera.name}", style), " ", (session, "dim"))
+    seen = "".join(letter if label in camera.seen else " " for label, letter in _LETTERS.items())
+    delay = f"{max(camera.delays):.2f} s" if camera.delays else ""
+    return Text.assemble((f"{symbol} {camera.name}", style), f" {seen} ", (f"{delay:>6}", "dim"))

@@ -4,6 +4,7 @@ import gc
 import importlib.abc
 import io
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -33,6 +34,15 @@ async def test_demo_succeeds_when_every_session_ends(*, terminal: bool) -> None:
     assert "camera-5" in page.getvalue()
 
 
+async def test_demo_shows_what_the_footage_holds() -> None:
+    """In twenty seconds, each subject appears at each camera at least twice."""
+    page = io.StringIO()
+    console = Console(file=page, width=80)
+    assert await run_demo(console, cameras=3, seconds=20, clock=SystemClock(), emulator_clock=ScaledClock(50))
+    assert len(re.findall(r"● camera-\d PAK +[\d.]+ s", page.getvalue())) == 3
+    assert "9 events, from frame to event" in page.getvalue()
+
+
 async def test_demo_reports_a_session_that_does_not_end() -> None:
     page = io.StringIO()
     console = Console(file=page, width=80)
@@ -45,15 +55,16 @@ async def test_demo_reports_a_session_that_does_not_end() -> None:
 def test_table_fits_a_terminal_of_80_columns_and_24_lines() -> None:
     page = io.StringIO()
     fleet = [
-        Camera(f"camera-{n:02d}", state, "f3a8eb8f") for n, state in zip(range(50), list(CameraState) * 10, strict=True)
+        Camera(f"camera-{n:02d}", state, {"PERSON", "PACKAGE"}, [0.5, 99.25])
+        for n, state in zip(range(50), list(CameraState) * 10, strict=True)
     ]
     Console(file=page, width=80).print(table(fleet, 12.34))
     lines = page.getvalue().splitlines()
     assert len(lines) <= 24
-    assert all(f"camera-{n:02d} f3a8" in page.getvalue() for n in range(50))
-    assert "50 cameras after 12.3 s: 10 waiting, 10 created, 10 working, 10 ended, 10 failed" in " ".join(
-        page.getvalue().split()
-    )
+    assert all(f"camera-{n:02d} P K 99.25 s" in page.getvalue() for n in range(50))
+    text = " ".join(page.getvalue().split())
+    assert "50 cameras after 12.3 s: 10 waiting, 10 created, 10 working, 10 ended, 10 failed" in text
+    assert "100 events, from frame to event 49.88 s (median)" in text
 
 
 @pytest.fixture
