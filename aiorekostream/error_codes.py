@@ -94,6 +94,7 @@ ERROR_CODES: Final[Mapping[str, ErrorCode]] = MappingProxyType(
         # and https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
         "AWS.SimpleQueueService.NonExistentQueue": _ABSENT,
         "KMS.ThrottlingException": _THROTTLED,
+        "KMSThrottlingException": _THROTTLED,  # of Kinesis: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html
         "KmsThrottled": _THROTTLED,
         "NoSuchBucket": _ABSENT,
         "NoSuchKey": _ABSENT,

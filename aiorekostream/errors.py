@@ -6,6 +6,7 @@
     ├── InvalidRequestError                         the input breaks a rule; nothing was sent  (also a ValueError)
     ├── ConfigurationError                          no Region, no credentials, or a closed client; nothing was sent
     ├── MalformedEventError                         an event of a session cannot be read  (also a ValueError)
+    ├── ConsumerLeaseError                          another consumer reads the stream under the same name
     ├── InvalidSignatureError                       a message was not signed by Amazon SNS
     ├── StreamProcessorFailedError                  the processor of a wait is FAILED
     ├── WaitTimeoutError                            a wait exceeded its timeout  (also a TimeoutError)
@@ -52,6 +53,7 @@ __all__ = [
     "ConfigurationError",
     "ConnectError",
     "ConnectionLostError",
+    "ConsumerLeaseError",
     "DeadlineExceededError",
     "InternalServerError",
     "InvalidPaginationTokenError",
@@ -261,6 +263,23 @@ class MalformedEventError(RekostreamError, ValueError):
 
     def __str__(self) -> str:
         return "the event cannot be read: " + "; ".join(map(str, self.issues))
+
+
+class ConsumerLeaseError(RekostreamError):
+    """Another consumer reads the stream under the same name, or has taken that over.
+
+    Attributes:
+        owner: the other consumer, as host, process id and a random number; ``None`` if it is not known.
+        expires_at: the time in UTC at which its lease ends unless it renews it; ``None`` if it is not known.
+    """
+
+    def __init__(self, *args: object, owner: str | None = None, expires_at: datetime.datetime | None = None) -> None:
+        super().__init__(*args)
+        self.owner = owner
+        self.expires_at = expires_at
+
+    def _arguments(self) -> dict[str, object]:
+        return {"owner": self.owner, "expires_at": self.expires_at}
 
 
 class InvalidSignatureError(RekostreamError):

@@ -24,12 +24,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the other benchm
 from aiobotocore.session import get_session
 
 from aiorekostream.emulator import Emulator
-from aiorekostream.results import SqsConsumer
+from aiorekostream.results import Consumer, SqsConsumer
 from bench.decode_events import EVENT
 
 _EVENT_ID = json.loads(EVENT)["eventId"]
 _BATCH = 10  # the most that one request sends
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "an-example-and-no-secret",
     "AWS_CONFIG_FILE": os.devnull,
@@ -54,27 +54,37 @@ async def _serve(events: int) -> None:
         await asyncio.Event().wait()
 
 
-def _megabytes() -> float:
+def megabytes() -> float:
+    """Return the most memory that this process has had."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-async def consume(queue: str, events: int) -> None:
-    """Handle all notifications, and print the figures of those after the first tenth."""
-    count, began, memory = 0, 0.0, 0.0
-    async with SqsConsumer(queue, region="us-east-1") as consumer:
+async def consume(consumer: Consumer[Any], count: int) -> float:
+    """Handle a number of events one after the other, and print the figures of those after the first tenth.
+
+    Returns:
+        The events for each second of CPU time.
+    """
+    handled, began, memory = 0, 0.0, 0.0
+    async with consumer:
         async for delivery in consumer:
             async with delivery:
                 _ = delivery.event
-            count += 1
-            if count == max(1, events // 10):
-                began, memory = time.process_time(), _megabytes()
-            if count == events:
+            handled += 1
+            if handled == max(1, count // 10):
+                began, memory = time.process_time(), megabytes()
+            if handled == count:
                 break
         await consumer.flush()
         seconds = time.process_time() - began
-    rate = (events - events // 10) / max(seconds, 1e-9)
+    print(f"memory: {megabytes():.0f} MB at the end, {memory:.0f} MB after a tenth")
+    return (count - count // 10) / max(seconds, 1e-9)
+
+
+async def _consume(queue: str, events: int) -> None:
+    consumer = SqsConsumer(queue, region="us-east-1")
+    rate = await consume(consumer, events)
     print(f"{events} notifications: {rate:.0f} for each second of the consumer's CPU time")
-    print(f"memory: {_megabytes():.0f} MB at the end, {memory:.0f} MB after a tenth")
     print(f"acknowledged: {consumer.report.acknowledged}")
 
 
@@ -88,11 +98,11 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="as little as possible, to check that it runs")
     options = parser.parse_args()
     events = 20 if options.smoke else options.events
-    os.environ.update(_ENVIRONMENT)
+    os.environ.update(ENVIRONMENT)
     command = [sys.executable, __file__, "serve", str(events)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
-            asyncio.run(consume(cast("IO[str]", server.stdout).readline().strip(), events))
+            asyncio.run(_consume(cast("IO[str]", server.stdout).readline().strip(), events))
         finally:
             server.terminate()
 

@@ -6,7 +6,7 @@ import importlib
 import importlib.metadata
 import inspect
 import re
-from typing import TYPE_CHECKING, Generic
+from typing import TYPE_CHECKING, Generic, get_args, get_origin
 
 from docutils import nodes
 from sphinx.util.inspect import object_description
@@ -81,8 +81,8 @@ def shorten_signature(
         if len(default) > LONGEST_DEFAULT or default.startswith(("<", "mappingproxy")):
             signature = re.sub(rf" ?= ?{re.escape(default)}", " = ...", signature)
     for base in getattr(described, "__orig_bases__", ()):
-        variables = getattr(base.__origin__, "__parameters__", ())
-        for variable, argument in zip(variables, base.__args__, strict=False):
+        variables = getattr(get_origin(base), "__parameters__", ())
+        for variable, argument in zip(variables, get_args(base), strict=False):
             text = stringify_annotation(argument, "smart")
             signature = re.sub(rf"[~\w.]*\b{variable.__name__}\b", text, signature)
     private = re.compile(r"[~\w.]*\b_(\w+?)(?:_co|_contra)?\b(?=[,)\]]|$)")

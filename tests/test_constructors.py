@@ -35,8 +35,8 @@ def _public_classes() -> list[type]:
 
 
 def _is_value(value: object) -> bool:
-    """Whether it is a class that programs construct: no exception, enumeration or protocol."""
-    if not inspect.isclass(value) or issubclass(value, BaseException | enum.Enum):
+    """Whether it is a class that programs construct: no exception, enumeration, protocol or abstract class."""
+    if not inspect.isclass(value) or inspect.isabstract(value) or issubclass(value, BaseException | enum.Enum):
         return False
     return not getattr(value, "_is_protocol", False)
 

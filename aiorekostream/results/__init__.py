@@ -1,4 +1,4 @@
-"""The results of sessions: events from SNS and SQS, face search records, pictures from S3, handlers for AWS Lambda."""
+"""The results of sessions: events from SNS and SQS, face search records from Kinesis, pictures from S3, AWS Lambda."""
 
 from aiorekostream.codec.face_records import parse_face_record
 from aiorekostream.codec.notifications import parse_notification
@@ -21,9 +21,15 @@ from aiorekostream.domain.labels import (
 )
 from aiorekostream.domain.s3 import S3Uri
 from aiorekostream.domain.video import ProducerTime, VideoPosition
-from aiorekostream.errors import InvalidSignatureError, MalformedEventError
+from aiorekostream.errors import ConsumerLeaseError, InvalidSignatureError, MalformedEventError
+from aiorekostream.results.consumer import Consumer
 from aiorekostream.results.delivery import Delivery, SettlementState
 from aiorekostream.results.event_ids import EventIds, MemoryEventIds
+from aiorekostream.results.kinesis.checkpoints import Checkpoints, ConsumerLease, MemoryCheckpoints
+from aiorekostream.results.kinesis.consumer import KinesisConsumer, KinesisReport
+from aiorekostream.results.kinesis.port import RecordBatch, RecordStream, Shard, StreamRecord
+from aiorekostream.results.kinesis.positions import Position, PositionType, SequenceNumber
+from aiorekostream.results.kinesis.sqlite_checkpoints import SqliteCheckpoints
 from aiorekostream.results.notified_sessions import NotifiedSessions
 from aiorekostream.results.queue_port import MessageQueue, QueueMessage
 from aiorekostream.results.s3 import S3Images
@@ -35,6 +41,10 @@ from aiorekostream.results.sqlite_event_ids import SqliteEventIds
 from aiorekostream.results.sqs import ConsumerReport, SqsConsumer
 
 __all__ = [
+    "Checkpoints",
+    "Consumer",
+    "ConsumerLease",
+    "ConsumerLeaseError",
     "ConsumerReport",
     "Delivery",
     "DetectedFace",
@@ -44,29 +54,40 @@ __all__ = [
     "FaceSearchRecord",
     "ImageQuality",
     "InvalidSignatureError",
+    "KinesisConsumer",
+    "KinesisReport",
     "LabelDetected",
     "Landmark",
     "MalformedEventError",
     "MatchedFace",
+    "MemoryCheckpoints",
     "MemoryEventIds",
     "MessageQueue",
     "NotifiedSessions",
     "Pose",
+    "Position",
+    "PositionType",
     "ProducerTime",
     "QueueMessage",
+    "RecordBatch",
+    "RecordStream",
     "S3Images",
     "S3Uri",
     "SearchedFace",
+    "SequenceNumber",
     "Session",
     "SessionCompleted",
     "SessionResult",
     "SessionRouter",
     "SettlementState",
+    "Shard",
     "SnsCertificates",
     "SnsMessage",
+    "SqliteCheckpoints",
     "SqliteEventIds",
     "SqsConsumer",
     "StreamProcessorEvent",
+    "StreamRecord",
     "UnknownEvent",
     "VideoPosition",
     "parse_face_record",

@@ -39,7 +39,7 @@ class Settlement(Protocol):
         """Let the event be delivered again.
 
         Args:
-            delay: the seconds until then; ``None`` leaves it to the service.
+            delay: the seconds until then; ``None`` leaves it to the service or the consumer.
         """
         ...
 
@@ -63,10 +63,12 @@ class Delivery(Generic[_EventT_co]):
     Attributes:
         raw: the event as it was received.
         id: the id of the message or record that carried it.
-        receive_count: how often the service has delivered that message, this time included; 1 where it does not count.
+        receive_count: how often the message was delivered, this time included: by SQS to any receiver, and from Kinesis
+            by this consumer.
+        is_late: whether ``KinesisConsumer.in_order`` has delivered a later frame of the same video before.
     """
 
-    __slots__ = ("_outcome", "_settlement", "_state", "id", "raw", "receive_count")
+    __slots__ = ("_outcome", "_settlement", "_state", "id", "is_late", "raw", "receive_count")
 
     def __init__(
         self,
@@ -92,6 +94,7 @@ class Delivery(Generic[_EventT_co]):
         self.raw: str | bytes = raw
         self.id: str = id
         self.receive_count: int = receive_count
+        self.is_late: bool = False
 
     @property
     def event(self) -> _EventT_co:
@@ -130,8 +133,8 @@ class Delivery(Generic[_EventT_co]):
         """Release the event: it is delivered again, to this consumer or another one.
 
         Args:
-            delay: the time until then, a ``timedelta`` or seconds from 0 to 43,200. ``None`` leaves it to the service:
-                for SQS, what is left of the visibility timeout.
+            delay: the time until then, a ``timedelta`` or seconds from 0 to 43,200. ``None`` means, for SQS, what is
+                left of the visibility timeout; for Kinesis, a second that doubles with each delivery, up to a minute.
 
         Raises:
             InvalidRequestError: the delay is out of its range.

@@ -1,27 +1,21 @@
 """Remember acknowledged events in a file, so that a restarted consumer does not handle them again."""
 
-import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
-from typing import Self, TypeVar
+from collections.abc import Collection, Sequence
 
 from aiorekostream.domain.fields import whole_number
-from aiorekostream.errors import ConfigurationError
+from aiorekostream.results.sqlite_file import SqliteStore
 
 __all__ = ["SqliteEventIds"]
 
-_T = TypeVar("_T")
 # Rows are numbered as they are added, so that the oldest can be told. An id that is added again keeps its number.
 _TABLE = """
 CREATE TABLE IF NOT EXISTS acknowledged_events (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE)
 """
-_SECONDS = 10  # for which a write waits for another process
 
 
-class SqliteEventIds:
+class SqliteEventIds(SqliteStore):
     """Remember the latest ids in a file of SQLite.
 
     Consumers of several processes of one host may share it::
@@ -42,24 +36,8 @@ class SqliteEventIds:
         Raises:
             InvalidRequestError: the number is out of its range.
         """
-        self._path = path
         self._most = whole_number(most, least=1)
-        # One thread: a connection belongs to its thread, and writes have an order.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="aiorekostream-event-ids")
-        self._connection: sqlite3.Connection | None = None
-        self._is_closed = False
-
-    async def __aenter__(self) -> Self:
-        await self._run(lambda connection: connection.total_changes)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
+        super().__init__(path, content="event ids", tables=(_TABLE,))
 
     async def known(self, event_ids: Sequence[str]) -> Collection[str]:
         """Return those of the ids that are remembered.
@@ -79,46 +57,12 @@ class SqliteEventIds:
         """
 
         def write(connection: sqlite3.Connection) -> None:
-            with connection:
-                connection.executemany(
-                    "INSERT OR IGNORE INTO acknowledged_events (id) VALUES (?)", [(event_id,) for event_id in event_ids]
-                )
-                connection.execute(
-                    "DELETE FROM acknowledged_events WHERE number <= (SELECT MAX(number) FROM acknowledged_events) - ?",
-                    (self._most,),
-                )
+            connection.executemany(
+                "INSERT OR IGNORE INTO acknowledged_events (id) VALUES (?)", [(event_id,) for event_id in event_ids]
+            )
+            connection.execute(
+                "DELETE FROM acknowledged_events WHERE number <= (SELECT MAX(number) FROM acknowledged_events) - ?",
+                (self._most,),
+            )
 
         await self._run(write)
-
-    async def aclose(self) -> None:
-        """Close the file. Has no effect the second time."""
-        if not self._is_closed:
-            self._is_closed = True
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
-            self._thread.shutdown(wait=False)
-
-    async def _run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        if self._is_closed:
-            raise ConfigurationError(f"the store of event ids is closed: {self._path}")
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(self._opened()))
-        except sqlite3.Error as error:
-            raise ConfigurationError(f"the store of event ids cannot be used: {self._path}: {error}") from error
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            connection = sqlite3.connect(self._path, timeout=_SECONDS)
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.execute(_TABLE)
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
-        return self._connection
-
-    def _close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()

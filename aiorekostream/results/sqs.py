@@ -1,18 +1,14 @@
 """Consume the events of label detection from a queue of SQS."""
 
-import asyncio
 import datetime
-import logging
 import random as _random  # noqa: TID251 - the default source of randomness
-from collections.abc import Coroutine
-from types import TracebackType
-from typing import Self
 
 import attrs
 
 from aiorekostream.clock import Clock, SystemClock
 from aiorekostream.domain.labels import StreamProcessorEvent
-from aiorekostream.errors import ConfigurationError, RekostreamError
+from aiorekostream.errors import RekostreamError
+from aiorekostream.results.consumer import Consumer
 from aiorekostream.results.delivery import Delivery
 from aiorekostream.results.event_ids import EventIds, MemoryEventIds
 from aiorekostream.results.held import CopyLedger, HeldMessage
@@ -28,12 +24,8 @@ from aiorekostream.transport.timeout import Timeout
 
 __all__ = ["ConsumerReport", "SqsConsumer"]
 
-_log = logging.getLogger("aiorekostream")
-
 # Acknowledged events that are remembered beside those in the store of event ids and those that are held.
 _REMEMBERED = 1_000
-# Seconds for the acknowledgements when a consumer is closed.
-_CLOSING = 10.0
 
 
 @attrs.frozen(kw_only=True)
@@ -64,7 +56,7 @@ class ConsumerReport:
     unacknowledged: tuple[str, ...]
 
 
-class SqsConsumer:
+class SqsConsumer(Consumer[StreamProcessorEvent]):
     """Consume the events of label detection from a standard queue of SQS that is subscribed to the topic.
 
     An async context manager and async iterator of ``Delivery``. Any number of tasks of one event loop may iterate over
@@ -134,7 +126,7 @@ class SqsConsumer:
             max_receivers=max_receivers,
             visibility_timeout=visibility_timeout,
         )
-        self._clock: Clock = SystemClock() if clock is None else clock
+        super().__init__(clock=SystemClock() if clock is None else clock)
         self._queue: MessageQueue = (
             queue
             if queue is not None
@@ -150,11 +142,6 @@ class SqsConsumer:
             )
         )
         self._event_ids: EventIds = MemoryEventIds() if event_ids is None else event_ids
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._news = asyncio.Event()
-        self._entered = self._ended = self._is_closed = False
-        self._failure: BaseException | None = None
-        self._is_failure_raised = False
         self._leases = LeaseKeeper(
             self._queue, clock=self._clock, visibility=options.visibility_timeout, spawn=self._spawn
         )
@@ -183,103 +170,38 @@ class SqsConsumer:
             spawn=self._spawn,
         )
 
-    async def __aenter__(self) -> Self:
-        if self._entered or self._ended:
-            raise ConfigurationError("a consumer is entered once: create a new one")
-        self._entered = True
-        self._receivers.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Delivery[StreamProcessorEvent]:
-        if not self._entered:
-            raise ConfigurationError("enter the consumer first: async with SqsConsumer(...) as consumer")
-        while True:
-            self._raise_failure()
-            if self._ended:
-                raise StopAsyncIteration
-            if (delivery := self._inbox.next_delivery()) is not None:
-                return delivery
-            self._news.clear()
-            await self._news.wait()
-
     @property
     def report(self) -> ConsumerReport:
         """What the consumer has done so far."""
         counts = attrs.asdict(self._inbox.counts)
         return ConsumerReport(**counts, expired=self._leases.lost, unacknowledged=self._inbox.unsettled())
 
-    async def stop(self) -> None:
-        """Stop receiving, and release what no handler has. The iterations end; handlers may go on and settle."""
-        self._ended = True
-        self._news.set()
+    async def _start(self) -> None:
+        self._receivers.start()
+
+    def _next_delivery(self) -> Delivery[StreamProcessorEvent] | None:
+        return self._inbox.next_delivery()
+
+    async def _stop_receiving(self) -> None:
         await self._receivers.stop()
         self._inbox.release_waiting()
 
-    async def flush(self) -> None:
-        """Wait until the queue has confirmed every acknowledgement so far.
+    def _release_all(self) -> None:
+        self._inbox.release_all()
 
-        Raises:
-            RekostreamError: the failure that ended the consumer.
-        """
-        try:
-            await self._settler.flush()
-        finally:
-            self._is_failure_raised = self._failure is not None
+    async def _confirm(self) -> None:
+        await self._settler.flush()
 
-    async def aclose(self) -> None:
-        """Stop receiving, send the acknowledgements, release everything else, and close the connections.
-
-        Takes 10 seconds at most while the queue does not answer; ``report.unacknowledged`` has what is left then. Has
-        no effect on a closed consumer.
-
-        Raises:
-            RekostreamError: the failure that ended the consumer, unless the iteration has raised it.
-        """
+    def _end(self, error: BaseException) -> None:
         if self._is_closed:
-            return
-        self._is_closed = True
-        try:
-            await self.stop()
-            self._inbox.release_all()
-            if self._failure is None:
-                await self._flush_in_time()
-        finally:
             self._leases.close()
-            self._settler.fail(ConfigurationError("the consumer is closed"))
-            tasks = list(self._tasks)
-            for task in tasks:
-                task.cancel()
-            if tasks:
-                await asyncio.wait(tasks)
-            await self._queue.aclose()
-        if not self._is_failure_raised:
-            self._raise_failure()
+        self._settler.fail(error)
 
-    async def _flush_in_time(self) -> None:
-        try:
-            async with self._clock.timeout_at(self._clock.now() + _CLOSING):
-                await self._settler.flush()
-        except TimeoutError:
-            _log.warning("%d messages are not settled, and may be handled again", self._inbox.size)
-        except Exception as error:
-            if error is not self._failure:
-                raise
+    async def _disconnect(self) -> None:
+        await self._queue.aclose()
 
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            self._is_failure_raised = True
-            raise self._failure
+    def _count_unsettled(self) -> int:
+        return self._inbox.size
 
     def _deleted(self, message: HeldMessage, error: RekostreamError | None) -> None:
         self._inbox.deleted(message, error)
@@ -287,16 +209,3 @@ class SqsConsumer:
     def _changed(self) -> None:
         self._news.set()
         self._receivers.room_changed()
-
-    def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._task_ended)
-        return task
-
-    def _task_ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None and self._failure is None:
-            self._failure = error
-            self._settler.fail(error)
-            self._news.set()

@@ -1,4 +1,4 @@
-"""moto's server, which stands for SQS, SNS and S3, and the event loop of AWS Lambda."""
+"""moto's server, which stands for SQS, SNS, S3 and Kinesis, and the event loop of AWS Lambda."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def aws(moto_server: str) -> str:
 @pytest.fixture
 def boto(aws: str) -> Iterator[dict[str, Any]]:
     """Clients of boto3 for the services, by name."""
-    clients = {name: boto3.client(name, region_name="us-east-1", endpoint_url=aws) for name in ("sqs", "sns", "s3")}
+    clients = {
+        name: boto3.client(name, region_name="us-east-1", endpoint_url=aws) for name in ("sqs", "sns", "s3", "kinesis")
+    }
     yield clients
     for client in clients.values():
         client.close()

@@ -196,3 +196,10 @@ async def sessions_have_typed_events(client: rks.Client, consumer: results.SqsCo
     await client.wait_until_finished(session.started, events=router)
     rks.Fleet(client, session_monitor=results.NotifiedSessions(client, router))
     results.Session(client, rks.FaceSearchStart("lobby"), events=consumer)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def records_have_typed_events(consumer: results.KinesisConsumer) -> None:
+    async for delivery in consumer:
+        assert_type(delivery, results.Delivery[results.FaceSearchRecord])
+    async for delivery in consumer.in_order(window=10):
+        assert_type(delivery.event, results.FaceSearchRecord)

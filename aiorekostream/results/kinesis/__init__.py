@@ -1,0 +1,1 @@
+"""Consume the records of face searches from Kinesis Data Streams."""
