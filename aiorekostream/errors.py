@@ -229,16 +229,23 @@ class InvalidRequestError(RekostreamError, ValueError):
 
     Attributes:
         issues: every issue of the input, each with its path, its value and the allowed values.
+        name: the name in the input, as a rule that of a processor; ``None`` if it has none, or an invalid one.
     """
 
     issues: tuple[ValidationIssue, ...]
+    name: str | None
 
-    def __init__(self, issues: Iterable[ValidationIssue]) -> None:
+    def __init__(self, issues: Iterable[ValidationIssue], *, name: str | None = None) -> None:
         self.issues = tuple(issues)
+        self.name = name
         super().__init__(self.issues)
 
+    def _arguments(self) -> dict[str, object]:
+        return {**super()._arguments(), "name": self.name}
+
     def __str__(self) -> str:
-        return "\n".join(map(str, self.issues))
+        beginning = "" if self.name is None else f"{self.name}: "
+        return "\n".join(f"{beginning}{issue}" for issue in self.issues)
 
 
 class ConfigurationError(RekostreamError):
@@ -494,7 +501,8 @@ class UnknownOutcomeError(CallError):
         attempts: the number of attempts.
         retry_safe: always false.
         retry_safe_at: the date and time in UTC from which the service no longer applies the call, so that the same call
-            may be repeated; ``None`` if it is not known. See ``RetryPolicy.max_apply_delay``.
+            may be repeated, never before the error was raised; ``None`` if it is not known. See
+            ``RetryPolicy.max_apply_delay``.
         code: the error code of the first lost response; ``None`` if no response was received.
         request_id: AWS's id of that request, which AWS Support asks for; ``None`` if no response was received.
     """

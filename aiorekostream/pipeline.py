@@ -56,6 +56,11 @@ _log = logging.getLogger("aiorekostream")
 _ANSWER_SHARE, _ANSWER = 0.1, 2.0
 # The part that is kept to reconcile an attempt whose response was lost, in seconds at the most.
 _RECOVERY_SHARE, _RECOVERY = 0.25, 10.0
+_NO_PERMIT = "no permit was granted"
+_MANY_CALLS = (
+    "More calls wait than the quota lets through in this time: make fewer at once, or give them more time with"
+    " client.with_options(timeout=...)"
+)
 # Event loops may wake a little before the time: a timeout at most this many seconds early is the deadline's own.
 _EARLY = 0.05
 
@@ -436,7 +441,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
         priority = Priority.RECOVERY if self.trace.attempts > 0 else self.priority
         left = self.answer_by - pipeline.clock.now()
         request = pipeline.permit_request(operation, quota, priority=priority, timeout=left, arrived_at=self.began)
-        self.missing = "no permit was granted"
+        self.missing = _NO_PERMIT
         try:
             permit = await limiter.acquire(request)
         except RateLimitedError as error:
@@ -539,4 +544,5 @@ class _Call(Generic[_RequestT, _ReplyT]):
             deadline=seconds,
             attempts=self.trace.attempts,
             retry_safe=self.operation.idempotent or not self.trace.in_flight,
+            hint=_MANY_CALLS if self.missing == _NO_PERMIT else "",
         )

@@ -10,13 +10,14 @@ import aiorekostream as rks
 
 
 def read(path: Path) -> list[rks.FaceSearchProcessor]:
-    processors: list[rks.FaceSearchProcessor] = []
-    file = tomllib.loads(path.read_text(encoding="utf-8"))
+    processors, file = list[rks.FaceSearchProcessor](), tomllib.loads(path.read_text(encoding="utf-8"))
     for name, own in file["cameras"].items():
         try:
             processors.append(rks.FaceSearchProcessor(name=name, **file.get("defaults", {}) | own))
-        except (TypeError, rks.InvalidRequestError) as error:
-            sys.exit(f"{path}: {name}: {error}")
+        except rks.InvalidRequestError as error:
+            sys.exit(f"{path}: {error}")  # it names the camera
+        except TypeError as error:
+            sys.exit(f"{path}: {name}: {error}")  # there is no such key
     return processors
 
 

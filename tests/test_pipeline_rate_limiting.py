@@ -186,6 +186,7 @@ def test_call_without_a_permit_in_time_is_safe_to_retry(operation: str) -> None:
     assert isinstance(answer, rks.DeadlineExceededError)
     assert (answer.retry_safe, answer.attempts) == (True, 0)
     assert "no permit was granted" in str(answer)
+    assert "with_options(timeout=...)" in answer.hint
     assert answer.deadline == pytest.approx(seconds)
     assert len(transport.calls) == 1
 

@@ -185,6 +185,10 @@ class _Recovery(Generic[_ReplyT]):
                     raise self._in_use(evidence) from error
                 error.retry_safe = True
                 error.hint = "DescribeStreamProcessor shows that it was not applied"
+                if self._now >= self.trace.send_by:
+                    is_cancelled = self.trace.send_by == -math.inf
+                    why = "it was cancelled" if is_cancelled else "its deadline (expires_at) has passed"
+                    error.hint += f"; it is not sent again, since {why}"
                 raise error
             if resolution is Resolution.NOT_APPLIED:
                 unchanged = evidence.state

@@ -146,12 +146,15 @@ def _construct(cls: type[_T], found: Mapping[str, object], issues: Iterable[Vali
             arguments[name] = _parse_nested(name, found[name])
         elif attribute.default is attrs.NOTHING:
             arguments[name] = Rejected((ValidationIssue((), ABSENT, "given"),))
-    constructed = _attempt(lambda: cls(**arguments))
-    if type(constructed) is Rejected:
-        all_issues += [_in_aws_spelling(issue, cls) for issue in constructed.issues]
+    try:
+        constructed = cls(**arguments)
+    except InvalidRequestError as error:
+        all_issues += [_in_aws_spelling(issue, cls) for issue in error.issues]
+        raise InvalidRequestError(all_issues, name=error.name) from None
     if all_issues:
-        raise InvalidRequestError(all_issues)
-    return cast("_T", constructed)
+        given: object = getattr(constructed, "name", None)
+        raise InvalidRequestError(all_issues, name=given if isinstance(given, str) else None)
+    return constructed
 
 
 def _attempt(make: Callable[[], _T]) -> _T | Rejected:

@@ -147,7 +147,8 @@ class Validated:
     def __attrs_post_init__(self) -> None:
         issues = [*self._field_issues(), *self._contradictions()]
         if issues:
-            raise InvalidRequestError(issues)
+            name: object = getattr(self, "name", None)
+            raise InvalidRequestError(issues, name=name if isinstance(name, str) else None)
 
     def _field_issues(self) -> Iterator[ValidationIssue]:
         for field in attrs.fields(cast("type[attrs.AttrsInstance]", type(self))):

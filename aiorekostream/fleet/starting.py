@@ -90,10 +90,10 @@ class Starter(Executor[StartRequest]):
         # UNCERTAIN: AWS documents the limit on sessions and not how a start is refused for it. Neither code is modelled
         # for StartStreamProcessor, and no other limit stands in its way.
         if isinstance(error, LimitExceededError | ServiceQuotaExceededError) and not request.trace.lost:
-            running = self.slots.count(request.kind)
-            extra = {"operation": START.name, "processor": request.name, "running": running}
-            message = "StartStreamProcessor of %s: no capacity for another session; %d are known"
-            _log.info(message, request.name, running, extra=extra)
+            running, limit = self.slots.count(request.kind) - 1, self.slots.limits.get(request.kind)  # without its own
+            extra = {"operation": START.name, "processor": request.name, "running": running, "limit": limit}
+            message = "%s waits for a session to end: its start was refused (%s: %s); known sessions: %d, limit: %s"
+            _log.info(message, request.name, error.code, error.message, running, limit or "not known", extra=extra)
             self.queue.reject_for_capacity(request, self._pipeline.clock.now())
             return True
         return super()._goes_back(request, error, permit)

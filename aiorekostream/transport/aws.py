@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AwsTransport"]
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("aiorekostream")
 
 _CLOSED = "the transport is closed: create a new client"
 _ELSEWHERE = "the transport was opened in another event loop, which is not closed: make one for each loop"

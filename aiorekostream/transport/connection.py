@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection"]
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("aiorekostream")
 
 
 class Connection:

@@ -234,14 +234,15 @@ def _stopped_before_sending(cause: Exception, attempt: Attempt) -> errors.Rekost
         return errors.ConfigurationError(f"{text} ({said})")
     if isinstance(cause, _SET_UP_CAUSES):
         return configuration_error(cause, attempt.secrets)
-    return errors.ConnectError(said, operation=attempt.operation, retry_safe=True)
+    text = misconfiguration.failure_to_connect(cause)
+    return errors.ConnectError(attempt.secrets.clean(text) or said, operation=attempt.operation, retry_safe=True)
 
 
 def _stopped_after_sending(error: Exception, attempt: Attempt) -> errors.RekostreamError:
     cause, answer = _cause(error), attempt.answer
     if answer is None or isinstance(error, _LOST_IN_THE_NETWORK):
         return errors.ConnectionLostError(
-            attempt.secrets.clean(_said(cause)),
+            attempt.secrets.clean(_lost(error, cause)),
             operation=attempt.operation,
             closed=_is_closed(error),
             retry_safe=attempt.idempotent,
@@ -249,6 +250,13 @@ def _stopped_after_sending(error: Exception, attempt: Attempt) -> errors.Rekostr
     if answer.status >= _FIRST_ERROR:
         return _service_error(str(answer.status), "", attempt, answer)
     return malformed_response(attempt, _said(error), f"the response of {attempt.operation}")
+
+
+def _lost(error: Exception, cause: Exception) -> str:
+    said = _said(cause)
+    if isinstance(cause, aiohttp.SocketTimeoutError | botocore.ReadTimeoutError):
+        return f"no response within the read timeout ({said})"
+    return f"the connection was closed before the response ({said})" if _is_closed(error) else said
 
 
 def malformed_response(attempt: Attempt, value: object, expected: str) -> errors.CallError:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LeanPath"]
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("aiorekostream")
 
 _FIRST_REFUSAL = 300  # botocore reads a response with this status or above as an error
 # The events that the lean path does not emit, or emits with fewer facts.

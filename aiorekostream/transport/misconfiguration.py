@@ -1,9 +1,10 @@
-"""Tell a wrong configuration from a failure that passes, by what stopped a connection; name what to fix."""
+"""Tell a wrong configuration from a failure that passes, by what stopped a connection; name it, and what to fix."""
 
 from __future__ import annotations
 
 import difflib
 import errno
+import os
 import socket
 import ssl
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import aiohttp
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["PROXY_AUTHENTICATION", "of_connecting"]
+__all__ = ["PROXY_AUTHENTICATION", "failure_to_connect", "of_connecting"]
 
 _PROXY_AUTHENTICATION_REQUIRED = 407
 
@@ -42,6 +43,26 @@ def of_connecting(error: Exception, *, region: str, regions: Collection[str]) ->
     if isinstance(error, aiohttp.ClientConnectorError) and regions and _is_unknown_host(error):
         return _region(error.host, region, regions)
     return ""
+
+
+def failure_to_connect(error: Exception) -> str:
+    """Return where no connection could be opened, and why; empty for an error that does not say where.
+
+    aiohttp's own sentence names TLS for an address without it.
+    """
+    if isinstance(error, TimeoutError):
+        return f"no connection within the connect timeout ({type(error).__name__}: {error})"
+    if not isinstance(error, aiohttp.ClientConnectorError):
+        return ""
+    found, proxy = error.os_error, "the proxy " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
+    reason = found.strerror or str(found)
+    # Failed lookups and TLS have numbers of their own. asyncio's text for a refused address repeats the address.
+    has_own_numbers = isinstance(error, aiohttp.ClientConnectorDNSError) or isinstance(
+        found, socket.gaierror | ssl.SSLError
+    )
+    if found.errno is not None and not has_own_numbers:
+        reason = os.strerror(found.errno)
+    return f"no connection to {proxy}{error.host}:{error.port}: {reason}"
 
 
 def _certificate(error: aiohttp.ClientConnectorCertificateError) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+import pickle
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import aiorekostream as rks
 from aiorekostream.domain.enums import Label, ProcessorKind
 from aiorekostream.domain.requests import (
     KEEP,
@@ -22,6 +24,9 @@ from aiorekostream.domain.requests import (
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 START_SELECTOR, STOP_SELECTOR = ProducerTimestamp(1655930623123), StopSelector(30)
 
 
@@ -30,6 +35,27 @@ def _issue(make: Any, *args: object, **kwargs: object) -> ValidationIssue:  # no
         make(*args, **kwargs)
     (issue,) = caught.value.issues
     return issue
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: rks.LabelDetectionUpdate(name="door", min_confidence=101), "door"),
+        (lambda: rks.LabelDetectionUpdate(name="the door", min_confidence=101), None),
+        (lambda: rks.parse_start({"Name": "door", "StartSelector": 5}), "door"),
+        (lambda: rks.parse_start({"Name": "door", "Selector": 5}), "door"),
+        (lambda: rks.parse_start({"Name": 5, "Selector": 5}), None),
+        (lambda: rks.StopSelector(0), None),
+    ],
+    ids=["value", "invalid name", "parsed value", "unknown key", "parsed invalid name", "no name"],
+)
+def test_invalid_request_names_its_processor(make: Callable[[], object], name: str | None) -> None:
+    with pytest.raises(rks.InvalidRequestError) as caught:
+        make()
+    assert caught.value.name == name
+    lines = str(caught.value).splitlines()
+    assert lines == [f"{name}: {issue}" if name else str(issue) for issue in caught.value.issues]
+    assert pickle.loads(pickle.dumps(caught.value)).name == name  # noqa: S301 - made in the same expression
 
 
 def test_start_request_has_its_kind() -> None:

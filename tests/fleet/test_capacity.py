@@ -152,6 +152,26 @@ def test_start_refused_for_capacity_waits_for_a_session_to_end() -> None:
     assert len(service.starts()) < 30 + 20 + 20
 
 
+@pytest.mark.parametrize(("limits", "said"), [({"us-east-1": 5}, "5"), ({"us-east-1": None}, "not known")])
+def test_refusal_for_capacity_is_logged(
+    limits: dict[str, int | None], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = service_of_faces(2, limits=rks.Limits(concurrent_face_search={"us-east-1": 1}))
+    caplog.set_level("INFO", "aiorekostream")
+
+    async def main() -> None:
+        fleet = Fleet(service.client(limits=rks.Limits(concurrent_face_search=limits)), expires_after=10)
+        await fleet.submit(faces(1)[0])
+        await fleet.submit(faces(2)[1])
+
+    run(main())
+    record = caplog.records[0]
+    beginning = "face-1 waits for a session to end: its start was refused"
+    assert record.getMessage().startswith(f"{beginning} (LimitExceededException: ")
+    assert record.getMessage().endswith(f"; known sessions: 1, limit: {said}")
+    assert (vars(record)["running"], vars(record)["limit"]) == (1, limits["us-east-1"])
+
+
 def test_start_is_sent_when_another_client_gives_room() -> None:
     service = service_of_faces(4, limits=_LOWER)
 

@@ -117,6 +117,7 @@ def test_lost_start_is_not_sent_again_after_its_deadline() -> None:
     (failed,) = run(main()).failed
     assert isinstance(failed.error, errors.ServiceError)
     assert failed.error.retry_safe, "the service can no longer apply it"
+    assert failed.error.hint.endswith("not applied; it is not sent again, since its deadline (expires_at) has passed")
     assert max(service.sendings["door"]) <= 1
 
 

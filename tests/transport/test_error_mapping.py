@@ -7,7 +7,9 @@ import datetime
 import errno
 import inspect
 import itertools
+import os
 import socket
+import ssl
 import string
 import types
 from typing import TYPE_CHECKING, cast
@@ -26,6 +28,7 @@ from aiorekostream.transport.port import Reply
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from aiohttp.client_reqrep import ConnectionKey
     from botocore.model import ServiceModel
 
 START = "StartStreamProcessor"
@@ -182,6 +185,40 @@ def test_connection_lost_error_says_whether_it_was_closed(error: Exception, *, i
     lost = translated(error, STAGES["after it was sent"])
     assert isinstance(lost, errors.ConnectionLostError)
     assert lost.closed is is_closed
+
+
+def test_connection_lost_error_says_that_the_read_timeout_passed() -> None:
+    silence = botocore.exceptions.ReadTimeoutError(endpoint_url="x", error=aiohttp.SocketTimeoutError("x"))
+    lost = translated(silence, STAGES["after it was sent"])
+    assert str(lost) == f"{START}: no response within the read timeout (SocketTimeoutError: x)"
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "reason"),
+    [
+        (
+            aiohttp.ClientConnectorError,
+            OSError(errno.ECONNREFUSED, "Connect call failed"),
+            os.strerror(errno.ECONNREFUSED),
+        ),
+        (aiohttp.ClientConnectorError, OSError("Multiple exceptions"), "Multiple exceptions"),
+        (aiohttp.ClientConnectorDNSError, OSError(4, "Domain name not found"), "Domain name not found"),
+        (aiohttp.ClientConnectorDNSError, socket.gaierror(8, "nodename nor servname"), "nodename nor servname"),
+        (aiohttp.ClientConnectorSSLError, ssl.SSLError(1, "[SSL] wrong version number"), "[SSL] wrong version number"),
+    ],
+)
+def test_connect_error_says_where_and_why(
+    kind: type[aiohttp.ClientConnectorError], error: OSError, reason: str
+) -> None:
+    address = cast("ConnectionKey", cast("object", types.SimpleNamespace(host="door.example", port=4599, ssl=False)))
+    fault = translated(kind(address, error), STAGES["before there was a connection"])
+    assert str(fault) == f"{START}: no connection to door.example:4599: {reason}"
+
+
+def test_connect_error_says_that_the_connect_timeout_passed() -> None:
+    silence = botocore.exceptions.ConnectTimeoutError(endpoint_url="x", error=aiohttp.ConnectionTimeoutError("x"))
+    fault = translated(silence, STAGES["before there was a connection"])
+    assert "no connection within the connect timeout (ConnectionTimeoutError: x)" in str(fault)
 
 
 @pytest.mark.parametrize("foreign", _FOREIGN, ids=lambda error: f"{type(error).__module__}.{type(error).__name__}")
