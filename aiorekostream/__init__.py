@@ -2,9 +2,9 @@
 
 The names that most programs type are here. The others have homes of their own: ``aiorekostream.errors``, ``.domain``
 (values), ``.client``, ``.fleet`` (outcomes, runs, reports, events), ``.results`` (what cameras saw),
-``.rate_limiting``, ``.limits``, ``.testing``, and ``.emulator``, which stands in for AWS. A name is loaded when it is
-first used: a program that only builds values never loads the client, and nothing loads aiobotocore before a client
-opens.
+``.rate_limiting``, ``.limits``, ``.clock``, ``.distributed``, ``.testing``, and ``.emulator``, which stands in for AWS.
+``rks.errors`` and the others need no import of their own. A name or a module is loaded when it is first used: a program
+that only builds values never loads the client, and nothing loads aiobotocore before a client opens.
 """
 
 from __future__ import annotations
@@ -13,6 +13,17 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from aiorekostream import client as client
+    from aiorekostream import clock as clock
+    from aiorekostream import distributed as distributed
+    from aiorekostream import domain as domain
+    from aiorekostream import emulator as emulator
+    from aiorekostream import errors as errors
+    from aiorekostream import fleet as fleet
+    from aiorekostream import limits as limits
+    from aiorekostream import rate_limiting as rate_limiting
+    from aiorekostream import results as results
+    from aiorekostream import testing as testing
     from aiorekostream.client import Client
     from aiorekostream.codec import parse_processor, parse_start, to_boto3
     from aiorekostream.domain.enums import Label, ProcessorKind
@@ -36,7 +47,9 @@ if TYPE_CHECKING:
         DeadlineExceededError,
         InvalidRequestError,
         LimitExceededError,
+        NotSentError,
         RekostreamError,
+        RequestCancelledError,
         ResourceInUseError,
         ResourceNotFoundError,
         ServiceError,
@@ -91,6 +104,7 @@ __all__ = [
     "LimitExceededError",
     "Limits",
     "LocalRateLimiter",
+    "NotSentError",
     "Point",
     "Polygon",
     "Processor",
@@ -98,6 +112,7 @@ __all__ = [
     "ProducerTimestamp",
     "Quota",
     "RekostreamError",
+    "RequestCancelledError",
     "ResourceInUseError",
     "ResourceNotFoundError",
     "RetryPolicy",
@@ -133,7 +148,9 @@ _HOMES = {
         "DeadlineExceededError",
         "InvalidRequestError",
         "LimitExceededError",
+        "NotSentError",
         "RekostreamError",
+        "RequestCancelledError",
         "ResourceInUseError",
         "ResourceNotFoundError",
         "ServiceError",
@@ -205,6 +222,22 @@ _HOMES = {
 }
 
 
+# The modules with public names.
+_MODULES = (
+    "client",
+    "clock",
+    "distributed",
+    "domain",
+    "emulator",
+    "errors",
+    "fleet",
+    "limits",
+    "rate_limiting",
+    "results",
+    "testing",
+)
+
+
 if not TYPE_CHECKING:  # to type checkers, a name that is not imported above is a mistake
 
     def __getattr__(name: str) -> object:
@@ -216,8 +249,13 @@ if not TYPE_CHECKING:  # to type checkers, a name that is not imported above is 
                     found.__module__ = __name__
                 globals()[name] = found
                 return found
+        if name in _MODULES:
+            try:
+                return importlib.import_module(f"{__name__}.{name}")
+            except ImportError as error:  # an extra is not installed; help() and inspect skip what has no value
+                raise AttributeError(str(error)) from error
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__all__, *_MODULES, "__version__"]

@@ -6,11 +6,15 @@ import importlib.metadata
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import aiorekostream
 
+REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
+# Each public module has a page of the reference, and `api` describes the package itself.
+MODULES = sorted({page.stem for page in REFERENCE.glob("*.md")} - {"index", "api"})
 HEAVY_DEPENDENCIES = ("aiobotocore", "aiohttp", "botocore", "cryptography", "cyclopts", "PIL", "rich")
 CLASSES_AND_FUNCTIONS = [
     name
@@ -51,5 +55,35 @@ def test_import_loads_no_heavy_dependency(module: str) -> None:
     assert completed.stdout.strip() == "[]"
 
 
-def test_dir_lists_every_public_name() -> None:
-    assert set(aiorekostream.__all__) <= set(dir(aiorekostream))
+def test_dir_lists_every_public_name_and_module() -> None:
+    assert set(dir(aiorekostream)) == {*aiorekostream.__all__, *MODULES, "__version__"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_public_module_is_loaded_by_its_first_use(module: str) -> None:
+    program = f"""
+import sys, aiorekostream as rks
+assert "aiorekostream.{module}" not in sys.modules
+assert rks.{module} is sys.modules["aiorekostream.{module}"]
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_unknown_name_is_no_attribute() -> None:
+    with pytest.raises(AttributeError, match="module 'aiorekostream' has no attribute 'error'"):
+        getattr(aiorekostream, "error")  # noqa: B009
+
+
+def test_module_without_its_extra_says_what_to_install() -> None:
+    program = """
+import sys
+sys.modules["redis"] = None
+import aiorekostream as rks
+assert not hasattr(rks, "distributed")
+try:
+    rks.distributed
+except AttributeError as error:
+    print(error)
+"""
+    completed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "pip install 'aiorekostream[redis]'" in completed.stdout
