@@ -9,11 +9,10 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 import aiorekostream as rks
-from aiorekostream.errors import RequestCancelledError
 
 FLEET = web.AppKey("FLEET", rks.Fleet)
 LONGEST_DELAY, SESSION = datetime.timedelta(seconds=10), rks.StopSelector(max_duration_in_seconds=30)
-log = logging.getLogger("web_service")
+STATUSES: dict[type[Exception], int] = {rks.ResourceNotFoundError: 404, rks.RequestCancelledError: 503}  # else 502
 
 
 async def report_motion(request: web.Request) -> web.Response:
@@ -23,27 +22,28 @@ async def report_motion(request: web.Request) -> web.Response:
     except (ValueError, TypeError, KeyError) as invalid:
         return web.json_response({"error": str(invalid)}, status=400)
     match await request.app[FLEET].submit(start, expires_at=at.to_datetime() + LONGEST_DELAY):
-        case rks.Started(session=session):
-            return web.json_response({"outcome": "started", "session_id": session.session_id})
+        case rks.Started(session=session, shared=shared):
+            return web.json_response({"outcome": "shared" if shared else "started", "session_id": session.session_id})
         case rks.AlreadyRunning():
             return web.json_response({"outcome": "already running"}, status=409)
-        case rks.Expired() | rks.Failed(error=RequestCancelledError()):
-            return web.json_response({"outcome": "not sent"}, status=503)
-        case (rks.Failed(error=error) | rks.Unknown(error=error)) as outcome:
-            log.warning("%s: %r", outcome.name, error)
-            return web.json_response({"outcome": type(outcome).__name__.lower(), "error": str(error)}, status=502)
+        case rks.Expired(waited_for=reason):
+            return web.json_response({"outcome": "expired", "waited_for": reason}, status=503)
+        case rks.Failed(error=error):
+            request.app.logger.warning("%s was not started: %r", start.name, error)
+            return web.json_response({"outcome": "failed", "error": str(error)}, status=STATUSES.get(type(error), 502))
+        case rks.Unknown(error=error):  # the package logs it
+            return web.json_response({"outcome": "unknown", "error": str(error)}, status=502)
 
 
-async def log_failures(fleet: rks.Fleet) -> None:
-    async for end in fleet.session_ends():
-        if end.status is rks.Status.FAILED:
-            log.error("the session of %s is FAILED: %s", end.name, end.status_message)
+async def log_ends(app: web.Application) -> None:
+    async for end in app[FLEET].session_ends():
+        app.logger.info("the session of %s has ended", end.name)  # the package logs why one is FAILED
 
 
 def make_app(client: rks.Client) -> web.Application:
     async def run_fleet(app: web.Application) -> AsyncIterator[None]:
-        async with client, app[FLEET] as fleet:
-            watching = asyncio.create_task(log_failures(fleet))
+        async with client, app[FLEET]:
+            watching = asyncio.create_task(log_ends(app))
             yield
         await watching  # it ends with the fleet
 

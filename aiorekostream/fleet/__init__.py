@@ -13,6 +13,7 @@ from aiorekostream.fleet.outcomes import (
     StopOutcome,
     Stopped,
     Unknown,
+    WaitedFor,
 )
 from aiorekostream.fleet.report import FleetReport, StartReport, StopReport
 from aiorekostream.fleet.requests import FleetRequest, WhenBusy
@@ -44,5 +45,6 @@ __all__ = [
     "StopRun",
     "Stopped",
     "Unknown",
+    "WaitedFor",
     "WhenBusy",
 ]

@@ -25,7 +25,7 @@ from aiorekostream.errors import (
 from aiorekostream.fleet.events import FleetEventType
 from aiorekostream.fleet.executor import Executor
 from aiorekostream.fleet.outcomes import AlreadyRunning, AlreadyStopped, Failed, Outcome, Started, Stopped
-from aiorekostream.fleet.queue import QueuedRequest
+from aiorekostream.fleet.queued_request import QueuedRequest
 from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.fleet.starting import Starter
 

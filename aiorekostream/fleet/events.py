@@ -3,6 +3,7 @@
 import enum
 import logging
 from collections.abc import Callable
+from typing import final
 
 import attrs
 
@@ -36,6 +37,7 @@ class FleetEventType(enum.StrEnum):
     """A session was seen to have ended, or cannot last any longer."""
 
 
+@final
 @attrs.frozen(kw_only=True)
 class FleetEvent:
     """One thing that happened, and the state of the fleet at that moment.

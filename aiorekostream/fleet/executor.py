@@ -20,7 +20,7 @@ from aiorekostream.errors import (
 )
 from aiorekostream.fleet.events import FleetEvent, FleetEventType, notify
 from aiorekostream.fleet.outcomes import Failed, Outcome, Started, Unknown
-from aiorekostream.fleet.queue import QueuedRequest, RequestQueue, RequestState
+from aiorekostream.fleet.queued_request import QueuedRequest, RequestState
 from aiorekostream.fleet.scheduler import Scheduler
 from aiorekostream.operations import DESCRIBE
 from aiorekostream.retry.classify import is_throttling
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from aiorekostream.clock import TimerHandle
     from aiorekostream.domain.responses import StreamProcessor
     from aiorekostream.fleet.options import FleetOptions
+    from aiorekostream.fleet.queue import RequestQueue
     from aiorekostream.fleet.sessions import SessionEnd
     from aiorekostream.fleet.slots import SessionSlots
     from aiorekostream.limits import Quota
@@ -41,6 +42,7 @@ _RequestT = TypeVar("_RequestT", bound=StartRequest | str)
 _log = logging.getLogger("aiorekostream")
 
 _BROKEN_OFF = "the program broke the call off while it was under way"
+_NOT_AWAITED = "the program did not wait for the outcome of the call that it shares"
 
 # Calls under way at once are those of this many seconds at the rate of the quota: enough for slow answers, and few
 # enough that an outage does not take the whole queue along.
@@ -102,11 +104,15 @@ class Executor(abc.ABC, Generic[_RequestT]):
         try:
             return await completed
         except asyncio.CancelledError:
+            self._requests.withdraw(request)
             self.cancel(request)
             raise
 
     def cancel(self, request: QueuedRequest[_RequestT]) -> None:
-        """Cancel a request. A call that was sent gets its true outcome; one that was not is interrupted."""
+        """Cancel a request. A call that was sent gets its true outcome; one that was not is interrupted.
+
+        A request that shares the call of another gets the outcome of that call.
+        """
         self._requests.cancel(request)
         if request.state is RequestState.DISPATCHED and not request.trace.may_be_applied:
             self.abort(request)
@@ -124,7 +130,10 @@ class Executor(abc.ABC, Generic[_RequestT]):
             )
             self._requests.complete(request, outcome, self._pipeline.clock.now())
         else:
-            self._requests.cancel(request)
+            call = self._requests.shared_call(request)
+            is_sent = call is not None and call.trace.may_be_applied
+            error = self._unknown_error(call, _NOT_AWAITED) if call is not None and is_sent else None
+            self._requests.withdraw(request, None if error is None else Unknown(request.request, error))
         self._changed()
 
     async def aclose(self) -> None:

@@ -15,7 +15,7 @@ from aiorekostream.fleet.events import FleetEvent
 from aiorekostream.fleet.monitor import PolledSessions, SessionMonitor
 from aiorekostream.fleet.options import FleetOptions, wait_timeout
 from aiorekostream.fleet.outcomes import Failed, StartOutcome, StopOutcome
-from aiorekostream.fleet.queue import QueuedRequest
+from aiorekostream.fleet.queued_request import QueuedRequest
 from aiorekostream.fleet.report import StartReport, StopReport
 from aiorekostream.fleet.requests import FleetRequest, WhenBusy
 from aiorekostream.fleet.runs import PendingRequests, StartRun, StopRun

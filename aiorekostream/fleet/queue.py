@@ -13,7 +13,6 @@ Invariants:
 
 from __future__ import annotations
 
-import enum
 import itertools
 import math
 from collections import OrderedDict
@@ -26,68 +25,12 @@ from aiorekostream.deadline_queue import DeadlineQueue
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.requests import StartRequest
 from aiorekostream.errors import RequestCancelledError
-from aiorekostream.fleet.outcomes import Expired, Failed, Outcome
-from aiorekostream.fleet.requests import WhenBusy
-from aiorekostream.pipeline import CallTrace
+from aiorekostream.fleet.outcomes import Expired, Failed, Outcome, WaitedFor
+from aiorekostream.fleet.queued_request import QueuedRequest, RequestState, no_callback
 
-__all__ = ["QueuedRequest", "RequestQueue", "RequestState"]
+__all__ = ["RequestQueue"]
 
 _RequestT = TypeVar("_RequestT", bound=StartRequest | str)
-
-
-class RequestState(enum.Enum):
-    """Where a request is."""
-
-    QUEUED = "waits for a permit, or for a slot of its kind"
-    BLOCKED = "waits for another request or a session of the same processor"
-    BACKING_OFF = "waits as long as the service has asked"
-    DISPATCHED = "its call is under way"
-    COMPLETED = "has its outcome"
-
-
-def _ignore(_request: object, _outcome: Outcome) -> None:
-    pass
-
-
-@attrs.define(eq=False)
-class QueuedRequest(Generic[_RequestT]):
-    """A request from its arrival to its outcome; only the queue changes it.
-
-    Attributes:
-        request: the start, or the name of the processor to stop.
-        on_complete: called once, with this and the outcome.
-        deadline: when it is no longer worth sending, on the clock.
-        urgent: whether it goes before those that are not.
-        name: the processor.
-        kind: the limit that the session of a start counts against; ``None`` for a stop.
-        number: its place in the order of arrival.
-        arrived_at: when the fleet took it.
-        state: where it is.
-        trace: how far its call has come, over all its dispatches.
-        cancelled: whether its caller no longer wants it.
-        tag: what its outcome returns to the caller.
-        when_busy: the policy where the processor is busy; that of the queue if ``None``.
-        stopped: whether a stop of its processor was sent when the service may have applied it.
-    """
-
-    request: _RequestT
-    on_complete: Callable[[QueuedRequest[_RequestT], Outcome], None] = _ignore
-    deadline: float = attrs.field(default=math.inf, kw_only=True)
-    urgent: bool = attrs.field(default=False, kw_only=True)
-    tag: object = attrs.field(default=None, kw_only=True)
-    when_busy: WhenBusy | None = attrs.field(default=None, kw_only=True)
-    name: str = attrs.field(init=False)
-    kind: ProcessorKind | None = attrs.field(init=False)
-    number: int = attrs.field(default=0, init=False)
-    arrived_at: float = attrs.field(default=0.0, init=False)
-    state: RequestState = attrs.field(default=RequestState.QUEUED, init=False)
-    trace: CallTrace = attrs.field(factory=CallTrace, init=False)
-    cancelled: bool = attrs.field(default=False, init=False)
-    stopped: bool = attrs.field(default=False, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        request: StartRequest | str = self.request
-        self.name, self.kind = (request, None) if isinstance(request, str) else (request.name, request.kind)
 
 
 @attrs.define(eq=False)
@@ -103,7 +46,7 @@ class RequestQueue(Generic[_RequestT]):
         pending: the number of requests without an outcome.
     """
 
-    on_complete: Callable[[QueuedRequest[_RequestT], Outcome], None] = attrs.field(default=_ignore, kw_only=True)
+    on_complete: Callable[[QueuedRequest[_RequestT], Outcome], None] = attrs.field(default=no_callback, kw_only=True)
     in_flight: int = attrs.field(default=0, init=False)
     pending: int = attrs.field(default=0, init=False)
     _leaders: dict[str, QueuedRequest[_RequestT]] = attrs.field(factory=dict, init=False)
@@ -121,7 +64,7 @@ class RequestQueue(Generic[_RequestT]):
         request.number, request.arrived_at = next(self._numbers), now
         self.pending += 1
         if request.deadline <= now:
-            self._finish(request, _expired(request, 0.0))
+            self._finish(request, _expired(request, 0.0, None))
         else:
             self._deadlines.set(request, request.deadline)
             self._place(request, now)
@@ -170,19 +113,41 @@ class RequestQueue(Generic[_RequestT]):
         else:
             self._enqueue(request)
         self._deadlines.set(request, request.deadline)
+        for follower in tuple(self._followers.get(request.name, ())):
+            if follower.cancelled:  # there is no call any more whose outcome it could share
+                self.withdraw(follower)
         if request.cancelled:
             self.cancel(request)
 
     def cancel(self, request: QueuedRequest[_RequestT]) -> None:
-        """Cancel a request. A dispatched one is not sent again, and gets its true outcome."""
+        """Cancel a request. A dispatched one is not sent again; it and those that share it get its true outcome."""
         request.cancelled = True
         request.trace.send_by = -math.inf
-        self._fail(request, RequestCancelledError(name=request.name))
+        if self.shared_call(request) is None:
+            self.withdraw(request)
+
+    def withdraw(self, request: QueuedRequest[_RequestT], outcome: Outcome | None = None) -> None:
+        """Complete a request that is not dispatched, also one that shares the call of another.
+
+        Args:
+            request: the request.
+            outcome: its outcome; ``Failed`` with ``RequestCancelledError`` if not given.
+        """
+        if request.state not in {RequestState.DISPATCHED, RequestState.COMPLETED}:
+            cancelled = Failed(request.request, RequestCancelledError(name=request.name))
+            self._call_off(request, cancelled if outcome is None else outcome)
 
     def fail_queued(self, error_of: Callable[[QueuedRequest[_RequestT]], Exception]) -> None:
-        """Fail every request that is not dispatched."""
+        """Fail every request that is neither dispatched nor shares the call of one that is."""
         for request in self.requests():
-            self._fail(request, error_of(request))
+            if self.shared_call(request) is None:
+                self.withdraw(request, Failed(request.request, error_of(request)))
+
+    def shared_call(self, request: QueuedRequest[_RequestT]) -> QueuedRequest[_RequestT] | None:
+        """The dispatched request whose outcome a request will share; ``None`` where there is none."""
+        leader = self._leaders.get(request.name)
+        is_dispatched = leader is not None and leader.state is RequestState.DISPATCHED
+        return leader if is_dispatched and request.state is RequestState.BLOCKED and self._shares(request) else None
 
     def requests(self) -> list[QueuedRequest[_RequestT]]:
         """The requests without an outcome, in the order of their arrival."""
@@ -193,7 +158,8 @@ class RequestQueue(Generic[_RequestT]):
         """Do what is due: deadlines and backoffs."""
         for request in self._deadlines.pop_due(now):
             if request.state is not RequestState.COMPLETED:  # a listener may have cancelled it
-                self._call_off(request, _expired(request, now - request.arrived_at))
+                expired = _expired(request, now - request.arrived_at, self._waits_for(request))
+                self._call_off(request, expired)
         for request in self._backoffs.pop_due(now):
             self._enqueue(request)
 
@@ -243,15 +209,26 @@ class RequestQueue(Generic[_RequestT]):
     def _release(self, request: QueuedRequest[_RequestT], outcome: Outcome, now: float) -> None:
         """Share an outcome with the followers, unless it is that of a caller who wanted no further attempt."""
         is_given_up = request.cancelled or request.deadline <= now
-        if isinstance(outcome, Failed) and (is_given_up or isinstance(outcome.error, RequestCancelledError)):
-            self._unblock(request.name)
-            return
+        is_own = isinstance(outcome, Failed) and (is_given_up or isinstance(outcome.error, RequestCancelledError))
         for follower in tuple(self._followers.get(request.name, ())):
             # An event's listener may have cancelled it.
-            if follower.state is RequestState.BLOCKED and self._shares(follower):
+            is_waiting = follower.state is RequestState.BLOCKED and self._shares(follower)
+            if is_waiting and (follower.cancelled or not is_own):
                 self._leave_followers(follower)
-                self._finish(follower, attrs.evolve(_any(outcome), request=follower.request))
+                self._finish(follower, self._shared(outcome, follower))
         self._unblock(request.name)
+
+    def _shared(self, outcome: Outcome, follower: QueuedRequest[_RequestT]) -> Outcome:
+        """The outcome of a request that shares another's."""
+        return attrs.evolve(_any(outcome), request=follower.request)
+
+    def _waits_for(self, request: QueuedRequest[_RequestT]) -> WaitedFor:
+        """What a request that is not dispatched waits for."""
+        if request.state is RequestState.BACKING_OFF:
+            return "backoff"
+        if request.state is RequestState.BLOCKED:
+            return "request" if request.name in self._leaders else "session"
+        return "permit" if self._has_room(request.kind) else "capacity"
 
     def _shares(self, follower: QueuedRequest[_RequestT]) -> bool:
         del follower
@@ -275,10 +252,6 @@ class RequestQueue(Generic[_RequestT]):
             if not followers:
                 del self._followers[request.name]
 
-    def _fail(self, request: QueuedRequest[_RequestT], error: Exception) -> None:
-        if request.state not in {RequestState.DISPATCHED, RequestState.COMPLETED}:
-            self._call_off(request, Failed(request.request, error))
-
     def _call_off(self, request: QueuedRequest[_RequestT], outcome: Outcome) -> None:
         """Complete a request that is not dispatched."""
         if request.state is RequestState.BLOCKED:
@@ -301,8 +274,8 @@ class RequestQueue(Generic[_RequestT]):
         request.on_complete(request, outcome)
 
 
-def _expired(request: QueuedRequest[_RequestT], waited: float) -> Expired:
-    return Expired(cast("StartRequest", request.request), waited)  # stops have no deadline
+def _expired(request: QueuedRequest[_RequestT], waited: float, waited_for: WaitedFor | None) -> Expired:
+    return Expired(cast("StartRequest", request.request), waited, waited_for=waited_for)  # stops have no deadline
 
 
 def _any(outcome: Outcome) -> Failed[StartRequest | str]:

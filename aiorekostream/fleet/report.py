@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar, cast, final
 
 import attrs
 
@@ -18,6 +18,7 @@ from aiorekostream.fleet.outcomes import (
     StopOutcome,
     Stopped,
     Unknown,
+    WaitedFor,
 )
 
 __all__ = ["FleetReport", "StartReport", "StopReport"]
@@ -32,6 +33,13 @@ _WORDS = {
     Failed: "failed",
     Expired: "expired",
     Unknown: "unknown",
+}
+_THINGS: dict[WaitedFor, str] = {
+    "permit": "a permit of the rate limiter",
+    "capacity": "any session of its kind to end",
+    "session": "the session of its processor to end",
+    "request": "an earlier request for its processor",
+    "backoff": "the service, which throttled it",
 }
 _SHOWN = 20
 
@@ -91,6 +99,7 @@ class FleetReport(Generic[_OutcomeT_co]):
         return f"{number}: {said}" if said else number
 
 
+@final
 @attrs.frozen
 class StartReport(FleetReport[StartOutcome]):
     """The outcomes of starts."""
@@ -121,6 +130,7 @@ class StartReport(FleetReport[StartOutcome]):
         return tuple(it for it in self.outcomes if isinstance(it, Unknown))
 
 
+@final
 @attrs.frozen
 class StopReport(FleetReport[StopOutcome]):
     """The outcomes of stops."""
@@ -143,8 +153,8 @@ class StopReport(FleetReport[StopOutcome]):
 
 def _description(outcome: object) -> str:
     match outcome:
-        case Expired(waited=waited):
-            return f"expired after {waited:.3g} s"
+        case Expired(waited=waited, waited_for=waited_for):
+            return f"expired after {waited:.3g} s" + (f", waiting for {_THINGS[waited_for]}" if waited_for else "")
         case Unknown(error=error):
             return f"unknown: {_first_line(error)}"
         case Failed(error=error):

@@ -1,7 +1,7 @@
 """Define the requests of a fleet: starts with a deadline or a priority, and the policy for busy processors."""
 
 import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, final
 
 import attrs
 
@@ -35,6 +35,7 @@ def _urgent(value: bool) -> bool:  # noqa: FBT001 - type checkers read the type 
     return flag(value)
 
 
+@final
 @attrs.frozen(field_transformer=collecting)
 class FleetRequest(Validated):
     """A start with a deadline or a priority.

@@ -12,7 +12,8 @@ import attrs
 
 from aiorekostream.domain.requests import StartRequest
 from aiorekostream.errors import DeadlineExceededError, RateLimitedError
-from aiorekostream.fleet.queue import QueuedRequest, RequestQueue
+from aiorekostream.fleet.queue import RequestQueue
+from aiorekostream.fleet.queued_request import QueuedRequest
 from aiorekostream.limits import Quota
 from aiorekostream.pipeline import Pipeline
 from aiorekostream.rate_limiting.port import Permit, Priority

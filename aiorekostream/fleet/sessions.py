@@ -4,7 +4,7 @@ import asyncio
 import datetime
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import Self
+from typing import Self, final
 
 import attrs
 
@@ -15,6 +15,7 @@ from aiorekostream.domain.status import Status
 __all__ = ["ActiveSession", "SessionEnd", "SessionEnds", "SessionSnapshot"]
 
 
+@final
 @attrs.frozen
 class SessionEnd:
     """A session that is over, or a start with an ``Unknown`` outcome that has no session (any more).
@@ -34,6 +35,7 @@ class SessionEnd:
     session: StartedSession | None = attrs.field(default=None, kw_only=True)
 
 
+@final
 @attrs.frozen(kw_only=True)
 class ActiveSession:
     """A session that is under way, may be, or is about to begin.
@@ -53,6 +55,7 @@ class ActiveSession:
     ends_by: datetime.datetime | None
 
 
+@final
 @attrs.frozen
 class SessionSnapshot(Mapping[str, ActiveSession]):
     """The sessions that a fleet knows, by the name of the processor.

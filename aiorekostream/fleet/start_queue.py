@@ -18,7 +18,8 @@ from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.requests import LabelDetectionStart, StartRequest
 from aiorekostream.errors import ProcessorBusyError
 from aiorekostream.fleet.outcomes import AlreadyRunning, Failed, Outcome, Started, Unknown
-from aiorekostream.fleet.queue import QueuedRequest, RequestQueue, RequestState
+from aiorekostream.fleet.queue import RequestQueue
+from aiorekostream.fleet.queued_request import QueuedRequest, RequestState
 from aiorekostream.fleet.requests import WhenBusy
 from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.fleet.slots import MARGIN, SessionSlot, SessionSlots
@@ -179,7 +180,7 @@ class StartQueue(RequestQueue[StartRequest]):
             self._unpolled.add(request.name)
             self._follow(request)
         elif policy == "share" and slot.session is not None and slot.since <= now:
-            self._finish(request, Started(request.request, slot.session))
+            self._finish(request, Started(request.request, slot.session, shared=True))
         else:
             self._place_behind(request)
             if policy == "share":
@@ -194,6 +195,11 @@ class StartQueue(RequestQueue[StartRequest]):
 
     def _shares(self, follower: QueuedStart) -> bool:
         return follower.when_busy == "share"
+
+    def _shared(self, outcome: Outcome, follower: QueuedStart) -> Outcome:
+        if isinstance(outcome, Started):
+            return Started(follower.request, outcome.session, shared=True)
+        return super()._shared(outcome, follower)
 
     def _may_lead(self, follower: QueuedStart) -> bool:
         return follower.when_busy != "queue" or follower.name not in self.slots

@@ -10,7 +10,8 @@ from aiorekostream.domain.status import NOT_STOPPABLE, WITHOUT_SESSION
 from aiorekostream.errors import ResourceInUseError
 from aiorekostream.fleet.executor import Executor
 from aiorekostream.fleet.outcomes import AlreadyStopped, Failed, Outcome, Stopped
-from aiorekostream.fleet.queue import QueuedRequest, RequestQueue
+from aiorekostream.fleet.queue import RequestQueue
+from aiorekostream.fleet.queued_request import QueuedRequest
 from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.operations import STOP
 

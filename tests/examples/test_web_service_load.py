@@ -143,7 +143,7 @@ def _untruth(service: Service, event: Event) -> str:
         return f"{event}: {len(applied)} sessions began"
     if outcome == "failed":  # its retries ended at its deadline, each without effect
         return f"{event}: a session began" if applied else ""
-    if outcome != "started":
+    if outcome not in {"started", "shared"}:
         return f"{event}: its outcome is not known in time"
     if not applied:
         return f"{event}: no session began"

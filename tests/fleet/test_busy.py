@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 
 from aiorekostream.errors import ProcessorBusyError
@@ -58,8 +59,10 @@ def test_later_request_shares_the_session_under_way() -> None:
         await asyncio.sleep(20)
         return first, await fleet.start(labels(1, 30))
 
-    first, second = run(main())
-    assert first == second
+    (first,), (second,) = run(main())
+    assert isinstance(first, Started)
+    assert not first.shared
+    assert second == attrs.evolve(first, shared=True)
     assert len(service.starts()) == 1
 
 

@@ -156,7 +156,8 @@ def test_session_is_polled_before_it_is_shared() -> None:
             first = await fleet.submit(label("camera-0", 100))
             await fleet.submit(label("camera-1", 100))
             await asyncio.sleep(10)
-            assert await fleet.submit(label("camera-0", 100)) == first
+            assert isinstance(first, Started)
+            assert await fleet.submit(label("camera-0", 100)) == attrs.evolve(first, shared=True)
             assert [asked for _, asked in notifier.asked] == [{"camera-0"}]
             await asyncio.sleep(1)
             await fleet.submit(label("camera-1", 100))

@@ -12,8 +12,8 @@ from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.requests import FaceSearchStart
 from aiorekostream.domain.responses import StartedSession
 from aiorekostream.errors import ProcessorBusyError, RequestCancelledError
-from aiorekostream.fleet.outcomes import AlreadyRunning, Expired, Failed, Outcome, Started, Unknown
-from aiorekostream.fleet.queue import RequestState
+from aiorekostream.fleet.outcomes import AlreadyRunning, Expired, Failed, Outcome, Started, Unknown, WaitedFor
+from aiorekostream.fleet.queued_request import RequestState
 from aiorekostream.fleet.requests import WhenBusy
 from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.fleet.slots import MARGIN, SessionSlot, SessionSlots
@@ -194,7 +194,7 @@ def test_queued_request_expires_at_its_deadline() -> None:
     scene.queue.advance(4.9)
     assert not scene.outcomes
     scene.queue.advance(5)
-    assert scene.outcomes == {request: Expired(request.request, 4)}
+    assert scene.outcomes == {request: Expired(request.request, 4, waited_for="capacity")}
 
 
 def test_request_is_not_dispatched_at_its_deadline() -> None:
@@ -211,6 +211,24 @@ def test_dispatched_request_does_not_expire() -> None:
     assert request.trace.send_by == 5
     scene.queue.advance(6)
     assert not scene.outcomes
+
+
+@pytest.mark.parametrize(("dispatched", "waited_for"), [("", "request"), ("a", "request"), ("started", "session")])
+def test_request_for_a_busy_processor_expires(dispatched: str, waited_for: WaitedFor) -> None:
+    scene = Scene()
+    first, second = (*scene.add("a"), *scene.add("a", deadline=5))
+    if dispatched:
+        assert scene.dispatch() == "a"
+    if dispatched == "started":
+        scene.start(first)
+    scene.queue.advance(5)
+    assert scene.outcomes[second] == Expired(second.request, 5, waited_for=waited_for)
+
+
+def test_request_that_arrives_after_its_deadline_waited_for_nothing() -> None:
+    scene = Scene()
+    (request,) = scene.add("a", now=2, deadline=1)
+    assert scene.outcomes == {request: Expired(request.request, 0)}
 
 
 def _with_delay(queue: StartQueue, request: QueuedStart, now: float) -> None:
@@ -238,16 +256,19 @@ def test_cancelled_request_is_not_sent_again(comes_back: Callable[[StartQueue, Q
     assert scene.queue.pending == scene.queue.in_flight == 0
 
 
-@_COMES_BACK
+@pytest.mark.parametrize(
+    ("comes_back", "waited_for"),
+    [(StartQueue.requeue, "permit"), (StartQueue.reject_for_capacity, "capacity"), (_with_delay, "backoff")],
+)
 def test_request_expires_when_it_comes_back_after_its_deadline(
-    comes_back: Callable[[StartQueue, QueuedStart, float], None],
+    comes_back: Callable[[StartQueue, QueuedStart, float], None], waited_for: WaitedFor
 ) -> None:
     scene = Scene()
     (request,) = scene.add("a", deadline=5)
     assert scene.dispatch() == "a"
     comes_back(scene.queue, request, 6)
     assert scene.dispatch(6) == ""
-    assert scene.outcomes == {request: Expired(request.request, 6)}
+    assert scene.outcomes == {request: Expired(request.request, 6, waited_for=waited_for)}
 
 
 @pytest.mark.parametrize("state", [RequestState.QUEUED, RequestState.BLOCKED, RequestState.BACKING_OFF])
@@ -410,7 +431,7 @@ def test_end_of_an_older_session_lets_no_follower_pass_the_leader() -> None:
     scene.queue.advance(10 + MARGIN)
     assert scene.dispatch(31) == "a"
     scene.start(second, 32)
-    assert scene.outcomes[third] == Started(third.request, SESSION)
+    assert scene.outcomes[third] == Started(third.request, SESSION, shared=True)
     assert scene.queue.pending == 0
 
 

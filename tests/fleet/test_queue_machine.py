@@ -15,7 +15,7 @@ from aiorekostream.domain.requests import FaceSearchStart
 from aiorekostream.domain.responses import StartedSession
 from aiorekostream.errors import RequestCancelledError
 from aiorekostream.fleet.outcomes import AlreadyRunning, Expired, Failed, Outcome, Started, Unknown
-from aiorekostream.fleet.queue import RequestState
+from aiorekostream.fleet.queued_request import RequestState
 from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.fleet.slots import MARGIN, SessionSlot, SessionSlots
 from aiorekostream.fleet.start_queue import QueuedStart, StartQueue
@@ -58,6 +58,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.requests: list[QueuedStart] = []
         self.outcomes: dict[QueuedStart, Outcome] = {}
         self.dispatched: list[QueuedStart] = []
+        self.withdrawn: set[QueuedStart] = set()
         self.real: dict[str, tuple[ProcessorKind | None, float]] = {}
         self.late: dict[str, tuple[QueuedStart, float]] = {}
         self.asked: dict[str, SessionSlot] = {}
@@ -78,7 +79,7 @@ class QueueMachine(RuleBasedStateMachine):
             assert self.now >= request.deadline
             assert outcome.waited == self.now - request.arrived_at
         if isinstance(outcome, Failed) and isinstance(outcome.error, RequestCancelledError):
-            assert request.cancelled, "no caller has cancelled it"
+            assert request.cancelled or request in self.withdrawn, "no caller has cancelled it"
         self.outcomes[request] = outcome
 
     def begin_session(self, request: QueuedStart, share: float) -> None:
@@ -86,6 +87,11 @@ class QueueMachine(RuleBasedStateMachine):
         longest = math.inf if isinstance(start, FaceSearchStart) else start.stop_selector.max_duration_in_seconds
         end = self.now + longest * share + (MARGIN - 0.001 if share == 1 else 0)
         self.real[request.name] = request.kind, end
+
+    def shares_a_call(self, request: QueuedStart) -> bool:
+        """Whether a request waits for the outcome of a dispatched one, by the definition."""
+        is_behind = request.state is RequestState.BLOCKED and request.name in {it.name for it in self.dispatched}
+        return is_behind and request.when_busy == "share"
 
     def runnable(self) -> list[QueuedStart]:
         """The requests that may be dispatched now, in their order, by the definition."""
@@ -199,16 +205,25 @@ class QueueMachine(RuleBasedStateMachine):
     def cancel(self, pick: int) -> None:
         left = self.queue.requests()
         request = left[pick % len(left)]
-        is_dispatched = request in self.dispatched
+        has_a_call = request in self.dispatched or self.shares_a_call(request)
         self.queue.cancel(request)
-        assert is_dispatched or request in self.outcomes
+        assert has_a_call is (request not in self.outcomes)
+
+    @precondition(lambda self: self.queue.pending)
+    @rule(pick=PICK)
+    def withdraw(self, pick: int) -> None:
+        left = self.queue.requests()
+        request = left[pick % len(left)]
+        self.withdrawn.add(request)
+        self.queue.withdraw(request)
+        assert (request in self.dispatched) is (request not in self.outcomes)
 
     @precondition(lambda self: self.queue.queued > 5)
     @rule()
     def the_scheduler_fails(self) -> None:
+        sharing = [request for request in self.queue.requests() if self.shares_a_call(request)]
         self.queue.fail_queued(lambda _: RuntimeError())
-        assert self.queue.queued == 0
-        assert set(self.queue.requests()) == set(self.dispatched)
+        assert set(self.queue.requests()) == {*self.dispatched, *sharing}
 
     @rule(seconds=SECONDS)
     def wait(self, seconds: float) -> None:
@@ -260,6 +275,11 @@ class QueueMachine(RuleBasedStateMachine):
         ahead = {it.name for it in self.queue.requests() if it.state is not RequestState.BLOCKED}
         for request in blocked:
             assert request.name in ahead or self.queue.waits_for_session_end
+
+    @invariant()
+    def cancelled_requests_wait_for_a_call(self) -> None:
+        for request in self.queue.requests():
+            assert not request.cancelled or request in self.dispatched or self.shares_a_call(request)
 
     @invariant()
     def one_request_of_a_processor_is_ahead(self) -> None:

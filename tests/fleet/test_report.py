@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import inspect
 
 import pytest
 
 from aiorekostream import errors
+from aiorekostream.domain.requests import StartRequest
 from aiorekostream.domain.responses import StartedSession
 from aiorekostream.errors import ProcessorBusyError
 from aiorekostream.fleet import (
@@ -31,16 +33,22 @@ ALL: tuple[StartOutcome, ...] = (
     Started(REQUEST, StartedSession("s-1")),
     AlreadyRunning(REQUEST),
     Failed(REQUEST, ProcessorBusyError(name="camera-0")),
-    Expired(REQUEST, 2.5),
+    Expired(REQUEST, 2.5, waited_for="capacity"),
     Unknown(REQUEST, LOST),
 )
+
+
+@pytest.mark.parametrize("outcome", [Started, AlreadyRunning, Expired, Failed, Unknown, Stopped, AlreadyStopped])
+def test_signature_of_an_outcome_has_no_type_variable(outcome: type) -> None:
+    request = inspect.signature(outcome).parameters["request"].annotation
+    assert request in {StartRequest, str, StartRequest | str}
 
 
 def test_report_gives_counts_and_a_line_for_each_failure() -> None:
     assert str(FleetReport(ALL)).splitlines() == [
         "5 requests: 1 started, 1 already running, 1 failed, 1 expired, 1 unknown",
         "  camera-0: failed: camera-0 is busy: this fleet is starting it, or has a session of it under way",
-        "  camera-0: expired after 2.5 s",
+        "  camera-0: expired after 2.5 s, waiting for any session of its kind to end",
         "  camera-0: unknown: StartStreamProcessor: lost",
     ]
     assert str(FleetReport()) == "0 requests"

@@ -23,6 +23,7 @@ from aiorekostream.fleet import (
     StartReport,
     StopOutcome,
     StopReport,
+    WaitedFor,
 )
 
 if TYPE_CHECKING:
@@ -118,10 +119,13 @@ async def submitted_start_has_a_typed_outcome(fleet: rks.Fleet, request: rks.Sta
     outcome = assert_type(await fleet.submit(request, expires_at=None, urgent=True), StartOutcome)
     match outcome:
         case rks.Started(session=session):
+            assert_type(outcome.shared, bool)
             return assert_type(session, StartedSession)
+        case rks.Expired(waited_for=waited_for):
+            assert_type(waited_for, WaitedFor | None)
         case rks.Failed(error=error) | rks.Unknown(error=error):
             assert_type(error, Exception)
-        case rks.AlreadyRunning() | rks.Expired():
+        case rks.AlreadyRunning():
             assert_type(outcome.name, str)
         case _:
             assert_never(outcome)
