@@ -9,7 +9,7 @@ import contextvars
 import datetime
 import math
 from collections.abc import Callable, Generator, Iterator, Mapping
-from typing import TypeVar, cast
+from typing import TypeVar, cast, final
 
 import attrs
 
@@ -62,6 +62,7 @@ def _is_count(value: object) -> bool:
     return type(value) is int and value >= 1
 
 
+@final
 @attrs.frozen
 class Quota:
     """The rate quota of one operation for an account in one Region: the parameters of a token bucket.
@@ -92,6 +93,7 @@ class Quota:
             raise InvalidRequestError(issues)
 
 
+@final
 @attrs.frozen(kw_only=True)
 class Scope:
     """The scope of a set of quotas: calls with equal scopes share their quotas.
@@ -160,6 +162,7 @@ def _label_detection(given: Mapping[str, int | None]) -> Mapping[str, int]:
     return _with_defaults(_LABEL_DETECTION, given)
 
 
+@final
 @attrs.frozen(kw_only=True)
 class Limits:
     """The limits of an account; AWS's defaults unless given.

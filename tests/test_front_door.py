@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import inspect
 import subprocess
 import sys
 from pathlib import Path
 
+import attrs
 import pytest
 
 import aiorekostream
@@ -16,11 +18,21 @@ REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 # Each public module has a page of the reference, and `api` describes the package itself.
 MODULES = sorted({page.stem for page in REFERENCE.glob("*.md")} - {"index", "api"})
 HEAVY_DEPENDENCIES = ("aiobotocore", "aiohttp", "botocore", "cryptography", "cyclopts", "PIL", "rich")
+# What programs may extend.
+OPEN_CLASSES = {
+    *("LocalRateLimiter", "SystemClock", "ManualClock", "RealClock", "ScaledClock", "MemoryTransport"),
+    *("Footage", "RandomFootage", "StreamProcessorList", "ValidationIssue"),
+}
 CLASSES_AND_FUNCTIONS = [
     name
     for name in aiorekostream.__all__
     if inspect.isclass(value := getattr(aiorekostream, name)) or inspect.isroutine(value)
 ]
+
+
+def _is_open(value: type) -> bool:
+    """Whether a class has subclasses in the package, or is meant to have them in programs."""
+    return value.__name__ in OPEN_CLASSES or bool(type.__subclasses__(value))
 
 
 def _isort_key(name: str) -> tuple[int, str]:
@@ -42,6 +54,15 @@ def test_public_name_has_a_docstring_and_the_package_as_module(name: str) -> Non
     value = getattr(aiorekostream, name)
     assert value.__module__ == "aiorekostream"
     assert inspect.getdoc(value)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_public_value_without_subclasses_is_final(module: str) -> None:
+    """So a type checker knows that no outcome is two of them, and reports a test for the wrong one."""
+    home = importlib.import_module(f"aiorekostream.{module}")
+    public = [value for name in home.__all__ if inspect.isclass(value := getattr(home, name))]
+    classes = [value for value in public if attrs.has(value) and not _is_open(value)]
+    assert [each.__name__ for each in classes if not getattr(each, "__final__", False)] == []
 
 
 def test_version_equals_that_of_the_distribution() -> None:

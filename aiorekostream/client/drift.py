@@ -6,7 +6,7 @@ threshold, which is also its minimum), and adds tags of its own. None of these i
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, final
 
 import attrs
 
@@ -28,6 +28,7 @@ _UPDATABLE = frozenset({"labels", "min_confidence", "regions_of_interest", "data
 _OF_BOTH_KINDS = ("kind", "kinesis_video_stream_arn", "role_arn", "data_sharing_opt_in", "tags")
 
 
+@final
 @attrs.frozen
 class Drift:
     """One field whose actual value differs from the desired one.

@@ -1,5 +1,7 @@
 """The results of ``ensure_running``, ``ensure_stopped`` and ``ensure_created``, which have one shape."""
 
+from typing import final
+
 import attrs
 
 from aiorekostream.client.drift import Drift
@@ -27,6 +29,7 @@ class Ensured:
     changed: bool
 
 
+@final
 @attrs.frozen(kw_only=True)
 class EnsuredRunning(Ensured):
     """A processor that runs.
@@ -38,6 +41,7 @@ class EnsuredRunning(Ensured):
     session: StartedSession | None = None
 
 
+@final
 @attrs.frozen(kw_only=True)
 class EnsuredProcessor(Ensured):
     """A processor that exists, and how it differs from the desired configuration.

@@ -1,6 +1,7 @@
 """What face search reports: the faces of a frame and their matches in a collection, taken as the service sent them."""
 
 import datetime
+from typing import final
 
 import attrs
 
@@ -21,6 +22,7 @@ __all__ = [
 ]
 
 
+@final
 @attrs.frozen(kw_only=True)
 class Landmark:
     """A point of a face, such as the tip of the nose.
@@ -39,6 +41,7 @@ class Landmark:
     y: float
 
 
+@final
 @attrs.frozen(kw_only=True)
 class Pose:
     """The rotation of a face.
@@ -56,6 +59,7 @@ class Pose:
     yaw: float
 
 
+@final
 @attrs.frozen(kw_only=True)
 class ImageQuality:
     """The quality of the picture of a face.
@@ -71,6 +75,7 @@ class ImageQuality:
     sharpness: float
 
 
+@final
 @attrs.frozen(kw_only=True)
 class DetectedFace:
     """A face on the frame.
@@ -92,6 +97,7 @@ class DetectedFace:
     quality: ImageQuality | None = None
 
 
+@final
 @attrs.frozen(kw_only=True)
 class Face:
     """A face of a collection.
@@ -115,6 +121,7 @@ class Face:
     index_faces_model_version: str | None = None
 
 
+@final
 @attrs.frozen(kw_only=True)
 class MatchedFace:
     """A face of the collection that is similar to a face on the frame.
@@ -130,6 +137,7 @@ class MatchedFace:
     similarity: float
 
 
+@final
 @attrs.frozen(kw_only=True)
 class SearchedFace:
     """A face on the frame, and the faces of the collection that match it (an item of ``FaceSearchResponse``).
@@ -145,6 +153,7 @@ class SearchedFace:
     matched_faces: tuple[MatchedFace, ...] = ()
 
 
+@final
 @attrs.frozen(kw_only=True)
 class FaceSearchRecord:
     """The faces on one frame of a video stream: a record of a face search.

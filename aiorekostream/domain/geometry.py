@@ -5,7 +5,7 @@ shapes inside the frame.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TypeAlias, cast
+from typing import TypeAlias, cast, final
 
 import attrs
 
@@ -35,6 +35,7 @@ def _ratio(value: float) -> float:
     return finite(value)
 
 
+@final
 @attrs.frozen(field_transformer=collecting)
 class Point(Validated):
     """A point on the frame.
@@ -50,6 +51,7 @@ class Point(Validated):
     y: float = attrs.field(converter=_ratio)
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class BoundingBox(Validated):
     """A rectangle on the frame.
@@ -81,6 +83,7 @@ def _point(value: object) -> Point:
     return value
 
 
+@final
 @attrs.frozen(field_transformer=collecting)
 class Polygon(Validated):
     """An area on the frame, given by its corners in order.

@@ -1,7 +1,7 @@
 """What label detection reports: the events of a session and the labels in them, taken as the service sent them."""
 
 import datetime
-from typing import TypeAlias
+from typing import TypeAlias, final
 
 import attrs
 
@@ -15,6 +15,7 @@ from aiorekostream.domain.video import VideoPosition
 __all__ = ["DetectedLabel", "LabelDetected", "SessionCompleted", "StreamProcessorEvent", "UnknownEvent"]
 
 
+@final
 @attrs.frozen(kw_only=True)
 class DetectedLabel:
     """One object that a label detection saw.
@@ -49,6 +50,7 @@ class DetectedLabel:
         return self.position.start_selector()
 
 
+@final
 @attrs.frozen(kw_only=True)
 class LabelDetected:
     """A session saw an object of a label for the first time (``LABEL_DETECTED``).
@@ -73,6 +75,7 @@ class LabelDetected:
     tags: Tags = attrs.field(factory=Tags)
 
 
+@final
 @attrs.frozen(kw_only=True)
 class SessionCompleted:
     """A session ended (``STREAM_PROCESSING_COMPLETE``).
@@ -99,6 +102,7 @@ class SessionCompleted:
     tags: Tags = attrs.field(factory=Tags)
 
 
+@final
 @attrs.frozen(kw_only=True)
 class UnknownEvent:
     """An event of a type that this version does not know. It is no error: AWS may add types.

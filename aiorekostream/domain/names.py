@@ -5,7 +5,7 @@ refuse valid ones of GovCloud and China.
 """
 
 import re
-from typing import ClassVar, Self
+from typing import ClassVar, Self, final
 
 import attrs
 
@@ -75,6 +75,7 @@ def _compiled(service: str, region: str, resource: str) -> re.Pattern[str]:
     )
 
 
+@final
 @attrs.frozen
 class KinesisVideoStreamArn(Arn):
     """A Kinesis video stream, ``arn:aws:kinesisvideo:<region>:<account>:stream/<name>/<creation time>``.
@@ -88,6 +89,7 @@ class KinesisVideoStreamArn(Arn):
     _example = "arn:aws:kinesisvideo:us-east-1:123456789012:stream/front-door/1656000000000"
 
 
+@final
 @attrs.frozen
 class KinesisDataStreamArn(Arn):
     """A Kinesis data stream, ``arn:aws:kinesis:<region>:<account>:stream/<name>``.
@@ -100,6 +102,7 @@ class KinesisDataStreamArn(Arn):
     _example = "arn:aws:kinesis:us-east-1:123456789012:stream/faces"
 
 
+@final
 @attrs.frozen
 class SNSTopicArn(Arn):
     """An SNS topic, ``arn:aws:sns:<region>:<account>:<name>``.
@@ -112,6 +115,7 @@ class SNSTopicArn(Arn):
     _example = "arn:aws:sns:us-east-1:123456789012:AmazonRekognitionDoors"
 
 
+@final
 @attrs.frozen
 class RoleArn(Arn):
     """An IAM role, ``arn:aws:iam::<account>:role/<path and name>``.
@@ -124,6 +128,7 @@ class RoleArn(Arn):
     _example = "arn:aws:iam::123456789012:role/Rekognition"
 
 
+@final
 @attrs.frozen
 class StreamProcessorArn(Arn):
     """A stream processor, ``arn:aws:rekognition:<region>:<account>:streamprocessor/<name>``.

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias, final
 
 import attrs
 
@@ -72,6 +72,7 @@ def _label(value: object) -> Label:
     return label
 
 
+@final
 @attrs.frozen(field_transformer=collecting)
 class S3Destination(Validated):
     """The S3 bucket that a label detection writes its results to.
@@ -96,6 +97,7 @@ def _s3_destination(value: S3Destination) -> S3Destination:
     return value
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class FaceSearchProcessor(Validated):
     """A processor that searches video for faces of a collection and writes records to a Kinesis data stream.
@@ -149,6 +151,7 @@ class FaceSearchProcessor(Validated):
             yield ValidationIssue(("kinesis_data_stream_arn",), str(data), expected)
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class LabelDetectionProcessor(Validated):
     """A processor that detects people, pets and packages in sessions of video and notifies an SNS topic.

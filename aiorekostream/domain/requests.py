@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Iterable, Iterator, Mapping
-from typing import ClassVar, Final, Literal, TypeAlias
+from typing import ClassVar, Final, Literal, TypeAlias, final
 
 import attrs
 
@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 
+@final
 @attrs.frozen(field_transformer=collecting)
 class FaceSearchStart(Validated):
     """Start a face search, which runs from now on until it is stopped. It takes no selectors.
@@ -53,6 +54,7 @@ class FaceSearchStart(Validated):
     name: str = attrs.field(converter=processor_name)
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class LabelDetectionStart(Validated):
     """Start one session of label detection: its position in the video and its maximum duration.
@@ -79,6 +81,7 @@ StartRequest: TypeAlias = FaceSearchStart | LabelDetectionStart
 """A start request, of either kind."""
 
 
+@final
 @attrs.frozen(field_transformer=collecting)
 class StopRequest(Validated):
     """Stop a processor; see https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StopStreamProcessor.html.
@@ -90,6 +93,7 @@ class StopRequest(Validated):
     name: str = attrs.field(converter=processor_name)
 
 
+@final
 @attrs.frozen(field_transformer=collecting)
 class DescribeRequest(Validated):
     """Read the configuration and the status of a processor.
@@ -103,6 +107,7 @@ class DescribeRequest(Validated):
     name: str = attrs.field(converter=processor_name)
 
 
+@final
 @attrs.frozen(field_transformer=collecting)
 class DeleteRequest(Validated):
     """Delete a processor.
@@ -158,6 +163,7 @@ def _new_opt_in(value: bool | Literal[Keep.KEEP]) -> bool | Literal[Keep.KEEP]: 
     return value if value is KEEP else flag(value)
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class LabelDetectionUpdate(Validated):
     """Update a label detection processor; AWS cannot update a face search.
@@ -212,6 +218,7 @@ def _next_token(value: str | None) -> str | None:
     return text(value, least=1, most=255, pattern=UNICODE, expected="a token of 1 to 255 characters")
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class ListRequest(Validated):
     """Read one page of the list of processors.
@@ -237,6 +244,7 @@ def _at_least_one_tag(value: Mapping[str, str]) -> Tags:
     return found
 
 
+@final
 @attrs.frozen(field_transformer=collecting)
 class TagRequest(Validated):
     """Add tags to a processor; a tag with the same key is overwritten.
@@ -252,6 +260,7 @@ class TagRequest(Validated):
     tags: Tags = attrs.field(converter=_at_least_one_tag)
 
 
+@final
 @attrs.frozen(field_transformer=collecting)
 class UntagRequest(Validated):
     """Remove tags from a processor.
@@ -267,6 +276,7 @@ class UntagRequest(Validated):
     tag_keys: tuple[str, ...] = attrs.field(converter=tag_keys)
 
 
+@final
 @attrs.frozen(field_transformer=collecting)
 class ListTagsRequest(Validated):
     """Read the tags of a processor.

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Mapping
-from typing import TypeAlias, cast
+from typing import TypeAlias, cast, final
 
 import attrs
 
@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 
+@final
 @attrs.frozen
 class CreatedStreamProcessor:
     """The response to CreateStreamProcessor.
@@ -41,6 +42,7 @@ class CreatedStreamProcessor:
     stream_processor_arn: str
 
 
+@final
 @attrs.frozen
 class StartedSession:
     """The response to StartStreamProcessor.
@@ -60,6 +62,7 @@ class StartedSession:
     name: str | None = attrs.field(default=None, kw_only=True, eq=False)
 
 
+@final
 @attrs.frozen
 class FaceSearchSettings:
     """The settings of a face search.
@@ -75,6 +78,7 @@ class FaceSearchSettings:
     face_match_threshold: float | None = None
 
 
+@final
 @attrs.frozen
 class ConnectedHomeSettings:
     """The settings of a label detection.
@@ -108,6 +112,7 @@ def _frozen_members(value: Mapping[str, object]) -> Mapping[str, object]:
     return cast("Mapping[str, object]", guarded(_frozen, value))
 
 
+@final
 @attrs.frozen
 class UnknownRegion:
     """A region of interest of a response that this version cannot read: of a new kind, or a box without all its sides.
@@ -119,6 +124,7 @@ class UnknownRegion:
     members: Mapping[str, object] = attrs.field(converter=_frozen_members)
 
 
+@final
 @attrs.frozen(kw_only=True)
 class StreamProcessor:
     """The response to DescribeStreamProcessor; ``None`` or an empty tuple where the response has no such member.
@@ -172,6 +178,7 @@ class StreamProcessor:
                 return None
 
 
+@final
 @attrs.frozen
 class StreamProcessorSummary:
     """One entry of ListStreamProcessors, which has these two members only.
@@ -187,6 +194,7 @@ class StreamProcessorSummary:
     status: Status
 
 
+@final
 @attrs.frozen
 class StreamProcessorPage:
     """One page of the response to ListStreamProcessors.
@@ -203,6 +211,7 @@ class StreamProcessorPage:
     next_token: str | None = None
 
 
+@final
 @attrs.frozen
 class ResourceTags:
     """The response to ListTagsForResource.

@@ -1,7 +1,7 @@
 """Addresses of objects in S3."""
 
 import re
-from typing import Self
+from typing import Self, final
 
 import attrs
 
@@ -15,6 +15,7 @@ _SCHEME = "s3://"
 _EXPECTED = "an S3 URI such as s3://bucket/key"
 
 
+@final
 @attrs.frozen
 class S3Uri:
     """The address of an object in S3: read with ``parse``, written with ``str``.

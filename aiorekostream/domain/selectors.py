@@ -2,7 +2,7 @@
 
 import datetime
 import re
-from typing import Self, TypeAlias
+from typing import Self, TypeAlias, final
 
 import attrs
 
@@ -15,6 +15,7 @@ _DIGITS = re.compile(r"[0-9]+")
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
+@final
 @attrs.frozen(field_transformer=collecting)
 class ProducerTimestamp(Validated):
     """Start at the fragment that the camera recorded at this time.
@@ -58,6 +59,7 @@ def _numerically(value: str) -> tuple[int, str]:
     return int(value), value
 
 
+@final
 @attrs.frozen(order=True, field_transformer=collecting)
 class FragmentNumber(Validated):
     """Start at a fragment of the video stream.
@@ -82,6 +84,7 @@ StartSelector: TypeAlias = ProducerTimestamp | FragmentNumber
 """The position to start at: a time or a fragment."""
 
 
+@final
 @attrs.frozen(field_transformer=collecting)
 class StopSelector(Validated):
     """End a label detection session after a maximum duration.

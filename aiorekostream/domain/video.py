@@ -1,7 +1,7 @@
 """Positions in a Kinesis video stream, as the results of a session give them."""
 
 import datetime
-from typing import TypeAlias
+from typing import TypeAlias, final
 
 import attrs
 
@@ -13,6 +13,7 @@ ProducerTime: TypeAlias = datetime.datetime | datetime.timedelta
 """The time of the producer (the camera): a date and time in UTC, or the time since the producer's own start."""
 
 
+@final
 @attrs.frozen(kw_only=True)
 class VideoPosition:
     """The position of a frame in a Kinesis video stream.

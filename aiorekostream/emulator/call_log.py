@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 import attrs
 
@@ -29,6 +29,7 @@ _MAX_CALLS = 100_000
 _MAX_NAME_LENGTH = 128
 
 
+@final
 @attrs.frozen(kw_only=True)
 class RecordedCall:
     """One request that the emulator received.

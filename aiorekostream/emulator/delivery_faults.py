@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime  # noqa: TC003 - the annotations of converters become those of __init__
 from fnmatch import fnmatchcase
+from typing import final
 
 import attrs
 
@@ -69,11 +70,13 @@ class DeliveryFault(Validated):
         return fnmatchcase(event, self.event) and fnmatchcase(name, self.name)
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class LoseNotification(DeliveryFault):
     """Deliver a notification to no queue."""
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class DuplicateNotification(DeliveryFault):
     """Deliver a notification more than once.
@@ -85,6 +88,7 @@ class DuplicateNotification(DeliveryFault):
     copies: int = attrs.field(default=1, converter=_copies)
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class DelayNotification(DeliveryFault):
     """Deliver a notification later.
@@ -96,6 +100,7 @@ class DelayNotification(DeliveryFault):
     seconds: float = attrs.field(default=5.0, converter=_seconds)
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class ReorderNotification(DeliveryFault):
     """Deliver a notification after the next one of its topic.

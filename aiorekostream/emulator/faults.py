@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime  # noqa: TC003 - the annotations of converters become those of __init__
 from collections.abc import Callable
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 import attrs
 
@@ -83,6 +83,7 @@ class Fault(Validated):
         return fnmatchcase(operation, self.operation) and fnmatchcase(name, self.name)
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class Throttle(Fault):
     """Respond with ``ThrottlingException``; the operation is not executed.
@@ -95,6 +96,7 @@ class Throttle(Fault):
     status: int = attrs.field(default=400, converter=_status)
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class ErrorResponse(Fault):
     """Respond with an error; the operation is not executed.
@@ -110,6 +112,7 @@ class ErrorResponse(Fault):
     status: int = attrs.field(default=400, converter=_status)
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class ServerError(Fault):
     """Respond with a server error.
@@ -127,6 +130,7 @@ class ServerError(Fault):
     done: bool = attrs.field(default=False, converter=flag)
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class Latency(Fault):
     """Delay a request before it is processed.
@@ -142,16 +146,19 @@ class Latency(Fault):
     seconds: float = attrs.field(default=1.0, converter=_seconds)
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class ResetBefore(Fault):
     """Reset the connection after reading the request; the operation is not executed."""
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class ResetAfter(Fault):
     """Execute the operation, then reset the connection instead of responding."""
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class Hang(Fault):
     """Send no response, until the caller disconnects or the emulator closes.
@@ -163,6 +170,7 @@ class Hang(Fault):
     done: bool = attrs.field(default=False, converter=flag)
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class MalformedResponse(Fault):
     """Respond with HTTP 200 and a body that is not valid for the operation.

@@ -5,7 +5,7 @@ on, such as the clock of this process, is marked as local.
 """
 
 import enum
-from typing import Protocol
+from typing import Protocol, final
 
 import attrs
 
@@ -26,6 +26,7 @@ class Priority(enum.IntEnum):
     """Everything else."""
 
 
+@final
 @attrs.frozen(kw_only=True)
 class PermitRequest:
     """Ask for permission to send one request.
@@ -99,6 +100,7 @@ class RateLimiter(Protocol):
         ...
 
 
+@final
 @attrs.frozen(kw_only=True)
 class RateStatus:
     """The state of one operation's rate limit.

@@ -1,7 +1,7 @@
 """The port of message queues: what ``SqsConsumer`` needs of SQS."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, final
 
 import attrs
 
@@ -14,6 +14,7 @@ __all__ = ["BATCH", "MessageQueue", "QueueMessage", "may_pass"]
 BATCH = 10
 
 
+@final
 @attrs.frozen(kw_only=True)
 class QueueMessage:
     """A received message.

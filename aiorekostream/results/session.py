@@ -5,7 +5,7 @@ import copy
 import datetime
 from collections import deque
 from types import TracebackType
-from typing import Self
+from typing import Self, final
 
 import attrs
 
@@ -61,6 +61,7 @@ class _SessionOptions(Validated):
     poll_interval: float = attrs.field(converter=_poll_interval)
 
 
+@final
 @attrs.frozen(kw_only=True)
 class SessionResult:
     """How a session ended.

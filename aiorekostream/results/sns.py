@@ -5,7 +5,7 @@ import binascii
 import datetime
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import cast
+from typing import cast, final
 
 import attrs
 
@@ -35,6 +35,7 @@ _VERSIONS = ("1", "2")
 _SHARED = SnsCertificates()
 
 
+@final
 @attrs.frozen(kw_only=True)
 class SnsMessage:
     """A message that Amazon SNS has signed.

@@ -2,6 +2,7 @@
 
 import datetime
 import random as _random  # noqa: TID251 - the default source of randomness
+from typing import final
 
 import attrs
 
@@ -28,6 +29,7 @@ __all__ = ["ConsumerReport", "SqsConsumer"]
 _REMEMBERED = 1_000
 
 
+@final
 @attrs.frozen(kw_only=True)
 class ConsumerReport:
     """What a consumer has done so far.

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TypeVar, cast
+from typing import TypeVar, cast, final
 
 import attrs
 import tenacity
@@ -33,6 +33,7 @@ def _seconds(value: datetime.timedelta | float) -> float:
     return seconds(value, least=0, most=_LONGEST_DELAY)
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class RetryPolicy(Validated):
     """The number of attempts of a call, and the delay between them: exponential with full jitter.

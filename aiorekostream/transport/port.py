@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, final
 
 import attrs
 
@@ -34,6 +34,7 @@ def http_date(text: str | None) -> datetime.datetime | None:
     return moment if moment.utcoffset() is not None else None
 
 
+@final
 @attrs.frozen
 class Reply:
     """A successful response of the service.

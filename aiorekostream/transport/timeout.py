@@ -1,6 +1,7 @@
 """Define the timeouts of a call."""
 
 import datetime
+from typing import final
 
 import attrs
 
@@ -17,6 +18,7 @@ def _limit(value: datetime.timedelta | float) -> float:
     return seconds(value, least=_SHORTEST, most=_LONGEST)
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class Timeout(Validated):
     """The timeouts of a call, each a ``timedelta`` or seconds, from 0.001 to 86,400.

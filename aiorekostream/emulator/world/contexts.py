@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime  # noqa: TC003 - the annotations of converters become those of __init__
 import math
 from collections.abc import Callable
+from typing import final
 
 import attrs
 
@@ -27,6 +28,7 @@ def _seconds_or_for_ever(value: datetime.timedelta | float) -> float:
     return math.inf if value == math.inf else _seconds(value) or reject(value, "more than 0 seconds")
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class Timings(Validated):
     """The durations of state changes, on the emulator's clock: a ``timedelta`` or seconds, from 0 to 1e9.

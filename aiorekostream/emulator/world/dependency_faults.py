@@ -8,6 +8,7 @@ UNCERTAIN: AWS documents no message for buckets, topics and keys. Theirs are the
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from typing import final
 
 import attrs
 
@@ -28,6 +29,7 @@ def _globs(value: Iterable[str]) -> tuple[str, ...]:
     return tuple(each(enumerate(as_tuple(value, "a collection of patterns")), _glob))
 
 
+@final
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class DependencyFaults(Validated):
     """The resources that are unavailable; every other resource exists and is accessible.

@@ -8,7 +8,7 @@ import datetime
 import hashlib
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
-from typing import Protocol
+from typing import Protocol, final
 
 import attrs
 
@@ -28,6 +28,7 @@ _DEFAULT_CONFIDENCE = 97.25
 _MAX_STREAMS = 10_000
 
 
+@final
 @attrs.frozen(kw_only=True)
 class VideoMoment:
     """A moment of a video stream in a session.
@@ -48,6 +49,7 @@ class VideoMoment:
         return self.stream_arn.partition("/")[2].partition("/")[0]
 
 
+@final
 @attrs.frozen(kw_only=True)
 class Detection:
     """Something that is visible at a moment.
@@ -114,6 +116,7 @@ def _percent(value: float) -> float:
     return finite(value, least=0, most=100)
 
 
+@final
 @attrs.frozen(field_transformer=collecting)
 class Appearance(Validated):
     """A person, a pet or a package that a camera sees for a while.

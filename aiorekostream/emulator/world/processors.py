@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 import attrs
 
@@ -115,6 +115,7 @@ class Processor:
         return processor
 
 
+@final
 @attrs.frozen(kw_only=True)
 class ProcessorState:
     """The current state of a stream processor. Reading it uses no request quota.

@@ -2,13 +2,14 @@
 
 import datetime
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, final
 
 import attrs
 
 __all__ = ["Checkpoints", "ConsumerLease", "MemoryCheckpoints"]
 
 
+@final
 @attrs.frozen(kw_only=True)
 class ConsumerLease:
     """The right of one consumer to read a stream under a name.

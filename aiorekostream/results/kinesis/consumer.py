@@ -4,7 +4,7 @@ import datetime
 import math
 import random as _random  # noqa: TID251 - the default source of randomness
 from collections.abc import AsyncGenerator, Mapping
-from typing import Literal
+from typing import Literal, final
 
 import attrs
 
@@ -35,6 +35,7 @@ _LONGEST_WINDOW = 3_600  # seconds
 _CONNECTIONS = 64
 
 
+@final
 @attrs.frozen(kw_only=True)
 class KinesisReport:
     """What a consumer of Kinesis has done so far.

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, final
 
 import attrs
 
@@ -16,6 +16,7 @@ __all__ = ["MAX_RECORDS", "RecordBatch", "RecordStream", "Shard", "StreamRecord"
 MAX_RECORDS = 10_000
 
 
+@final
 @attrs.frozen(kw_only=True)
 class StreamRecord:
     """A record of a shard.
@@ -31,6 +32,7 @@ class StreamRecord:
     arrived_at: datetime.datetime | None = None
 
 
+@final
 @attrs.frozen(kw_only=True)
 class Shard:
     """A shard of a stream.
@@ -47,6 +49,7 @@ class Shard:
     is_closed: bool = False
 
 
+@final
 @attrs.frozen(kw_only=True)
 class RecordBatch:
     """The answer to a read.

@@ -3,7 +3,7 @@
 import datetime
 import enum
 import re
-from typing import Literal, Self, TypeAlias
+from typing import Literal, Self, TypeAlias, final
 
 import attrs
 
@@ -28,6 +28,7 @@ def kinesis_name(value: str) -> str:
     return text(value, least=1, most=128, pattern=_NAME, expected="1 to 128 characters of a-z, A-Z, 0-9, '_', '.', '-'")
 
 
+@final
 @attrs.frozen(field_transformer=collecting)
 class SequenceNumber(Validated):
     """The sequence number of a record, and the shard that has it. Sequence numbers are ordered within their shard only.
@@ -99,6 +100,7 @@ class PositionType(enum.Enum):
 _NUMBERED = frozenset({PositionType.AT_SEQUENCE_NUMBER, PositionType.AFTER_SEQUENCE_NUMBER})
 
 
+@final
 @attrs.frozen
 class Position:
     """A position in a shard. ``str()`` and ``parse`` convert to the text in a store of checkpoints.
