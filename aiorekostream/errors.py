@@ -172,6 +172,10 @@ class ValidationIssue:
         return type(self), (self.steps, _picklable(self.value), self.expected)
 
 
+def _as_tuple(issues: Iterable[ValidationIssue]) -> tuple[ValidationIssue, ...]:
+    return tuple(issues)
+
+
 class AwsGuidanceWarning(UserWarning):
     """A value that AWS accepts, although it is against AWS's guidance or probably not what the caller means.
 
@@ -196,7 +200,9 @@ class RekostreamError(Exception):
 
     def _arguments(self) -> dict[str, object]:
         """Return the keyword arguments that reconstruct the exception; pickling needs them."""
-        return {}
+        cls: type = type(self)
+        fields = attrs.fields(cls) if attrs.has(cls) else ()
+        return {field.name: getattr(self, field.name) for field in fields if field.kw_only}
 
     def _state(self) -> dict[str, object]:
         """Return the attributes of the instance, its notes among them, in a dictionary and a list of their own."""
@@ -293,6 +299,10 @@ class InvalidSignatureError(RekostreamError):
     """A message was not signed by Amazon SNS, or is for another topic. Its content must not be trusted."""
 
 
+# attrs generates the constructors below. `auto_exc` would put every field into `args`, which has the message alone.
+
+
+@attrs.define(slots=False, eq=False, repr=False, auto_exc=False)
 class StreamProcessorFailedError(RekostreamError):
     """The processor of a wait is FAILED, or was stopped before it was RUNNING.
 
@@ -304,24 +314,16 @@ class StreamProcessorFailedError(RekostreamError):
         hint: the recommended action; may be empty.
     """
 
-    name: str
-    status_message: str | None
-    hint: str
-
-    def __init__(self, *, name: str, status_message: str | None, hint: str = "") -> None:
-        self.name = name
-        self.status_message = status_message
-        self.hint = hint
-        super().__init__()
-
-    def _arguments(self) -> dict[str, object]:
-        return {"name": self.name, "status_message": self.status_message, "hint": self.hint}
+    name: str = attrs.field(kw_only=True)
+    status_message: str | None = attrs.field(kw_only=True)
+    hint: str = attrs.field(default="", kw_only=True)
 
     def __str__(self) -> str:
         text = f"{self.name} has FAILED: {self.status_message or 'without a message'}"
         return f"{text}. {self.hint}" if self.hint else text
 
 
+@attrs.define(slots=False, eq=False, repr=False, auto_exc=False)
 class WaitTimeoutError(RekostreamError, TimeoutError):
     """A wait exceeded its timeout.
 
@@ -333,28 +335,11 @@ class WaitTimeoutError(RekostreamError, TimeoutError):
         hint: the recommended action; may be empty.
     """
 
-    name: str
-    wanted: str
-    status: str | None
-    seconds: float
-    hint: str
-
-    def __init__(self, *, name: str, wanted: str, status: str | None, seconds: float, hint: str = "") -> None:
-        self.name = name
-        self.wanted = wanted
-        self.status = status
-        self.seconds = seconds
-        self.hint = hint
-        super().__init__()
-
-    def _arguments(self) -> dict[str, object]:
-        return {
-            "name": self.name,
-            "wanted": self.wanted,
-            "status": self.status,
-            "seconds": self.seconds,
-            "hint": self.hint,
-        }
+    name: str = attrs.field(kw_only=True)
+    wanted: str = attrs.field(kw_only=True)
+    status: str | None = attrs.field(kw_only=True)
+    seconds: float = attrs.field(kw_only=True)
+    hint: str = attrs.field(default="", kw_only=True)
 
     def __str__(self) -> str:
         seen = f"it is {self.status}" if self.status else "its status was never seen"
@@ -362,54 +347,39 @@ class WaitTimeoutError(RekostreamError, TimeoutError):
         return f"{text}. {self.hint}" if self.hint else text
 
 
+@attrs.define(slots=False, eq=False, repr=False, auto_exc=False)
 class NotSentError(RekostreamError):
-    """A fleet did not send a request.
+    """A fleet did not send a request. The subclasses have these attributes, too.
 
     Attributes:
         name: the name of the processor.
         retry_safe: always true.
     """
 
-    name: str
+    name: str = attrs.field(kw_only=True)
     retry_safe = True
-
-    def __init__(self, *, name: str) -> None:
-        self.name = name
-        super().__init__()
-
-    def _arguments(self) -> dict[str, object]:
-        return {"name": self.name}
 
     def __str__(self) -> str:
         return f"the request for {self.name} was not sent"
 
 
 class ProcessorBusyError(NotSentError):
-    """The fleet is starting the processor or has a session of it, and ``when_busy`` is ``"reject"``.
-
-    Attributes:
-        name: the name of the processor.
-        retry_safe: always true.
-    """
+    """The fleet is starting the processor or has a session of it, and ``when_busy`` is ``"reject"``."""
 
     def __str__(self) -> str:
         return f"{self.name} is busy: this fleet is starting it, or has a session of it under way"
 
 
 class RequestCancelledError(NotSentError):
-    """The run or the fleet was cancelled or closed before it sent the request.
-
-    Attributes:
-        name: the name of the processor.
-        retry_safe: always true.
-    """
+    """The run or the fleet was cancelled or closed before it sent the request."""
 
     def __str__(self) -> str:
         return f"the request for {self.name} was cancelled before it was sent"
 
 
+@attrs.define(slots=False, eq=False, repr=False, auto_exc=False)
 class CallError(RekostreamError):
-    """A call did not succeed.
+    """A call did not succeed. The subclasses have these attributes, too.
 
     Attributes:
         operation: AWS's name of the operation.
@@ -419,39 +389,18 @@ class CallError(RekostreamError):
         hint: the recommended action where AWS gives none; may be empty.
     """
 
-    operation: str
-    name: str | None
-    attempts: int
-    hint: str
+    _message: object
+    operation: str = attrs.field(kw_only=True)
+    name: str | None = attrs.field(default=None, kw_only=True)
+    attempts: int = attrs.field(default=1, kw_only=True)
+    hint: str = attrs.field(default="", kw_only=True)
+    retry_safe: bool = attrs.field(default=False, kw_only=True)
 
-    def __init__(
-        self,
-        message: object,
-        *,
-        operation: str,
-        name: str | None = None,
-        attempts: int = 1,
-        hint: str = "",
-        retry_safe: bool = False,
-    ) -> None:
-        self.operation = operation
-        self.name = name
-        self.attempts = attempts
-        self.hint = hint
-        self.retry_safe = retry_safe
-        super().__init__(message)
+    def __attrs_post_init__(self) -> None:
+        self.args = (self._message,)
 
     def _said(self) -> str:
-        return str(self.args[0])
-
-    def _arguments(self) -> dict[str, object]:
-        return {
-            "operation": self.operation,
-            "name": self.name,
-            "attempts": self.attempts,
-            "hint": self.hint,
-            "retry_safe": self.retry_safe,
-        }
+        return str(self._message)
 
     def _facts(self) -> list[str]:
         return [f"attempts: {self.attempts}"] if self.attempts > 1 else []
@@ -462,43 +411,25 @@ class CallError(RekostreamError):
         return f"{text}. {self.hint}" if self.hint else text
 
 
+@attrs.define(slots=False, eq=False, repr=False, auto_exc=False)
 class RateLimitedError(CallError):
     """The rate limiter granted no permit in time, or does not wait. Nothing was sent.
 
     Attributes:
-        operation: AWS's name of the operation.
-        name: the name of the processor; ``None`` for a call that is not about one, or where it is not known.
         retry_after: the expected time in seconds until a permit is available.
         retry_safe: always true.
     """
 
-    retry_after: float
-
-    def __init__(
-        self,
-        message: object,
-        *,
-        operation: str,
-        retry_after: float,
-        name: str | None = None,
-        attempts: int = 0,
-        hint: str = "",
-        retry_safe: bool = True,
-    ) -> None:
-        self.retry_after = retry_after
-        super().__init__(message, operation=operation, name=name, attempts=attempts, hint=hint, retry_safe=retry_safe)
-
-    def _arguments(self) -> dict[str, object]:
-        return {**super()._arguments(), "retry_after": self.retry_after}
+    retry_after: float = attrs.field(kw_only=True)
+    attempts: int = attrs.field(default=0, kw_only=True)
+    retry_safe: bool = attrs.field(default=True, kw_only=True)
 
 
+@attrs.define(slots=False, eq=False, repr=False, auto_exc=False)
 class UnknownOutcomeError(CallError):
     """The response was lost, and the outcome could not be determined. The message has the last observation.
 
     Attributes:
-        operation: AWS's name of the operation.
-        name: the name of the processor; ``None`` for a call that is not about one, or where it is not known.
-        attempts: the number of attempts.
         retry_safe: always false.
         retry_safe_at: the date and time in UTC from which the service no longer applies the call, so that the same call
             may be repeated, never before the error was raised; ``None`` if it is not known. See
@@ -507,90 +438,41 @@ class UnknownOutcomeError(CallError):
         request_id: AWS's id of that request, which AWS Support asks for; ``None`` if no response was received.
     """
 
-    retry_safe_at: datetime.datetime | None
-    code: str | None
-    request_id: str | None
-
-    def __init__(
-        self,
-        message: object,
-        *,
-        operation: str,
-        retry_safe_at: datetime.datetime | None = None,
-        code: str | None = None,
-        request_id: str | None = None,
-        name: str | None = None,
-        attempts: int = 1,
-        hint: str = "",
-        retry_safe: bool = False,
-    ) -> None:
-        self.retry_safe_at = retry_safe_at
-        self.code = code
-        self.request_id = request_id
-        super().__init__(message, operation=operation, name=name, attempts=attempts, hint=hint, retry_safe=retry_safe)
-
-    def _arguments(self) -> dict[str, object]:
-        facts = {"retry_safe_at": self.retry_safe_at, "code": self.code, "request_id": self.request_id}
-        return {**super()._arguments(), **facts}
+    retry_safe_at: datetime.datetime | None = attrs.field(default=None, kw_only=True)
+    code: str | None = attrs.field(default=None, kw_only=True)
+    request_id: str | None = attrs.field(default=None, kw_only=True)
 
 
+@attrs.define(slots=False, eq=False, repr=False, auto_exc=False)
 class MalformedResponseError(CallError):
     """The response cannot be parsed. The call was probably applied.
 
     Attributes:
         issues: the issues of the response, each with its path in AWS's spelling.
-        operation: AWS's name of the operation.
-        name: the name of the processor; ``None`` for a call that is not about one, or where it is not known.
         request_id: AWS's id of the request; ``None`` if the response has none.
-        attempts: the number of attempts.
-        retry_safe: whether the same call may be repeated without harm.
     """
 
-    issues: tuple[ValidationIssue, ...]
-    request_id: str | None
+    issues: tuple[ValidationIssue, ...] = attrs.field(converter=_as_tuple)
+    request_id: str | None = attrs.field(default=None, kw_only=True)
+    _message: object = attrs.field(default=None, init=False)
 
-    def __init__(
-        self,
-        issues: Iterable[ValidationIssue],
-        *,
-        operation: str,
-        request_id: str | None = None,
-        name: str | None = None,
-        attempts: int = 1,
-        hint: str = "",
-        retry_safe: bool = False,
-    ) -> None:
-        self.issues = tuple(issues)
-        self.request_id = request_id
-        super().__init__(
-            self.issues, operation=operation, name=name, attempts=attempts, hint=hint, retry_safe=retry_safe
-        )
-
-    def _said(self) -> str:
-        return "the response cannot be read: " + "; ".join(map(str, self.issues))
-
-    def _arguments(self) -> dict[str, object]:
-        return {**super()._arguments(), "request_id": self.request_id}
+    def __attrs_post_init__(self) -> None:
+        self._message = "the response cannot be read: " + "; ".join(map(str, self.issues))
+        self.args = (self.issues,)
 
     def _facts(self) -> list[str]:
         return [*super()._facts(), *([f"request id: {self.request_id}"] if self.request_id else [])]
 
 
 class TransportError(CallError):
-    """The request or its response was lost.
-
-    Attributes:
-        operation: AWS's name of the operation.
-        name: the name of the processor; ``None`` for a call that is not about one, or where it is not known.
-        attempts: the number of attempts.
-        retry_safe: whether the same call may be repeated without harm.
-    """
+    """The request or its response was lost."""
 
 
 class ConnectError(TransportError):
     """No connection could be opened: refused, unknown host, or connect timeout. The request was never sent."""
 
 
+@attrs.define(slots=False, eq=False, repr=False, auto_exc=False)
 class ConnectionLostError(TransportError):
     """The connection broke, or the read timeout passed, after the request was sent. The call may have been applied.
 
@@ -599,110 +481,43 @@ class ConnectionLostError(TransportError):
             apply the call is shorter then: ``RetryPolicy.max_apply_delay_after_close``.
     """
 
-    closed: bool
-
-    def __init__(
-        self,
-        message: object,
-        *,
-        operation: str,
-        closed: bool = False,
-        name: str | None = None,
-        attempts: int = 1,
-        hint: str = "",
-        retry_safe: bool = False,
-    ) -> None:
-        self.closed = closed
-        super().__init__(message, operation=operation, name=name, attempts=attempts, hint=hint, retry_safe=retry_safe)
-
-    def _arguments(self) -> dict[str, object]:
-        return {**super()._arguments(), "closed": self.closed}
+    closed: bool = attrs.field(default=False, kw_only=True)
 
 
+@attrs.define(slots=False, eq=False, repr=False, auto_exc=False)
 class DeadlineExceededError(CallError, TimeoutError):
     """The call exceeded its total timeout. A request that was in flight may have been applied.
 
     Attributes:
-        operation: AWS's name of the operation.
-        name: the name of the processor; ``None`` for a call that is not about one, or where it is not known.
-        attempts: the number of attempts.
         deadline: the deadline, in seconds from the start of the call.
-        retry_safe: whether the same call may be repeated without harm.
     """
 
-    deadline: float
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        operation: str,
-        deadline: float,
-        name: str | None = None,
-        attempts: int = 1,
-        hint: str = "",
-        retry_safe: bool = False,
-    ) -> None:
-        self.deadline = deadline
-        super().__init__(message, operation=operation, name=name, attempts=attempts, hint=hint, retry_safe=retry_safe)
-
-    def _arguments(self) -> dict[str, object]:
-        return {**super()._arguments(), "deadline": self.deadline}
+    deadline: float = attrs.field(kw_only=True)
 
 
+@attrs.define(slots=False, eq=False, repr=False, auto_exc=False)
 class ServiceError(CallError):
     """The service returned an error. Raised itself for error codes that have no subclass.
 
     See https://docs.aws.amazon.com/rekognition/latest/dg/error-handling.html.
 
     Attributes:
-        operation: AWS's name of the operation.
-        name: the name of the processor; ``None`` for a call that is not about one, or where it is not known.
         code: AWS's error code, such as ``ThrottlingException``.
         message: AWS's error message; may be empty.
         request_id: AWS's id of the request, which AWS Support asks for; ``None`` if the response has none.
         http_status: the HTTP status of the response.
-        attempts: the number of attempts.
-        retry_safe: whether the same call may be repeated without harm.
         retry_after: the value of the header ``Retry-After`` in seconds; 0 if the response has none.
-        hint: the recommended action where AWS gives none; may be empty.
     """
 
-    code: str
-    message: str
-    request_id: str | None
-    http_status: int
-    retry_after: float
+    code: str = attrs.field(kw_only=True)
+    http_status: int = attrs.field(kw_only=True)
+    request_id: str | None = attrs.field(default=None, kw_only=True)
+    retry_after: float = attrs.field(default=0.0, kw_only=True)
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        operation: str,
-        code: str,
-        http_status: int,
-        request_id: str | None = None,
-        name: str | None = None,
-        attempts: int = 1,
-        hint: str = "",
-        retry_safe: bool = False,
-        retry_after: float = 0.0,
-    ) -> None:
-        self.retry_after = retry_after
-        self.code = code
-        self.message = message
-        self.http_status = http_status
-        self.request_id = request_id
-        super().__init__(message, operation=operation, name=name, attempts=attempts, hint=hint, retry_safe=retry_safe)
-
-    def _arguments(self) -> dict[str, object]:
-        return {
-            **super()._arguments(),
-            "code": self.code,
-            "http_status": self.http_status,
-            "request_id": self.request_id,
-            "retry_after": self.retry_after,
-        }
+    @property
+    def message(self) -> str:
+        """AWS's error message; may be empty."""
+        return str(self._message)
 
     def _facts(self) -> list[str]:
         facts = [f"HTTP {self.http_status}", *super()._facts()]

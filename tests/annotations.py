@@ -73,7 +73,7 @@ def _failures_of_class(path: str, cls: type) -> Iterator[str]:
     if attrs.has(cls):
         yield from _failures(f"{path} (attrs)", lambda: attrs.resolve_types(cls))
         yield from _failures(f"{path} (cattrs)", lambda: make_converter().get_unstructure_hook(cls))
-        if cls.__name__ not in NOT_READABLE:
+        if cls.__name__ not in NOT_READABLE and not issubclass(cls, Exception):
             yield from _failures(f"{path} (cattrs)", lambda: make_converter().get_structure_hook(cls))
 
 

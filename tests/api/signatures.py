@@ -97,10 +97,22 @@ def _decorator(decorator: griffe.Decorator) -> str:
     return f"@{value} "
 
 
+def _has_generated_constructor(class_: griffe.Class) -> bool:
+    """Tell whether attrs generates the constructor from the fields; a base class may have one that is written out."""
+    for cls in (class_, *class_.mro()):
+        if "__init__" in cls.members:
+            return False
+        if any(_decorator(decorator).startswith("@attrs.") for decorator in cls.decorators):
+            return True
+    return False
+
+
 def _class(class_: griffe.Class) -> Iterator[str]:
     bases = f"({', '.join(map(str, class_.bases))})" if class_.bases else ""
     yield f"{''.join(map(_decorator, class_.decorators))}class {class_.name}{bases}"
     members = {name: _final(member) for name, member in class_.all_members.items() if _is_public(name)}
+    if _has_generated_constructor(class_):
+        members.pop("__init__", None)
     # The order of attributes is that of the constructor's arguments; other members have no meaningful order.
     attributes = [name for name, member in members.items() if isinstance(member, griffe.Attribute)]
     for name in attributes + sorted(members.keys() - set(attributes)):
