@@ -38,7 +38,7 @@ from aiorekostream.domain.responses import (
 from aiorekostream.domain.tags import Tags
 from aiorekostream.errors import ConfigurationError, InvalidRequestError, ValidationIssue
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
-from aiorekostream.operations import CREATE, DESCRIBE, LIST_TAGS, START, TAG, UNTAG, UPDATE
+from aiorekostream.operations import CREATE, DELETE, DESCRIBE, LIST_TAGS, START, STOP, TAG, UNTAG, UPDATE
 from aiorekostream.pipeline import Pipeline
 from aiorekostream.rate_limiting.limiter import LocalRateLimiter
 from aiorekostream.rate_limiting.port import RateLimiter, RateStatus
@@ -254,7 +254,7 @@ class Client:
             LimitExceededError: the account has as many processors as it may.
         """
         await self._validate(processor)
-        return await reconcile.create(self._pipeline, processor)
+        return await reconcile.call(self._pipeline, CREATE, processor)
 
     async def start_stream_processor(self, request: StartRequest) -> StartedSession:
         """Start a processor. Quota: 20 a second.
@@ -275,7 +275,7 @@ class Client:
             UnknownOutcomeError: the response was lost, and the outcome could not be determined.
         """
         START.validate_request(request)
-        return await reconcile.start(self._pipeline, request)
+        return await reconcile.call(self._pipeline, START, request)
 
     async def stop_stream_processor(self, name: str) -> None:
         """Stop a processor. Quota: 1 a second.
@@ -287,7 +287,7 @@ class Client:
             ResourceInUseError: there is nothing to stop.
             ResourceNotFoundError: there is no such processor.
         """
-        await reconcile.stop(self._pipeline, StopRequest(name))
+        await reconcile.call(self._pipeline, STOP, StopRequest(name))
 
     async def describe_stream_processor(self, name: str) -> StreamProcessor:
         """Ask for all of a processor. Quota: 20 a second.
@@ -335,7 +335,7 @@ class Client:
             ResourceInUseError: it is busy; stop it first.
             ResourceNotFoundError: there is no such processor.
         """
-        await reconcile.delete(self._pipeline, DeleteRequest(name))
+        await reconcile.call(self._pipeline, DELETE, DeleteRequest(name))
 
     async def tag_resource(self, resource_arn: str | StreamProcessorArn, tags: Mapping[str, str]) -> None:
         """Add tags to a processor, or overwrite them. Quota: 10 a second.

@@ -26,7 +26,7 @@ from aiorekostream.errors import (
     ValidationIssue,
     WaitTimeoutError,
 )
-from aiorekostream.operations import CREATE, DESCRIBE, LIST_TAGS, START
+from aiorekostream.operations import CREATE, DESCRIBE, LIST_TAGS, START, STOP
 from aiorekostream.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ async def running(
             if isinstance(tries.refusal, UnknownOutcomeError) and state != before:
                 raise tries.refusal  # the lost start may have begun a session that is over
             before = state
-            session = await tries.call(reconcile.start(pipeline, request))
+            session = await tries.call(reconcile.call(pipeline, START, request))
             if session is None:
                 continue
             status = Status.STARTING
@@ -90,7 +90,7 @@ async def stopped(pipeline: Pipeline, poller: Poller, name: str, *, timeout: Dur
         if found.status in ACTIVE:
             if await tries.sleep_until_safe():
                 continue
-            await tries.call(reconcile.stop(pipeline, StopRequest(name)))
+            await tries.call(reconcile.call(pipeline, STOP, StopRequest(name)))
             changed |= tries.refusal is None
         else:
             tries.refusal = None
@@ -114,7 +114,7 @@ async def created(pipeline: Pipeline, processor: Processor) -> EnsuredProcessor:
         except ResourceNotFoundError:
             if await tries.sleep_until_safe():
                 continue
-            new = await tries.call(reconcile.create(pipeline, processor))
+            new = await tries.call(reconcile.call(pipeline, CREATE, processor))
             if new is not None:
                 return _existing(processor, Status.STOPPED, new.stream_processor_arn, changed=True)
         else:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import attrs
 
@@ -23,6 +22,7 @@ from aiorekostream.client.reconcile_rules import (
     on_start,
     on_stop,
 )
+from aiorekostream.domain.processors import Processor
 from aiorekostream.domain.requests import DeleteRequest, DescribeRequest, StartRequest, StopRequest
 from aiorekostream.domain.responses import CreatedStreamProcessor, StartedSession
 from aiorekostream.errors import (
@@ -33,15 +33,16 @@ from aiorekostream.errors import (
     ResourceNotFoundError,
     UnknownOutcomeError,
 )
-from aiorekostream.operations import CREATE, DELETE, DESCRIBE, START, STOP
+from aiorekostream.operations import CREATE, DELETE, DESCRIBE, START, STOP, Operation
 from aiorekostream.pipeline import CallEvent, CallTrace, LostAttempt, Pipeline
 from aiorekostream.rate_limiting.port import Permit, Priority
 
 if TYPE_CHECKING:
-    from aiorekostream.domain.processors import Processor
+    from collections.abc import Callable
 
-__all__ = ["create", "delete", "start", "stop", "unknown_error"]
+__all__ = ["call", "unknown_error"]
 
+_RequestT = TypeVar("_RequestT", bound=StartRequest | StopRequest | Processor | DeleteRequest)
 _ReplyT = TypeVar("_ReplyT")
 
 # Seconds between polls while the service may still apply the call: the first and the last poll show nearly everything,
@@ -58,98 +59,67 @@ _MARGIN = 0.01
 # The least wait after a rate limiter that does not wait has refused a poll, in seconds.
 _LEAST_REST = 0.1
 
+# For each operation, what a poll says of the outcome of a request, and what a call returns that a poll shows to be
+# applied.
+_EFFECTS: dict[str, tuple[Callable[[Evidence, Any], Resolution], Callable[[Evidence], object]]] = {
+    START.name: (on_start, lambda _: StartedSession(reconciled=True)),
+    STOP.name: (lambda evidence, _: on_stop(evidence), lambda _: None),
+    CREATE.name: (
+        on_create,
+        lambda evidence: CreatedStreamProcessor(evidence.processor.stream_processor_arn if evidence.processor else ""),
+    ),
+    DELETE.name: (lambda evidence, _: on_delete(evidence), lambda _: None),
+}
 
-async def start(
+
+async def call(
     pipeline: Pipeline,
-    request: StartRequest,
+    operation: Operation[_RequestT, _ReplyT],
+    request: _RequestT,
     *,
     permit: Permit | None = None,
     trace: CallTrace | None = None,
     retries_throttled: bool = True,
-) -> StartedSession:
-    """Start a processor; a start whose response was lost is reconciled by its effect.
+) -> _ReplyT:
+    """Start, stop, create or delete a processor; a call whose response was lost is reconciled by its effect.
 
     Args:
         pipeline: makes the calls.
-        request: the start.
+        operation: ``START``, ``STOP``, ``CREATE`` or ``DELETE``.
+        request: its value.
         permit: a permit that the caller holds for the first attempt.
         trace: where the call writes how far it has come.
         retries_throttled: whether throttled attempts are made again here; see ``Pipeline.call``.
     """
-
-    def judge(evidence: Evidence) -> Resolution:
-        return on_start(evidence, request)
-
     trace = trace or CallTrace()
-    recover = _Recovery(pipeline, START.name, request.name, trace, judge, lambda _: StartedSession(reconciled=True))
-    session = await pipeline.call(
-        START, request, permit=permit, trace=trace, recover=recover, retries_throttled=retries_throttled
+    recover = _Recovery(pipeline, operation, request, trace, end=pipeline.clock.now() + pipeline.total_timeout)
+    reply = await pipeline.call(
+        operation, request, permit=permit, trace=trace, recover=recover, retries_throttled=retries_throttled
     )
-    return attrs.evolve(session, name=request.name)
+    # The response to a start does not name the processor.
+    return attrs.evolve(reply, name=request.name) if isinstance(reply, StartedSession) else reply
 
 
-async def stop(
-    pipeline: Pipeline,
-    request: StopRequest,
-    *,
-    permit: Permit | None = None,
-    trace: CallTrace | None = None,
-    retries_throttled: bool = True,
-) -> None:
-    """Stop a processor; a stop whose response was lost was applied if the processor is ending. See ``start``."""
-    trace = trace or CallTrace()
-    recover = _Recovery(pipeline, STOP.name, request.name, trace, on_stop, lambda _: None)
-    await pipeline.call(STOP, request, permit=permit, trace=trace, recover=recover, retries_throttled=retries_throttled)
-
-
-async def create(pipeline: Pipeline, request: Processor) -> CreatedStreamProcessor:
-    """Create a processor; a create whose response was lost is reconciled by name, stream and time."""
-
-    def judge(evidence: Evidence) -> Resolution:
-        return on_create(evidence, request)
-
-    def reply(evidence: Evidence) -> CreatedStreamProcessor:
-        return CreatedStreamProcessor(evidence.processor.stream_processor_arn if evidence.processor else "")
-
-    trace = CallTrace()
-    recover = _Recovery(pipeline, CREATE.name, request.name, trace, judge, reply)
-    return await pipeline.call(CREATE, request, trace=trace, recover=recover)
-
-
-async def delete(pipeline: Pipeline, request: DeleteRequest) -> None:
-    """Delete a processor; a delete whose response was lost was applied if the processor is gone."""
-    trace = CallTrace()
-    recover = _Recovery(pipeline, DELETE.name, request.name, trace, on_delete, lambda _: None)
-    await pipeline.call(DELETE, request, trace=trace, recover=recover)
-
-
-@attrs.define
-class _Recovery(Generic[_ReplyT]):
+@attrs.frozen
+class _Recovery(Generic[_RequestT, _ReplyT]):
     """Determine the outcome of one call after a response was lost; see ``pipeline.Recover``.
 
     Attributes:
         pipeline: makes the calls.
-        operation: AWS's name of what is called.
-        name: the processor.
+        operation: what is called.
+        request: its value.
         trace: how far the call has come.
-        judge: decides by what one poll shows.
-        reconciled: the value of a call that a poll shows to be applied.
         end: when the call's time is over, on the clock.
     """
 
     pipeline: Pipeline
-    operation: str
-    name: str
+    operation: Operation[_RequestT, _ReplyT]
+    request: _RequestT
     trace: CallTrace
-    judge: Callable[[Evidence], Resolution]
-    reconciled: Callable[[Evidence], _ReplyT]
-    end: float = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.end = self._now + self.pipeline.total_timeout
+    end: float
 
     async def __call__(self, error: CallError) -> _ReplyT:
-        if self.operation == DELETE.name and isinstance(error, ResourceNotFoundError):
+        if self.operation is DELETE and isinstance(error, ResourceNotFoundError):
             return self._applied(Evidence(None))  # an earlier attempt deleted it
         if self.trace.unresolved:
             return await self._recover_lost(error)
@@ -165,12 +135,12 @@ class _Recovery(Generic[_ReplyT]):
         """Poll until the call is seen to be applied, or can no longer be applied."""
         self.trace.on_event(CallEvent.RECONCILING)
         # From this moment on, a poll shows the call for certain, if it was applied.
-        resolved_by = self.trace.applied_by + (_DELETING if self.operation == DELETE.name else 0.0)
+        resolved_by = self.trace.applied_by + (_DELETING if self.operation is DELETE else 0.0)
         unchanged: tuple[object, ...] | None = None
         pause = _FIRST_PAUSE
         while True:
             evidence, asked_at = await self._poll(error)
-            resolution = self.judge(evidence)
+            resolution = self._judge(evidence)
             # What an early poll shows to be older than the call is still so when a later poll shows the same, even if
             # the service's dates of the two polls differ by a second.
             if unchanged is not None and evidence.state == unchanged:
@@ -203,7 +173,7 @@ class _Recovery(Generic[_ReplyT]):
         self.trace.on_event(CallEvent.RECONCILING)
         for pause in (*_STALE_PAUSES, math.inf):
             evidence, _ = await self._poll(error)
-            resolution = self.judge(evidence)
+            resolution = self._judge(evidence)
             if resolution is Resolution.APPLIED:
                 return self._applied(evidence)
             if resolution is Resolution.CONFLICT:
@@ -215,9 +185,14 @@ class _Recovery(Generic[_ReplyT]):
             await self.pipeline.clock.sleep(pause)
         raise AssertionError  # the last pause has no end
 
+    def _judge(self, evidence: Evidence) -> Resolution:
+        rule, _ = _EFFECTS[self.operation.name]
+        return rule(evidence, self.request)
+
     def _applied(self, evidence: Evidence) -> _ReplyT:
         self.trace.unresolved = False
-        return self.reconciled(evidence)
+        _, reply = _EFFECTS[self.operation.name]
+        return cast("_ReplyT", reply(evidence))
 
     async def _rest(self, seconds: float, error: CallError, seen: str) -> None:
         """Sleep before another poll; where the call's time ends before, its outcome stays unknown."""
@@ -232,7 +207,7 @@ class _Recovery(Generic[_ReplyT]):
             try:
                 found = await self.pipeline.call(
                     DESCRIBE,
-                    DescribeRequest(self.name),
+                    DescribeRequest(self.request.name),
                     trace=trace,
                     priority=Priority.RECOVERY,
                     within=max(self.end - self._now, 0.0),
@@ -257,12 +232,13 @@ class _Recovery(Generic[_ReplyT]):
             return Evidence(found, sent), asked_at
 
     def _unknown(self, error: CallError, seen: str) -> UnknownOutcomeError:
-        return unknown_error(self.pipeline, self.operation, self.trace, f"the response was lost ({error}), and {seen}")
+        reason = f"the response was lost ({error}), and {seen}"
+        return unknown_error(self.pipeline, self.operation.name, self.trace, reason)
 
     def _in_use(self, evidence: Evidence) -> ResourceInUseError:
         return ResourceInUseError(
-            f"the response was lost, and {self.name} is in use by another client: {evidence}",
-            operation=self.operation,
+            f"the response was lost, and {self.request.name} is in use by another client: {evidence}",
+            operation=self.operation.name,
             code="ResourceInUseException",
             http_status=400,
             attempts=self.trace.attempts,
@@ -270,12 +246,7 @@ class _Recovery(Generic[_ReplyT]):
         )
 
 
-def unknown_error(
-    pipeline: Pipeline,
-    operation: str,
-    trace: CallTrace,
-    reason: str,
-) -> UnknownOutcomeError:
+def unknown_error(pipeline: Pipeline, operation: str, trace: CallTrace, reason: str) -> UnknownOutcomeError:
     """The error of a call that the service may have applied, with the moment from which a retry is safe."""
     clock = pipeline.clock
     if trace.in_flight:  # the answer will not be read

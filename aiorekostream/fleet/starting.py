@@ -71,8 +71,8 @@ class Starter(Executor[StartRequest]):
 
     async def _call(self, request: QueuedStart, permit: Permit | None) -> Outcome:
         start = request.request
-        session = await reconcile.start(
-            self._pipeline, start, permit=permit, trace=request.trace, retries_throttled=False
+        session = await reconcile.call(
+            self._pipeline, START, start, permit=permit, trace=request.trace, retries_throttled=False
         )
         return Started(start, session)
 

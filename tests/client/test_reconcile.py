@@ -13,6 +13,7 @@ from aiorekostream.client import reconcile
 from aiorekostream.domain.responses import CreatedStreamProcessor
 from aiorekostream.emulator import Timings
 from aiorekostream.errors import CallError, ConnectionLostError, InternalServerError, RateLimitedError
+from aiorekostream.operations import START
 from aiorekostream.pipeline import CallEvent, CallTrace
 from aiorekostream.testing import MemoryTransport, Reply
 from tests.emulator.samples import faces, labels, session, video
@@ -882,7 +883,7 @@ def test_trace_is_notified_of_reconciling() -> None:
 
     async def call(client: rks.Client) -> Answer:
         trace = CallTrace(on_event=events.append)
-        return await reconcile.start(client.pipeline, label_start("door"), trace=trace)
+        return await reconcile.call(client.pipeline, START, label_start("door"), trace=trace)
 
     _settled(service, call)
     assert events == [CallEvent.SENT, CallEvent.RECONCILING, CallEvent.RETRIED, CallEvent.SENT]
