@@ -79,7 +79,6 @@ async def call(
     *,
     permit: Permit | None = None,
     trace: CallTrace | None = None,
-    retries_throttled: bool = True,
 ) -> _ReplyT:
     """Start, stop, create or delete a processor; a call whose response was lost is reconciled by its effect.
 
@@ -89,13 +88,10 @@ async def call(
         request: its value.
         permit: a permit that the caller holds for the first attempt.
         trace: where the call writes how far it has come.
-        retries_throttled: whether throttled attempts are made again here; see ``Pipeline.call``.
     """
     trace = trace or CallTrace()
     recover = _Recovery(pipeline, operation, request, trace, end=pipeline.clock.now() + pipeline.total_timeout)
-    reply = await pipeline.call(
-        operation, request, permit=permit, trace=trace, recover=recover, retries_throttled=retries_throttled
-    )
+    reply = await pipeline.call(operation, request, permit=permit, trace=trace, recover=recover)
     # The response to a start does not name the processor.
     return attrs.evolve(reply, name=request.name) if isinstance(reply, StartedSession) else reply
 
@@ -121,11 +117,12 @@ class _Recovery(Generic[_RequestT, _ReplyT]):
     async def __call__(self, error: CallError) -> _ReplyT:
         if self.operation is DELETE and isinstance(error, ResourceNotFoundError):
             return self._applied(Evidence(None))  # an earlier attempt deleted it
-        if self.trace.unresolved:
-            return await self._recover_lost(error)
-        if isinstance(error, ResourceInUseError):
-            return await self._recover_refused(error)
-        raise error
+        is_refused = isinstance(error, ResourceInUseError)
+        if not is_refused and not self.trace.unresolved:
+            raise error
+        if self.trace.on_event is not None:
+            self.trace.on_event(CallEvent.RECONCILING)
+        return await (self._recover_lost(error) if self.trace.unresolved else self._recover_refused(error))
 
     @property
     def _now(self) -> float:
@@ -133,7 +130,6 @@ class _Recovery(Generic[_RequestT, _ReplyT]):
 
     async def _recover_lost(self, error: CallError) -> _ReplyT:
         """Poll until the call is seen to be applied, or can no longer be applied."""
-        self.trace.on_event(CallEvent.RECONCILING)
         # From this moment on, a poll shows the call for certain, if it was applied.
         resolved_by = self.trace.applied_by + (_DELETING if self.operation is DELETE else 0.0)
         unchanged: tuple[object, ...] | None = None
@@ -168,9 +164,8 @@ class _Recovery(Generic[_RequestT, _ReplyT]):
             await self._rest(rest, error, f"{evidence}, and the service may still apply the call")
             pause *= 2
 
-    async def _recover_refused(self, error: ResourceInUseError) -> _ReplyT:
+    async def _recover_refused(self, error: CallError) -> _ReplyT:
         """Look why a retry is refused: Describe may still show what was before an earlier attempt was applied."""
-        self.trace.on_event(CallEvent.RECONCILING)
         for pause in (*_STALE_PAUSES, math.inf):
             evidence, _ = await self._poll(error)
             resolution = self._judge(evidence)

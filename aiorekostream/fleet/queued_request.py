@@ -66,7 +66,7 @@ class QueuedRequest(Generic[_RequestT]):
     number: int = attrs.field(default=0, init=False)
     arrived_at: float = attrs.field(default=0.0, init=False)
     state: RequestState = attrs.field(default=RequestState.QUEUED, init=False)
-    trace: CallTrace = attrs.field(factory=CallTrace, init=False)
+    trace: CallTrace = attrs.field(factory=lambda: CallTrace(retries_throttled=False), init=False)
     cancelled: bool = attrs.field(default=False, init=False)
     stopped: bool = attrs.field(default=False, init=False)
 

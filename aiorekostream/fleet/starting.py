@@ -71,9 +71,7 @@ class Starter(Executor[StartRequest]):
 
     async def _call(self, request: QueuedStart, permit: Permit | None) -> Outcome:
         start = request.request
-        session = await reconcile.call(
-            self._pipeline, START, start, permit=permit, trace=request.trace, retries_throttled=False
-        )
+        session = await reconcile.call(self._pipeline, START, start, permit=permit, trace=request.trace)
         return Started(start, session)
 
     def _outcome_of(self, request: QueuedStart, error: RekostreamError) -> Outcome:

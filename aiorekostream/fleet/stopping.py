@@ -37,7 +37,7 @@ class Stopper(Executor[str]):
         slot, end = self._slots.get(name), pipeline.clock.now() + pipeline.total_timeout
         try:
             stop = StopRequest(name)
-            await reconcile.call(pipeline, STOP, stop, permit=permit, trace=request.trace, retries_throttled=False)
+            await reconcile.call(pipeline, STOP, stop, permit=permit, trace=request.trace)
         except ResourceInUseError as error:
             # UNCERTAIN: in which statuses AWS refuses a stop; only some of them mean that there is nothing to stop.
             found = await self._describe(name, within=max(0.0, end - pipeline.clock.now()))

@@ -1,21 +1,11 @@
-"""The one path that every call takes.
+"""Make calls: attempts, retries, reconciliation of lost responses, all within one deadline.
 
-::
-
-    value -> encode -> [ acquire permit -> send -> map error -> classify ]* -> decode -> value
-             codec       rate_limiting     transport            retry          codec
-
-Every attempt is rate limited, and every answer is reported to the rate limiter. Nothing else in the package sends
-anything. All retries of a call are made here, within one number of attempts and one deadline; what became of an
-attempt whose response was lost is reconciled by the ``recover`` that the caller passes in.
+All retries of a call are made here, within one number of attempts; what became of an attempt whose response was lost is
+reconciled by the ``recover`` that the caller passes in.
 """
 
 from __future__ import annotations
 
-import asyncio
-import collections
-import datetime  # noqa: TC003 - the annotations of public values are resolved at run time
-import enum
 import logging
 import math
 import random as _random  # noqa: TID251 - the only default source of randomness; everything else takes an argument
@@ -38,14 +28,17 @@ from aiorekostream.errors import (
 )
 from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota
 from aiorekostream.operations import Operation
+from aiorekostream.pipeline.connections import ConnectionQueue
+from aiorekostream.pipeline.log import CallLogger
+from aiorekostream.pipeline.trace import CallEvent, CallTrace, LostAttempt
 from aiorekostream.rate_limiting.port import Permit, PermitRequest, Priority, RateLimiter
 from aiorekostream.retry.classify import is_retryable, is_throttling
 from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.retry.token_bucket import RetryTokenBucket
 from aiorekostream.transport.hints import advise
-from aiorekostream.transport.port import CredentialsNotReadyError, Reply, Transport
+from aiorekostream.transport.port import CredentialsNotReadyError, Transport
 
-__all__ = ["CallEvent", "CallTrace", "LostAttempt", "Pipeline", "Recover"]
+__all__ = ["Pipeline", "Recover"]
 
 _RequestT = TypeVar("_RequestT")
 _ReplyT = TypeVar("_ReplyT")
@@ -63,76 +56,6 @@ _MANY_CALLS = (
 )
 # Event loops may wake a little before the time: a timeout at most this many seconds early is the deadline's own.
 _EARLY = 0.05
-
-
-class CallEvent(enum.StrEnum):
-    """The type of an event of a call."""
-
-    SENT = "sent"
-    """An attempt begins to go out."""
-    THROTTLED = "throttled"
-    """The service refused an attempt as too fast."""
-    RETRIED = "retried"
-    """A failed attempt will be made again."""
-    RECONCILING = "reconciling"
-    """A response was lost, and DescribeStreamProcessor is asked whether the call was applied."""
-
-
-@attrs.frozen
-class LostAttempt:
-    """The time in which the service may apply an attempt whose response was lost, on the clock.
-
-    Attributes:
-        sent_at: when it began to go out.
-        applied_by: after this moment the service no longer applies it; see ``RetryPolicy.max_apply_delay``.
-    """
-
-    sent_at: float
-    applied_by: float
-
-
-def _ignore(_: CallEvent) -> None:
-    pass
-
-
-@attrs.define(eq=False, kw_only=True)
-class CallTrace:
-    """The progress of a call. The pipeline writes it; the caller reads it and may move ``send_by``.
-
-    Attributes:
-        send_by: no further attempt is sent after this moment of the clock.
-        on_event: called with each event; it changes nothing.
-        attempts: attempts made so far, those of earlier calls for the same request included.
-        in_flight: whether an attempt is out and has no answer yet.
-        sent_at: when the latest attempt began to go out; ``None`` before.
-        lost: the attempts whose responses were lost.
-        unresolved: whether the service may have applied one of them, or may still do so; ``recover`` clears it.
-        reply: the latest successful response.
-    """
-
-    send_by: float = math.inf
-    on_event: Callable[[CallEvent], None] = _ignore
-    attempts: int = 0
-    in_flight: bool = attrs.field(default=False, init=False)
-    sent_at: float | None = attrs.field(default=None, init=False)
-    lost: list[LostAttempt] = attrs.field(factory=list[LostAttempt], init=False)
-    unresolved: bool = attrs.field(default=False, init=False)
-    reply: Reply | None = attrs.field(default=None, init=False)
-
-    @property
-    def date(self) -> datetime.datetime | None:
-        """The service's own time in the latest successful response; ``None`` if it had none."""
-        return None if self.reply is None else self.reply.date
-
-    @property
-    def may_be_applied(self) -> bool:
-        """Whether the service may have applied the call, or may still do so."""
-        return self.in_flight or self.unresolved
-
-    @property
-    def applied_by(self) -> float:
-        """The moment after which the service applies none of the lost attempts any more."""
-        return max((window.applied_by for window in self.lost), default=-math.inf)
 
 
 Recover: TypeAlias = Callable[[CallError], Awaitable[_ReplyT]]
@@ -156,7 +79,7 @@ class Pipeline:
         rate_limiter: grants permits; ``None`` sends at once.
         urgent: whether calls go before those that are not urgent.
         retry_tokens: the retries that may still be made without a rate limiter.
-        turns: for each operation, the turn to wait for a free connection, where all are in use.
+        connection_queue: the calls that wait for a free connection, where all are in use.
         clock: measures the time and sleeps.
         random: gives a number from 0 to 1 each time.
     """
@@ -168,7 +91,7 @@ class Pipeline:
     rate_limiter: RateLimiter | None = None
     urgent: bool = False
     retry_tokens: RetryTokenBucket = attrs.field(factory=RetryTokenBucket)
-    turns: Mapping[str, asyncio.Lock] = attrs.field(factory=lambda: collections.defaultdict(asyncio.Lock))
+    connection_queue: ConnectionQueue = attrs.field(factory=ConnectionQueue)
     clock: Clock = attrs.field(factory=SystemClock)
     random: Callable[[], float] = _random.random
 
@@ -246,7 +169,6 @@ class Pipeline:
         recover: Recover[_ReplyT] | None = None,
         priority: Priority | None = None,
         within: float | None = None,
-        retries_throttled: bool = True,
     ) -> _ReplyT:
         """Make one call.
 
@@ -258,8 +180,6 @@ class Pipeline:
             recover: determines the outcome of the call after a response was lost; without it, the loss is raised.
             priority: its place among the requests that wait for a permit; that of ``urgent`` if not given.
             within: the call's time in seconds; ``total_timeout`` if not given.
-            retries_throttled: whether a throttled attempt is made again here, rather than raised to a caller that
-                queues it again.
 
         Raises:
             InvalidRequestError: the request is not a value of this operation; nothing was sent.
@@ -274,7 +194,7 @@ class Pipeline:
         if priority is None:
             priority = Priority.URGENT if self.urgent else Priority.NORMAL
         total = self.total_timeout if within is None else within
-        call = _Call(self, operation, trace or CallTrace(), recover, priority, total, retries_throttled, permit)
+        call = _Call(self, operation, trace or CallTrace(), recover, priority, total, permit)
         try:
             if not issubclass(type(request), operation.requests):
                 raise operation.invalid_request(request)
@@ -295,7 +215,6 @@ class _Call(Generic[_RequestT, _ReplyT]):
     recover: Recover[_ReplyT] | None
     priority: Priority
     total_timeout: float
-    retries_throttled: bool
     permit: Permit | None
     body: Mapping[str, object] = attrs.field(factory=dict[str, object], init=False)
     began: float = attrs.field(init=False)
@@ -304,12 +223,13 @@ class _Call(Generic[_RequestT, _ReplyT]):
     lost: CallError | None = attrs.field(default=None, init=False)
     retries_paid: int = attrs.field(default=0, init=False)
     is_limited: bool = attrs.field(default=False, init=False)
-    missing: str = attrs.field(default="no permit was granted", init=False)
-    ready_at: float = attrs.field(init=False)
+    missing: str = attrs.field(default="", init=False)
+    log: CallLogger = attrs.field(init=False)
 
     async def run(self) -> _ReplyT:
         pipeline, total = self.pipeline, self.total_timeout
-        self.began = self.ready_at = pipeline.clock.now()
+        self.began = pipeline.clock.now()
+        self.log = CallLogger(self.operation.name, self.body, self.trace, pipeline.clock, self.began)
         kept = min(_RECOVERY, total * _RECOVERY_SHARE) if self.recover is not None else 0.0
         self.answer_by = self.began + max(0.0, total - kept)
         try:
@@ -359,7 +279,8 @@ class _Call(Generic[_RequestT, _ReplyT]):
             del failure  # the same
 
     async def _send(self) -> _ReplyT:
-        trace = self.trace
+        trace, operation = self.trace, self.operation
+        self.missing = "no connection was made"
         permit = await self._acquire()
         if self.failure is not None and self.pipeline.clock.now() > trace.send_by:
             if permit is not None:
@@ -367,22 +288,18 @@ class _Call(Generic[_RequestT, _ReplyT]):
             raise self.failure
         self.is_limited = permit is not None
         trace.attempts += 1
-        self.missing = "no connection was made"
         try:
-            reply = await self.pipeline.transport.send(self.operation.name, self.body, on_sent=self._sent)
-            trace.in_flight, trace.reply = False, reply
-            self._log_attempt("success")
-        except CallError as error:
+            reply = await self.pipeline.transport.send(operation.name, self.body, on_sent=self._sent)
+        except BaseException as error:
             if permit is not None:
                 self._report(permit, error)
             raise
-        except BaseException:
-            if permit is not None and not trace.in_flight:
-                permit.cancel()
-            raise
+        trace.in_flight, trace.reply = False, reply
+        if _log.isEnabledFor(logging.DEBUG):
+            self.log.attempted("success")
         if permit is not None:
             permit.allowed()
-        return self._decoded(reply)
+        return decode(reply.body, operation.reply, operation=operation.name, request_id=reply.request_id)
 
     def _sent(self) -> None:
         trace = self.trace
@@ -392,9 +309,10 @@ class _Call(Generic[_RequestT, _ReplyT]):
             raise RequestCancelledError(name=str(self.body.get("Name", "")))
         trace.in_flight, trace.sent_at = True, self.pipeline.clock.now()
         self.missing = "no answer came"
-        trace.on_event(CallEvent.SENT)
+        if trace.on_event is not None:
+            trace.on_event(CallEvent.SENT)
 
-    def _report(self, permit: Permit, error: CallError) -> None:
+    def _report(self, permit: Permit, error: BaseException) -> None:
         """Report the result of the attempt to the rate limiter; nothing if the response was lost."""
         if is_throttling(error):
             permit.throttled()
@@ -403,31 +321,14 @@ class _Call(Generic[_RequestT, _ReplyT]):
         elif not self.trace.in_flight:
             permit.cancel()
 
-    def _decoded(self, reply: Reply) -> _ReplyT:
-        operation = self.operation
-        return decode(reply.body, operation.reply, operation=operation.name, request_id=reply.request_id)
-
     async def _acquire(self) -> Permit | None:
-        """Return a permit to send at once: a free connection is there, or the permit is given back.
-
-        So no permit ages while its call waits for a connection. Where all are in use, one call of each operation waits
-        for one without taking it, and then for its permit; the others wait for their turn. So a call that waits for a
-        permit keeps no connection from calls of other operations.
-        """
-        transport = self.pipeline.transport
+        """Return a permit to send at once: a free connection is there, or the permit is given back."""
+        pipeline = self.pipeline
         permit = await self._granted()
-        if permit is None or transport.is_ready:
+        if permit is None or pipeline.transport.is_ready:
             return permit
         permit.cancel()
-        self.missing = "no connection was made"
-        async with self.pipeline.turns[self.operation.name]:
-            while True:
-                await transport.ready()
-                permit = await self._granted()
-                if permit is None or transport.is_ready:
-                    return permit
-                permit.cancel()
-                self.missing = "no connection was made"
+        return await pipeline.connection_queue.acquire(self.operation.name, pipeline.transport, self._granted)
 
     async def _granted(self) -> Permit | None:
         if self.permit is not None:
@@ -451,15 +352,18 @@ class _Call(Generic[_RequestT, _ReplyT]):
         if pipeline.clock.now() > self.answer_by - min(_ANSWER, self.total_timeout * _ANSWER_SHARE):
             permit.cancel()
             raise self._deadline_exceeded()
+        self.missing = "no connection was made"
         return permit
 
     def _note(self, failure: CallError) -> None:
         """Write down what a failed attempt leaves behind."""
         trace = self.trace
-        self._log_attempt(failure)
+        if _log.isEnabledFor(logging.DEBUG):
+            self.log.attempted(failure)
         trace.in_flight, self.failure = False, failure
         if is_throttling(failure):
-            trace.on_event(CallEvent.THROTTLED)
+            if trace.on_event is not None:
+                trace.on_event(CallEvent.THROTTLED)
         elif not failure.retry_safe:
             now = self.pipeline.clock.now()
             sent_at = now if trace.sent_at is None else trace.sent_at
@@ -469,39 +373,18 @@ class _Call(Generic[_RequestT, _ReplyT]):
 
     async def _recovered(self, failure: CallError, recover: Recover[_ReplyT]) -> _ReplyT:
         """Determine the outcome after a lost response, and log it."""
-        self._log(logging.INFO, "the response was lost: %s", failure)
+        self.log.lost(failure)
         try:
             reply = await recover(failure)
         except CallError as error:
-            if error.retry_safe:
-                self._log(logging.INFO, "the lost call was not applied: %s", error)
-            else:
-                self._log(logging.WARNING, "the outcome of the lost call is unknown: %s", error)
+            self.log.not_recovered(error)
             raise
-        self._log(logging.INFO, "the lost call was applied, as DescribeStreamProcessor shows")
+        self.log.applied()
         return reply
 
-    def _log_attempt(self, result: object) -> None:
-        if not _log.isEnabledFor(logging.DEBUG):
-            return
-        trace, now = self.trace, self.pipeline.clock.now()
-        is_sent = trace.sent_at is not None and trace.sent_at >= self.ready_at
-        sent_at = trace.sent_at if is_sent and trace.sent_at is not None else now
-        waited, took = sent_at - self.ready_at, now - sent_at
-        message = "attempt %d, %s after %.3f s, ended after %.3f s: %s"
-        sent = "sent" if is_sent else "not sent"
-        self._log(logging.DEBUG, message, trace.attempts, sent, waited, took, result, waited=waited, took=took)
-        self.ready_at = now
-
-    def _log(self, level: int, message: str, *arguments: object, **fields: float) -> None:
-        """Log a line that names the operation and the processor, which are fields of the record, too."""
-        operation, processor = self.operation.name, self.body.get("Name")
-        of = "" if processor is None else f" of {processor}"
-        extra = {"operation": operation, "processor": processor, "attempt": self.trace.attempts, **fields}
-        _log.log(level, f"%s%s: {message}", operation, of, *arguments, extra=extra)
-
     def _is_retryable(self, error: BaseException) -> bool:
-        if not is_retryable(error) or (is_throttling(error) and not self.retries_throttled and not self.trace.lost):
+        trace = self.trace
+        if not is_retryable(error) or (is_throttling(error) and not trace.retries_throttled and not trace.lost):
             return False
         if self._is_free(error) or self.pipeline.retry_tokens.has_tokens:
             return True
@@ -511,7 +394,8 @@ class _Call(Generic[_RequestT, _ReplyT]):
     def _before_retry(self, error: BaseException) -> None:
         if not self._is_free(error):
             self.retries_paid += self.pipeline.retry_tokens.acquire()
-        self.trace.on_event(CallEvent.RETRIED)
+        if self.trace.on_event is not None:
+            self.trace.on_event(CallEvent.RETRIED)
 
     def _is_free(self, error: BaseException) -> bool:
         """Whether a retry adds no load to a service that is down: the rate limiter sees to it, or nothing was sent."""

@@ -1,0 +1,20 @@
+"""The one path that every call takes.
+
+::
+
+    value -> encode -> [ acquire permit -> send -> map error -> classify ]* -> decode -> value
+             codec       rate_limiting     transport            retry          codec
+
+Every attempt is rate limited, and every answer is reported to the rate limiter. Nothing else in the package sends
+anything to Amazon Rekognition.
+
+- ``pipeline``: the path, with all retries of a call.
+- ``trace``: the progress of a call, which its caller reads.
+- ``connections``: the queue of calls that find every connection in use.
+- ``log``: what a call writes to the log.
+"""
+
+from aiorekostream.pipeline.pipeline import Pipeline, Recover
+from aiorekostream.pipeline.trace import CallEvent, CallTrace, LostAttempt
+
+__all__ = ["CallEvent", "CallTrace", "LostAttempt", "Pipeline", "Recover"]
