@@ -248,6 +248,12 @@ def unknown_error(pipeline: Pipeline, operation: str, trace: CallTrace, reason: 
         sent_at = clock.now() if trace.sent_at is None else trace.sent_at
         trace.lost.append(LostAttempt(sent_at, sent_at + pipeline.retry.max_apply_delay))
         trace.unresolved = True
-    left = max(0.0, trace.applied_by - clock.now())
-    retry_safe_at = clock.wall() + datetime.timedelta(seconds=left)
-    return UnknownOutcomeError(reason, operation=operation, retry_safe_at=retry_safe_at, attempts=trace.attempts)
+    left, first = max(0.0, trace.applied_by - clock.now()), trace.lost[0]
+    return UnknownOutcomeError(
+        reason,
+        operation=operation,
+        retry_safe_at=clock.wall() + datetime.timedelta(seconds=left),
+        code=first.code,
+        request_id=first.request_id,
+        attempts=trace.attempts,
+    )

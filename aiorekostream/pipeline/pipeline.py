@@ -24,7 +24,6 @@ from aiorekostream.errors import (
     RateLimitedError,
     RequestCancelledError,
     ServiceError,
-    UnknownOutcomeError,
 )
 from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota
 from aiorekostream.operations import Operation
@@ -220,7 +219,6 @@ class _Call(Generic[_RequestT, _ReplyT]):
     began: float = attrs.field(init=False)
     answer_by: float = attrs.field(init=False)
     failure: CallError | None = attrs.field(default=None, init=False)
-    lost: CallError | None = attrs.field(default=None, init=False)
     retries_paid: int = attrs.field(default=0, init=False)
     is_limited: bool = attrs.field(default=False, init=False)
     missing: str = attrs.field(default="", init=False)
@@ -243,12 +241,10 @@ class _Call(Generic[_RequestT, _ReplyT]):
                 attempts_made=self.trace.attempts,
             )
         except CallError as error:
-            lost, self.lost, self.failure = self.lost, None, None  # an error that refers to itself is freed late
+            self.failure = None  # an error that refers to itself is freed late
             if isinstance(error, CredentialsNotReadyError):
                 raise ConfigurationError(str(error)) from error
             error.attempts, error.name = self.trace.attempts, processor_in(self.body)
-            if isinstance(error, UnknownOutcomeError):
-                error.code, error.request_id = getattr(lost, "code", None), getattr(lost, "request_id", None)
             if isinstance(error, ServiceError) and not error.hint:
                 error.hint = self._hint(error)
             raise
@@ -367,9 +363,10 @@ class _Call(Generic[_RequestT, _ReplyT]):
         elif not failure.retry_safe:
             now = self.pipeline.clock.now()
             sent_at = now if trace.sent_at is None else trace.sent_at
-            trace.lost.append(LostAttempt(sent_at, self.pipeline.retry.applied_by(failure, sent_at=sent_at, now=now)))
+            applied_by = self.pipeline.retry.applied_by(failure, sent_at=sent_at, now=now)
+            code, request_id = getattr(failure, "code", None), getattr(failure, "request_id", None)
+            trace.lost.append(LostAttempt(sent_at, applied_by, code, request_id))
             trace.unresolved = True
-            self.lost = self.lost or failure
 
     async def _recovered(self, failure: CallError, recover: Recover[_ReplyT]) -> _ReplyT:
         """Determine the outcome after a lost response, and log it."""

@@ -27,15 +27,19 @@ class CallEvent(enum.StrEnum):
 
 @attrs.frozen
 class LostAttempt:
-    """The time in which the service may apply an attempt whose response was lost, on the clock.
+    """An attempt whose response was lost, and the time in which the service may apply it.
 
     Attributes:
-        sent_at: when it began to go out.
+        sent_at: when it began to go out, on the clock.
         applied_by: after this moment the service no longer applies it; see ``RetryPolicy.max_apply_delay``.
+        code: the error code of the response; ``None`` if none was received.
+        request_id: AWS's id of the request; ``None`` if no response was received.
     """
 
     sent_at: float
     applied_by: float
+    code: str | None = None
+    request_id: str | None = None
 
 
 @attrs.define(eq=False, kw_only=True)

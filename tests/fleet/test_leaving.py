@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from aiorekostream.errors import RequestCancelledError, UnknownOutcomeError
+from aiorekostream.errors import InternalServerError, RequestCancelledError, UnknownOutcomeError
 from aiorekostream.fleet import Failed, Fleet, StartReport, Unknown
 from aiorekostream.testing import MemoryTransport
-from tests.fleet.service import START, Service, faces, label, labels, leave, names, run, throttling
+from tests.fleet.service import START, Service, faces, label, labels, leave, names, once, run, throttling
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
@@ -186,6 +186,27 @@ def test_second_cancellation_does_not_wait_for_answers(way: str, times: int) -> 
     for unknown in report.unknown:
         assert isinstance(unknown.error, UnknownOutcomeError)
         assert unknown.retry_safe_at is not None
+
+
+def test_call_that_is_broken_off_names_the_lost_response() -> None:
+    service = service_of(1)
+    code = "InternalServerError"
+    service.before = once(InternalServerError("", operation=START, code=code, http_status=500, request_id="r-1"))
+
+    async def main() -> StartReport:
+        starting = Fleet(service.client()).iter_start(labels(1))
+        waiting = asyncio.create_task(starting.wait())
+        await asyncio.sleep(1)
+        for _ in range(2):
+            waiting.cancel()
+            await asyncio.sleep(0.01)
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        return starting.report
+
+    (unknown,) = run(main()).unknown
+    assert isinstance(unknown.error, UnknownOutcomeError)
+    assert (unknown.error.code, unknown.error.request_id) == (code, "r-1")
 
 
 def test_cancelled_request_can_be_made_again() -> None:
