@@ -7,7 +7,7 @@ import asyncio
 import copy
 import logging
 import math
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from aiorekostream.client.reconcile import unknown_error
 from aiorekostream.domain.requests import DescribeRequest, StartRequest
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from aiorekostream.fleet.queue import RequestQueue
     from aiorekostream.fleet.sessions import SessionEnd
     from aiorekostream.fleet.slots import SessionSlots
-    from aiorekostream.limits import Quota
     from aiorekostream.pipeline import CallEvent
     from aiorekostream.rate_limiting.port import Permit
 
@@ -44,12 +43,8 @@ _log = logging.getLogger("aiorekostream")
 _BROKEN_OFF = "the program broke the call off while it was under way"
 _NOT_AWAITED = "the program did not wait for the outcome of the call that it shares"
 
-# Calls under way at once are those of this many seconds at the rate of the quota: enough for slow answers, and few
-# enough that an outage does not take the whole queue along.
-_SECONDS_IN_FLIGHT, _LEAST_IN_FLIGHT, _MOST_IN_FLIGHT = 5, 2, 100
 
-
-class Executor(abc.ABC, Generic[_RequestT]):
+class Executor(Scheduler[_RequestT]):
     """Carry out the requests of one operation for all runs of a fleet.
 
     Args:
@@ -62,24 +57,10 @@ class Executor(abc.ABC, Generic[_RequestT]):
     def __init__(
         self, options: FleetOptions, operation: str, queue: RequestQueue[_RequestT], slots: SessionSlots
     ) -> None:
+        super().__init__(options.client.pipeline, operation, queue, max_in_flight=options.max_in_flight)
         self._options = options
-        self._pipeline = options.client.pipeline
-        self._operation = operation
         self._slots = slots
-        self._requests = queue
-        self._requests.on_complete = self._on_complete
-        quota = self._pipeline.quota(operation)
-        self._scheduler = Scheduler(
-            pipeline=self._pipeline,
-            operation=operation,
-            quota=quota,
-            queue=queue,
-            send=self._send,
-            abort=self.abort,
-            on_open=self._on_open,
-            on_failure=self._on_failure,
-            max_in_flight=options.max_in_flight or _most_in_flight(quota),
-        )
+        queue.on_complete = self._on_complete
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: TimerHandle | None = None
         self._timer_at = math.inf
@@ -119,10 +100,10 @@ class Executor(abc.ABC, Generic[_RequestT]):
         self._changed()
 
     def abort(self, request: QueuedRequest[_RequestT]) -> None:
-        """Give a request an outcome now, whatever its call is doing."""
+        """See ``Scheduler``."""
         if request.state is RequestState.DISPATCHED:
             request.trace.send_by = -math.inf  # nothing is sent after its outcome
-            self._scheduler.abandon(request)
+            self._abandon(request)
             outcome: Outcome = (
                 Unknown(request.request, self._unknown_error(request, _BROKEN_OFF))
                 if request.trace.may_be_applied
@@ -140,12 +121,12 @@ class Executor(abc.ABC, Generic[_RequestT]):
         """Cancel every request, and wait for the outcomes of those in flight; requests that come later go on."""
         for request in self._requests.requests():
             self.cancel(request)
-        await self._scheduler.join()
+        await self._join()
 
     # ------------------------------------------------------------------------------------------------------------ calls
 
     async def _send(self, request: QueuedRequest[_RequestT], permit: Permit | None) -> None:
-        """Make the call of a dispatched request, and complete the request or put it back in the queue."""
+        """See ``Scheduler``."""
         try:
             outcome = await self._outcome(request, permit)
         except asyncio.CancelledError:
@@ -206,11 +187,8 @@ class Executor(abc.ABC, Generic[_RequestT]):
             _log.exception("describing %s failed in an unexpected way", name)
         return None
 
-    def _on_open(self) -> None:
-        """Act on the client being open, when its Region is known."""
-
     def _on_failure(self, error: BaseException) -> None:
-        """End the requests that wait when none can be dispatched."""
+        """See ``Scheduler``."""
         if not isinstance(error, RekostreamError | asyncio.CancelledError):
             _log.error("the scheduler failed in an unexpected way", exc_info=error)
         # Each request gets an error of its own, with its own notes and traceback.
@@ -235,7 +213,7 @@ class Executor(abc.ABC, Generic[_RequestT]):
     def _update(self) -> None:
         """Let the scheduler check the queue again, and set the timer for what is due next."""
         self._is_changed = False
-        self._scheduler.update()
+        self._schedule()
         moment = self._next_moment
         if moment != self._timer_at:
             if self._timer is not None:
@@ -286,10 +264,3 @@ class Executor(abc.ABC, Generic[_RequestT]):
                 session_end=session_end,
             )
             notify(listener, event)
-
-
-def _most_in_flight(quota: Quota | None) -> int:
-    """The most calls of an operation that are under way at once, where the user has not said."""
-    if quota is None:
-        return _MOST_IN_FLIGHT
-    return max(_LEAST_IN_FLIGHT, min(_MOST_IN_FLIGHT, round(quota.rate * _SECONDS_IN_FLIGHT)))

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Generic, TypeVar
-
-import attrs
 
 from aiorekostream.domain.requests import StartRequest
 from aiorekostream.errors import DeadlineExceededError, RateLimitedError
-from aiorekostream.fleet.queue import RequestQueue
-from aiorekostream.fleet.queued_request import QueuedRequest
-from aiorekostream.limits import Quota
-from aiorekostream.pipeline import Pipeline
 from aiorekostream.rate_limiting.port import Permit, Priority
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from aiorekostream.fleet.queue import RequestQueue
+    from aiorekostream.fleet.queued_request import QueuedRequest
+    from aiorekostream.limits import Quota
+    from aiorekostream.pipeline import Pipeline
     from aiorekostream.rate_limiting.port import PermitRequest
 
 __all__ = ["Scheduler"]
@@ -29,67 +29,80 @@ _log = logging.getLogger("aiorekostream")
 _GRACE = 1.0
 # The least wait after a rate limiter has refused a permit, in seconds.
 _LEAST_REST = 0.1
-
+# Calls under way at once are those of this many seconds at the rate of the quota: enough for slow answers, and few
+# enough that an outage does not take the whole queue along.
+_SECONDS_IN_FLIGHT, _LEAST_IN_FLIGHT, _MOST_IN_FLIGHT = 5, 2, 100
 
 _RequestT = TypeVar("_RequestT", bound=StartRequest | str)
 
 
-@attrs.define(eq=False, kw_only=True)
-class Scheduler(Generic[_RequestT]):
+class Scheduler(abc.ABC, Generic[_RequestT]):
     """Dispatch the requests of a queue at the rate of the quota, with one task that lives while requests are pending.
 
-    Attributes:
+    Args:
         pipeline: opens the client and asks for permits.
         operation: AWS's name of the operation that the permits are for.
-        quota: its quota; ``None`` where nothing limits it.
         queue: the requests.
-        send: makes the call of a dispatched request and completes it. It raises nothing.
-        abort: gives a dispatched request whose call never began its outcome; no effect where it has one.
-        on_open: called once the client is open, when its Region is known.
-        on_failure: called with the reason why no request can be dispatched; it ends the queued ones.
-        max_in_flight: the most calls under way at once.
+        max_in_flight: the most calls under way at once; what the quota suggests if ``None``.
     """
 
-    pipeline: Pipeline
-    operation: str
-    quota: Quota | None
-    queue: RequestQueue[_RequestT]
-    send: Callable[[QueuedRequest[_RequestT], Permit | None], Coroutine[object, object, None]]
-    abort: Callable[[QueuedRequest[_RequestT]], None]
-    on_open: Callable[[], None]
-    on_failure: Callable[[BaseException], None]
-    max_in_flight: int
-    _task: asyncio.Task[None] | None = attrs.field(default=None, init=False)
-    _calls: dict[QueuedRequest[_RequestT], asyncio.Task[None]] = attrs.field(factory=dict, init=False)
-    _idle: asyncio.Future[None] | None = attrs.field(default=None, init=False)
-    _waiting_for: Priority | None = attrs.field(default=None, init=False)
-    _is_interruptible: bool = attrs.field(default=False, init=False)
-    _is_interrupted: bool = attrs.field(default=False, init=False)
+    def __init__(
+        self, pipeline: Pipeline, operation: str, queue: RequestQueue[_RequestT], *, max_in_flight: int | None
+    ) -> None:
+        self._pipeline = pipeline
+        self._operation = operation
+        self._requests = queue
+        self._quota = pipeline.quota(operation)
+        self._max_in_flight = max_in_flight or _most_in_flight(self._quota)
+        self._task: asyncio.Task[None] | None = None
+        self._calls: dict[QueuedRequest[_RequestT], asyncio.Task[None]] = {}
+        self._idle: asyncio.Future[None] | None = None
+        self._waiting_for: Priority | None = None
+        self._is_interruptible = False
+        self._is_interrupted = False
 
-    async def join(self) -> None:
+    @abc.abstractmethod
+    async def _send(self, request: QueuedRequest[_RequestT], permit: Permit | None) -> None:
+        """Make the call of a dispatched request, and complete the request or put it back in the queue.
+
+        It raises nothing but a cancellation.
+        """
+
+    @abc.abstractmethod
+    def abort(self, request: QueuedRequest[_RequestT]) -> None:
+        """Give a request an outcome now, whatever its call is doing; no effect where it has one."""
+
+    @abc.abstractmethod
+    def _on_failure(self, error: BaseException) -> None:
+        """End the requests that wait when none can be dispatched."""
+
+    def _on_open(self) -> None:
+        """Act on the client being open, when its Region is known."""
+
+    async def _join(self) -> None:
         """Wait until the calls that are under way now have ended."""
         if self._calls:
             await asyncio.wait(self._calls.values())
 
-    def update(self) -> None:
+    def _schedule(self) -> None:
         """Look at the queue again: requests, sessions or calls have changed."""
-        if not self.queue.pending:
+        if not self._requests.pending:
             self._interrupt()
             self._wake()
             return
         if self._task is None or self._task.done() or self._task.get_loop().is_closed():
-            if self.queue.pending == self.queue.in_flight:
+            if self._requests.pending == self._requests.in_flight:
                 return  # nothing is left to dispatch
-            self._task = asyncio.get_running_loop().create_task(self._run(), name=f"aiorekostream {self.operation}")
+            self._task = asyncio.get_running_loop().create_task(self._run(), name=f"aiorekostream {self._operation}")
             return
         self._wake()
         if self._waiting_for is not None:
-            first = self.queue.first()
+            first = self._requests.first()
             # Nothing is left to send, or an urgent request has come: ask again, with its place in the queue.
             if first is None or _priority(first) < self._waiting_for:
                 self._interrupt()
 
-    def abandon(self, request: QueuedRequest[_RequestT]) -> None:
+    def _abandon(self, request: QueuedRequest[_RequestT]) -> None:
         """Break the call of a dispatched request off; its outcome is known already."""
         task = self._calls.pop(request, None)
         if task is not None:
@@ -98,23 +111,23 @@ class Scheduler(Generic[_RequestT]):
     async def _run(self) -> None:
         try:
             is_open = False
-            while self.queue.pending:
+            while self._requests.pending:
                 if not is_open:
                     is_open = await self._open()
                     continue
-                if self.queue.in_flight >= self.max_in_flight or (first := self.queue.first()) is None:
+                if self._requests.in_flight >= self._max_in_flight or (first := self._requests.first()) is None:
                     await self._wait()
-                elif self.quota is None:
+                elif self._quota is None:
                     self._dispatch(None)
-                elif (permit := await self._acquire(first, self.quota)) is not None:
+                elif (permit := await self._acquire(first, self._quota)) is not None:
                     self._dispatch(permit)
         except asyncio.CancelledError as error:
             self._task = None  # requests that come now get another task
-            self.on_failure(error)
+            self._on_failure(error)
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, every request that waits must get an outcome
             self._task = None
-            self.on_failure(error)
+            self._on_failure(error)
         finally:
             if self._task is asyncio.current_task():
                 self._task = None
@@ -122,13 +135,13 @@ class Scheduler(Generic[_RequestT]):
     async def _open(self) -> bool:
         """Open the client; false where nothing was left to send before it was open."""
         with self._interruptible():
-            await self.pipeline.open()
-            self.on_open()
+            await self._pipeline.open()
+            self._on_open()
             return True
         return False
 
     def _dispatch(self, permit: Permit | None) -> None:
-        request = self.queue.dispatch(self.pipeline.clock.now())
+        request = self._requests.dispatch(self._pipeline.clock.now())
         if request is None:
             if permit is not None:
                 permit.cancel()
@@ -138,7 +151,7 @@ class Scheduler(Generic[_RequestT]):
         async def call() -> None:
             nonlocal has_begun
             has_begun = True
-            await self.send(request, permit)
+            await self._send(request, permit)
 
         def on_done(_: asyncio.Task[None]) -> None:
             if self._calls.get(request) is task:
@@ -157,10 +170,10 @@ class Scheduler(Generic[_RequestT]):
 
         The scheduler's place in the rate limiter's queue is that of its oldest runnable request.
         """
-        pipeline = self.pipeline
+        pipeline = self._pipeline
         priority = Priority.URGENT if pipeline.urgent else _priority(first)
         request = pipeline.permit_request(
-            self.operation, quota, priority=priority, timeout=pipeline.total_timeout, arrived_at=first.arrived_at
+            self._operation, quota, priority=priority, timeout=pipeline.total_timeout, arrived_at=first.arrived_at
         )
         self._waiting_for = priority
         try:
@@ -171,7 +184,7 @@ class Scheduler(Generic[_RequestT]):
             self._waiting_for = None
 
     async def _permit(self, request: PermitRequest) -> Permit | None:
-        clock, limiter = self.pipeline.clock, self.pipeline.rate_limiter
+        clock, limiter = self._pipeline.clock, self._pipeline.rate_limiter
         try:
             async with clock.timeout_at(clock.now() + request.timeout + _GRACE):
                 return None if limiter is None else await limiter.acquire(request)
@@ -182,7 +195,7 @@ class Scheduler(Generic[_RequestT]):
         except TimeoutError as error:
             raise DeadlineExceededError(
                 f"the rate limiter did not answer within {request.timeout:.3g} s",
-                operation=self.operation,
+                operation=self._operation,
                 deadline=request.timeout,
                 attempts=0,
                 retry_safe=True,
@@ -228,3 +241,10 @@ def _uncancel() -> int:
 
 def _priority(request: QueuedRequest[_RequestT]) -> Priority:
     return Priority.URGENT if request.urgent else Priority.NORMAL
+
+
+def _most_in_flight(quota: Quota | None) -> int:
+    """The most calls of an operation that are under way at once, where the user has not said."""
+    if quota is None:
+        return _MOST_IN_FLIGHT
+    return max(_LEAST_IN_FLIGHT, min(_MOST_IN_FLIGHT, round(quota.rate * _SECONDS_IN_FLIGHT)))
