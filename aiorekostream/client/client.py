@@ -274,7 +274,6 @@ class Client:
             ResourceNotFoundError: there is no such processor.
             UnknownOutcomeError: the response was lost, and the outcome could not be determined.
         """
-        START.validate_request(request)
         return await reconcile.call(self._pipeline, START, request)
 
     async def stop_stream_processor(self, name: str) -> None:

@@ -108,7 +108,6 @@ class Pipeline:
             async with self.clock.timeout_at(deadline):
                 await self.retry.run(
                     self.transport.open,
-                    is_retryable=is_retryable,
                     delay=lambda _, attempt: self.retry.delay(attempt, self.random()),
                     before_retry=failures.append,
                     clock=self.clock,

@@ -9,7 +9,6 @@ import attrs
 
 from aiorekostream.clock import Clock, SystemClock
 from aiorekostream.errors import CallError, DeadlineExceededError, InvalidRequestError, ValidationIssue
-from aiorekostream.retry.classify import is_retryable
 from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.transport.options import AwsSession
 from aiorekostream.transport.services import ServiceClient
@@ -71,9 +70,7 @@ class RetriedCalls:
             async with self.clock.timeout_at(deadline):
                 return await self.retry.run(
                     attempt,
-                    is_retryable=is_retryable,
                     delay=lambda _, number: self.retry.delay(number, self.random()),
-                    before_retry=lambda _: None,
                     clock=self.clock,
                     deadline=lambda: deadline,
                 )

@@ -17,6 +17,7 @@ from aiorekostream.errors import (
     ServiceError,
     ValidationIssue,
 )
+from aiorekostream.retry.classify import is_retryable
 
 __all__ = ["RetryPolicy", "full_jitter"]
 
@@ -91,9 +92,9 @@ class RetryPolicy(Validated):
         self,
         attempt: Callable[[], Awaitable[_T]],
         *,
-        is_retryable: Callable[[BaseException], bool],
+        is_retryable: Callable[[BaseException], bool] = is_retryable,
         delay: Callable[[BaseException, int], float],
-        before_retry: Callable[[BaseException], None],
+        before_retry: Callable[[BaseException], None] | None = None,
         clock: Clock,
         deadline: Callable[[], float],
         attempts_made: int = 0,
@@ -104,7 +105,7 @@ class RetryPolicy(Validated):
             attempt: makes one attempt.
             is_retryable: whether this error allows another attempt.
             delay: seconds to wait after this error of this attempt, which has a number from 1.
-            before_retry: called with the error before the wait for another attempt.
+            before_retry: called with the error before the wait for another attempt, if given.
             clock: measures the time and sleeps.
             deadline: the moment of that clock after which no attempt begins.
             attempts_made: attempts that earlier calls for the same request have made.
@@ -140,7 +141,7 @@ class RetryPolicy(Validated):
             stop=stop,
             wait=wait,
             retry=tenacity.retry_if_exception(is_retryable),
-            before_sleep=lambda state: before_retry(_error(state)),
+            before_sleep=None if before_retry is None else lambda state: before_retry(_error(state)),
             reraise=True,
         )
         return cast("_T", await retrying(next_attempt))
