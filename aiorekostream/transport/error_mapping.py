@@ -70,6 +70,8 @@ _LOST_IN_THE_NETWORK = (
     OSError,
 )
 
+# No connection was made: an unknown host, a refusal, a certificate, or a connect timeout.
+_NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, botocore.ConnectTimeoutError)
 # The connection was closed or reset.
 _CLOSED = (
     aiohttp.ClientConnectionResetError,
@@ -116,7 +118,9 @@ def translated(error: Exception, attempt: Attempt) -> errors.RekostreamError:
         return cause
     if not attempt.signed:
         return _stopped_before_signing(error, attempt)
-    if not attempt.sent:
+    # The clients of other services note only that they hand the request to aiohttp. Their calls are idempotent, so the
+    # kind of the error may tell that no connection was made.
+    if not attempt.sent or (attempt.idempotent and isinstance(cause, _NOT_CONNECTED)):
         return _stopped_before_sending(cause, attempt)
     return _stopped_after_sending(error, attempt)
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, cast
+import socket
+from typing import TYPE_CHECKING, NoReturn, cast
 
+import aiohttp
 import pytest
 
 from aiorekostream import errors
@@ -46,9 +48,15 @@ async def test_refusal_raises_an_error_of_the_package(counterpart: Counterpart) 
         await read_limits(region="us-east-1", endpoint_url=counterpart.url)
 
 
-async def test_missing_api_raises_an_error_of_the_package() -> None:
-    with pytest.raises(errors.TransportError):
-        await read_limits(region="us-east-1", endpoint_url="http://127.0.0.1:1")
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "host.invalid"])
+async def test_api_that_is_not_reached_raises_a_connect_error(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def resolve(_resolver: object, name: str, *_: object, **_options: object) -> NoReturn:
+        raise socket.gaierror(socket.EAI_NONAME, f"{name} is unknown")
+
+    monkeypatch.setattr(aiohttp.ThreadedResolver, "resolve", resolve)
+    with pytest.raises(errors.ConnectError) as caught:
+        await read_limits(region="us-east-1", endpoint_url=f"http://{host}")
+    assert caught.value.retry_safe
 
 
 @pytest.mark.parametrize("value", [None, "20", True, -1, float("nan")])
