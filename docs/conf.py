@@ -6,7 +6,7 @@ import importlib
 import importlib.metadata
 import inspect
 import re
-from typing import TYPE_CHECKING, Generic, get_args, get_origin
+from typing import TYPE_CHECKING, Generic, TypeVar, get_args, get_origin
 
 from docutils import nodes
 from sphinx.util.inspect import object_description
@@ -73,7 +73,7 @@ def shorten_signature(
     signature: str | None,
     returns: str | None,
 ) -> tuple[str | None, str | None] | None:
-    """Replace long defaults by an ellipsis, and private type variables by what they stand for."""
+    """Replace long defaults by an ellipsis, and the type variables of a class by what they stand for."""
     if signature is None or not callable(described):
         return None
     for parameter in inspect.signature(described).parameters.values():
@@ -85,8 +85,28 @@ def shorten_signature(
         for variable, argument in zip(variables, get_args(base), strict=False):
             text = stringify_annotation(argument, "smart")
             signature = re.sub(rf"[~\w.]*\b{variable.__name__}\b", text, signature)
-    private = re.compile(r"[~\w.]*\b_(\w+?)(?:_co|_contra)?\b(?=[,)\]]|$)")
-    return private.sub(r"\1", signature), returns and private.sub(r"\1", returns)
+    for variable in getattr(described, "__parameters__", ()):
+        text = stringify_annotation(upper_bound(variable), "smart")
+        signature = re.sub(rf"[~\w.]*\b{variable.__name__}\b", text, signature)
+    return signature, returns
+
+
+def upper_bound(variable: TypeVar) -> object:
+    """Return what a type variable stands for at the most; a generic bound without its arguments."""
+    bound: object = variable.__bound__
+    origin: object = getattr(bound, "__origin__", None)
+    return origin if isinstance(origin, type) else bound or object
+
+
+def bind_type_variables(described: object) -> None:
+    """Replace the type variables of a method or a getter by their bounds; a constructor is bound with its class."""
+    if not inspect.isfunction(described) or described.__name__ == "__init__":
+        return
+    for name, annotation in inspect.get_annotations(described, eval_str=True).items():
+        if isinstance(annotation, TypeVar):
+            described.__annotations__[name] = upper_bound(annotation)
+        elif variables := getattr(annotation, "__parameters__", ()):
+            described.__annotations__[name] = annotation[tuple(upper_bound(each) for each in variables)]
 
 
 def drop_empty_bases(_app: Sphinx, _domain: str, kind: str, content: desc_content) -> None:
@@ -107,6 +127,10 @@ def drop_generated_docstring(
 def setup(app: Sphinx) -> None:
     """Connect the functions of this file."""
     app.connect("autodoc-process-bases", drop_private_bases)
+    for module in MODULES:
+        for cls in vars(importlib.import_module(f"{PACKAGE}.{module}")).values():
+            for member in vars(cls).values() if inspect.isclass(cls) else ():
+                bind_type_variables(getattr(member, "fget", member))
     app.connect("autodoc-process-signature", shorten_signature)
     app.connect("object-description-transform", drop_empty_bases)
     app.connect("autodoc-process-docstring", drop_generated_docstring, priority=0)  # before napoleon

@@ -96,6 +96,15 @@ def test_reference_shows_the_options_that_programs_tune(pages: str) -> None:
         assert f"{option} {dash} " in text
 
 
+def test_reference_shows_no_type_variable(pages: str) -> None:
+    """A reader looks for what a type variable stands for."""
+    signatures = {name: _text(signature) for name, signature in _SIGNATURE.findall(pages)}
+    assert "aiorekostream.fleet.FleetRun.report" in signatures
+    assert {
+        name: text for name, text in signatures.items() if re.search(r"\b_?[A-Z]\w*T(_co)?\b(?<![A-Z]{3})", text)
+    } == {}
+
+
 def test_reference_shows_no_private_base(pages: str) -> None:
     bases = [_text(base) for base in _BASES.findall(pages)]
     assert "ServiceError" in bases
