@@ -8,45 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from hypothesis import strategies as st
 
-from aiorekostream.domain.enums import Label
-from aiorekostream.domain.geometry import BoundingBox, Point, Polygon
-from aiorekostream.domain.names import (
-    KinesisDataStreamArn,
-    KinesisVideoStreamArn,
-    RoleArn,
-    SNSTopicArn,
-    StreamProcessorArn,
-)
-from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, S3Destination
-from aiorekostream.domain.requests import (
-    KEEP,
-    RESET,
-    DeleteRequest,
-    DescribeRequest,
-    FaceSearchStart,
-    LabelDetectionStart,
-    LabelDetectionUpdate,
-    ListRequest,
-    ListTagsRequest,
-    StopRequest,
-    TagRequest,
-    UntagRequest,
-)
-from aiorekostream.domain.responses import (
-    ConnectedHomeSettings,
-    CreatedStreamProcessor,
-    FaceSearchSettings,
-    ResourceTags,
-    StartedSession,
-    StreamProcessor,
-    StreamProcessorPage,
-    StreamProcessorSummary,
-    UnknownRegion,
-)
-from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
-from aiorekostream.domain.status import Status
-from aiorekostream.domain.tags import Tags
-from aiorekostream.domain.video import VideoPosition
+from aiorekostream import domain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,8 +61,8 @@ moments = st.datetimes(_MIN_DATETIME, _MAX_DATETIME, timezones=st.just(datetime.
     lambda moment: moment.replace(fold=0)
 )
 tag_keys = _text(_TAG_ALPHABET, 1, 128).filter(lambda key: not key.startswith("aws:"))
-tags = st.builds(Tags, st.dictionaries(tag_keys, _text(_TAG_ALPHABET, 0, 256), max_size=4))
-labels = st.lists(st.sampled_from(Label), min_size=1, unique=True).map(tuple)
+tags = st.builds(domain.Tags, st.dictionaries(tag_keys, _text(_TAG_ALPHABET, 0, 256), max_size=4))
+labels = st.lists(st.sampled_from(domain.Label), min_size=1, unique=True).map(tuple)
 
 
 # ARNs
@@ -109,54 +71,58 @@ labels = st.lists(st.sampled_from(Label), min_size=1, unique=True).map(tuple)
 @st.composite
 def video_stream_arns(
     draw: DrawFn, partition_region: SearchStrategy[tuple[str, str]] = partition_regions
-) -> KinesisVideoStreamArn:
+) -> domain.KinesisVideoStreamArn:
     resource = f"stream/{draw(_text(_NAME_ALPHABET, 1, 256))}"
     if draw(st.booleans()):
         resource += f"/{draw(st.integers(0, 10**13))}"
-    return KinesisVideoStreamArn(*draw(partition_region), draw(accounts), resource)
+    return domain.KinesisVideoStreamArn(*draw(partition_region), draw(accounts), resource)
 
 
 @st.composite
 def data_stream_arns(
     draw: DrawFn, partition_region: SearchStrategy[tuple[str, str]] = partition_regions
-) -> KinesisDataStreamArn:
-    return KinesisDataStreamArn(*draw(partition_region), draw(accounts), f"stream/{draw(names)}")
+) -> domain.KinesisDataStreamArn:
+    return domain.KinesisDataStreamArn(*draw(partition_region), draw(accounts), f"stream/{draw(names)}")
 
 
 @st.composite
-def topic_arns(draw: DrawFn, partition_region: SearchStrategy[tuple[str, str]] = partition_regions) -> SNSTopicArn:
+def topic_arns(
+    draw: DrawFn, partition_region: SearchStrategy[tuple[str, str]] = partition_regions
+) -> domain.SNSTopicArn:
     topic = draw(_text(string.ascii_letters + string.digits + "_-", 1, 60)) + draw(st.sampled_from(("", ".fifo")))
-    return SNSTopicArn(*draw(partition_region), draw(accounts), topic)
+    return domain.SNSTopicArn(*draw(partition_region), draw(accounts), topic)
 
 
 @st.composite
-def role_arns(draw: DrawFn) -> RoleArn:
+def role_arns(draw: DrawFn) -> domain.RoleArn:
     partition, _ = draw(partition_regions)
     path = draw(st.lists(_text(string.ascii_letters + string.digits + "_+=,.@-", 1, 20), min_size=1, max_size=3))
-    return RoleArn(partition, "", draw(accounts), f"role/{'/'.join(path)}")
+    return domain.RoleArn(partition, "", draw(accounts), f"role/{'/'.join(path)}")
 
 
 @st.composite
-def processor_arns(draw: DrawFn) -> StreamProcessorArn:
-    return StreamProcessorArn(*draw(partition_regions), draw(accounts), f"streamprocessor/{draw(names)}")
+def processor_arns(draw: DrawFn) -> domain.StreamProcessorArn:
+    return domain.StreamProcessorArn(*draw(partition_regions), draw(accounts), f"streamprocessor/{draw(names)}")
 
 
 # shapes and selectors
 
-points = st.builds(Point, ratios, ratios)
+points = st.builds(domain.Point, ratios, ratios)
 
 
 @st.composite
-def boxes(draw: DrawFn) -> BoundingBox:
+def boxes(draw: DrawFn) -> domain.BoundingBox:
     left, top = draw(ratios), draw(ratios)
-    return BoundingBox(left=left, top=top, width=draw(st.floats(0, 1 - left)), height=draw(st.floats(0, 1 - top)))
+    return domain.BoundingBox(
+        left=left, top=top, width=draw(st.floats(0, 1 - left)), height=draw(st.floats(0, 1 - top))
+    )
 
 
-polygons = st.builds(Polygon, st.lists(points, min_size=3, max_size=10))
+polygons = st.builds(domain.Polygon, st.lists(points, min_size=3, max_size=10))
 regions = st.lists(boxes() | polygons, max_size=3).map(tuple)
-producer_timestamps = st.builds(ProducerTimestamp, st.integers(10**11, 10**14 - 1))
-fragment_numbers = st.builds(FragmentNumber, _text(string.digits, 1, 128))
-stop_selectors = st.builds(StopSelector, st.integers(1, 120))
+producer_timestamps = st.builds(domain.ProducerTimestamp, st.integers(10**11, 10**14 - 1))
+fragment_numbers = st.builds(domain.FragmentNumber, _text(string.digits, 1, 128))
+stop_selectors = st.builds(domain.StopSelector, st.integers(1, 120))
 
 # positions in video: whole milliseconds, of which those from 2001 on are dates of producers
 
@@ -165,7 +131,7 @@ whole_moments = st.integers(10**12, 10**13).map(
     lambda ms: datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(milliseconds=ms)
 )
 video_positions = st.builds(
-    VideoPosition,
+    domain.VideoPosition,
     fragment_number=fragment_numbers,
     server_timestamp=whole_moments,
     producer_timestamp=whole_moments | whole_durations,
@@ -174,13 +140,13 @@ video_positions = st.builds(
 
 # requests
 
-destinations = st.builds(S3Destination, bucket=buckets, key_prefix=sendable_text)
+destinations = st.builds(domain.S3Destination, bucket=buckets, key_prefix=sendable_text)
 
 
 @st.composite
-def face_search_processors(draw: DrawFn) -> FaceSearchProcessor:
+def face_search_processors(draw: DrawFn) -> domain.FaceSearchProcessor:
     here = st.just(draw(partition_regions))
-    return FaceSearchProcessor(
+    return domain.FaceSearchProcessor(
         name=draw(names),
         kinesis_video_stream_arn=draw(video_stream_arns(here)),
         kinesis_data_stream_arn=draw(data_stream_arns(here)),
@@ -194,7 +160,7 @@ def face_search_processors(draw: DrawFn) -> FaceSearchProcessor:
 
 
 label_detection_processors = st.builds(
-    LabelDetectionProcessor,
+    domain.LabelDetectionProcessor,
     name=names,
     kinesis_video_stream_arn=video_stream_arns(),
     role_arn=role_arns(),
@@ -207,9 +173,9 @@ label_detection_processors = st.builds(
     data_sharing_opt_in=_optional(st.booleans()),
     tags=tags,
 )
-face_search_starts = st.builds(FaceSearchStart, names)
+face_search_starts = st.builds(domain.FaceSearchStart, names)
 label_detection_starts = st.builds(
-    LabelDetectionStart,
+    domain.LabelDetectionStart,
     name=names,
     start_selector=producer_timestamps | fragment_numbers,
     stop_selector=stop_selectors,
@@ -217,38 +183,40 @@ label_detection_starts = st.builds(
 
 
 @st.composite
-def updates(draw: DrawFn) -> LabelDetectionUpdate:
+def updates(draw: DrawFn) -> domain.LabelDetectionUpdate:
     changes: dict[str, SearchStrategy[object]] = {
         "labels": labels,
-        "min_confidence": percents | st.just(RESET),
-        "regions_of_interest": regions | st.just(RESET),
+        "min_confidence": percents | st.just(domain.RESET),
+        "regions_of_interest": regions | st.just(domain.RESET),
         "data_sharing_opt_in": st.booleans(),
     }
     changed = draw(st.sets(st.sampled_from(sorted(changes)), min_size=1))
-    drawn = {name: draw(strategy) if name in changed else KEEP for name, strategy in changes.items()}
-    return LabelDetectionUpdate(name=draw(names), **drawn)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    drawn = {name: draw(strategy) if name in changed else domain.KEEP for name, strategy in changes.items()}
+    return domain.LabelDetectionUpdate(name=draw(names), **drawn)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 starts = face_search_starts | label_detection_starts
 processors = face_search_processors() | label_detection_processors
 
 REQUESTS: Mapping[type, SearchStrategy[object]] = {
-    FaceSearchProcessor: face_search_processors(),
-    LabelDetectionProcessor: label_detection_processors,
-    FaceSearchStart: face_search_starts,
-    LabelDetectionStart: label_detection_starts,
-    LabelDetectionUpdate: updates(),
-    StopRequest: st.builds(StopRequest, names),
-    DescribeRequest: st.builds(DescribeRequest, names),
-    DeleteRequest: st.builds(DeleteRequest, names),
-    ListRequest: st.builds(
-        ListRequest,
+    domain.FaceSearchProcessor: face_search_processors(),
+    domain.LabelDetectionProcessor: label_detection_processors,
+    domain.FaceSearchStart: face_search_starts,
+    domain.LabelDetectionStart: label_detection_starts,
+    domain.LabelDetectionUpdate: updates(),
+    domain.StopRequest: st.builds(domain.StopRequest, names),
+    domain.DescribeRequest: st.builds(domain.DescribeRequest, names),
+    domain.DeleteRequest: st.builds(domain.DeleteRequest, names),
+    domain.ListRequest: st.builds(
+        domain.ListRequest,
         max_results=_optional(st.integers(1, 2**31 - 1)),
         next_token=_optional(sendable_text.filter(bool)),
     ),
-    TagRequest: st.builds(TagRequest, processor_arns(), tags.filter(bool)),
-    UntagRequest: st.builds(UntagRequest, processor_arns(), st.lists(tag_keys, min_size=1, max_size=4, unique=True)),
-    ListTagsRequest: st.builds(ListTagsRequest, processor_arns()),
+    domain.TagRequest: st.builds(domain.TagRequest, processor_arns(), tags.filter(bool)),
+    domain.UntagRequest: st.builds(
+        domain.UntagRequest, processor_arns(), st.lists(tag_keys, min_size=1, max_size=4, unique=True)
+    ),
+    domain.ListTagsRequest: st.builds(domain.ListTagsRequest, processor_arns()),
 }
 
 # responses: any text and unknown enum values, because AWS may extend them
@@ -258,33 +226,33 @@ _whole_seconds = moments.map(
     lambda moment: moment.replace(microsecond=0)
 )  # a float cannot represent microseconds in distant years
 _numbers = st.floats(allow_nan=False, allow_infinity=False, width=32)
-_statuses = st.sampled_from(Status) | st.builds(Status, st.text(string.ascii_uppercase, min_size=1))
-_known_and_unknown_labels = st.lists(st.sampled_from(Label) | st.builds(Label, st.text(max_size=9)), max_size=4).map(
-    tuple
-)
-_any_points = st.builds(Point, _numbers, _numbers)
-_any_boxes = st.builds(BoundingBox, left=_numbers, top=_numbers, width=_numbers, height=_numbers)
+_statuses = st.sampled_from(domain.Status) | st.builds(domain.Status, st.text(string.ascii_uppercase, min_size=1))
+_known_and_unknown_labels = st.lists(
+    st.sampled_from(domain.Label) | st.builds(domain.Label, st.text(max_size=9)), max_size=4
+).map(tuple)
+_any_points = st.builds(domain.Point, _numbers, _numbers)
+_any_boxes = st.builds(domain.BoundingBox, left=_numbers, top=_numbers, width=_numbers, height=_numbers)
 _unknown_regions = st.builds(
-    UnknownRegion,
+    domain.UnknownRegion,
     st.dictionaries(st.just("Circle"), st.lists(_numbers) | st.dictionaries(_free_text, _numbers))
     | st.fixed_dictionaries({"BoundingBox": st.dictionaries(st.sampled_from(("Left", "Top", "Width")), _numbers)}),
 )
 _any_regions = st.lists(
-    _any_boxes | st.builds(Polygon, st.lists(_any_points, max_size=4)) | _unknown_regions, max_size=3
+    _any_boxes | st.builds(domain.Polygon, st.lists(_any_points, max_size=4)) | _unknown_regions, max_size=3
 ).map(tuple)
 _face_search_settings = st.builds(
-    FaceSearchSettings, collection_id=collection_ids, face_match_threshold=_optional(_numbers)
+    domain.FaceSearchSettings, collection_id=collection_ids, face_match_threshold=_optional(_numbers)
 )
 _label_detection_settings = st.builds(
-    ConnectedHomeSettings, labels=_known_and_unknown_labels.filter(bool), min_confidence=_optional(_numbers)
+    domain.ConnectedHomeSettings, labels=_known_and_unknown_labels.filter(bool), min_confidence=_optional(_numbers)
 )
-summaries = st.builds(StreamProcessorSummary, _free_text, _statuses)
+summaries = st.builds(domain.StreamProcessorSummary, _free_text, _statuses)
 
 RESPONSES: Mapping[type, SearchStrategy[object]] = {
-    CreatedStreamProcessor: st.builds(CreatedStreamProcessor, _free_text),
-    StartedSession: st.builds(StartedSession, _optional(_free_text)),
-    StreamProcessor: st.builds(
-        StreamProcessor,
+    domain.CreatedStreamProcessor: st.builds(domain.CreatedStreamProcessor, _free_text),
+    domain.StartedSession: st.builds(domain.StartedSession, _optional(_free_text)),
+    domain.StreamProcessor: st.builds(
+        domain.StreamProcessor,
         name=_free_text,
         stream_processor_arn=_free_text,
         status=_statuses,
@@ -301,33 +269,34 @@ RESPONSES: Mapping[type, SearchStrategy[object]] = {
         regions_of_interest=_any_regions,
         data_sharing_opt_in=_optional(st.booleans()),
     ),
-    StreamProcessorPage: st.builds(
-        StreamProcessorPage, st.lists(summaries, max_size=4).map(tuple), _optional(_free_text.filter(bool))
+    domain.StreamProcessorPage: st.builds(
+        domain.StreamProcessorPage, st.lists(summaries, max_size=4).map(tuple), _optional(_free_text.filter(bool))
     ),
-    ResourceTags: st.builds(
-        ResourceTags, st.builds(Tags, st.dictionaries(_free_text | st.just("aws:cdk"), _free_text, max_size=4))
+    domain.ResourceTags: st.builds(
+        domain.ResourceTags,
+        st.builds(domain.Tags, st.dictionaries(_free_text | st.just("aws:cdk"), _free_text, max_size=4)),
     ),
 }
 
 VALUES: Mapping[type, SearchStrategy[object]] = {
     **REQUESTS,
     **RESPONSES,
-    KinesisVideoStreamArn: video_stream_arns(),
-    KinesisDataStreamArn: data_stream_arns(),
-    SNSTopicArn: topic_arns(),
-    RoleArn: role_arns(),
-    StreamProcessorArn: processor_arns(),
-    Point: _any_points,
-    BoundingBox: _any_boxes,
-    Polygon: st.builds(Polygon, st.lists(_any_points, max_size=4)),
-    ProducerTimestamp: producer_timestamps,
-    FragmentNumber: fragment_numbers,
-    StopSelector: stop_selectors,
-    S3Destination: destinations,
-    Tags: tags,
-    FaceSearchSettings: _face_search_settings,
-    ConnectedHomeSettings: _label_detection_settings,
-    StreamProcessorSummary: summaries,
-    UnknownRegion: _unknown_regions,
+    domain.KinesisVideoStreamArn: video_stream_arns(),
+    domain.KinesisDataStreamArn: data_stream_arns(),
+    domain.SNSTopicArn: topic_arns(),
+    domain.RoleArn: role_arns(),
+    domain.StreamProcessorArn: processor_arns(),
+    domain.Point: _any_points,
+    domain.BoundingBox: _any_boxes,
+    domain.Polygon: st.builds(domain.Polygon, st.lists(_any_points, max_size=4)),
+    domain.ProducerTimestamp: producer_timestamps,
+    domain.FragmentNumber: fragment_numbers,
+    domain.StopSelector: stop_selectors,
+    domain.S3Destination: destinations,
+    domain.Tags: tags,
+    domain.FaceSearchSettings: _face_search_settings,
+    domain.ConnectedHomeSettings: _label_detection_settings,
+    domain.StreamProcessorSummary: summaries,
+    domain.UnknownRegion: _unknown_regions,
 }
 """A strategy for every value class of the package."""

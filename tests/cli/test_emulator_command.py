@@ -156,49 +156,51 @@ def test_documented_option_files_take_effect(files: Path) -> None:
         assert (allowed["missing_collections"], allowed["denied_buckets"]) == (["staff"], ["*-archive"])
 
 
+# For each option: contents of its file that are invalid, with what the error says.
+INVALID_FILES = {
+    "limits": {
+        "max_processors = 5": "max_processors: must be left out",
+        "max_labels = 0": "max_labels: must be a whole number",
+        "[quotas]\nStartProcessor = { rate = 1, burst = 1 }": "quotas.StartProcessor: must be given for one of",
+        "[quotas]\nStartStreamProcessor = { rate = 1 }": "quotas.StartStreamProcessor.burst: must be",
+        "[quotas]\nStopStreamProcessor = { rate = 1, burst = 1, max = 3 }": "StopStreamProcessor.max: must be",
+        "[quotas]\nStopStreamProcessor = 3": "quotas.StopStreamProcessor: must be a table",
+        "quotas = 3": "quotas: must be a table",
+        "max_labels = =": "line 1",
+    },
+    "credentials": {
+        "": "at least one access key",
+        "[AKIA]\nsecret = 'hunter2'": "AKIA.secret: must be left out",
+        "[AKIA]\nsecret_access_key = 5": "AKIA.secret_access_key: must be a string",
+        "[AKIA]\nsecret_access_key = 'x'\naccount = '12'": "AKIA.account: must be an account id",
+        "AKIA = 'hunter2'": "AKIA: must be a table",
+    },
+    "faults": {
+        "[[fault]]\nfault = 'Throttle'": "fault: must be left out",
+        "[[faults]]\nfault = 'Throttle'\nmany = 3": "faults[0].many: must be one of",
+        "[[faults]]\nfault = 'Hang'\n[[faults]]\nfault = 'Fire'": "faults[1]: must be",
+        "[dependency_faults]\nroles = ['x']": "dependency_faults.roles: must be one of",
+        "dependency_faults = 3": "dependency_faults: must be a table",
+    },
+    "footage": {
+        "": "either 'appearances' or 'random'",
+        "appearances = 3": "appearances: must be a list",
+        "[[appearances]]\nat = 2": "appearances[0].subject: must be PERSON, PET or PACKAGE",
+        "[[appearances]]\nsubject = 'PET'\nbox = 3": "appearances[0].box: must be one of",
+        "[[appearances]]\nsubject = 'PET'\nbounding_box = { left = 0.1 }": "appearances[0].bounding_box.top: must be",
+        "[random]\nseed = 'x'": "random.seed: must be a whole number",
+    },
+    "processors": {
+        "[[processor]]": "processor: must be left out",
+        "processors = 3": "processors: must be one or more tables",
+        "[[processors]]\nregion = 3": "processors[0].region: must be a string",
+    },
+}
+
+
 @pytest.mark.parametrize(
     ("option", "content", "expected"),
-    [
-        ("limits", "max_processors = 5", "max_processors: must be left out"),
-        ("limits", "max_labels = 0", "max_labels: must be a whole number"),
-        (
-            "limits",
-            "[quotas]\nStartProcessor = { rate = 1, burst = 1 }",
-            "quotas.StartProcessor: must be given for one of",
-        ),
-        ("limits", "[quotas]\nStartStreamProcessor = { rate = 1 }", "quotas.StartStreamProcessor.burst: must be"),
-        (
-            "limits",
-            "[quotas]\nStopStreamProcessor = { rate = 1, burst = 1, max = 3 }",
-            "StopStreamProcessor.max: must be",
-        ),
-        ("limits", "[quotas]\nStopStreamProcessor = 3", "quotas.StopStreamProcessor: must be a table"),
-        ("limits", "quotas = 3", "quotas: must be a table"),
-        ("credentials", "", "at least one access key"),
-        ("credentials", "[AKIA]\nsecret = 'hunter2'", "AKIA.secret: must be left out"),
-        ("credentials", "[AKIA]\nsecret_access_key = 5", "AKIA.secret_access_key: must be a string"),
-        ("credentials", "[AKIA]\nsecret_access_key = 'x'\naccount = '12'", "AKIA.account: must be an account id"),
-        ("credentials", "AKIA = 'hunter2'", "AKIA: must be a table"),
-        ("faults", "[[fault]]\nfault = 'Throttle'", "fault: must be left out"),
-        ("faults", "[[faults]]\nfault = 'Throttle'\nmany = 3", "faults[0].many: must be one of"),
-        ("faults", "[[faults]]\nfault = 'Hang'\n[[faults]]\nfault = 'Fire'", "faults[1]: must be"),
-        ("faults", "[dependency_faults]\nroles = ['x']", "dependency_faults.roles: must be one of"),
-        ("faults", "dependency_faults = 3", "dependency_faults: must be a table"),
-        ("footage", "", "either 'appearances' or 'random'"),
-        ("footage", "appearances = 3", "appearances: must be a list"),
-        ("footage", "[[appearances]]\nat = 2", "appearances[0].subject: must be PERSON, PET or PACKAGE"),
-        ("footage", "[[appearances]]\nsubject = 'PET'\nbox = 3", "appearances[0].box: must be one of"),
-        (
-            "footage",
-            "[[appearances]]\nsubject = 'PET'\nbounding_box = { left = 0.1 }",
-            "appearances[0].bounding_box.top: must be",
-        ),
-        ("footage", "[random]\nseed = 'x'", "random.seed: must be a whole number"),
-        ("processors", "[[processor]]", "processor: must be left out"),
-        ("processors", "processors = 3", "processors: must be one or more tables"),
-        ("processors", "[[processors]]\nregion = 3", "processors[0].region: must be a string"),
-        ("limits", "max_labels = =", "line 1"),
-    ],
+    [(option, *case) for option, cases in INVALID_FILES.items() for case in cases.items()],
 )
 def test_invalid_option_file_is_an_error_that_names_the_key(
     option: str, content: str, expected: str, tmp_path: Path

@@ -120,28 +120,30 @@ def test_start_is_in_use_when_another_client_runs_the_processor(fate: Fate) -> N
     assert service.applied(_START, "door") == []
 
 
-@pytest.mark.parametrize("fate", _LOSSES)
-def test_processor_that_failed_before_is_started_like_one_that_was_stopped(fate: Fate) -> None:
+def _fail(service: Service) -> None:
+    service.fail("door", after=1)
+    service.act(_START, session("door"))
+
+
+def _start_and_stop(service: Service) -> None:
+    service.act(_START, session("door", seconds=120), after=50)
+    service.act(_STOP, {"Name": "door"}, after=98.5)
+
+
+def _end_a_second_before(service: Service) -> None:
+    service.act(_START, session("door", seconds=10), after=88.9)
+
+
+@pytest.mark.parametrize(
+    ("before", "fate"),
+    [
+        *((before, fate) for before in (_fail, _start_and_stop) for fate in _LOSSES),
+        *((_end_a_second_before, fate) for fate in _NOT_DONE),
+    ],
+)
+def test_start_is_retried_when_an_earlier_session_is_over(before: Callable[[Service], None], fate: Fate) -> None:
     service = Service(fates=_fated(fate))
-
-    def before() -> None:
-        service.fail("door", after=1)
-        service.act(_START, session("door"))
-
-    answer, _ = _settled(service, _start_door, before=before)
-    assert isinstance(answer, rks.StartedSession)
-    assert len(service.applied(_START, "door")) == 1
-
-
-@pytest.mark.parametrize("fate", _LOSSES)
-def test_start_is_retried_right_after_another_clients_stop(fate: Fate) -> None:
-    service = Service(fates=_fated(fate))
-
-    def before() -> None:
-        service.act(_START, session("door", seconds=120), after=50)
-        service.act(_STOP, {"Name": "door"}, after=98.5)
-
-    answer, _ = _settled(service, _start_door, before=before)
+    answer, _ = _settled(service, _start_door, before=lambda: before(service))
     assert isinstance(answer, rks.StartedSession)
     assert len(service.applied(_START, "door")) == 1
 
@@ -165,18 +167,6 @@ def test_start_is_unknown_when_a_late_session_may_be_over() -> None:
         service, lambda client: client.with_options(retry=patient).start_stream_processor(label_start("door", 60))
     )
     assert isinstance(answer, rks.UnknownOutcomeError)
-    assert len(service.applied(_START, "door")) == 1
-
-
-@pytest.mark.parametrize("fate", _NOT_DONE)
-def test_camera_whose_last_session_ended_a_second_before_is_started_again(fate: Fate) -> None:
-    service = Service(fates=_fated(fate))
-
-    def before() -> None:
-        service.act(_START, session("door", seconds=10), after=88.9)
-
-    answer, _ = _settled(service, _start_door, before=before)
-    assert isinstance(answer, rks.StartedSession)
     assert len(service.applied(_START, "door")) == 1
 
 
@@ -228,26 +218,16 @@ def test_face_search_that_another_client_stopped_is_not_started_again(fate: Fate
     assert service.sent[_START] == 1
 
 
-def test_session_of_another_client_is_not_claimed_when_it_ended() -> None:
+@pytest.mark.parametrize(("begun", "status"), [(-9, "STOPPED"), (115, "STARTING")], ids=["ended", "later"])
+def test_session_of_another_client_is_not_claimed(begun: float, status: str) -> None:
     service = Service(fates=_fated(Fate.READ_TIMEOUT_NOT_APPLIED))
 
     def before() -> None:
-        service.act(_START, session("door", seconds=120), after=-9)
+        service.act(_START, session("door", seconds=120), after=begun)
 
     answer, _ = _settled(service, _start_door, before=before)
     assert isinstance(answer, rks.UnknownOutcomeError)
-    assert "it is STOPPED, last changed at" in str(answer)
-
-
-def test_later_start_of_another_client_is_not_claimed() -> None:
-    service = Service(fates=_fated(Fate.READ_TIMEOUT_NOT_APPLIED))
-
-    def before() -> None:
-        service.act(_START, session("door", seconds=120), after=115)
-
-    answer, _ = _settled(service, _start_door, before=before)
-    assert isinstance(answer, rks.UnknownOutcomeError)
-    assert "it is STARTING, last changed at" in str(answer)
+    assert f"it is {status}, last changed at" in str(answer)
 
 
 def test_start_of_another_client_in_the_same_seconds_is_claimed() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
@@ -253,3 +254,31 @@ def run(coroutine: Coroutine[object, object, _T]) -> _T:
         return result
 
     return virtual_time.run(whole())
+
+
+FACE = rks.FaceSearchStart("face-0")
+
+
+def service_of(
+    count: int = 0,
+    *,
+    face_searches: int = 0,
+    region: str = "us-east-1",
+    limits: Limits = DEFAULT_LIMITS,
+    quotas: bool = True,
+    latency: float = 0.05,
+    timings: Timings | None = None,
+) -> Service:
+    """A service with so many label detections and face searches, all at rest; see ``Service`` for the others."""
+    service = Service(region=region, limits=limits, quotas=quotas, latency=latency, timings=timings or Timings())
+    service.create(*names(count))
+    service.create(*names(face_searches, "face"), faces=True)
+    return service
+
+
+unlimited_service_of = functools.partial(service_of, quotas=False)
+
+
+def refusal(kind: type[errors.ServiceError], operation: str) -> errors.ServiceError:
+    """The refusal of a call that was not applied."""
+    return kind("", operation=operation, code=kind.__name__, http_status=400, retry_safe=True)

@@ -11,19 +11,12 @@ import pytest
 from aiorekostream.errors import ProcessorBusyError
 from aiorekostream.fleet import Fleet, Started, StartReport, Unknown
 from aiorekostream.testing import MemoryTransport, Reply
-from tests.fleet.service import DESCRIBE, START, Service, faces, label, labels, lost, names, run
+from tests.fleet.service import DESCRIBE, START, Service, faces, label, labels, lost, names, run, service_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from aiorekostream.fleet import WhenBusy
-
-
-def service_of(count: int = 1) -> Service:
-    service = Service()
-    service.create(*names(count))
-    service.create("face-0", faces=True)
-    return service
 
 
 @pytest.mark.parametrize(
@@ -35,7 +28,7 @@ def service_of(count: int = 1) -> Service:
     ],
 )
 def test_when_busy_applies_to_requests_of_one_run(policy: WhenBusy, counts: dict[str, int], starts: int) -> None:
-    service = service_of()
+    service = service_of(1, face_searches=1)
     report = run(Fleet(service.client(), when_busy=policy).start([label("camera-0")] * 3))
     assert report.counts == counts
     assert len(service.starts()) == starts
@@ -44,14 +37,14 @@ def test_when_busy_applies_to_requests_of_one_run(policy: WhenBusy, counts: dict
 
 
 def test_queued_request_is_sent_soon_after_the_session_has_ended() -> None:
-    service = service_of()
+    service = service_of(1, face_searches=1)
     run(Fleet(service.client()).start([label("camera-0", 10)] * 2))
     first, second = service.starts()
     assert 10 <= second - first < 16
 
 
 def test_later_request_shares_the_session_under_way() -> None:
-    service = service_of()
+    service = service_of(1, face_searches=1)
 
     async def main() -> tuple[StartReport, StartReport]:
         fleet = Fleet(service.client(), when_busy="share")
@@ -68,7 +61,7 @@ def test_later_request_shares_the_session_under_way() -> None:
 
 @pytest.mark.parametrize("policy", ["share", "reject"])
 def test_request_is_sent_when_the_session_should_be_over(policy: WhenBusy) -> None:
-    service = service_of()
+    service = service_of(1, face_searches=1)
 
     async def main() -> dict[str, int]:
         fleet = Fleet(service.client(), when_busy=policy)
@@ -82,7 +75,7 @@ def test_request_is_sent_when_the_session_should_be_over(policy: WhenBusy) -> No
 
 @pytest.mark.parametrize("policy", ["queue", "share", "reject"])
 def test_stopped_processor_can_be_started_again(policy: WhenBusy) -> None:
-    service = service_of()
+    service = service_of(1, face_searches=1)
 
     async def main() -> dict[str, int]:
         fleet = Fleet(service.client(), when_busy=policy)
@@ -98,7 +91,7 @@ def test_stopped_processor_can_be_started_again(policy: WhenBusy) -> None:
 
 @pytest.mark.parametrize("policy", ["share", "reject"])
 def test_face_search_is_not_busy_after_an_unobserved_end(policy: WhenBusy) -> None:
-    service = service_of()
+    service = service_of(1, face_searches=1)
 
     async def main() -> str:
         client = service.client()
@@ -117,7 +110,7 @@ def test_face_search_is_not_busy_after_an_unobserved_end(policy: WhenBusy) -> No
 @pytest.mark.parametrize("policy", ["queue", "share"])
 def test_request_after_an_unknown_start_gets_an_outcome(policy: WhenBusy) -> None:
     """The first start is not applied; its response is lost, and Describe fails, too."""
-    service = service_of()
+    service = service_of(1, face_searches=1)
     harm = True
 
     async def silence(operation: str, body: Mapping[str, object]) -> Reply | Exception:
@@ -140,7 +133,7 @@ def test_request_after_an_unknown_start_gets_an_outcome(policy: WhenBusy) -> Non
 
 
 def test_two_runs_start_a_processor_one_after_the_other() -> None:
-    service = service_of()
+    service = service_of(1, face_searches=1)
 
     async def main() -> set[object]:
         fleet = Fleet(service.client())
@@ -151,7 +144,7 @@ def test_two_runs_start_a_processor_one_after_the_other() -> None:
 
 
 def test_two_runs_share_the_outcome_of_one_start() -> None:
-    service = service_of()
+    service = service_of(1, face_searches=1)
 
     async def main() -> set[object]:
         fleet = Fleet(service.client(), when_busy="share")
@@ -182,7 +175,7 @@ def test_follower_is_sent_when_the_run_of_the_leader_is_cancelled() -> None:
 @pytest.mark.parametrize("policy", ["share", "reject"])
 def test_no_session_is_assumed_when_the_poll_fails(policy: WhenBusy) -> None:
     """The session has ended without the fleet, and no poll can show that: the service decides, not an old look."""
-    service = service_of()
+    service = service_of(1, face_searches=1)
 
     class Blind:
         async def ended(self, names: Collection[str]) -> Collection[str]:
@@ -207,7 +200,7 @@ def test_no_session_is_assumed_when_the_poll_fails(policy: WhenBusy) -> None:
 @pytest.mark.parametrize("look", ["poll", "synchronization", "stop", "ensure_running"])
 def test_session_that_was_seen_failed_is_not_shared(look: str) -> None:
     """Seen a moment ago, so there is no need to poll for the next request."""
-    service = service_of()
+    service = service_of(1, face_searches=1)
     face = faces(1)[0]
 
     async def main() -> str:
@@ -231,7 +224,7 @@ def test_session_that_was_seen_failed_is_not_shared(look: str) -> None:
 
 @pytest.mark.parametrize("has_failed", [True, False])
 def test_session_is_polled_before_it_is_shared_when_the_last_poll_is_old(*, has_failed: bool) -> None:
-    service = service_of()
+    service = service_of(1, face_searches=1)
 
     async def main() -> tuple[int, int]:
         fleet = Fleet(service.client(), when_busy="share", poll_interval=5)
@@ -250,7 +243,7 @@ def test_session_is_polled_before_it_is_shared_when_the_last_poll_is_old(*, has_
 
 def test_poll_that_takes_long_is_as_old_as_its_beginning() -> None:
     """The session ends while it is under way, and it was seen before that."""
-    service = service_of()
+    service = service_of(1, face_searches=1)
     asked: list[float] = []
 
     class Slow:
@@ -275,7 +268,7 @@ def test_poll_that_takes_long_is_as_old_as_its_beginning() -> None:
 
 
 def test_session_that_was_just_synchronized_is_shared_without_a_poll() -> None:
-    service = service_of()
+    service = service_of(1, face_searches=1)
 
     async def main() -> int:
         fleet = Fleet(service.client(), when_busy="share", poll_interval=5)

@@ -14,25 +14,13 @@ from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.emulator import Timings
 from aiorekostream.fleet import Fleet
 from aiorekostream.limits import DEFAULT_LIMITS
-from tests.fleet.service import LIST, Service, faces, label, labels, names, run
+from tests.fleet.service import LIST, Service, faces, label, labels, names, run, service_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
 LABELS, FACES = ProcessorKind.LABEL_DETECTION, ProcessorKind.FACE_SEARCH
 _LOWER = rks.Limits(concurrent_label_detection={"us-east-1": 6}, concurrent_face_search={"us-east-1": 3})
-
-
-def service_of(count: int, *, region: str = "us-east-1", limits: rks.Limits | None = None) -> Service:
-    service = Service(region=region, limits=limits or DEFAULT_LIMITS)
-    service.create(*names(count))
-    return service
-
-
-def service_of_faces(count: int, *, limits: rks.Limits | None = None) -> Service:
-    service = Service(limits=limits or DEFAULT_LIMITS)
-    service.create(*names(count, "face"), faces=True)
-    return service
 
 
 def test_fleet_starts_100_with_never_more_than_40_sessions() -> None:
@@ -46,7 +34,7 @@ def test_fleet_starts_100_with_never_more_than_40_sessions() -> None:
 
 
 def test_eleventh_face_search_waits_until_one_is_stopped() -> None:
-    service = service_of_faces(12)
+    service = service_of(face_searches=12)
 
     async def main() -> tuple[list[float], int]:
         fleet = Fleet(service.client())
@@ -63,7 +51,7 @@ def test_eleventh_face_search_waits_until_one_is_stopped() -> None:
 
 
 def test_full_kind_does_not_hold_the_other_up() -> None:
-    service = service_of_faces(11)
+    service = service_of(face_searches=11)
     service.create("camera-0")
 
     async def main() -> None:
@@ -173,7 +161,7 @@ def test_refusal_for_capacity_is_logged(
 
 
 def test_start_is_sent_when_another_client_gives_room() -> None:
-    service = service_of_faces(4, limits=_LOWER)
+    service = service_of(face_searches=4, limits=_LOWER)
 
     async def main() -> None:
         client = service.client(limits=DEFAULT_LIMITS)
@@ -189,7 +177,7 @@ def test_start_is_sent_when_another_client_gives_room() -> None:
 
 
 def test_start_refused_for_capacity_is_retried_at_the_poll_interval() -> None:
-    service = service_of_faces(2, limits=rks.Limits(concurrent_face_search={"us-east-1": 1}))
+    service = service_of(face_searches=2, limits=rks.Limits(concurrent_face_search={"us-east-1": 1}))
 
     async def main() -> None:
         client = service.client(limits=DEFAULT_LIMITS)
@@ -213,7 +201,7 @@ def test_fleet_does_not_poll_while_there_is_room(count: int, region: str) -> Non
 
 
 def test_fleet_does_not_list_when_all_sessions_are_unknown_to_it() -> None:
-    service = service_of_faces(2, limits=rks.Limits(concurrent_face_search={"us-east-1": 1}))
+    service = service_of(face_searches=2, limits=rks.Limits(concurrent_face_search={"us-east-1": 1}))
 
     async def main() -> None:
         client = service.client(limits=DEFAULT_LIMITS)
@@ -228,7 +216,7 @@ def test_fleet_does_not_list_when_all_sessions_are_unknown_to_it() -> None:
 
 
 def test_waiting_runs_poll_no_more_often_than_one() -> None:
-    service = service_of_faces(14)
+    service = service_of(face_searches=14)
 
     async def main() -> int:
         fleet = Fleet(service.client())

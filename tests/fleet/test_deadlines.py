@@ -15,13 +15,12 @@ from tests.fleet.service import (
     BEGINNING,
     DESCRIBE,
     START,
-    Service,
     label,
     labels,
     lost,
-    names,
     once,
     run,
+    service_of,
     throttling,
 )
 
@@ -31,12 +30,6 @@ if TYPE_CHECKING:
     from aiorekostream.domain.requests import StartRequest
 
 _SECOND = datetime.timedelta(seconds=1)
-
-
-def service_of(count: int, *, region: str = "us-east-1", latency: float = 0.05) -> Service:
-    service = Service(region=region, latency=latency)
-    service.create(*names(count))
-    return service
 
 
 def test_request_expires_when_it_cannot_be_sent_in_time() -> None:

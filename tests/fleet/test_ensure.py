@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import aiorekostream as rks
 from aiorekostream import errors
 from aiorekostream.emulator import Timings
 from aiorekostream.errors import InvalidRequestError, RequestCancelledError
 from aiorekostream.fleet import Fleet
 from aiorekostream.testing import MemoryTransport
 from tests.fleet.service import (
+    FACE,
     START,
     STOP,
-    Service,
     faces,
     leave,
     names,
+    refusal,
     run,
+    service_of,
     stream,
     throttling,
 )
@@ -30,19 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
 
     from aiorekostream.fleet import StartReport, StopReport
-
-FACE = rks.FaceSearchStart("face-0")
-
-
-def service_of(count: int = 0, *, face_searches: int = 0, timings: Timings | None = None) -> Service:
-    service = Service(timings=timings or Timings())
-    service.create(*names(count))
-    service.create(*names(face_searches, "face"), faces=True)
-    return service
-
-
-def refusal(kind: type[errors.ServiceError], operation: str) -> errors.ServiceError:
-    return kind("", operation=operation, code=kind.__name__, http_status=400, retry_safe=True)
 
 
 def ensure(verb: str, fleet: Fleet, *, sources: Any = None, **options: Any) -> Awaitable[StartReport | StopReport]:  # noqa: ANN401

@@ -17,36 +17,25 @@ from aiorekostream.testing import MemoryTransport, Reply
 from tests.fleet.service import (
     BEGINNING,
     DESCRIBE,
+    FACE,
     FAILURE,
     LIST,
     START,
     STOP,
-    Service,
     faces,
     label,
     labels,
     lost,
     names,
+    refusal,
     run,
+    service_of,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aiorekostream.fleet import StartReport
-
-FACE = rks.FaceSearchStart("face-0")
-
-
-def service_of(count: int = 0, *, face_searches: int = 0, timings: Timings | None = None) -> Service:
-    service = Service(timings=timings or Timings())
-    service.create(*names(count))
-    service.create(*names(face_searches, "face"), faces=True)
-    return service
-
-
-def refusal(kind: type[errors.ServiceError], operation: str) -> errors.ServiceError:
-    return kind("", operation=operation, code=kind.__name__, http_status=400, retry_safe=True)
 
 
 def test_ensure_running_starts_what_is_at_rest_and_waits_until_it_runs() -> None:

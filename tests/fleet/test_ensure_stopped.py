@@ -15,33 +15,22 @@ from aiorekostream.fleet import Fleet, SessionEnd, Started
 from aiorekostream.testing import MemoryTransport, Reply
 from tests.fleet.service import (
     DESCRIBE,
+    FACE,
     LIST,
     START,
     STOP,
-    Service,
     label,
     lost,
     names,
+    refusal,
     run,
+    service_of,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aiorekostream.fleet import StopReport
-
-FACE = rks.FaceSearchStart("face-0")
-
-
-def service_of(count: int = 0, *, face_searches: int = 0, timings: Timings | None = None) -> Service:
-    service = Service(timings=timings or Timings())
-    service.create(*names(count))
-    service.create(*names(face_searches, "face"), faces=True)
-    return service
-
-
-def refusal(kind: type[errors.ServiceError], operation: str) -> errors.ServiceError:
-    return kind("", operation=operation, code=kind.__name__, http_status=400, retry_safe=True)
 
 
 def test_ensure_stopped_brings_80_processors_to_rest_at_one_stop_a_second() -> None:

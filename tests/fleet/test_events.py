@@ -7,18 +7,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from aiorekostream.fleet import Failed, Fleet, FleetEvent, FleetEventType, Started, Stopped
-from tests.fleet.service import STOP, Service, label, labels, lost, names, once, run, throttling
+from tests.fleet.service import STOP, Service, label, labels, lost, names, once, run, service_of, throttling
 
 if TYPE_CHECKING:
     import pytest
 
 Type = FleetEventType
-
-
-def service_of(count: int) -> Service:
-    service = Service()
-    service.create(*names(count))
-    return service
 
 
 def test_events_follow_a_request_from_the_queue_to_its_outcome() -> None:

@@ -14,19 +14,13 @@ import pytest
 from aiorekostream.errors import InternalServerError, RequestCancelledError, UnknownOutcomeError
 from aiorekostream.fleet import Failed, Fleet, StartReport, Unknown
 from aiorekostream.testing import MemoryTransport
-from tests.fleet.service import START, Service, faces, label, labels, leave, names, once, run, throttling
+from tests.fleet.service import START, Service, faces, label, labels, leave, names, once, run, service_of, throttling
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 
     from aiorekostream.domain.requests import LabelDetectionStart
     from aiorekostream.fleet import StartOutcome, StartRun
-
-
-def service_of(count: int = 200, *, latency: float = 0.05) -> Service:
-    service = Service(latency=latency)
-    service.create(*names(count))
-    return service
 
 
 def assert_true(service: Service, report: StartReport) -> None:
@@ -39,7 +33,7 @@ def assert_true(service: Service, report: StartReport) -> None:
 
 
 def test_break_cancels_queued_requests() -> None:
-    service = service_of()
+    service = service_of(200)
 
     async def main() -> tuple[list[StartOutcome], StartReport]:
         seen: list[StartOutcome] = []
@@ -57,7 +51,7 @@ def test_break_cancels_queued_requests() -> None:
 
 
 def test_error_in_the_block_cancels_queued_requests() -> None:
-    service = service_of()
+    service = service_of(200)
 
     async def main() -> StartReport:
         starting = Fleet(service.client()).iter_start(labels(200, 30))
@@ -71,7 +65,7 @@ def test_error_in_the_block_cancels_queued_requests() -> None:
 
 
 def test_break_without_async_with_cancels_in_the_background() -> None:
-    service = service_of()
+    service = service_of(200)
 
     async def main() -> None:
         async for _ in Fleet(service.client()).iter_start(labels(200, 30)):
@@ -109,7 +103,7 @@ def test_break_without_async_with_ends_the_reading_of_an_endless_source() -> Non
 
 @pytest.mark.parametrize("moment", [0, 0.01, 0.05, 1, 3.33])
 def test_cancelled_run_has_a_report(moment: float) -> None:
-    service = service_of()
+    service = service_of(200)
 
     async def main() -> StartReport:
         starting = Fleet(service.client()).iter_start(labels(200, 30))
@@ -120,7 +114,7 @@ def test_cancelled_run_has_a_report(moment: float) -> None:
 
 
 def test_cancelled_iteration_leaves_a_report() -> None:
-    service = service_of(latency=1)
+    service = service_of(200, latency=1)
 
     async def main() -> tuple[int, StartReport]:
         starting, seen = Fleet(service.client()).iter_start(labels(200, 30)), 0
@@ -139,7 +133,7 @@ def test_cancelled_iteration_leaves_a_report() -> None:
 
 
 def test_timeout_ends_a_start_within_the_time_of_an_answer() -> None:
-    service = service_of()
+    service = service_of(200)
 
     async def main() -> StartReport:
         starting = Fleet(service.client()).iter_start(labels(200, 30))
@@ -224,7 +218,7 @@ def test_cancelled_request_can_be_made_again() -> None:
 
 
 def test_cancelled_run_does_not_disturb_another() -> None:
-    service = service_of()
+    service = service_of(200)
 
     async def main() -> StartReport:
         fleet = Fleet(service.client())

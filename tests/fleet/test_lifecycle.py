@@ -15,23 +15,28 @@ from aiorekostream.errors import RequestCancelledError
 from aiorekostream.fleet import Fleet, StartReport
 from aiorekostream.testing import MemoryTransport
 from tests import virtual_time
-from tests.fleet.service import START, Service, faces, label, labels, lost, names, once, run, throttling
+from tests.fleet.service import (
+    START,
+    faces,
+    label,
+    labels,
+    lost,
+    names,
+    once,
+    run,
+    throttling,
+    unlimited_service_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-def service_of(count: int, *, latency: float = 0.05) -> Service:
-    service = Service(quotas=False, latency=latency)
-    service.create(*names(count))
-    return service
 
 
 # ------------------------------------------------------------------------------------------------------------- closing
 
 
 def test_aclose_cancels_queued_requests_of_every_run() -> None:
-    service = service_of(6, latency=2)
+    service = unlimited_service_of(6, latency=2)
 
     async def main() -> tuple[StartReport, StartReport]:
         async with Fleet(service.client(), max_in_flight=2) as fleet:
@@ -48,7 +53,7 @@ def test_aclose_cancels_queued_requests_of_every_run() -> None:
 
 
 def test_aclose_cancels_queued_stops() -> None:
-    service = service_of(3, latency=2)
+    service = unlimited_service_of(3, latency=2)
 
     async def main() -> dict[str, int]:
         async with Fleet(service.client(), max_in_flight=1) as fleet:
@@ -60,7 +65,7 @@ def test_aclose_cancels_queued_stops() -> None:
 
 
 def test_closed_fleet_can_be_used_again_and_its_client_is_open() -> None:
-    service = service_of(2)
+    service = unlimited_service_of(2)
 
     async def main() -> None:
         client = service.client()
@@ -75,7 +80,7 @@ def test_closed_fleet_can_be_used_again_and_its_client_is_open() -> None:
 
 def test_closing_twice_or_unused_does_nothing() -> None:
     async def main() -> None:
-        fleet = Fleet(service_of(1).client())
+        fleet = Fleet(unlimited_service_of(1).client())
         await fleet.aclose()
         await fleet.aclose()
 
@@ -83,7 +88,7 @@ def test_closing_twice_or_unused_does_nothing() -> None:
 
 
 def test_closing_ends_a_start_that_backs_off() -> None:
-    service = service_of(1)
+    service = unlimited_service_of(1)
     service.before = lambda operation, _: throttling(retry_after=120) if operation == START else None
 
     async def main() -> dict[str, int]:
@@ -165,7 +170,7 @@ def test_fleet_works_again_after_a_loop_that_ended_in_the_middle(state: str) -> 
 
 @pytest.mark.parametrize("moment", [0, 0.01, 0.5, 2])
 def test_every_request_has_an_outcome_when_every_task_is_cancelled(moment: float) -> None:
-    service = service_of(60, latency=30)
+    service = unlimited_service_of(60, latency=30)
 
     async def main() -> StartReport:
         fleet = Fleet(service.client(), max_in_flight=20)
@@ -191,7 +196,7 @@ def test_every_request_has_an_outcome_when_every_task_is_cancelled(moment: float
 
 def test_fleet_polls_again_after_every_task_was_cancelled() -> None:
     """The poll that waits for an answer is cancelled, too."""
-    service = service_of(0)
+    service = unlimited_service_of(0)
     service.create(*names(2, "face"), faces=True)
 
     async def main() -> None:
@@ -221,7 +226,7 @@ def test_fleet_polls_again_after_every_task_was_cancelled() -> None:
 @pytest.mark.parametrize("trouble", ["none", "throttled", "lost", "cancelled", "expired"])
 def test_run_leaves_no_task_or_timer(trouble: str) -> None:
     """No task, no timer, and nothing that keeps the run or its outcomes alive."""
-    service = service_of(30)
+    service = unlimited_service_of(30)
     if trouble == "throttled":
         service.before = once(throttling(retry_after=1), times=10)
     elif trouble == "lost":
@@ -254,7 +259,7 @@ def test_run_leaves_no_task_or_timer(trouble: str) -> None:
 
 
 def test_memory_of_a_fleet_does_not_grow_with_its_runs() -> None:
-    service = service_of(20)
+    service = unlimited_service_of(20)
 
     async def main() -> tuple[int, int]:
         fleet = Fleet(service.client(rate_limiter=None))
@@ -280,7 +285,7 @@ def test_memory_of_a_fleet_does_not_grow_with_its_runs() -> None:
 @pytest.mark.parametrize("runs", [1, 50])
 def test_number_of_tasks_does_not_grow_with_runs_that_wait(runs: int) -> None:
     """A run has its reader; the fleet has one scheduler, one poll at a time, and its calls."""
-    service = service_of(0)
+    service = unlimited_service_of(0)
     service.create(*names(60, "face"), faces=True)
 
     async def main() -> int:

@@ -11,7 +11,7 @@ import pytest
 import aiorekostream as rks
 from aiorekostream.errors import RequestCancelledError
 from aiorekostream.fleet import Failed, Fleet, Started, StartReport
-from tests.fleet.service import Service, label, labels, leave, names, run, stream
+from tests.fleet.service import Service, label, labels, leave, names, run, service_of, stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -20,17 +20,11 @@ if TYPE_CHECKING:
     from aiorekostream.fleet import StartOutcome
 
 
-def service_of(count: int = 200, *, latency: float = 0.05) -> Service:
-    service = Service(latency=latency)
-    service.create(*names(count))
-    return service
-
-
 # ----------------------------------------------------------------------------------------------------------- iterating
 
 
 def test_run_hands_outcomes_on_as_they_come() -> None:
-    service = service_of()
+    service = service_of(200)
 
     async def main() -> list[float]:
         return [service.clock.now() async for _ in Fleet(service.client()).iter_start(labels(60, 30))]
@@ -91,7 +85,7 @@ def test_run_reads_an_endless_source_only_as_far_as_there_is_room() -> None:
 
 
 def test_run_does_not_read_on_when_its_outcomes_are_not_taken() -> None:
-    service = service_of()
+    service = service_of(200)
     read = 0
 
     async def requests() -> AsyncIterator[LabelDetectionStart]:
@@ -217,7 +211,7 @@ def test_report_is_there_when_no_loop_runs_any_more() -> None:
 
 
 def test_requests_that_were_read_have_outcomes_when_the_source_fails() -> None:
-    service = service_of()
+    service = service_of(200)
 
     async def requests() -> AsyncIterator[LabelDetectionStart]:
         async for request in stream(labels(100), every=0.1):
@@ -238,7 +232,7 @@ def test_requests_that_were_read_have_outcomes_when_the_source_fails() -> None:
 
 
 def test_iteration_gives_all_outcomes_before_the_error_of_the_source() -> None:
-    service = service_of()
+    service = service_of(200)
 
     async def requests() -> AsyncIterator[LabelDetectionStart]:
         for request in labels(40):

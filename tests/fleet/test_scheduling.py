@@ -28,15 +28,10 @@ from tests.fleet.service import (
     once,
     run,
     throttling,
+    unlimited_service_of,
 )
 
 SLOW = rks.Limits(quotas={START: rks.Quota(1, 1, ""), STOP: rks.Quota(1, 1, "")})
-
-
-def service_of(count: int, *, quotas: bool = False, latency: float = 0.05) -> Service:
-    service = Service(quotas=quotas, latency=latency)
-    service.create(*names(count))
-    return service
 
 
 @attrs.define(eq=False)
@@ -102,7 +97,7 @@ class RecordingLimiter:
 
 def test_two_fleets_and_a_client_are_served_in_the_order_of_arrival() -> None:
     """They share one account, and so one rate limiter."""
-    service = service_of(12)
+    service = unlimited_service_of(12)
 
     async def main() -> None:
         client = service.client(limits=SLOW)
@@ -121,7 +116,7 @@ def test_two_fleets_and_a_client_are_served_in_the_order_of_arrival() -> None:
 
 
 def test_requests_of_one_fleet_do_not_overtake_those_of_another() -> None:
-    service = service_of(20)
+    service = unlimited_service_of(20)
 
     async def main() -> None:
         client = service.client(limits=SLOW)
@@ -136,7 +131,7 @@ def test_requests_of_one_fleet_do_not_overtake_those_of_another() -> None:
 
 def test_urgent_request_overtakes_while_the_scheduler_waits() -> None:
     """The others keep the order of their arrival."""
-    service = service_of(8)
+    service = unlimited_service_of(8)
 
     async def main() -> None:
         fleet = Fleet(service.client(limits=SLOW))
@@ -154,7 +149,7 @@ def test_urgent_request_overtakes_while_the_scheduler_waits() -> None:
 
 
 def test_urgent_request_overtakes_those_of_another_fleet() -> None:
-    service = service_of(12)
+    service = unlimited_service_of(12)
 
     async def main() -> None:
         client = service.client(limits=SLOW)
@@ -172,13 +167,13 @@ def test_urgent_request_overtakes_those_of_another_fleet() -> None:
 
 def test_urgent_client_makes_every_request_of_its_fleet_urgent() -> None:
     limiter = RecordingLimiter()
-    service = service_of(2)
+    service = unlimited_service_of(2)
     run(Fleet(service.client(rate_limiter=limiter).with_options(urgent=True)).start(labels(2)))
     assert {request.priority for request in limiter.requests} == {Priority.URGENT}
 
 
 def test_throttled_start_keeps_its_place_in_the_rate_limiter() -> None:
-    service = service_of(5)
+    service = unlimited_service_of(5)
     service.before = once(throttling())
 
     async def main() -> None:
@@ -196,7 +191,7 @@ def test_throttled_start_keeps_its_place_in_the_rate_limiter() -> None:
 
 def test_scheduler_asks_with_the_arrival_of_the_next_request() -> None:
     limiter = RecordingLimiter(interval=1)
-    service = service_of(4)
+    service = unlimited_service_of(4)
 
     async def main() -> None:
         fleet = Fleet(service.client(rate_limiter=limiter))
@@ -227,7 +222,7 @@ def test_scheduler_asks_with_the_arrival_of_the_next_request() -> None:
 )
 def test_permit_is_reported_by_the_answer(answer: Exception | None, reports: dict[str, int]) -> None:
     limiter = RecordingLimiter()
-    service = service_of(1)
+    service = unlimited_service_of(1)
     service.before = once(answer) if answer is not None else service.before
     run(Fleet(service.client(rate_limiter=limiter)).start(labels(1, 60)))
     assert limiter.reports == reports
@@ -237,7 +232,7 @@ def test_permit_is_reported_by_the_answer(answer: Exception | None, reports: dic
 def test_permit_is_given_up_when_no_request_is_left(way: str) -> None:
     """The scheduler no longer waits for it, so that it is not lost to others."""
     limiter = RecordingLimiter(interval=10)
-    service = service_of(3)
+    service = unlimited_service_of(3)
 
     async def main() -> StartReport:
         fleet = Fleet(service.client(rate_limiter=limiter), expires_after=1 if way == "expired" else None)
@@ -265,7 +260,7 @@ def test_permit_is_given_up_when_no_request_is_left(way: str) -> None:
 def test_permit_is_cancelled_when_it_comes_with_the_last_deadline() -> None:
     """Both are due at the same moment: the permit is there, and no request is left for it."""
     limiter = RecordingLimiter(interval=1)
-    service = service_of(1)
+    service = unlimited_service_of(1)
     report = run(Fleet(service.client(rate_limiter=limiter), expires_after=1).start(labels(1)))
     assert report.counts == {"expired": 1}
     assert set(limiter.reports) <= {"cancel"}
@@ -291,7 +286,7 @@ class StubbornLimiter(RecordingLimiter):
 
 def test_permit_is_cancelled_when_no_request_is_left_for_it() -> None:
     limiter = StubbornLimiter(interval=10)
-    service = service_of(3)
+    service = unlimited_service_of(3)
 
     async def main() -> None:
         fleet = Fleet(service.client(rate_limiter=limiter), expires_after=1)
@@ -309,7 +304,7 @@ def test_permit_is_cancelled_when_no_request_is_left_for_it() -> None:
 def test_scheduler_outlives_a_rate_limiter_that_ignores_cancellation_once() -> None:
     """Two urgent requests break the wait off, one after the other."""
     limiter = StubbornLimiter(interval=10, times=1)
-    service = service_of(3)
+    service = unlimited_service_of(3)
 
     async def main() -> StartReport:
         fleet = Fleet(service.client(rate_limiter=limiter))
@@ -327,7 +322,7 @@ def test_scheduler_outlives_a_rate_limiter_that_ignores_cancellation_once() -> N
 def test_permit_and_outcome_are_there_whenever_a_start_is_cancelled(way: str, steps: int) -> None:
     """At each step of the event loop: before the permit, between permit and call, and during the call."""
     limiter = RecordingLimiter()
-    service = service_of(3, latency=0)
+    service = unlimited_service_of(3, latency=0)
 
     async def main() -> StartReport:
         starting = Fleet(service.client(rate_limiter=limiter)).iter_start(labels(3, 60))
@@ -357,7 +352,7 @@ def test_permit_and_outcome_are_there_whenever_a_start_is_cancelled(way: str, st
 @pytest.mark.parametrize("verb", ["start", "stop"])
 def test_permits_are_neither_lost_nor_leaked_in_a_busy_fleet(verb: str) -> None:
     limiter = RecordingLimiter(interval=0.01)
-    service = service_of(60)
+    service = unlimited_service_of(60)
     operation = START if verb == "start" else STOP
     number = 0
 
@@ -400,7 +395,7 @@ def test_requests_fail_when_the_rate_limiter_fails_and_work_again_later(
     verb: str, after: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     limiter = RecordingLimiter(failure=lambda number: _UNAVAILABLE if number >= after else None)
-    service = service_of(5)
+    service = unlimited_service_of(5)
 
     async def main() -> None:
         fleet = Fleet(service.client(rate_limiter=limiter))
@@ -419,7 +414,7 @@ def test_requests_fail_when_the_rate_limiter_fails_and_work_again_later(
 
 def test_requests_fail_when_the_rate_limiter_hangs() -> None:
     limiter = RecordingLimiter(failure=lambda number: 1e7 if number >= 2 else None)
-    service = service_of(5)
+    service = unlimited_service_of(5)
 
     async def main() -> tuple[StartReport, float]:
         report = await Fleet(service.client(rate_limiter=limiter, total=10)).start(labels(5))
@@ -436,7 +431,7 @@ def test_requests_fail_when_the_rate_limiter_hangs() -> None:
 def test_requests_wait_when_the_rate_limiter_refuses_for_a_while() -> None:
     refusal = errors.RateLimitedError("", operation=START, retry_after=3)
     limiter = RecordingLimiter(failure=lambda number: refusal if number < 4 else None)
-    service = service_of(3)
+    service = unlimited_service_of(3)
     report = run(Fleet(service.client(rate_limiter=limiter)).start(labels(3)))
     assert report.counts == {"started": 3}
     assert service.starts()[0] == 12
@@ -446,14 +441,14 @@ def test_requests_wait_when_the_rate_limiter_refuses_for_a_while() -> None:
 def test_requests_expire_while_the_rate_limiter_refuses(retry_after: float) -> None:
     refusal = errors.RateLimitedError("", operation=START, retry_after=retry_after)
     limiter = RecordingLimiter(failure=lambda _: refusal)
-    service = service_of(3)
+    service = unlimited_service_of(3)
     report = run(Fleet(service.client(rate_limiter=limiter), expires_after=5).start(labels(3)))
     assert [it.waited for it in report.expired] == [5.0] * 3
     assert len(limiter.requests) <= 51, "it is asked ten times a second at most"
 
 
 def test_requests_of_a_limiter_that_does_not_wait_are_all_sent() -> None:
-    service = service_of(30, quotas=True)
+    service = unlimited_service_of(30, quotas=True)
     report = run(Fleet(service.client(rate_limiter=LocalRateLimiter(wait=False))).start(labels(30)))
     assert report.counts == {"started": 30}
 
@@ -470,7 +465,7 @@ def test_stop_with_a_short_total_outlasts_a_refusing_rate_limiter() -> None:
 def test_fleet_of_another_kind_is_not_held_up_by_a_full_one() -> None:
     """A permit is spent on the next runnable request, not on the oldest."""
     limits = rks.Limits(concurrent_face_search={"us-east-1": 1}, quotas=SLOW.quotas)
-    service = service_of(3)
+    service = unlimited_service_of(3)
     service.create(*names(2, "face"), faces=True)
 
     async def main() -> None:
@@ -492,7 +487,7 @@ def test_answers_do_not_wait_for_the_next_permit() -> None:
     async def handle(operation: str, body: Mapping[str, object]) -> Reply | Exception:
         return await service.answer(operation, body)
 
-    service = service_of(2)
+    service = unlimited_service_of(2)
 
     async def main() -> list[float]:
         fleet = Fleet(service.client(rate_limiter=limiter, transport=MemoryTransport(handle), total=100))

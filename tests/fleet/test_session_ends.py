@@ -24,19 +24,13 @@ from tests.fleet.service import (
     labels,
     names,
     run,
+    unlimited_service_of,
 )
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping
 
     from aiorekostream.fleet import StartOutcome
-
-
-def service_of(count: int = 0, *, face_searches: int = 0) -> Service:
-    service = Service(quotas=False)
-    service.create(*names(count))
-    service.create(*names(face_searches, "face"), faces=True)
-    return service
 
 
 async def take(ends: AsyncIterator[SessionEnd], count: int) -> list[SessionEnd]:
@@ -59,7 +53,7 @@ def session_of(outcome: StartOutcome) -> rks.StartedSession:
 
 def test_session_ends_has_each_session_with_its_status() -> None:
     """Two iterators have all of them, although many end between two reads."""
-    service = service_of(20)
+    service = unlimited_service_of(20)
 
     async def main() -> tuple[list[SessionEnd], list[SessionEnd], set[rks.StartedSession]]:
         async with Fleet(service.client()) as fleet:
@@ -77,7 +71,7 @@ def test_session_ends_has_each_session_with_its_status() -> None:
 
 
 def test_session_ends_polls_while_no_request_is_pending() -> None:
-    service = service_of(1)
+    service = unlimited_service_of(1)
 
     async def main() -> float:
         fleet = Fleet(service.client(), poll_interval=2)
@@ -90,7 +84,7 @@ def test_session_ends_polls_while_no_request_is_pending() -> None:
 
 
 def test_session_ends_has_nothing_from_before_it() -> None:
-    service = service_of(2)
+    service = unlimited_service_of(2)
 
     async def main() -> list[SessionEnd]:
         async with Fleet(service.client()) as fleet:
@@ -106,7 +100,7 @@ def test_session_ends_has_nothing_from_before_it() -> None:
 
 
 def test_session_ends_has_a_session_that_a_stop_ended() -> None:
-    service = service_of(face_searches=1)
+    service = unlimited_service_of(face_searches=1)
 
     async def main() -> tuple[SessionEnd, rks.StartedSession, float]:
         fleet = Fleet(service.client())
@@ -124,7 +118,7 @@ def test_session_ends_has_a_session_that_a_stop_ended() -> None:
 
 def test_session_ends_has_a_session_that_a_stop_found_ended() -> None:
     """The stop is refused, and Describe shows why: that is reported at once, with the message."""
-    service = service_of(face_searches=1)
+    service = unlimited_service_of(face_searches=1)
 
     async def main() -> list[SessionEnd]:
         async with Fleet(service.client(), poll_interval=3600) as fleet:
@@ -141,7 +135,7 @@ def test_session_ends_has_a_session_that_a_stop_found_ended() -> None:
 
 def test_session_ends_has_a_session_that_cannot_last_any_longer() -> None:
     """No poll shows anything."""
-    service = service_of(1)
+    service = unlimited_service_of(1)
 
     class Blind:
         async def ended(self, names: Collection[str]) -> Collection[str]:
@@ -161,7 +155,7 @@ def test_session_ends_has_a_session_that_cannot_last_any_longer() -> None:
 
 
 def test_session_ends_has_a_session_that_another_one_replaced() -> None:
-    service = service_of(1)
+    service = unlimited_service_of(1)
 
     async def main() -> tuple[list[SessionEnd], rks.StartedSession]:
         async with Fleet(service.client(), when_busy="share", poll_interval=3600) as fleet:
@@ -194,7 +188,7 @@ def test_session_ends_has_the_session_after_a_start_found_it_under_way() -> None
 
 
 def test_session_ends_has_a_deleted_processor() -> None:
-    service = service_of(face_searches=1)
+    service = unlimited_service_of(face_searches=1)
 
     async def main() -> SessionEnd:
         client = service.client()
@@ -212,7 +206,7 @@ def test_session_ends_has_a_deleted_processor() -> None:
 
 
 def test_session_ends_has_sessions_of_other_clients_once_they_are_known() -> None:
-    service = service_of(face_searches=1)
+    service = unlimited_service_of(face_searches=1)
 
     async def main() -> SessionEnd:
         service.start_all()
@@ -232,7 +226,7 @@ def test_session_ends_has_sessions_of_other_clients_once_they_are_known() -> Non
 @pytest.mark.parametrize("kind", ["label detection", "face search"])
 def test_failed_session_has_its_status_message(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     """A list shows the status and not the message, so many sessions are listed and the failed one is described."""
-    service = service_of(10, face_searches=9)
+    service = unlimited_service_of(10, face_searches=9)
     name = "camera-3" if kind == "label detection" else "face-3"
     told: list[FleetEvent] = []
 
@@ -256,7 +250,7 @@ def test_failed_session_has_its_status_message(kind: str, caplog: pytest.LogCapt
 
 @pytest.mark.parametrize("harm", ["Describe fails", "Describe hangs", "it runs again"])
 def test_failed_session_is_reported_without_a_message(harm: str) -> None:
-    service = service_of(10)
+    service = unlimited_service_of(10)
 
     async def handle(operation: str, body: Mapping[str, object]) -> Reply | Exception:
         if operation != DESCRIBE:
@@ -282,7 +276,7 @@ def test_failed_session_is_reported_without_a_message(harm: str) -> None:
 
 
 def test_closing_reports_failures_that_are_being_described() -> None:
-    service = service_of(10)
+    service = unlimited_service_of(10)
 
     async def handle(operation: str, body: Mapping[str, object]) -> Reply | Exception:
         if operation == DESCRIBE:
@@ -323,7 +317,7 @@ def test_many_failures_at_once_all_have_their_message() -> None:
 
 
 def test_session_ends_ends_with_the_fleet_after_what_was_seen() -> None:
-    service = service_of(2)
+    service = unlimited_service_of(2)
 
     async def main() -> tuple[list[SessionEnd], list[SessionEnd]]:
         fleet = Fleet(service.client())
@@ -340,7 +334,7 @@ def test_session_ends_ends_with_the_fleet_after_what_was_seen() -> None:
 
 
 def test_session_ends_has_what_the_last_stop_in_flight_found() -> None:
-    service = service_of(face_searches=1)
+    service = unlimited_service_of(face_searches=1)
 
     async def main() -> list[SessionEnd]:
         async with Fleet(service.client(), poll_interval=3600) as fleet:
@@ -358,7 +352,7 @@ def test_session_ends_has_what_the_last_stop_in_flight_found() -> None:
 
 
 def test_session_ends_ends_when_closing_is_cancelled() -> None:
-    service = service_of(1)
+    service = unlimited_service_of(1)
     service.latency = 10
 
     async def main() -> list[SessionEnd]:
@@ -377,7 +371,7 @@ def test_session_ends_ends_when_closing_is_cancelled() -> None:
 
 
 def test_closed_fleet_has_session_ends_again() -> None:
-    service = service_of(1)
+    service = unlimited_service_of(1)
 
     async def main() -> SessionEnd:
         fleet = Fleet(service.client())
@@ -390,7 +384,7 @@ def test_closed_fleet_has_session_ends_again() -> None:
 
 
 def test_dropped_iterator_stops_the_polls() -> None:
-    service = service_of(face_searches=1)
+    service = unlimited_service_of(face_searches=1)
 
     async def main() -> int:
         fleet = Fleet(service.client())
@@ -409,7 +403,7 @@ def test_dropped_iterator_stops_the_polls() -> None:
 
 
 def test_waiting_for_an_end_can_be_cancelled() -> None:
-    service = service_of(2)
+    service = unlimited_service_of(2)
 
     async def main() -> list[SessionEnd]:
         fleet = Fleet(service.client())
@@ -427,7 +421,7 @@ def test_waiting_for_an_end_can_be_cancelled() -> None:
 @pytest.mark.parametrize("is_polling", [True, False])
 def test_session_ends_goes_on_in_the_next_event_loop(*, is_polling: bool) -> None:
     """As in `asyncio.run` after `asyncio.run`, which cancels every task at its end."""
-    service = service_of(1)
+    service = unlimited_service_of(1)
     fleet = Fleet(service.client())
     ends: list[AsyncIterator[SessionEnd]] = []
     moment = 0.0
@@ -459,7 +453,7 @@ def test_session_ends_goes_on_in_the_next_event_loop(*, is_polling: bool) -> Non
 @pytest.mark.parametrize("type_", [FleetEventType.SESSION_ENDED, FleetEventType.STARTED])
 def test_listener_may_cancel_requests_when_a_session_is_replaced(type_: FleetEventType) -> None:
     """The request that began the new session has its outcome by then."""
-    service = service_of(1)
+    service = unlimited_service_of(1)
 
     async def main() -> dict[str, int]:
         starts = [label("camera-0", 5)]

@@ -12,18 +12,21 @@ from aiorekostream import errors
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.fleet import ActiveSession, Fleet, SessionEnd, SessionSnapshot, Started
 from aiorekostream.testing import MemoryTransport, Reply
-from tests.fleet.service import BEGINNING, DESCRIBE, FAILURE, LIST, START, Service, faces, label, names, run
+from tests.fleet.service import (
+    BEGINNING,
+    DESCRIBE,
+    FAILURE,
+    LIST,
+    START,
+    faces,
+    label,
+    run,
+    unlimited_service_of,
+)
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Mapping
-
-
-def service_of(count: int = 0, *, face_searches: int = 0) -> Service:
-    service = Service(quotas=False)
-    service.create(*names(count))
-    service.create(*names(face_searches, "face"), faces=True)
-    return service
 
 
 def seconds(date: datetime.datetime | None) -> float | None:
@@ -33,7 +36,7 @@ def seconds(date: datetime.datetime | None) -> float | None:
 
 def test_snapshot_of_a_new_fleet_is_empty_and_was_never_polled() -> None:
     async def main() -> SessionSnapshot:
-        return Fleet(service_of().client()).sessions
+        return Fleet(unlimited_service_of().client()).sessions
 
     snapshot = run(main())
     assert (len(snapshot), list(snapshot), snapshot.as_of) == (0, [], None)
@@ -41,7 +44,7 @@ def test_snapshot_of_a_new_fleet_is_empty_and_was_never_polled() -> None:
 
 
 def test_snapshot_has_the_sessions_of_the_fleet() -> None:
-    service = service_of(1, face_searches=1)
+    service = unlimited_service_of(1, face_searches=1)
 
     async def main() -> tuple[SessionSnapshot, dict[str, rks.StartedSession]]:
         fleet = Fleet(service.client())
@@ -64,7 +67,7 @@ def test_snapshot_has_the_sessions_of_the_fleet() -> None:
 
 
 def test_snapshot_has_a_start_that_is_dispatched() -> None:
-    service = service_of(1)
+    service = unlimited_service_of(1)
 
     async def main() -> SessionSnapshot:
         fleet = Fleet(service.client())
@@ -80,7 +83,7 @@ def test_snapshot_has_a_start_that_is_dispatched() -> None:
 
 
 def test_snapshot_does_not_change() -> None:
-    service = service_of(2)
+    service = unlimited_service_of(2)
 
     async def main() -> SessionSnapshot:
         fleet = Fleet(service.client())
@@ -95,7 +98,7 @@ def test_snapshot_does_not_change() -> None:
 
 def test_snapshot_has_no_session_that_cannot_last_any_longer() -> None:
     """Nothing is pending, so the fleet has not polled since."""
-    service = service_of(1)
+    service = unlimited_service_of(1)
     ends: list[SessionEnd | None] = []
 
     async def main() -> tuple[int, int]:
@@ -111,7 +114,7 @@ def test_snapshot_has_no_session_that_cannot_last_any_longer() -> None:
 
 
 def test_snapshot_has_the_time_of_the_last_poll() -> None:
-    service = service_of(1)
+    service = unlimited_service_of(1)
 
     async def main() -> list[float | None]:
         fleet = Fleet(service.client(), poll_interval=5)
@@ -143,7 +146,7 @@ def test_snapshot_has_the_time_of_the_last_poll() -> None:
 
 
 def test_synchronizing_counts_the_sessions_of_other_clients() -> None:
-    service = service_of(2, face_searches=1)
+    service = unlimited_service_of(2, face_searches=1)
 
     async def main() -> SessionSnapshot:
         service.start_all()
@@ -166,7 +169,7 @@ def test_synchronizing_counts_the_sessions_of_other_clients() -> None:
 
 @pytest.mark.parametrize("how", ["finished", "failed", "stopped", "deleted"])
 def test_synchronizing_frees_sessions_that_have_ended(how: str) -> None:
-    service = service_of(2)
+    service = unlimited_service_of(2)
 
     async def main() -> tuple[SessionSnapshot, list[SessionEnd]]:
         client = service.client()
@@ -198,7 +201,7 @@ def test_synchronizing_frees_sessions_that_have_ended(how: str) -> None:
 
 def test_synchronizing_keeps_a_session_that_the_list_skips() -> None:
     """A list that changes while its pages are read may skip a processor; Describe shows it."""
-    service = service_of(2)
+    service = unlimited_service_of(2)
 
     async def handle(operation: str, body: Mapping[str, object]) -> Reply | Exception:
         return Reply({"StreamProcessors": []}) if operation == LIST else await service.answer(operation, body)
@@ -214,7 +217,7 @@ def test_synchronizing_keeps_a_session_that_the_list_skips() -> None:
 
 def test_synchronizing_has_no_effect_on_a_session_that_has_just_begun() -> None:
     """What the service lists may be a moment old."""
-    service = service_of(1)
+    service = unlimited_service_of(1)
 
     async def handle(operation: str, body: Mapping[str, object]) -> Reply | Exception:
         if operation == LIST:
@@ -231,7 +234,7 @@ def test_synchronizing_has_no_effect_on_a_session_that_has_just_begun() -> None:
 
 @pytest.mark.parametrize("operation", [LIST, DESCRIBE])
 def test_synchronizing_that_fails_raises_and_shows_no_newer_time(operation: str) -> None:
-    service = service_of(1)
+    service = unlimited_service_of(1)
     denied = errors.AccessDeniedError("", operation=operation, code="A", http_status=400, retry_safe=True)
 
     async def main() -> tuple[datetime.datetime | None, datetime.datetime | None]:
@@ -249,7 +252,7 @@ def test_synchronizing_that_fails_raises_and_shows_no_newer_time(operation: str)
 
 
 def test_failed_session_that_synchronizing_shows_has_its_message() -> None:
-    service = service_of(1)
+    service = unlimited_service_of(1)
 
     async def main() -> SessionEnd:
         fleet = Fleet(service.client(), poll_interval=3600)
@@ -264,7 +267,7 @@ def test_failed_session_that_synchronizing_shows_has_its_message() -> None:
 
 
 def test_synchronized_fleet_makes_room_for_the_requests_that_wait() -> None:
-    service = service_of(2)
+    service = unlimited_service_of(2)
 
     async def main() -> float:
         limits = rks.Limits(concurrent_label_detection={"us-east-1": 1})

@@ -22,18 +22,13 @@ from tests.fleet.service import (
     names,
     once,
     run,
+    service_of,
     stream,
     throttling,
 )
 
 if TYPE_CHECKING:
     from aiorekostream.domain.requests import StartRequest
-
-
-def service_of(count: int, *, limits: rks.Limits | None = None) -> Service:
-    service = Service(limits=limits or DEFAULT_LIMITS)
-    service.create(*names(count))
-    return service
 
 
 def most_at_once(service: Service, operation: str) -> int:

@@ -36,6 +36,7 @@ from tests.fleet.service import (
     names,
     once,
     run,
+    service_of,
     throttling,
 )
 
@@ -44,12 +45,6 @@ if TYPE_CHECKING:
 
     from aiorekostream.fleet import StartOutcome, WhenBusy
     from aiorekostream.rate_limiting.port import Permit, PermitRequest
-
-
-def service_of(count: int, *, latency: float = 0.05) -> Service:
-    service = Service(latency=latency)
-    service.create(*names(count))
-    return service
 
 
 def deadline(seconds: float) -> datetime.datetime:

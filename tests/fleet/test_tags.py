@@ -23,18 +23,25 @@ from aiorekostream.fleet import (
     Stopped,
     Unknown,
 )
-from tests.fleet.service import BEGINNING, DESCRIBE, START, Service, label, labels, lost, names, once, run, throttling
+from tests.fleet.service import (
+    BEGINNING,
+    DESCRIBE,
+    START,
+    Service,
+    label,
+    labels,
+    lost,
+    names,
+    once,
+    run,
+    service_of,
+    throttling,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from aiorekostream.fleet import StartOutcome, StartReport, StopReport, WhenBusy
-
-
-def service_of(count: int, *, latency: float = 0.05) -> Service:
-    service = Service(latency=latency)
-    service.create(*names(count))
-    return service
 
 
 def tagged(name: str, tag: object, duration: int = 10) -> FleetRequest:
