@@ -213,7 +213,7 @@ def test_trace_is_notified_of_each_event_of_a_call() -> None:
     events: list[CallEvent] = []
     trace = CallTrace(on_event=events.append)
     run(client.pipeline.call(START, rks.FaceSearchStart("lobby"), trace=trace))
-    assert events == [CallEvent.SENT, CallEvent.THROTTLED, CallEvent.RETRIED, CallEvent.SENT]
+    assert events == ["sent", "throttled", "retried", "sent"]
     assert (trace.attempts, trace.lost, trace.may_be_applied) == (2, [], False)
 
 
@@ -227,7 +227,7 @@ def test_retry_after_the_deadline_takes_no_tokens_and_no_event() -> None:
     with pytest.raises(InternalServerError):
         run(client.pipeline.call(DESCRIBE, DescribeRequest("door"), trace=CallTrace(on_event=events.append)))
     assert len(transport.calls) == 1
-    assert events == [CallEvent.SENT]
+    assert events == ["sent"]
     assert client.pipeline.retry_tokens.tokens == 500
 
 
@@ -283,7 +283,7 @@ def test_last_attempt_causes_no_retried_event() -> None:
     )
     with pytest.raises(ConnectError):
         run(client.pipeline.call(START, rks.FaceSearchStart("lobby"), trace=CallTrace(on_event=told.append)))
-    assert (told.count(CallEvent.SENT), told.count(CallEvent.RETRIED)) == (3, 2)
+    assert (told.count("sent"), told.count("retried")) == (3, 2)
 
 
 def test_throttled_call_without_a_quota_backs_off() -> None:

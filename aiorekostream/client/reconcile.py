@@ -34,7 +34,7 @@ from aiorekostream.errors import (
     UnknownOutcomeError,
 )
 from aiorekostream.operations import CREATE, DELETE, DESCRIBE, START, STOP, Operation
-from aiorekostream.pipeline import CallEvent, CallTrace, LostAttempt, Pipeline
+from aiorekostream.pipeline import CallTrace, LostAttempt, Pipeline
 from aiorekostream.rate_limiting.port import Permit, Priority
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class _Recovery(Generic[_RequestT, _ReplyT]):
         if not is_refused and not self.trace.unresolved:
             raise error
         if self.trace.on_event is not None:
-            self.trace.on_event(CallEvent.RECONCILING)
+            self.trace.on_event("reconciling")
         return await (self._recover_lost(error) if self.trace.unresolved else self._recover_refused(error))
 
     @property

@@ -9,7 +9,6 @@ import attrs
 
 from aiorekostream.fleet.outcomes import Outcome
 from aiorekostream.fleet.sessions import SessionEnd
-from aiorekostream.pipeline import CallEvent
 
 __all__ = ["FleetEvent", "FleetEventType", "notify"]
 
@@ -21,13 +20,13 @@ class FleetEventType(enum.StrEnum):
 
     QUEUED = "queued"
     """The fleet has taken the request."""
-    SENT = CallEvent.SENT.value
+    SENT = "sent"
     """An attempt begins to go out."""
-    THROTTLED = CallEvent.THROTTLED.value
+    THROTTLED = "throttled"
     """The service refused an attempt as too fast."""
-    RETRIED = CallEvent.RETRIED.value
+    RETRIED = "retried"
     """A failed attempt will be made again."""
-    RECONCILING = CallEvent.RECONCILING.value
+    RECONCILING = "reconciling"
     """A response was lost, and DescribeStreamProcessor is asked whether the call was applied."""
     STARTED = "started"
     """The request's outcome is ``Started``."""

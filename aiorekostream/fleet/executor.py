@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from aiorekostream.fleet.queue import RequestQueue
     from aiorekostream.fleet.sessions import SessionEnd
     from aiorekostream.fleet.slots import SessionSlots
-    from aiorekostream.pipeline import CallEvent
     from aiorekostream.rate_limiting.port import Permit
 
 __all__ = ["Executor"]
@@ -71,7 +70,7 @@ class Executor(Scheduler[_RequestT]):
     def add(self, request: QueuedRequest[_RequestT]) -> None:
         """Take a request; its callback gets its outcome."""
         if self._options.on_event is not None:
-            request.trace.on_event = lambda event: self._on_call_event(event, request.name)
+            request.trace.on_event = lambda event: self.notify(FleetEventType(event), request.name)
         self._requests.add(request, self._pipeline.clock.now())
         if request.state is not RequestState.COMPLETED:
             self.notify(FleetEventType.QUEUED, request.name)
@@ -240,9 +239,6 @@ class Executor(Scheduler[_RequestT]):
     def _on_complete(self, request: QueuedRequest[_RequestT], outcome: Outcome) -> None:
         kind = FleetEventType.STARTED if isinstance(outcome, Started) else FleetEventType.COMPLETED
         self.notify(kind, request.name, outcome)
-
-    def _on_call_event(self, event: CallEvent, name: str) -> None:
-        self.notify(FleetEventType(event.value), name)
 
     def notify(
         self,

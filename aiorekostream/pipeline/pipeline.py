@@ -29,7 +29,7 @@ from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota
 from aiorekostream.operations import Operation
 from aiorekostream.pipeline.connections import ConnectionQueue
 from aiorekostream.pipeline.log import CallLogger
-from aiorekostream.pipeline.trace import CallEvent, CallTrace, LostAttempt
+from aiorekostream.pipeline.trace import CallTrace, LostAttempt
 from aiorekostream.rate_limiting.port import Permit, PermitRequest, Priority, RateLimiter
 from aiorekostream.retry.classify import is_retryable, is_throttling
 from aiorekostream.retry.policy import RetryPolicy
@@ -305,7 +305,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
         trace.in_flight, trace.sent_at = True, self.pipeline.clock.now()
         self.missing = "no answer came"
         if trace.on_event is not None:
-            trace.on_event(CallEvent.SENT)
+            trace.on_event("sent")
 
     def _report(self, permit: Permit, error: BaseException) -> None:
         """Report the result of the attempt to the rate limiter; nothing if the response was lost."""
@@ -358,7 +358,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
         trace.in_flight, self.failure = False, failure
         if is_throttling(failure):
             if trace.on_event is not None:
-                trace.on_event(CallEvent.THROTTLED)
+                trace.on_event("throttled")
         elif not failure.retry_safe:
             now = self.pipeline.clock.now()
             sent_at = now if trace.sent_at is None else trace.sent_at
@@ -391,7 +391,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
         if not self._is_free(error):
             self.retries_paid += self.pipeline.retry_tokens.acquire()
         if self.trace.on_event is not None:
-            self.trace.on_event(CallEvent.RETRIED)
+            self.trace.on_event("retried")
 
     def _is_free(self, error: BaseException) -> bool:
         """Whether a retry adds no load to a service that is down: the rate limiter sees to it, or nothing was sent."""

@@ -1,9 +1,9 @@
 """The progress of a call: control, which drives the state of its caller, and events, which only tell."""
 
 import datetime
-import enum
 import math
 from collections.abc import Callable
+from typing import Literal, TypeAlias
 
 import attrs
 
@@ -12,17 +12,10 @@ from aiorekostream.transport.port import Reply
 __all__ = ["CallEvent", "CallTrace", "LostAttempt"]
 
 
-class CallEvent(enum.StrEnum):
-    """The type of an event of a call."""
-
-    SENT = "sent"
-    """An attempt begins to go out."""
-    THROTTLED = "throttled"
-    """The service refused an attempt as too fast."""
-    RETRIED = "retried"
-    """A failed attempt will be made again."""
-    RECONCILING = "reconciling"
-    """A response was lost, and DescribeStreamProcessor is asked whether the call was applied."""
+CallEvent: TypeAlias = Literal["sent", "throttled", "retried", "reconciling"]
+"""An event of a call: an attempt begins to go out, the service refused one as too fast, a failed one will be made
+again, or DescribeStreamProcessor is asked whether a call whose response was lost was applied.
+"""
 
 
 @attrs.frozen

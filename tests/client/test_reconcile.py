@@ -866,7 +866,7 @@ def test_trace_is_notified_of_reconciling() -> None:
         return await reconcile.call(client.pipeline, START, label_start("door"), trace=trace)
 
     _settled(service, call)
-    assert events == [CallEvent.SENT, CallEvent.RECONCILING, CallEvent.RETRIED, CallEvent.SENT]
+    assert events == ["sent", "reconciling", "retried", "sent"]
 
 
 def test_attempts_count_every_request_of_the_call() -> None:
