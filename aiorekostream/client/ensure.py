@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Awaitable
 
-    from aiorekostream.client.drift import Drift
     from aiorekostream.client.poller import Poller
     from aiorekostream.domain.fields import Duration
     from aiorekostream.domain.processors import Processor
@@ -108,32 +107,27 @@ async def created(pipeline: Pipeline, processor: Processor) -> EnsuredProcessor:
     CREATE.validate_request(processor)
     tries = _Tries(pipeline, processor.name, pipeline.clock.now())
     for _ in range(_MAX_TRIES):
+        new = None
         try:
             found = await tries.describe()
             tags = (await pipeline.call(LIST_TAGS, ListTagsRequest(found.stream_processor_arn))).tags
+            status, arn, differences = found.status, found.stream_processor_arn, drift(processor, found, tags)
         except ResourceNotFoundError:
             if await tries.sleep_until_safe():
                 continue
             new = await tries.call(reconcile.call(pipeline, CREATE, processor))
-            if new is not None:
-                return _existing(processor, Status.STOPPED, new.stream_processor_arn, changed=True)
-        else:
-            arn, differences = found.stream_processor_arn, drift(processor, found, tags)
-            return _existing(processor, found.status, arn, changed=False, differences=differences)
+            if new is None:
+                continue
+            status, arn, differences = Status.STOPPED, new.stream_processor_arn, ()
+        return EnsuredProcessor(
+            name=processor.name,
+            status=status,
+            changed=new is not None,
+            processor=processor,
+            stream_processor_arn=arn,
+            drift=differences,
+        )
     raise tries.error("there")
-
-
-def _existing(
-    processor: Processor, status: Status, arn: str, *, changed: bool, differences: tuple[Drift, ...] = ()
-) -> EnsuredProcessor:
-    return EnsuredProcessor(
-        name=processor.name,
-        status=status,
-        changed=changed,
-        processor=processor,
-        stream_processor_arn=arn,
-        drift=differences,
-    )
 
 
 @attrs.define

@@ -175,13 +175,11 @@ class RequestQueue(Generic[_RequestT]):
 
     # ---------------------------------------------------------------------------------------------------------- details
 
-    def _has_room(self, kind: ProcessorKind | None) -> bool:
-        del kind
+    def _has_room(self, _kind: ProcessorKind | None, /) -> bool:
         return True
 
-    def _place(self, request: QueuedRequest[_RequestT], now: float) -> None:
+    def _place(self, request: QueuedRequest[_RequestT], _now: float, /) -> None:
         """Decide whether a request leads or follows."""
-        del now
         if request.name in self._leaders:
             self._follow(request)
         else:
@@ -230,12 +228,10 @@ class RequestQueue(Generic[_RequestT]):
             return "request" if request.name in self._leaders else "session"
         return "permit" if self._has_room(request.kind) else "capacity"
 
-    def _shares(self, follower: QueuedRequest[_RequestT]) -> bool:
-        del follower
+    def _shares(self, _follower: QueuedRequest[_RequestT], /) -> bool:
         return True
 
-    def _may_lead(self, follower: QueuedRequest[_RequestT]) -> bool:
-        del follower
+    def _may_lead(self, _follower: QueuedRequest[_RequestT], /) -> bool:
         return True
 
     def _unblock(self, name: str) -> None:

@@ -119,17 +119,12 @@ class RetryPolicy(Validated):
         except RekostreamError as error:
             if not is_retryable(error):
                 raise
-            first: RekostreamError | None = error
+            failures = [error]
 
         async def next_attempt() -> _T:
-            nonlocal first
-            if first is not None:
-                error, first = first, None
-                raise error
+            if failures:
+                raise failures.pop()
             return await attempt()
-
-        def wait(state: tenacity.RetryCallState) -> float:
-            return delay(_error(state), state.attempt_number)
 
         def stop(state: tenacity.RetryCallState) -> bool:
             return attempts_made + state.attempt_number >= self.max_attempts or (
@@ -139,7 +134,7 @@ class RetryPolicy(Validated):
         retrying = tenacity.AsyncRetrying(
             sleep=clock.sleep,
             stop=stop,
-            wait=wait,
+            wait=lambda state: delay(_error(state), state.attempt_number),
             retry=tenacity.retry_if_exception(is_retryable),
             before_sleep=None if before_retry is None else lambda state: before_retry(_error(state)),
             reraise=True,

@@ -144,7 +144,7 @@ def test_start_refused_for_capacity_waits_for_a_session_to_end() -> None:
 def test_refusal_for_capacity_is_logged(
     limits: dict[str, int | None], said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    service = service_of_faces(2, limits=rks.Limits(concurrent_face_search={"us-east-1": 1}))
+    service = service_of(face_searches=2, limits=rks.Limits(concurrent_face_search={"us-east-1": 1}))
     caplog.set_level("INFO", "aiorekostream")
 
     async def main() -> None:
