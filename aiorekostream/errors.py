@@ -46,6 +46,8 @@ from typing import Self
 
 import attrs
 
+from aiorekostream.service_text import one_line
+
 __all__ = [
     "AccessDeniedError",
     "AwsGuidanceWarning",
@@ -310,12 +312,13 @@ class StreamProcessorFailedError(RekostreamError):
 
     Attributes:
         name: the name of the processor.
-        status_message: AWS's status message; ``None`` if there is none.
+        status_message: AWS's status message, cut at 300 characters and with control characters escaped; ``None`` if
+            there is none.
         hint: the recommended action; may be empty.
     """
 
     name: str = attrs.field(kw_only=True)
-    status_message: str | None = attrs.field(kw_only=True)
+    status_message: str | None = attrs.field(kw_only=True, converter=attrs.converters.optional(one_line))
     hint: str = attrs.field(default="", kw_only=True)
 
     def __str__(self) -> str:
@@ -337,7 +340,7 @@ class WaitTimeoutError(RekostreamError, TimeoutError):
 
     name: str = attrs.field(kw_only=True)
     wanted: str = attrs.field(kw_only=True)
-    status: str | None = attrs.field(kw_only=True)
+    status: str | None = attrs.field(kw_only=True, converter=attrs.converters.optional(one_line))
     seconds: float = attrs.field(kw_only=True)
     hint: str = attrs.field(default="", kw_only=True)
 

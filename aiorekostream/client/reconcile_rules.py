@@ -20,6 +20,7 @@ import attrs
 from aiorekostream.domain.requests import LabelDetectionStart, StartRequest
 from aiorekostream.domain.responses import StreamProcessor
 from aiorekostream.domain.status import ACTIVE, STARTABLE, Status
+from aiorekostream.service_text import one_line
 
 if TYPE_CHECKING:
     from typing import Self
@@ -194,7 +195,9 @@ class Evidence:
         if self.processor is None:
             return "there is no such processor"
         changed = self._changed
-        return f"it is {self.processor.status}" + (f", last changed at {changed.isoformat()}" if changed else "")
+        return f"it is {one_line(self.processor.status)}" + (
+            f", last changed at {changed.isoformat()}" if changed else ""
+        )
 
     @property
     def _changed(self) -> datetime.datetime | None:

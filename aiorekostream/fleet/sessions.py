@@ -11,8 +11,13 @@ import attrs
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.responses import StartedSession
 from aiorekostream.domain.status import Status
+from aiorekostream.service_text import one_line
 
 __all__ = ["ActiveSession", "SessionEnd", "SessionEnds", "SessionSnapshot"]
+
+
+def _shown(message: str | None) -> str | None:
+    return message and one_line(message)
 
 
 @final
@@ -25,13 +30,14 @@ class SessionEnd:
         status: the processor's status after the session, such as STOPPED or FAILED. ``None`` if that was not seen: the
             session cannot last any longer by its stop selector, a new one has begun, the processor was deleted, or a
             ``NotifyingMonitor`` reported the end.
-        status_message: AWS's StatusMessage, which says why a session is FAILED; ``None`` where there is none.
+        status_message: AWS's StatusMessage, which says why a session is FAILED, cut at 300 characters and with control
+            characters escaped; ``None`` where there is none.
         session: the session, where this fleet started it.
     """
 
     name: str
     status: Status | None = None
-    status_message: str | None = attrs.field(default=None, kw_only=True)
+    status_message: str | None = attrs.field(default=None, kw_only=True, converter=_shown)
     session: StartedSession | None = attrs.field(default=None, kw_only=True)
 
 

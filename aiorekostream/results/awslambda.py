@@ -28,6 +28,7 @@ from aiorekostream.domain.faces import FaceSearchRecord
 from aiorekostream.domain.fields import whole_number
 from aiorekostream.domain.labels import StreamProcessorEvent
 from aiorekostream.errors import ConfigurationError, MalformedEventError, ValidationIssue
+from aiorekostream.service_text import one_line
 
 __all__ = ["LambdaHandler", "kinesis_handler", "sns_handler", "sqs_handler"]
 
@@ -133,9 +134,9 @@ class _SqsBatch:
                 try:
                     await self.function(parse_notification(record))
                 except MalformedEventError as error:
-                    _log.warning("the message %s is malformed: %s", message_id, error)
+                    _log.warning("the message %s is malformed: %s", one_line(message_id), error)
                 except Exception:  # noqa: BLE001 - the answer names the message
-                    _log.exception("the message %s was not handled", message_id)
+                    _log.exception("the message %s was not handled", one_line(message_id))
                 else:
                     return True
                 return False

@@ -12,6 +12,7 @@ from aiorekostream.error_codes import Category, category_of, error_class
 from aiorekostream.errors import MalformedResponseError, RekostreamError, ValidationIssue
 from aiorekostream.results.calls import RetriedCalls
 from aiorekostream.results.queue_port import QueueMessage
+from aiorekostream.service_text import one_line
 
 __all__ = ["SqsQueue"]
 
@@ -94,17 +95,17 @@ def _message(index: int, message: Mapping[str, object]) -> QueueMessage:
         if not isinstance(value, str):
             issue = ValidationIssue(("Messages", index, key), value, "text")
             raise MalformedResponseError([issue], operation="ReceiveMessage", retry_safe=True)
-        found[name] = value
+        found[name] = one_line(value) if name == "id" else value  # the id is written to logs
     attributes = message.get("Attributes")
     count = cast("Mapping[str, object]", attributes).get(_RECEIVE_COUNT) if isinstance(attributes, Mapping) else None
     return QueueMessage(**found, receive_count=int(count) if isinstance(count, str) and count.isdecimal() else 1)
 
 
 def _entry_error(operation: str, entry: Mapping[str, object]) -> RekostreamError:
-    code = str(entry.get("Code", ""))
+    code = one_line(str(entry.get("Code", "")))
     status = _CLIENT_ERROR if entry.get("SenderFault") else _SERVER_ERROR
     return error_class(code)(
-        str(entry.get("Message", "")),
+        one_line(str(entry.get("Message", ""))),
         operation=operation,
         code=code,
         http_status=status,

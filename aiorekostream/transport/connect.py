@@ -28,7 +28,7 @@ from aiorekostream.operations import OPERATIONS
 from aiorekostream.transport._http_session import HttpSession
 from aiorekostream.transport._jsonfile import LazyJSONFileLoader
 from aiorekostream.transport.connection import Connection
-from aiorekostream.transport.credentials import MetadataWatch, check_credentials
+from aiorekostream.transport.credentials import CredentialWatch, MetadataWatch
 from aiorekostream.transport.error_mapping import configuration_error, unsigned_error
 from aiorekostream.transport.secrets import Secrets, without_userinfo
 
@@ -107,9 +107,10 @@ async def _connect(settings: TransportOptions, session: AioSession | None, secre
         http = endpoint.http_session = HttpSession.of(endpoint.http_session)
         http.secrets = secrets
         await _open_http(http, client.meta.endpoint_url)
-        account = await _account(settings, session, client, secrets)
+        watch = CredentialWatch(secrets)
+        account = await _account(settings, session, client, watch)
         await asyncio.to_thread(_prepare, client)
-        return Connection(client, account, secrets=secrets, regions=_regions(loader))
+        return Connection(client, account, watch=watch, regions=_regions(loader))
     except BaseException:
         await client.close()
         raise
@@ -195,7 +196,9 @@ def _regions(loader: Loader) -> frozenset[str]:
     return frozenset(name for partition in partitions["partitions"] for name in partition["regions"])
 
 
-async def _account(settings: TransportOptions, session: AioSession, client: AioBaseClient, secrets: Secrets) -> str:
+async def _account(
+    settings: TransportOptions, session: AioSession, client: AioBaseClient, credentials: CredentialWatch
+) -> str:
     """Return the identity of the account: its id if the credentials contain it, else the access key.
 
     Empty if calls are not signed.
@@ -217,6 +220,5 @@ async def _account(settings: TransportOptions, session: AioSession, client: AioB
     now = None if found is None else await found.get_frozen_credentials()
     if now is None:
         raise configuration_error(NoCredentialsError(), hint=watch.hint)
-    secrets.add(now)
-    check_credentials(now)
+    credentials.note(now)
     return now.account_id or now.access_key

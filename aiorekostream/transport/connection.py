@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from aiobotocore.client import AioBaseClient
 
-    from aiorekostream.transport.secrets import Secrets
+    from aiorekostream.transport.credentials import CredentialWatch
 
 __all__ = ["Connection"]
 
@@ -43,7 +43,7 @@ class Connection:
     Args:
         client: an aiobotocore client for Rekognition; the connection takes it over.
         account: the identity of the account whose credentials sign the calls; empty where they are not signed.
-        secrets: what must not appear in errors.
+        watch: notes the credentials that sign the calls, and holds what must not appear in errors.
         regions: the Regions that botocore knows.
 
     Attributes:
@@ -51,10 +51,10 @@ class Connection:
     """
 
     def __init__(
-        self, client: AioBaseClient, account: str, *, secrets: Secrets, regions: frozenset[str] = frozenset()
+        self, client: AioBaseClient, account: str, *, watch: CredentialWatch, regions: frozenset[str] = frozenset()
     ) -> None:
         self._client = client
-        self._secrets = secrets
+        self._secrets = watch.secrets
         self._regions = regions
         url = client.meta.endpoint_url
         self.scope: Scope = Scope(endpoint=without_userinfo(url), region=client.meta.region_name, account=account)
@@ -67,6 +67,7 @@ class Connection:
             for method, operation in client.meta.method_to_api_mapping.items()
             if operation in OPERATIONS
         }
+        watch.watch(client)
         _take_over(client)
 
     @property
@@ -120,7 +121,8 @@ class Connection:
         answer = attempt.answer
         if answer is None:
             return Reply(attempt.members)
-        return Reply(attempt.members, answer.request_id, answer.date)
+        request_id = answer.request_id and self._secrets.clean(answer.request_id)
+        return Reply(attempt.members, request_id, answer.date)
 
     async def aclose(self) -> None:
         """Close the client and its connections."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self
@@ -9,13 +10,18 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from aiorekostream.errors import ConfigurationError
+from aiorekostream.transport.secrets import Keys, Secrets
 
 if TYPE_CHECKING:
+    from aiobotocore.client import AioBaseClient
+    from aiobotocore.credentials import AioCredentials
     from aiobotocore.session import AioSession
+    from botocore.credentials import ReadOnlyCredentials
 
-    from aiorekostream.transport.secrets import Keys
 
-__all__ = ["MetadataWatch", "check_credentials"]
+__all__ = ["CredentialWatch", "MetadataWatch"]
+
+_logger = logging.getLogger(__name__)
 
 _SILENCE = (
     "The instance metadata service (IMDS, 169.254.169.254) did not answer: where a role of an instance is expected, let"
@@ -26,12 +32,64 @@ _SILENCE = (
 _INVALID = re.compile(r"[\x00-\x1f\x7f]|^\s|\s$")
 
 
-def check_credentials(keys: Keys) -> None:
-    """Check that the values can be sent.
+@attrs.define
+class CredentialWatch:
+    """Notes the credentials that sign the calls of a client, on whatever path.
 
-    Raises:
-        ConfigurationError: a value has control characters, or blanks at one of its ends. The message says which.
+    Attributes:
+        secrets: the values that must not be shown, to which those of the credentials are added.
     """
+
+    secrets: Secrets
+    _last: Keys | None = attrs.field(default=None, init=False)
+
+    def note(self, keys: Keys) -> None:
+        """Note the credentials of a call that is about to be signed, and log that they were renewed.
+
+        Raises:
+            ConfigurationError: a value has control characters, or blanks at one of its ends. The message says which.
+        """
+        last = self._last
+        if keys is last:
+            return
+        if last is not None and _values(keys) == _values(last):
+            self._last = keys
+            return
+        self.secrets.add(keys)
+        _check(keys)
+        self._last = keys
+        if last is not None:
+            _logger.info("the AWS credentials were renewed")
+
+    def watch(self, client: AioBaseClient) -> None:
+        """Note all credentials that sign a client's calls; nothing if its private members are not as expected."""
+        signer = getattr(client, "_request_signer", None)
+        credentials: AioCredentials | None = getattr(signer, "_credentials", None)
+        if credentials is not None:
+            vars(signer)["_credentials"] = _Watched(credentials, self)
+
+
+class _Watched:
+    """The credentials of a client, noted when they are taken to sign: botocore's events do not carry them."""
+
+    def __init__(self, credentials: AioCredentials, watch: CredentialWatch) -> None:
+        self._credentials = credentials
+        self._watch = watch
+
+    async def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        keys = await self._credentials.get_frozen_credentials()
+        self._watch.note(keys)
+        return keys
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._credentials, name)
+
+
+def _values(keys: Keys) -> tuple[str, str, str | None]:
+    return keys.access_key, keys.secret_key, keys.token
+
+
+def _check(keys: Keys) -> None:
     values = {"access key": keys.access_key, "secret key": keys.secret_key, "session token": keys.token or ""}
     wrong = [name for name, value in values.items() if _INVALID.search(value)]
     if wrong:

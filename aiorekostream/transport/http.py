@@ -25,7 +25,6 @@ from botocore.exceptions import NoCredentialsError
 
 from aiorekostream.transport._http_session import Exchange, HttpSession
 from aiorekostream.transport.attempts import CURRENT
-from aiorekostream.transport.credentials import check_credentials
 from aiorekostream.transport.response import note_response
 from aiorekostream.transport.signer import SET_BY_SIGNERS, signature_headers
 
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
     from aiobotocore.client import AioBaseClient
     from aiobotocore.credentials import AioCredentials
-    from botocore.credentials import ReadOnlyCredentials
     from botocore.model import OperationModel
 
     from aiorekostream.transport._http_session import RawResponse
@@ -111,7 +109,6 @@ class LeanPath:
         self._is_used: dict[str, bool] = {}
         self._routes: dict[str, _Route | None] = {}
         self._signs: dict[tuple[str, object], bool | None] = {}
-        self._checked: ReadOnlyCredentials | None = None
         self.is_used("")
 
     def install(self) -> None:
@@ -195,12 +192,6 @@ class LeanPath:
         frozen = None if self._credentials is None else await self._credentials.get_frozen_credentials()
         if frozen is None:
             raise NoCredentialsError
-        if frozen != self._checked:
-            check_credentials(frozen)
-            if self._checked is not None:
-                _logger.info("the AWS credentials were renewed")
-            self._http.secrets.add(frozen)
-            self._checked = frozen
         signing = cast("Mapping[str, str]", context.get("signing") or {})
         return signature_headers(
             headers,

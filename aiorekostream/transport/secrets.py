@@ -8,16 +8,18 @@ from urllib.parse import unquote, urlsplit
 
 import attrs
 
+from aiorekostream.service_text import has_control, one_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["Keys", "Secrets", "without_userinfo"]
 
-_SHOWN = 300  # characters of a text of the service or of another library
+_READ = 3000  # characters of a text of the service or of another library; it is cut at a tenth when it is shown
 _CHAINED = 2000  # characters of the text of a chained exception
 _SHORTEST = 4  # characters; shorter values are words of any text
 _USERINFO = re.compile(r"(?<=//)[^/\s?#'\"]*@")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_LEAST_IN_VALUES = 16  # characters; AWS has no shorter keys, and those of emulators ("test") are words of names, too
 _REDACTED = "[redacted]"
 
 
@@ -68,29 +70,30 @@ class Secrets:
 
     def clean(self, text: str) -> str:
         """Return a text as it may be shown: without secrets, on one line, at most 300 characters."""
-        text = _CONTROL.sub(_escaped, self._redacted(without_userinfo(text[: 10 * _SHOWN])))
-        return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+        return one_line(self.redacted(without_userinfo(text[:_READ])))
+
+    def redacted(self, text: str, *, least: int = 1) -> str:
+        """Return a text of any length without those secrets that have at least so many characters."""
+        found = [value for value in self._values if len(value) >= least and value in text]
+        # The longest first: one value may contain another.
+        for value in sorted(found, key=len, reverse=True):
+            text = text.replace(value, _REDACTED)
+        return text
+
+    def redacted_response(self, text: str) -> str:
+        """Return the text of a successful response without those secrets that are no words of its values."""
+        return self.redacted(text, least=_LEAST_IN_VALUES)
 
     def may_be_chained(self, error: BaseException) -> bool:
         """Whether a traceback may show an exception of another library and those that it is chained to."""
         # Some exceptions keep the request with its signed headers, which debuggers and error reporters show.
         return all(
-            self._may_be_printed(str(each)) and self._redacted(facts := repr(vars(each))) == facts
+            self._may_be_printed(str(each)) and self.redacted(facts := repr(vars(each))) == facts
             for each in _chain(error)
         )
 
     def _may_be_printed(self, text: str) -> bool:
-        return len(text) <= _CHAINED and not _CONTROL.search(text) and self._redacted(without_userinfo(text)) == text
-
-    def _redacted(self, text: str) -> str:
-        # The longest first: one value may contain another.
-        for value in sorted(self._values, key=len, reverse=True):
-            text = text.replace(value, _REDACTED)
-        return text
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode()
+        return len(text) <= _CHAINED and not has_control(text) and self.redacted(without_userinfo(text)) == text
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

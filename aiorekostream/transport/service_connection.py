@@ -14,7 +14,9 @@ from aiobotocore.session import AioSession
 
 from aiorekostream.errors import RekostreamError
 from aiorekostream.transport.attempts import Attempt
+from aiorekostream.transport.credentials import CredentialWatch
 from aiorekostream.transport.error_mapping import malformed_response, translated, unsigned_error
+from aiorekostream.transport.secrets import Secrets
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -44,6 +46,7 @@ async def connect(service: str, options: TransportOptions, session: AwsSession |
         ConfigurationError: no Region, an unknown profile, or another configuration error.
         ConnectError: the credential provider is unreachable or overloaded at the moment.
     """
+    failure: Exception
     config = AioConfig(
         connect_timeout=options.timeout.connect,
         read_timeout=options.timeout.read,
@@ -61,9 +64,13 @@ async def connect(service: str, options: TransportOptions, session: AwsSession |
         client = await used.create_client(
             service, region_name=options.region, endpoint_url=options.endpoint_url, config=config
         ).__aenter__()
-    except Exception as error:
-        raise unsigned_error(error, f"opening the client of {service}") from error
-    return ServiceConnection(service, client)
+        return ServiceConnection(service, client)
+    except Exception as error:  # noqa: BLE001 - every exception is translated
+        failure = error
+    # Outside of the `except` block, so that an exception that must not be shown is no context either.
+    secrets = Secrets()
+    chained = failure if secrets.may_be_chained(failure) else None
+    raise unsigned_error(failure, f"opening the client of {service}", secrets) from chained
 
 
 def _new_session(profile: str | None) -> AioSession:
@@ -89,7 +96,9 @@ class ServiceConnection:
 
     def __init__(self, service: str, client: AioBaseClient) -> None:
         self._client = client
+        self._secrets = Secrets()
         events = client.meta.events
+        CredentialWatch(self._secrets).watch(client)
         events.register_last(f"before-send.{service}", _note_sending)
         if service == "sqs":
             events.register_first("before-parse.sqs", _check_json)
@@ -102,16 +111,22 @@ class ServiceConnection:
     ) -> _T:
         """Make one attempt; see ``ServiceClient.call``."""
         operation = self._client.meta.method_to_api_mapping[method]
-        attempt = Attempt(operation, idempotent=True)
+        attempt = Attempt(operation, idempotent=True, secrets=self._secrets)
         token = _current.set(attempt)
+        failure: Exception
         try:
             return await read(await getattr(self._client, method)(**members))
         except RekostreamError:
             raise
-        except Exception as error:
-            raise translated(error, attempt) from error
+        except Exception as error:  # noqa: BLE001 - every exception is translated
+            failure = error
         finally:
             _current.reset(token)
+        try:
+            # As in `connect`.
+            raise translated(failure, attempt) from (failure if self._secrets.may_be_chained(failure) else None)
+        finally:
+            del failure  # an exception that refers to its frame is freed late
 
     async def aclose(self) -> None:
         """Close the client and its connections."""
@@ -123,9 +138,13 @@ def _note_sending(**_: object) -> None:
         attempt.signed = attempt.sent = True
 
 
-def _check_json(response_dict: Mapping[str, object], **_: object) -> None:
-    """Refuse a success without a JSON object: botocore reads it as an empty queue."""
+def _check_json(response_dict: dict[str, object], **_: object) -> None:
+    """Refuse a success without a JSON object, which botocore reads as an empty queue, and redact what may be shown."""
     attempt = _current.get()
     status, body = cast("int", response_dict["status_code"]), cast("bytes", response_dict["body"])
-    if attempt is not None and status < _FIRST_ERROR and body[:1] not in {b"{", b""}:
+    if attempt is None or status >= _FIRST_ERROR:
+        return
+    if body[:1] not in {b"{", b""}:
         raise malformed_response(attempt, body[:200].decode("utf-8", "replace"), "a JSON object")
+    text = body.decode("utf-8", "surrogateescape")
+    response_dict["body"] = attempt.secrets.redacted_response(text).encode("utf-8", "surrogateescape")

@@ -56,6 +56,22 @@ def test_sqs_handler_names_the_messages_that_failed(caplog: pytest.LogCaptureFix
     assert levels == [logging.WARNING, logging.WARNING, logging.ERROR]
 
 
+def test_message_id_cannot_forge_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def handle(_: StreamProcessorEvent) -> None:
+        raise ZeroDivisionError
+
+    event = _sqs("junk", notification(1))
+    for record in event["Records"]:
+        record["messageId"] += "\nCRITICAL forged"
+    failures = awslambda.sqs_handler(handle)(event)["batchItemFailures"]
+    assert [failure["itemIdentifier"] for failure in failures] == [it["messageId"] for it in event["Records"]]
+    messages = [record.getMessage() for record in caplog.records if record.name == "aiorekostream"]
+    assert sorted(message.partition("\\nCRITICAL forged")[0] for message in messages) == [
+        "the message m-0",
+        "the message m-1",
+    ]
+
+
 @pytest.mark.parametrize("concurrency", [1, 3, 10])
 def test_sqs_handler_handles_so_many_at_a_time(concurrency: int) -> None:
     running, most = 0, 0

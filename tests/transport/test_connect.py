@@ -26,7 +26,7 @@ from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.transport import aws, connect
 from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.timeout import Timeout
-from tests.transport.counterpart import RESET, Answer, Counterpart, Request, http, serving
+from tests.transport.counterpart import RESET, Answer, Counterpart, Request, http, serving, unheard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -261,8 +261,14 @@ async def test_refreshable_credentials_sign_calls(
     assert headers["x-amz-security-token"] == "a-token"
 
 
+@pytest.mark.parametrize("observed", [False, True], ids=["lean", "botocore"])
 async def test_renewed_credentials_are_logged_without_their_values(
-    counterpart: Counterpart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    counterpart: Counterpart,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    observed: bool,
 ) -> None:
     """Those that end within minutes are renewed for each call; a program gives others each time."""
     _renewed(tmp_path, monkeypatch, AccessKeyId="AKIAROLE")
@@ -273,7 +279,10 @@ async def test_renewed_credentials_are_logged_without_their_values(
         f"import json, uuid\nprint(json.dumps({members!r} | {{'SessionToken': 'token-' + uuid.uuid4().hex}}))"
     )
     caplog.set_level(logging.INFO, "aiorekostream")
-    async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url) as transport:
+    session = AioSession()
+    if observed:
+        session.register("request-created.rekognition", unheard)
+    async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url, session=session) as transport:
         await transport.send(*_A_CALL)
         caplog.clear()
         await transport.send(*_A_CALL)
