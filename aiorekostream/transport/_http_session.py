@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import re
+import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit
@@ -14,13 +16,13 @@ import multidict
 import yarl
 from aiobotocore.httpsession import AIOHTTPSession
 from aiohttp.http_exceptions import HttpProcessingError
+from botocore.httpsession import get_cert_path
 
 from aiorekostream.errors import ConfigurationError
 from aiorekostream.transport.attempts import CURRENT
 from aiorekostream.transport.secrets import Secrets, without_userinfo
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Sequence
     from typing import Self
 
@@ -245,17 +247,40 @@ class HttpSession(AIOHTTPSession):
         return context
 
     async def _get_session(self, proxy_url: str | None) -> aiohttp.ClientSession:
-        if self._is_plain and proxy_url not in self._sessions:
-            self._sessions[proxy_url] = await self._exit_stack.enter_async_context(
-                aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(limit=self._max_pool_connections, **self._connector_args),
-                    timeout=self._timeout,
-                    skip_auto_headers={"CONTENT-TYPE"},
-                    auto_decompress=False,
-                )
-            )
+        # aiobotocore 3.0 would create the TLS context on the event loop, and one that trusts every certificate for the
+        # tunnel of a proxy without settings of its own.
+        is_ours = self._is_plain or not inspect.iscoroutinefunction(self._create_connector)
+        if is_ours and proxy_url not in self._sessions:
+            await self._create_session(proxy_url)
         session = await super()._get_session(proxy_url)
         return cast("aiohttp.ClientSession", cast("object", _OneHop(session)))
+
+    async def _create_session(self, proxy_url: str | None) -> None:
+        context = True if self._is_plain else await asyncio.to_thread(self._tls_context, proxy_url)
+        if proxy_url in self._sessions:  # another call was quicker
+            return
+        self._sessions[proxy_url] = session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._max_pool_connections, ssl=context, **self._connector_args),
+            timeout=self._timeout,
+            skip_auto_headers={"CONTENT-TYPE"},
+            auto_decompress=False,
+        )
+        await self._exit_stack.enter_async_context(session)
+
+    def _tls_context(self, proxy_url: str | None) -> ssl.SSLContext:
+        """Return the TLS context of the endpoint, and of its proxy."""
+        context = None if proxy_url is None else self._setup_proxy_ssl_context(proxy_url)
+        context = context or self._get_ssl_context()
+        if self._verify:
+            authorities = get_cert_path(self._verify)
+            if authorities:
+                context.load_verify_locations(authorities)
+        else:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if self._cert_file:
+            context.load_cert_chain(self._cert_file, self._key_file)
+        return context
 
 
 def _refuse_redirect(status: int, headers: Mapping[str, str]) -> None:

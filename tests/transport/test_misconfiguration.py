@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import socket
+import threading
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -94,6 +95,16 @@ async def test_certificate_of_another_host(monkeypatch: pytest.MonkeyPatch, *, o
     assert "is for another host" in str(error)
 
 
+@_both_paths
+async def test_certificate_behind_a_tunnel(monkeypatch: pytest.MonkeyPatch, *, observed: bool) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", os.fspath(CERTIFICATES / "ca.pem"))
+    async with serving(certificate="elsewhere") as counterpart, proxying(counterpart) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        error = await _refused(counterpart.url, observed=observed)
+    assert "is for another host" in str(error)
+    assert not counterpart.requests
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
@@ -124,11 +135,11 @@ async def test_ca_bundle_is_not_read_for_plain_http(counterpart: Counterpart, mo
 
 @pytest.mark.parametrize(("url", "contexts"), [("http://127.0.0.1:9", 0), ("https://127.0.0.1:9", 1)])
 async def test_tls_context_is_made_while_opening(monkeypatch: pytest.MonkeyPatch, url: str, contexts: int) -> None:
-    made: list[None] = []
+    made: list[threading.Thread] = []
     create = HttpSession._get_ssl_context
 
     def noted(self: HttpSession) -> ssl.SSLContext:
-        made.append(None)
+        made.append(threading.current_thread())
         return create(self)
 
     monkeypatch.setattr(HttpSession, "_get_ssl_context", noted)
@@ -137,6 +148,7 @@ async def test_tls_context_is_made_while_opening(monkeypatch: pytest.MonkeyPatch
         with pytest.raises(errors.ConnectError):
             await transport.send("StopStreamProcessor", {"Name": "a"})
     assert len(made) == contexts
+    assert threading.main_thread() not in made
 
 
 # -------------------------------------------------------------------------------------------------------------- proxies
