@@ -76,6 +76,20 @@ def test_import_loads_no_heavy_dependency(module: str) -> None:
     assert completed.stdout.strip() == "[]"
 
 
+def test_client_loads_nothing_that_it_uses_later() -> None:
+    later = (
+        "aiorekostream.codec.notifications",
+        "aiorekostream.domain.faces",
+        "aiorekostream.fleet",
+        "tenacity",
+    )
+    program = (
+        f"import aiorekostream, sys; aiorekostream.Client; print([name for name in {later!r} if name in sys.modules])"
+    )
+    completed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert completed.stdout.strip() == "[]"
+
+
 def test_dir_lists_every_public_name_and_module() -> None:
     assert set(dir(aiorekostream)) == {*aiorekostream.__all__, *MODULES, "__version__"}
 

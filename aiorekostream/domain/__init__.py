@@ -1,16 +1,12 @@
-"""The domain: frozen values that are valid by construction. Depends on the standard library and attrs only."""
+"""The domain: frozen values that are valid by construction. Depends on the standard library and attrs only.
+
+The values of a record of face search are loaded when they are first used: a client needs none of them.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
 
 from aiorekostream.domain.enums import Label, OpenEnum, ProcessorKind
-from aiorekostream.domain.faces import (
-    DetectedFace,
-    Face,
-    FaceSearchRecord,
-    ImageQuality,
-    Landmark,
-    MatchedFace,
-    Pose,
-    SearchedFace,
-)
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon, RegionOfInterest
 from aiorekostream.domain.labels import (
     DetectedLabel,
@@ -62,6 +58,18 @@ from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, St
 from aiorekostream.domain.status import ACTIVE, NOT_STOPPABLE, STARTABLE, TRANSITIONS, WITHOUT_SESSION, Event, Status
 from aiorekostream.domain.tags import Tags
 from aiorekostream.domain.video import ProducerTime, VideoPosition
+
+if TYPE_CHECKING:
+    from aiorekostream.domain.faces import (
+        DetectedFace,
+        Face,
+        FaceSearchRecord,
+        ImageQuality,
+        Landmark,
+        MatchedFace,
+        Pose,
+        SearchedFace,
+    )
 
 __all__ = [
     "ACTIVE",
@@ -135,3 +143,15 @@ __all__ = [
     "UntagRequest",
     "VideoPosition",
 ]
+
+_FACES = frozenset(
+    {"DetectedFace", "Face", "FaceSearchRecord", "ImageQuality", "Landmark", "MatchedFace", "Pose", "SearchedFace"}
+)
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name not in _FACES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{__name__}.faces"), name)

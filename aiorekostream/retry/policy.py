@@ -2,10 +2,9 @@
 
 import datetime
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TypeVar, cast, final
+from typing import TYPE_CHECKING, TypeVar, cast, final
 
 import attrs
-import tenacity
 
 from aiorekostream.clock import Clock
 from aiorekostream.domain.fields import seconds, whole_number
@@ -18,6 +17,9 @@ from aiorekostream.errors import (
     ValidationIssue,
 )
 from aiorekostream.retry.classify import is_retryable
+
+if TYPE_CHECKING:
+    import tenacity
 
 __all__ = ["RetryPolicy", "full_jitter"]
 
@@ -121,6 +123,8 @@ class RetryPolicy(Validated):
                 raise
             failures = [error]
 
+        import tenacity  # noqa: PLC0415 - its import takes milliseconds, and few programs that call once need it
+
         async def next_attempt() -> _T:
             if failures:
                 raise failures.pop()
@@ -155,6 +159,6 @@ def full_jitter(attempt: int, *, base: float, cap: float, random: float) -> floa
     return random * min(cap, base * 2.0 ** min(attempt - 1, 1023))
 
 
-def _error(state: tenacity.RetryCallState) -> BaseException:
+def _error(state: "tenacity.RetryCallState") -> BaseException:
     error = state.outcome.exception() if state.outcome else None
     return error or RuntimeError("an attempt that did not fail")

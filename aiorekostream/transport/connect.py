@@ -25,8 +25,8 @@ from botocore.exceptions import NoCredentialsError, NoRegionError
 
 from aiorekostream.errors import ConfigurationError
 from aiorekostream.operations import OPERATIONS
+from aiorekostream.transport._data_files import narrow
 from aiorekostream.transport._http_session import HttpSession
-from aiorekostream.transport._jsonfile import LazyJSONFileLoader
 from aiorekostream.transport.connection import Connection
 from aiorekostream.transport.credentials import CredentialWatch, MetadataWatch
 from aiorekostream.transport.error_mapping import configuration_error, unsigned_error
@@ -167,7 +167,7 @@ def _config(settings: TransportOptions) -> AioConfig:
 
 def _new_session(profile: str | None) -> AioSession:
     session = AioSession(profile=profile)
-    session.get_component("data_loader").file_loader = LazyJSONFileLoader()
+    narrow(session.get_component("data_loader"))
     return session
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import os
 import socket
@@ -91,6 +90,8 @@ def _is_unknown_host(error: aiohttp.ClientConnectorError) -> bool:
 def _region(host: str, region: str, regions: Collection[str]) -> str:
     if region in regions or region not in host.split("."):
         return ""
+    import difflib  # noqa: PLC0415 - only a wrong Region needs it
+
     nearest = difflib.get_close_matches(region, sorted(regions))
     # Swapped letters are the most frequent slip, and count as two differences.
     nearest.sort(key=lambda name: sorted(name) != sorted(region))
