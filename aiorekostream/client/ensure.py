@@ -130,7 +130,7 @@ async def created(pipeline: Pipeline, processor: Processor) -> EnsuredProcessor:
     raise tries.error("there")
 
 
-@attrs.define
+@attrs.define(eq=False)
 class _Tries:
     """The tries to bring one processor to a state, and how the last call was refused.
 

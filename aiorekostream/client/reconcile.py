@@ -96,7 +96,7 @@ async def call(
     return attrs.evolve(reply, name=request.name) if isinstance(reply, StartedSession) else reply
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class _Recovery(Generic[_RequestT, _ReplyT]):
     """Determine the outcome of one call after a response was lost; see ``pipeline.Recover``.
 

@@ -66,7 +66,7 @@ It raises an error with ``retry_safe`` if the call was certainly not applied (th
 """
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(eq=False, kw_only=True)
 class Pipeline:
     """Make calls: over which transport, with which retries, how fast, and by when they end.
 
@@ -203,7 +203,7 @@ class Pipeline:
                 call.permit.cancel()
 
 
-@attrs.define
+@attrs.define(eq=False)
 class _Call(Generic[_RequestT, _ReplyT]):
     """One call on its way."""
 

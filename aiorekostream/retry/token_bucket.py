@@ -14,7 +14,7 @@ _RETRY_COST = 5  # tokens
 _SUCCESS_REWARD = 1  # tokens
 
 
-@attrs.define
+@attrs.define(eq=False)
 class RetryTokenBucket:
     """One bucket for all calls of a client.
 

@@ -62,7 +62,7 @@ class Exchange(Protocol):
         ...
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class _Wire:
     """Write the request to a connection of the pool, without aiohttp's objects for a request and its response.
 
@@ -135,7 +135,7 @@ class _Body(aiohttp.BytesPayload):
         await super().write_with_length(writer, content_length)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class _OneHop:
     """Send as an aiohttp session does, but never follow a redirect.
 
@@ -158,7 +158,7 @@ class _OneHop:
         return response
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class _Relayed:
     """Send with aiohttp's own request, which knows what a proxy needs."""
 

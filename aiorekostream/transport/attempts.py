@@ -63,7 +63,7 @@ def seconds(text: str | None, *, since: str | None = None) -> float:
     return 0.0 if until is None or now is None else max(0.0, (until - now).total_seconds())
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Attempt:
     """The progress of one attempt at a call.
 
