@@ -280,3 +280,20 @@ def test_opening_without_credentials_is_configuration_at_the_end(total: float) -
     with pytest.raises(errors.ConfigurationError, match="HTTP 400"):
         run(main())
     assert len(attempts) > 1
+
+
+# --------------------------------------------------------------------------------------------------------------- fleets
+
+
+def test_fleet_waits_for_a_connection_before_it_waits_for_a_permit() -> None:
+    """No permit is given back: the connection is free when the permit is asked for."""
+    transport, limiter = Narrow(_answer), Watched()
+    starts = [rks.FaceSearchStart(f"camera-{number}") for number in range(5)]
+
+    async def main() -> int:
+        client = rks.Client(transport=transport, rate_limiter=limiter)
+        async with rks.Fleet(client) as fleet:
+            return len((await fleet.start(starts)).started)
+
+    assert run(main()) == 5
+    assert limiter.granted == 5

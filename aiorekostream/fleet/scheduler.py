@@ -168,6 +168,7 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
     async def _acquire(self, first: QueuedRequest[_RequestT], quota: Quota) -> Permit | None:
         """Wait for a permit; ``None`` if the wait was interrupted, or the rate limiter is busy with others.
 
+        A connection is free when the wait begins: a permit without one would only be given back.
         The scheduler's place in the rate limiter's queue is that of its oldest runnable request.
         """
         pipeline = self._pipeline
@@ -178,6 +179,9 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
         self._waiting_for = priority
         try:
             with self._interruptible():
+                await pipeline.clock.sleep(0)  # a call that was just dispatched takes its connection now
+                if not pipeline.transport.is_ready:
+                    await pipeline.transport.ready()
                 return await self._permit(request)
             return None
         finally:
