@@ -17,7 +17,7 @@ __all__ = ["ActiveSession", "SessionEnd", "SessionEnds", "SessionSnapshot"]
 
 
 def _shown(message: str | None) -> str | None:
-    return message and one_line(message)
+    return one_line(message) if message is not None and issubclass(type(message), str) else message
 
 
 @final
