@@ -6,14 +6,14 @@ misconfigured. A topic or a bucket that denies access is a ``DependencyFaults``:
 
 from __future__ import annotations
 
-import datetime  # noqa: TC003 - the annotations of converters become those of __init__
 from fnmatch import fnmatchcase
 from typing import final
 
 import attrs
 
-from aiorekostream.domain.fields import finite, seconds, whole_number
-from aiorekostream.domain.rules import Validated, collecting, reject
+from aiorekostream.domain.fields import whole_number
+from aiorekostream.domain.rules import collecting
+from aiorekostream.emulator.faults import InjectedFault, delay, text
 
 __all__ = [
     "DELIVERY_FAULTS",
@@ -25,28 +25,12 @@ __all__ = [
 ]
 
 
-def _text(value: str) -> str:
-    return value if isinstance(value, str) else reject(value, "text")
-
-
-def _times(value: int | None) -> int | None:
-    return None if value is None else whole_number(value, least=1)
-
-
-def _probability(value: float) -> float:
-    return finite(value, least=0, most=1)
-
-
-def _seconds(value: datetime.timedelta | float) -> float:
-    return seconds(value, least=0, most=1e9)
-
-
 def _copies(value: int) -> int:
     return whole_number(value, least=1, most=100)
 
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
-class DeliveryFault(Validated):
+class DeliveryFault(InjectedFault):
     """The base of the faults of delivery: selects the notifications that the fault applies to.
 
     Attributes:
@@ -60,10 +44,7 @@ class DeliveryFault(Validated):
         InvalidRequestError: an attribute is out of its range.
     """
 
-    event: str = attrs.field(default="*", converter=_text)
-    name: str = attrs.field(default="*", converter=_text)
-    times: int | None = attrs.field(default=1, converter=_times)
-    probability: float = attrs.field(default=1.0, converter=_probability)
+    event: str = attrs.field(default="*", converter=text)
 
     def matches(self, event: str, name: str) -> bool:
         """Return whether the fault may apply to a notification."""
@@ -97,7 +78,7 @@ class DelayNotification(DeliveryFault):
         seconds: the delay on the emulator's clock: a ``timedelta`` or seconds, from 0 to 1e9; 5 by default.
     """
 
-    seconds: float = attrs.field(default=5.0, converter=_seconds)
+    seconds: float = attrs.field(default=5.0, converter=delay)
 
 
 @final
@@ -110,7 +91,7 @@ class ReorderNotification(DeliveryFault):
             or seconds, from 0 to 1e9; 5 by default.
     """
 
-    seconds: float = attrs.field(default=5.0, converter=_seconds)
+    seconds: float = attrs.field(default=5.0, converter=delay)
 
 
 DELIVERY_FAULTS: dict[str, type[DeliveryFault]] = {

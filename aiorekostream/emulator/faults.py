@@ -1,46 +1,42 @@
-"""Define the faults that can be injected, and match the pending ones with requests.
+"""Define the faults that can be injected into requests.
 
 A fault is the failure, the requests that it applies to, and how often. It applies to well-formed requests of a known
 caller, before the request quotas are checked.
 """
 
-from __future__ import annotations
-
-import datetime  # noqa: TC003 - the annotations of converters become those of __init__
-from collections.abc import Callable
+import datetime
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, final
+from typing import final
 
 import attrs
 
 from aiorekostream.domain.fields import finite, flag, seconds, whole_number
 from aiorekostream.domain.rules import Validated, collecting, reject
-from aiorekostream.emulator.delivery_faults import DeliveryFault
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 __all__ = [
     "FAULTS",
     "ErrorResponse",
     "Fault",
-    "FaultScript",
     "Hang",
+    "InjectedFault",
     "Latency",
     "MalformedResponse",
     "ResetAfter",
     "ResetBefore",
     "ServerError",
     "Throttle",
+    "delay",
+    "text",
 ]
 
 
-def _text(value: str) -> str:
+def text(value: str) -> str:
+    """Validate text."""
     return value if isinstance(value, str) else reject(value, "text")
 
 
 def _optional_text(value: str | None) -> str | None:
-    return None if value is None else _text(value)
+    return None if value is None else text(value)
 
 
 def _times(value: int | None) -> int | None:
@@ -51,7 +47,8 @@ def _probability(value: float) -> float:
     return finite(value, least=0, most=1)
 
 
-def _seconds(value: datetime.timedelta | float) -> float:
+def delay(value: datetime.timedelta | float) -> float:
+    """Validate a delay: a ``timedelta`` or seconds, from 0 to 1e9."""
     return seconds(value, least=0, most=1e9)
 
 
@@ -60,7 +57,16 @@ def _status(value: int) -> int:
 
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)
-class Fault(Validated):
+class InjectedFault(Validated):
+    """What all injected faults have: the processors that they apply to, how often, and with which probability."""
+
+    name: str = attrs.field(default="*", converter=text)
+    times: int | None = attrs.field(default=1, converter=_times)
+    probability: float = attrs.field(default=1.0, converter=_probability)
+
+
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class Fault(InjectedFault):
     """The base of all injected faults: selects the requests that the fault applies to.
 
     Attributes:
@@ -73,10 +79,7 @@ class Fault(Validated):
         InvalidRequestError: an attribute is out of its range.
     """
 
-    operation: str = attrs.field(default="*", converter=_text)
-    name: str = attrs.field(default="*", converter=_text)
-    times: int | None = attrs.field(default=1, converter=_times)
-    probability: float = attrs.field(default=1.0, converter=_probability)
+    operation: str = attrs.field(default="*", converter=text)
 
     def matches(self, operation: str, name: str) -> bool:
         """Return whether the fault may apply to a request."""
@@ -107,7 +110,7 @@ class ErrorResponse(Fault):
         status: the HTTP status, 400 to 599; 400 by default.
     """
 
-    code: str = attrs.field(default="AccessDeniedException", converter=_text)
+    code: str = attrs.field(default="AccessDeniedException", converter=text)
     message: str | None = attrs.field(default=None, converter=_optional_text)
     status: int = attrs.field(default=400, converter=_status)
 
@@ -125,7 +128,7 @@ class ServerError(Fault):
     """
 
     status: int = attrs.field(default=500, converter=_status)
-    code: str = attrs.field(default="InternalServerError", converter=_text)
+    code: str = attrs.field(default="InternalServerError", converter=text)
     html: bool = attrs.field(default=False, converter=flag)
     done: bool = attrs.field(default=False, converter=flag)
 
@@ -143,7 +146,7 @@ class Latency(Fault):
             by default.
     """
 
-    seconds: float = attrs.field(default=1.0, converter=_seconds)
+    seconds: float = attrs.field(default=1.0, converter=delay)
 
 
 @final
@@ -180,7 +183,7 @@ class MalformedResponse(Fault):
         done: whether to execute the operation first; True by default.
     """
 
-    body: str = attrs.field(default="<html><body>It works!</body></html>", converter=_text)
+    body: str = attrs.field(default="<html><body>It works!</body></html>", converter=text)
     done: bool = attrs.field(default=True, converter=flag)
 
 
@@ -189,72 +192,3 @@ FAULTS: dict[str, type[Fault]] = {
     for fault in (MalformedResponse, Hang, Latency, ErrorResponse, ResetAfter, ResetBefore, ServerError, Throttle)
 }
 """The classes of faults by name."""
-
-
-@attrs.define
-class FaultScript:
-    """The pending faults, in the order in which they were injected.
-
-    Attributes:
-        random: returns a number in [0, 1), compared with a fault's probability.
-    """
-
-    random: Callable[[], float]
-    _pending: list[tuple[Fault | DeliveryFault, int | None]] = attrs.field(factory=list, init=False)
-
-    @property
-    def pending(self) -> Sequence[Fault | DeliveryFault]:
-        """The pending faults, each with its remaining number of times."""
-        return tuple(attrs.evolve(fault, times=left) for fault, left in self._pending)
-
-    def add(self, faults: Iterable[Fault | DeliveryFault]) -> None:
-        """Append faults."""
-        self._pending += [(fault, fault.times) for fault in faults]
-
-    def clear(self) -> None:
-        """Remove all pending faults."""
-        self._pending.clear()
-
-    def match(self, operation: str, name: str) -> tuple[Fault, ...]:
-        """Return the faults that apply to a request: every matching latency, and the first other matching fault.
-
-        Decrements the remaining times of each returned fault.
-        """
-        matched: list[Fault] = []
-
-        def applies(fault: Fault | DeliveryFault) -> bool:
-            if not isinstance(fault, Fault) or not fault.matches(operation, name):
-                return False
-            is_decided = any(not isinstance(other, Latency) for other in matched)
-            if (is_decided and not isinstance(fault, Latency)) or self.random() >= fault.probability:
-                return False
-            matched.append(fault)
-            return True
-
-        self._use(applies)
-        return tuple(matched)
-
-    def match_delivery(self, event: str, name: str) -> tuple[DeliveryFault, ...]:
-        """Return every fault that applies to a notification. Decrements the remaining times of each returned fault."""
-        matched: list[DeliveryFault] = []
-
-        def applies(fault: Fault | DeliveryFault) -> bool:
-            if not isinstance(fault, DeliveryFault) or not fault.matches(event, name):
-                return False
-            if self.random() >= fault.probability:
-                return False
-            matched.append(fault)
-            return True
-
-        self._use(applies)
-        return tuple(matched)
-
-    def _use(self, applies: Callable[[Fault | DeliveryFault], bool]) -> None:
-        """Ask for each fault whether it applies, and decrement the remaining times of those that do."""
-        if self._pending:
-            asked = [(fault, left, applies(fault)) for fault, left in self._pending]
-            self._pending = [
-                (fault, left - 1 if is_used and left is not None else left)
-                for fault, left, is_used in asked
-                if not (is_used and left == 1)
-            ]

@@ -16,7 +16,7 @@ from aiorekostream.emulator.delivery_faults import (
     LoseNotification,
     ReorderNotification,
 )
-from aiorekostream.emulator.faults import FaultScript
+from aiorekostream.emulator.fault_script import FaultScript
 from aiorekostream.emulator.world.notifications import Notification
 from aiorekostream.emulator.world.objects import Buckets, StoredObject
 from aiorekostream.emulator.world.queues import Queues

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import attrs
 
 from aiorekostream.emulator.clocks import EmulatorClock, RealClock, ScaledClock
-from aiorekostream.emulator.faults import FaultScript
+from aiorekostream.emulator.fault_script import FaultScript
 from aiorekostream.emulator.http.pump import ResultPump
 from aiorekostream.emulator.http.s3 import S3Plane
 from aiorekostream.emulator.http.sqs import SqsPlane

@@ -12,7 +12,8 @@ from aiorekostream.domain.fields import seconds as duration
 from aiorekostream.emulator.call_log import CallLog, RecordedCall
 from aiorekostream.emulator.clocks import EmulatorClock, ManualClock, RealClock
 from aiorekostream.emulator.delivery_faults import DeliveryFault
-from aiorekostream.emulator.faults import Fault, FaultScript
+from aiorekostream.emulator.fault_script import FaultScript
+from aiorekostream.emulator.faults import Fault
 from aiorekostream.emulator.http.callers import CallerDirectory
 from aiorekostream.emulator.http.control import ControlPlane
 from aiorekostream.emulator.http.cors import CrossOriginPolicy

@@ -24,7 +24,7 @@ from aiorekostream.emulator import (
     ReorderNotification,
     Timings,
 )
-from aiorekostream.emulator.faults import FaultScript
+from aiorekostream.emulator.fault_script import FaultScript
 from aiorekostream.emulator.options import fault_from_json, fault_to_json
 from aiorekostream.emulator.outbox import Outbox
 from aiorekostream.emulator.world.notifications import Notification

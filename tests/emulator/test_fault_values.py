@@ -19,7 +19,7 @@ from aiorekostream.emulator import (
     Throttle,
     Timings,
 )
-from aiorekostream.emulator.faults import FaultScript
+from aiorekostream.emulator.fault_script import FaultScript
 from aiorekostream.errors import InvalidRequestError
 
 if TYPE_CHECKING:

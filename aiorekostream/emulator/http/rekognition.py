@@ -10,9 +10,9 @@ import attrs
 from aiorekostream.clock import SystemClock, TimerHandle
 from aiorekostream.emulator.call_log import CallLog, RecordedCall
 from aiorekostream.emulator.clocks import EmulatorClock
+from aiorekostream.emulator.fault_script import FaultScript
 from aiorekostream.emulator.faults import (
     ErrorResponse,
-    FaultScript,
     Hang,
     Latency,
     MalformedResponse,
