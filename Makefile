@@ -74,5 +74,5 @@ $(VENV)/.dev: $(VENV)/.home pyproject.toml constraints.txt
 	@$(PIP) install pip
 	@$(PIP) install -e '.[cli,redis]' --group dev
 	-@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --ignore-scripts --no-save \
-		--prefix $(VENV)/javascript $(foreach name,rekognition sqs s3,@aws-sdk/client-$(name)@3.1142.0); fi
+		--prefix $(VENV)/javascript $(foreach name,rekognition sqs s3 kinesis,@aws-sdk/client-$(name)@3.1142.0); fi
 	@touch $(VENV)/.runtime $@

@@ -1,9 +1,13 @@
-"""Measure the CPU of an emulator whose cameras have one event each five seconds, read by a consumer elsewhere.
+"""Measure the CPU of an emulator whose cameras have results, read by a consumer in another process.
 
     python bench/emulator_results.py [--smoke] [--cameras 200] [--seconds 40]
 
-Another process starts the sessions, and receives and deletes the events through SQS with aiobotocore. Each session of
-ten seconds has a detection and an end. Target: at most 10 % of a core.
+Label detections: each camera has one event in five seconds. The other process starts the sessions of ten seconds, each
+with a detection and an end, and receives and deletes the events through SQS with aiobotocore. Target: at most 10 % of a
+core.
+
+Face searches: each camera has one record a second and a data stream of its own, whose shard the other process reads
+once a second through Kinesis with aiobotocore. Target: below 30 % of a core.
 """
 
 from __future__ import annotations
@@ -19,31 +23,51 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the package is found from any folder
 
+from collections.abc import Callable
+
+import attrs
 from aiobotocore.session import get_session
 
 from aiorekostream.domain.enums import Label
-from aiorekostream.emulator import Appearance, Emulator, Footage
+from aiorekostream.emulator import Analyst, Appearance, Emulator, Footage, KnownFace, RandomFootage
+from aiorekostream.limits import Limits
 
-_TARGET = 0.10
+_LABELS_TARGET, _FACES_TARGET = 0.10, 0.30
 _SESSION_SECONDS = 10
 _PROGRAM = (
-    "import asyncio, sys; sys.path.insert(0, 'bench'); import emulator_results as b; asyncio.run(b.use(*sys.argv[1:]))"
+    "import asyncio, sys; sys.path.insert(0, 'bench'); import emulator_results as b;"
+    " asyncio.run(getattr(b, sys.argv[1])(*sys.argv[2:]))"
 )
 _ACCOUNT = "111122223333"
 
 
-def _processor(number: int) -> dict[str, object]:
+def _processor(number: int, **members: object) -> dict[str, object]:
     name = f"camera-{number}"
     return {
         "Name": name,
         "Input": {
             "KinesisVideoStream": {"Arn": f"arn:aws:kinesisvideo:us-east-1:{_ACCOUNT}:stream/{name}/1656000000000"}
         },
-        "Output": {"S3Destination": {"Bucket": "pictures"}},
-        "Settings": {"ConnectedHome": {"Labels": ["PERSON"]}},
         "RoleArn": f"arn:aws:iam::{_ACCOUNT}:role/Rekognition",
-        "NotificationChannel": {"SNSTopicArn": f"arn:aws:sns:us-east-1:{_ACCOUNT}:doors"},
+        **members,
     }
+
+
+def _label_detection(number: int) -> dict[str, object]:
+    return _processor(
+        number,
+        Output={"S3Destination": {"Bucket": "pictures"}},
+        Settings={"ConnectedHome": {"Labels": ["PERSON"]}},
+        NotificationChannel={"SNSTopicArn": f"arn:aws:sns:us-east-1:{_ACCOUNT}:doors"},
+    )
+
+
+def _face_search(number: int) -> dict[str, object]:
+    return _processor(
+        number,
+        Output={"KinesisDataStream": {"Arn": f"arn:aws:kinesis:us-east-1:{_ACCOUNT}:stream/camera-{number}"}},
+        Settings={"FaceSearch": {"CollectionId": "staff"}},
+    )
 
 
 def _client(name: str, url: str) -> Any:  # noqa: ANN401 - an aiobotocore client, whose stubs have no SQS
@@ -53,7 +77,7 @@ def _client(name: str, url: str) -> Any:  # noqa: ANN401 - an aiobotocore client
     )
 
 
-async def use(url: str, cameras: str, seconds: str) -> None:
+async def use_labels(url: str, cameras: str, seconds: str) -> None:
     """Start the sessions of all cameras at a steady rate, and read their events."""
     async with _client("rekognition", url) as rekognition, _client("sqs", url) as sqs:
         queue = (await sqs.get_queue_url(QueueName="doors"))["QueueUrl"]
@@ -87,12 +111,69 @@ async def use(url: str, cameras: str, seconds: str) -> None:
         print(json.dumps({"sessions": number, "events": events}))
 
 
-async def _measure(cameras: int, seconds: float, *, at: float = 4, ramp: float = 0) -> None:
-    footage = Footage([Appearance(Label.PERSON, at=at)])
-    async with Emulator(footage=footage, quotas=False, record=False) as emulator:
+async def use_faces(url: str, cameras: str, seconds: str) -> None:
+    """Start the face searches of all cameras, and read their records once a second."""
+    async with _client("rekognition", url) as rekognition, _client("kinesis", url) as kinesis:
+        begin = time.monotonic()
+        end = begin + float(seconds)
+
+        async def read(number: int) -> int:
+            name = f"camera-{number}"
+            await rekognition.start_stream_processor(Name=name)
+            shard = {"StreamName": name, "ShardId": "shardId-000000000000", "ShardIteratorType": "TRIM_HORIZON"}
+            token = (await kinesis.get_shard_iterator(**shard))["ShardIterator"]
+            records = 0
+            due_at = begin + 1 + number / int(cameras)
+            while due_at < end:
+                await asyncio.sleep(max(0.0, due_at - time.monotonic()))
+                found = await kinesis.get_records(ShardIterator=token)
+                records, token, due_at = records + len(found["Records"]), found["NextShardIterator"], due_at + 1
+            return records
+
+        found = await asyncio.gather(*map(read, range(int(cameras))))
+        print(json.dumps({"sessions": int(cameras), "events": sum(found)}))
+
+
+@attrs.frozen(kw_only=True)
+class _Measurement:
+    """What is measured."""
+
+    what: str
+    program: str
+    processor: Callable[[int], dict[str, object]]
+    footage: Analyst
+    ramp: float
+    target: float
+
+
+_LABELS = _Measurement(
+    what="label detections",
+    program="use_labels",
+    processor=_label_detection,
+    footage=Footage([Appearance(Label.PERSON, at=4)]),
+    # Until the first sessions end, there are fewer events.
+    ramp=_SESSION_SECONDS + 2,
+    target=_LABELS_TARGET,
+)
+_FACES = _Measurement(
+    what="face searches",
+    program="use_faces",
+    processor=_face_search,
+    footage=RandomFootage(
+        subjects=[Label.PERSON], duration=20, known_faces=[KnownFace("0a1b2c3d"), KnownFace("5d4c3b2a")]
+    ),
+    # Until the face searches run, there are no records.
+    ramp=5,
+    target=_FACES_TARGET,
+)
+
+
+async def _measure(measured: _Measurement, cameras: int, seconds: float) -> None:
+    limits = Limits(concurrent_face_search={"us-east-1": cameras})
+    async with Emulator(footage=measured.footage, limits=limits, quotas=False, record=False) as emulator:
         for number in range(cameras):
-            emulator.create_stream_processor(_processor(number), region="us-east-1", access_key="any")
-        arguments = (emulator.url, str(cameras), str(seconds))
+            emulator.create_stream_processor(measured.processor(number), region="us-east-1", access_key="any")
+        arguments = (measured.program, emulator.url, str(cameras), str(seconds))
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
         user = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -103,8 +184,7 @@ async def _measure(cameras: int, seconds: float, *, at: float = 4, ramp: float =
             env=environment,
             stdout=asyncio.subprocess.PIPE,
         )
-        # Until the first sessions end, there are fewer events.
-        await asyncio.sleep(ramp)
+        await asyncio.sleep(min(measured.ramp, seconds / 2))
         cpu, begin = time.process_time(), time.monotonic()
         printed, _ = await user.communicate()
         used, passed = time.process_time() - cpu, time.monotonic() - begin
@@ -112,8 +192,11 @@ async def _measure(cameras: int, seconds: float, *, at: float = 4, ramp: float =
         message = "the other process failed"
         raise RuntimeError(message)
     found = json.loads(printed)
-    print(f"{cameras} cameras, {found['sessions']} sessions and {found['events']} events; measured for {passed:.1f} s")
-    print(f"{used / passed:6.1%} of a core   target {_TARGET:.0%}")
+    print(
+        f"{measured.what}: {cameras} cameras, {found['sessions']} sessions and {found['events']} events;"
+        f" measured for {passed:.1f} s"
+    )
+    print(f"{used / passed:6.1%} of a core   target {measured.target:.0%}")
 
 
 def main() -> None:
@@ -123,10 +206,9 @@ def main() -> None:
     options.add_argument("--cameras", type=int, default=200)
     options.add_argument("--seconds", type=float, default=40)
     given = options.parse_args()
-    measured = (
-        _measure(2, 2, at=0) if given.smoke else _measure(given.cameras, given.seconds, ramp=_SESSION_SECONDS + 2)
-    )
-    asyncio.run(measured)
+    cameras, seconds = (2, 6) if given.smoke else (given.cameras, given.seconds)
+    for measured in (_LABELS, _FACES):
+        asyncio.run(_measure(measured, cameras, seconds))
 
 
 if __name__ == "__main__":

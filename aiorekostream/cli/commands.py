@@ -81,7 +81,7 @@ def emulator(
     speed
         The seconds of the emulator's clock that pass in one real second.
     unlimited
-        Disable the request quotas.
+        Disable the request quotas, and the limits of reads of data streams.
     limits
         A file with the limits of every account; AWS's defaults apply to what it omits.
     credentials
@@ -95,12 +95,12 @@ def emulator(
     raw_delivery
         Deliver the messages of label detections without SNS's envelope.
     deliver_to
-        The URL of a server of SNS and S3, such as moto's, to which results are delivered instead of to the emulator's
-        own queues and buckets.
+        The URL of a server of SNS, S3 and Kinesis, such as moto's, to which results are delivered instead of to the
+        emulator's own queues, buckets and data streams.
     allow_remote
         Allow --deliver-to another machine.
     allow_host
-        A further host name under which SQS and S3 are reached; can be repeated.
+        A further host name under which SQS, S3 and Kinesis are reached; can be repeated.
     allow_origin
         The origin of web pages that may call the emulator, such as http://localhost:3000; can be repeated.
     record

@@ -39,9 +39,9 @@ class ServeOptions:
         faults: the file with the faults.
         footage: the file with what the cameras see.
         has_raw_delivery: whether messages have no envelope.
-        deliver_to: the URL of another server of SNS and S3; empty for the emulator's own.
+        deliver_to: the URL of another server of SNS, S3 and Kinesis; empty for the emulator's own.
         allow_remote: whether that server may be another machine.
-        allow_hosts: further host names of SQS and S3.
+        allow_hosts: further host names of SQS, S3 and Kinesis.
         allow_origins: the origins of web pages.
         record: whether calls are recorded.
         log: whether calls are written to the standard error.
@@ -100,7 +100,7 @@ async def serve(options: ServeOptions) -> int:
             running.create_stream_processor(processor.request, region=processor.region, access_key=access_key)
         running.inject(*(() if faults is None else faults.faults))
         with _logged_calls() if options.log else contextlib.nullcontext():
-            services = ("REKOGNITION",) if options.deliver_to else ("REKOGNITION", "SQS", "S3")
+            services = ("REKOGNITION",) if options.deliver_to else ("REKOGNITION", "SQS", "S3", "KINESIS")
             sys.stdout.writelines(f"export AWS_ENDPOINT_URL_{service}={running.url}\n" for service in services)
             sys.stdout.flush()
             await _interrupted()

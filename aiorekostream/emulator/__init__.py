@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from aiorekostream.emulator.service import Emulator
     from aiorekostream.emulator.world.contexts import Timings
     from aiorekostream.emulator.world.dependency_faults import DependencyFaults
+    from aiorekostream.emulator.world.faces import KnownFace, VisibleFace
     from aiorekostream.emulator.world.footage import (
         Analyst,
         Appearance,
@@ -56,6 +57,7 @@ __all__ = [
     "Fault",
     "Footage",
     "Hang",
+    "KnownFace",
     "Latency",
     "LoseNotification",
     "MalformedResponse",
@@ -72,6 +74,7 @@ __all__ = [
     "Throttle",
     "Timings",
     "VideoMoment",
+    "VisibleFace",
 ]
 
 # The home of each name: a name is imported from there when it is first used.
@@ -99,6 +102,7 @@ _HOMES = {
     "service": ("Emulator",),
     "world.contexts": ("Timings",),
     "world.dependency_faults": ("DependencyFaults",),
+    "world.faces": ("KnownFace", "VisibleFace"),
     "world.footage": ("Analyst", "Appearance", "Detection", "Footage", "RandomFootage", "VideoMoment"),
     "world.processors": ("ProcessorState",),
 }

@@ -13,6 +13,7 @@ from aiorekostream.domain.rules import ABSENT, each, reject
 from aiorekostream.emulator.delivery_faults import DELIVERY_FAULTS
 from aiorekostream.emulator.faults import FAULTS
 from aiorekostream.emulator.world.dependency_faults import DependencyFaults
+from aiorekostream.emulator.world.faces import KnownFace, VisibleFace
 from aiorekostream.emulator.world.footage import Appearance, Footage, RandomFootage
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
 
@@ -61,9 +62,7 @@ def seconds(value: object) -> float:
 
 def faults_from_json(value: object) -> list[Fault | DeliveryFault]:
     """Read a list of faults."""
-    if not isinstance(value, list):
-        reject(value, "a list of faults")
-    return each(enumerate(cast("list[object]", value)), fault_from_json)
+    return _list(value, "a list of faults", fault_from_json)
 
 
 def fault_from_json(value: object) -> Fault | DeliveryFault:
@@ -107,23 +106,47 @@ def footage_from_json(members: JsonObject) -> Footage | RandomFootage:
     if members.keys() - {"appearances", "random"} or len(members) != 1:
         reject(dict(members), "an object with either 'appearances' or 'random'")
     if "random" in members:
-        return member(members, "random", lambda value: _construct(RandomFootage, _object(value)))
+        return member(members, "random", _random_footage)
     return Footage(member(members, "appearances", _appearances))
 
 
 def _appearances(value: object) -> list[Appearance]:
-    if not isinstance(value, list):
-        reject(value, "a list of appearances")
-    return each(enumerate(cast("list[object]", value)), _appearance)
+    return _list(value, "a list of appearances", _appearance)
 
 
 def _appearance(value: object) -> Appearance:
-    members = dict(_object(value))
-    if "bounding_box" in members:
-        members["bounding_box"] = member(
-            members, "bounding_box", lambda box: _construct(BoundingBox, {**_NO_BOX, **_object(box)})
-        )
+    members = _read_members(value, {"bounding_box": _box, "face": _visible_face})
     return _construct(Appearance, {"subject": ABSENT, **members})
+
+
+def _random_footage(value: object) -> RandomFootage:
+    return _construct(RandomFootage, _read_members(value, {"known_faces": _known_faces}))
+
+
+def _visible_face(value: object) -> VisibleFace:
+    return _construct(VisibleFace, _read_members(value, {"known_faces": _known_faces, "bounding_box": _box}))
+
+
+def _known_faces(value: object) -> list[KnownFace]:
+    return _list(
+        value, "a list of known faces", lambda face: _construct(KnownFace, {"face_id": ABSENT, **_object(face)})
+    )
+
+
+def _box(value: object) -> BoundingBox:
+    return _construct(BoundingBox, {**_NO_BOX, **_object(value)})
+
+
+def _list(value: object, expected: str, read: Callable[[object], _T]) -> list[_T]:
+    if not isinstance(value, list):
+        reject(value, expected)
+    return each(enumerate(cast("list[object]", value)), read)
+
+
+def _read_members(value: object, readers: Mapping[str, Callable[[object], object]]) -> dict[str, object]:
+    """Read the members of an object that have a reader of their own."""
+    members = dict(_object(value))
+    return members | {name: member(members, name, read) for name, read in readers.items() if name in members}
 
 
 def _object(value: object) -> JsonObject:

@@ -1,4 +1,7 @@
-"""Deliver what label detections report, through the injected delivery faults, to the emulator's queues and buckets."""
+"""Deliver what stream processors report to the emulator's queues, buckets and data streams.
+
+Notifications pass through the injected delivery faults.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,12 @@ from aiorekostream.emulator.fault_script import FaultScript
 from aiorekostream.emulator.world.notifications import Notification
 from aiorekostream.emulator.world.objects import Buckets, StoredObject
 from aiorekostream.emulator.world.queues import Queues
+from aiorekostream.emulator.world.result_sink import ResultStore
+from aiorekostream.emulator.world.streams import Streams
 
 if TYPE_CHECKING:
-    from aiorekostream.emulator.world.identity import Caller
+    from aiorekostream.emulator.world.identity import Caller, Stream
+    from aiorekostream.emulator.world.stream import RecordSource
 
 __all__ = ["LocalDestination", "Outbox", "ResultDestination"]
 
@@ -31,45 +37,47 @@ _LOGGER = logging.getLogger("aiorekostream.emulator")
 _MAX_HELD = 100_000
 
 
-class ResultDestination(Protocol):
+class ResultDestination(ResultStore, Protocol):
     """Where results are delivered to."""
-
-    def open(self, owner: Caller, topic_arn: str, bucket: str, now: float) -> None:
-        """Prepare for the results of a processor."""
-        ...
-
-    def store(self, stored: StoredObject) -> None:
-        """Deliver an object."""
-        ...
 
     def deliver(self, notification: Notification) -> None:
         """Deliver a message."""
         ...
 
+    def advance(self, now: float) -> None:
+        """Deliver the records that arrived by ``now``, in epoch seconds."""
+        ...
+
+    def next_due(self) -> float | None:
+        """Return when a record is to be delivered, in epoch seconds; None if records wait until they are read."""
+        ...
+
 
 @attrs.frozen(kw_only=True)
 class LocalDestination:
-    """The emulator's own queues and buckets: the queue of a topic has the name of the topic.
+    """The emulator's own queues, buckets and streams: the queue of a topic has the name of the topic.
 
     Attributes:
         queues: the queues.
         buckets: the buckets.
+        streams: the data streams.
         now: returns the time on the queues' clock, in epoch seconds.
         is_raw: whether messages are delivered without SNS's envelope.
     """
 
     queues: Queues
     buckets: Buckets
+    streams: Streams
     now: Callable[[], float]
     is_raw: bool
 
     def open(self, owner: Caller, topic_arn: str, bucket: str, now: float) -> None:
-        """See ``ResultDestination.open``."""
+        """See ``ResultStore.open``."""
         self.queues.open(owner, topic_arn.rpartition(":")[2], self.now())
         self.buckets.open(owner.account, bucket, now)
 
     def store(self, stored: StoredObject) -> None:
-        """See ``ResultDestination.store``."""
+        """See ``ResultStore.store``."""
         self.buckets.put(stored)
 
     def deliver(self, notification: Notification) -> None:
@@ -83,6 +91,24 @@ class LocalDestination:
         self.queues.send(queue, body, self.now(), delay=queue.settings["DelaySeconds"])
         if self.queues.dropped != dropped:
             _LOGGER.warning("the queues are full: the oldest message of the fullest queue was removed")
+
+    def open_stream(self, owner: Caller, stream: Stream, now: float) -> None:
+        """See ``ResultStore.open_stream``."""
+        if self.streams.open(owner, stream.name, now) is None:
+            _LOGGER.warning("there are too many data streams: %s is not one", stream.arn)
+
+    def attach(self, owner: Caller, stream: Stream, source: RecordSource, now: float) -> None:
+        """See ``ResultStore.attach``."""
+        found = self.streams.open(owner, stream.name, now)
+        if found is not None:
+            found.attach(source, now)
+
+    def advance(self, now: float) -> None:
+        """See ``ResultDestination.advance``. Streams take records when they are used."""
+
+    def next_due(self) -> float | None:
+        """See ``ResultDestination.next_due``."""
+        return None
 
 
 @attrs.define(kw_only=True)
@@ -102,11 +128,11 @@ class Outbox:
     _numbers: Iterator[int] = attrs.field(factory=itertools.count, init=False)
 
     def open(self, owner: Caller, topic_arn: str, bucket: str, now: float) -> None:
-        """See ``ResultSink.open``."""
+        """See ``ResultStore.open``."""
         self.destination.open(owner, topic_arn, bucket, now)
 
     def store(self, stored: StoredObject) -> None:
-        """See ``ResultSink.store``."""
+        """See ``ResultStore.store``."""
         self.destination.store(stored)
 
     def publish(self, notification: Notification) -> None:
@@ -134,15 +160,27 @@ class Outbox:
         if not delay and patience is None:
             self._release_overtaken(notification.topic_arn)
 
+    def open_stream(self, owner: Caller, stream: Stream, now: float) -> None:
+        """See ``ResultStore.open_stream``."""
+        self.destination.open_stream(owner, stream, now)
+
+    def attach(self, owner: Caller, stream: Stream, source: RecordSource, now: float) -> None:
+        """See ``ResultStore.attach``."""
+        self.destination.attach(owner, stream, source, now)
+
     def advance(self, now: float) -> None:
-        """Deliver the held notifications that are due by ``now``, in epoch seconds."""
+        """Deliver the held notifications, and the records, that are due by ``now``, in epoch seconds."""
+        self.destination.advance(now)
         while self._held and (self._held[0][0] <= now or len(self._held) > _MAX_HELD):
             _, number, notification = heapq.heappop(self._held)
             self._deliver_held(number, notification)
 
     def next_due(self) -> float | None:
-        """Return when the next held notification is due, in epoch seconds, or None if none is held."""
-        return self._held[0][0] if self._held else None
+        """Return when the next held notification or record is due, in epoch seconds; None if there is none."""
+        due_at = self.destination.next_due()
+        if self._held and (due_at is None or self._held[0][0] < due_at):
+            return self._held[0][0]
+        return due_at
 
     def clear(self) -> None:
         """Drop the held notifications."""

@@ -1,14 +1,17 @@
-"""Deliver results to another server of SNS and S3, such as moto's, in the order in which they were made."""
+"""Deliver results to another server of SNS, S3 and Kinesis, such as moto's, in the order in which they were made."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import heapq
 import ipaddress
+import itertools
 import logging
 import urllib.parse
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 from aiobotocore.client import AioBaseClient
@@ -17,8 +20,11 @@ from aiobotocore.session import AioSession, get_session
 
 from aiorekostream.clock import SystemClock
 from aiorekostream.emulator.pictures import render
+from aiorekostream.emulator.world.identity import Stream
 from aiorekostream.emulator.world.notifications import SUBJECT, Notification
 from aiorekostream.emulator.world.objects import Picture, StoredObject
+from aiorekostream.emulator.world.shard import ProducedRecord
+from aiorekostream.emulator.world.stream import RecordSource
 from aiorekostream.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -29,8 +35,11 @@ __all__ = ["RemoteDestination", "check_target"]
 _LOGGER = logging.getLogger("aiorekostream.emulator")
 # Results that wait to be sent; the emulator's own choice. The oldest ones are dropped beyond it.
 _MAX_PENDING = 10_000
-# Requests at once: results of one kind that follow each other.
+# Records of face searches that wait, each of which takes less than 100 bytes.
+_MAX_PENDING_RECORDS = 1_000_000
+# Requests at once: results of one kind that follow each other. Records of one stream share a request.
 _MAX_BATCH = 8
+_MAX_RECORDS = 500
 # Real seconds of one request, and for what is pending when the emulator closes.
 _REQUEST_TIMEOUT = 10
 _CLOSING_TIMEOUT = 5
@@ -60,6 +69,10 @@ def _read_model(session: AioSession, service: str) -> None:
         loader.load_service_model(service, kind)
 
 
+def _count(result: _Result) -> int:
+    return len(result.records) if isinstance(result, _StreamRecords) else 1
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -67,9 +80,20 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+@attrs.define(eq=False)
+class _StreamRecords:
+    """Records of a face search, of one request."""
+
+    stream: Stream
+    records: list[ProducedRecord] = attrs.field(factory=list)
+
+
+_Result: TypeAlias = Notification | StoredObject | _StreamRecords
+
+
 @attrs.define(kw_only=True, eq=False)
 class RemoteDestination:
-    """A server of SNS and S3. A ``ResultDestination``.
+    """A server of SNS, S3 and Kinesis. A ``ResultDestination``.
 
     Credentials of the environment are used only for another machine: on this one, a fixed key is.
 
@@ -80,7 +104,12 @@ class RemoteDestination:
 
     url: str
     undelivered: int = attrs.field(default=0, init=False)
-    _pending: deque[Notification | StoredObject] = attrs.field(factory=deque, init=False)
+    _pending: deque[_Result] = attrs.field(factory=deque, init=False)
+    # The latest pending request of each stream, by the stream's ARN.
+    _latest: dict[str, _StreamRecords] = attrs.field(factory=dict, init=False)
+    _pending_records: int = attrs.field(default=0, init=False)
+    _sources: list[tuple[float, int, Stream, RecordSource]] = attrs.field(factory=list, init=False)
+    _numbers: Iterator[int] = attrs.field(factory=itertools.count, init=False)
     _has_work: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _is_idle: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _clients: dict[tuple[str, str], AioBaseClient] = attrs.field(factory=dict, init=False)
@@ -101,8 +130,10 @@ class RemoteDestination:
         with contextlib.suppress(TimeoutError):
             async with clock.timeout_at(clock.now() + _CLOSING_TIMEOUT):
                 await self._is_idle.wait()
-        self._drop(len(self._pending), "the emulator closes")
-        self._pending.clear()
+        dropped = 0
+        while self._pending:
+            dropped += _count(self._take())
+        self._drop(dropped, "the emulator closes")
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
@@ -110,27 +141,74 @@ class RemoteDestination:
         self._clients.clear()
 
     def open(self, owner: Caller, topic_arn: str, bucket: str, now: float) -> None:
-        """See ``ResultDestination.open``. The topic and the bucket are the server's."""
+        """See ``ResultStore.open``. The topic and the bucket are the server's."""
 
     def store(self, stored: StoredObject) -> None:
-        """See ``ResultDestination.store``."""
+        """See ``ResultStore.store``."""
         self._add(stored)
 
     def deliver(self, notification: Notification) -> None:
         """See ``ResultDestination.deliver``."""
         self._add(notification)
 
+    def open_stream(self, owner: Caller, stream: Stream, now: float) -> None:
+        """See ``ResultStore.open_stream``. The stream is the server's."""
+
+    def attach(self, owner: Caller, stream: Stream, source: RecordSource, now: float) -> None:
+        """See ``ResultStore.attach``. The account is that of the stream's ARN."""
+        del owner, now
+        self._schedule(stream, source)
+
+    def advance(self, now: float) -> None:
+        """See ``ResultDestination.advance``."""
+        while self._sources and self._sources[0][0] <= now:
+            _, _, stream, source = heapq.heappop(self._sources)
+            records = source.take_due(now, _MAX_PENDING_RECORDS)
+            self._add_records(stream, records)
+            self._schedule(stream, source)
+
+    def next_due(self) -> float | None:
+        """See ``ResultDestination.next_due``."""
+        return self._sources[0][0] if self._sources else None
+
     def clear(self) -> None:
         """Drop what is pending."""
-        self._pending.clear()
+        while self._pending:
+            self._take()
+        self._sources.clear()
 
-    def _add(self, result: Notification | StoredObject) -> None:
+    def _schedule(self, stream: Stream, source: RecordSource) -> None:
+        due_at = source.next_due()
+        if due_at is not None:
+            heapq.heappush(self._sources, (due_at, next(self._numbers), stream, source))
+
+    def _add(self, result: _Result) -> None:
         if len(self._pending) >= _MAX_PENDING:
-            self._pending.popleft()
-            self._drop(1, "too many results are pending")
+            self._drop(_count(self._take()), "too many results are pending")
         self._pending.append(result)
         self._is_idle.clear()
         self._has_work.set()
+
+    def _add_records(self, stream: Stream, records: Sequence[ProducedRecord]) -> None:
+        """Add records to the latest request of their stream, or to a new one if it is full or sent."""
+        for record in records:
+            latest = self._latest.get(stream.arn)
+            if latest is None or len(latest.records) >= _MAX_RECORDS:
+                latest = self._latest[stream.arn] = _StreamRecords(stream)
+                self._add(latest)
+            latest.records.append(record)
+        self._pending_records += len(records)
+        while self._pending_records > _MAX_PENDING_RECORDS:
+            self._drop(_count(self._take()), "too many results are pending")
+
+    def _take(self) -> _Result:
+        """Remove the oldest pending result, and return it."""
+        result = self._pending.popleft()
+        if isinstance(result, _StreamRecords):
+            self._pending_records -= len(result.records)
+            if self._latest.get(result.stream.arn) is result:
+                del self._latest[result.stream.arn]
+        return result
 
     def _drop(self, count: int, reason: str) -> None:
         if count:
@@ -143,18 +221,35 @@ class RemoteDestination:
                 self._is_idle.set()
                 self._has_work.clear()
                 await self._has_work.wait()
-            # Pictures before the notification that names them.
-            kind = type(self._pending[0])
-            batch: list[Notification | StoredObject] = []
-            while self._pending and len(batch) < _MAX_BATCH and isinstance(self._pending[0], kind):
-                batch.append(self._pending.popleft())
-            await asyncio.gather(*map(self._send, batch))
+            await asyncio.gather(*map(self._send, self._next_batch()))
 
-    async def _send(self, result: Notification | StoredObject) -> None:
+    def _next_batch(self) -> list[_Result]:
+        """Take results of one kind: pictures before the notification that names them, and a stream's in their order."""
+        batch: list[_Result] = []
+        streams: set[str] = set()
+        while self._pending and len(batch) < _MAX_BATCH:
+            result = self._pending[0]
+            if batch and type(result) is not type(batch[0]):
+                break
+            if isinstance(result, _StreamRecords):
+                if result.stream.arn in streams:
+                    break
+                streams.add(result.stream.arn)
+            batch.append(self._take())
+        return batch
+
+    async def _send(self, result: _Result) -> None:
         try:
             if isinstance(result, Notification):
                 client = await self._client("sns", result.topic_arn.split(":")[3])
                 await client.publish(TopicArn=result.topic_arn, Subject=SUBJECT, Message=result.message)
+                return
+            if isinstance(result, _StreamRecords):
+                client = await self._client("kinesis", result.stream.region)
+                entries = [{"Data": each.render(), "PartitionKey": each.partition_key} for each in result.records]
+                response = await client.put_records(StreamName=result.stream.name, Records=entries)
+                failed = response.get("FailedRecordCount")
+                self._drop(failed if isinstance(failed, int) else 0, "the server refused them")
                 return
             is_picture = isinstance(result.content, Picture)
             client = await self._client("s3", _S3_REGION)
@@ -166,7 +261,7 @@ class RemoteDestination:
                 **({"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": result.kms_key} if result.kms_key else {}),
             )
         except Exception as error:  # noqa: BLE001 - whatever the server does, the emulator goes on
-            self._drop(1, f"{type(error).__name__}: {error}")
+            self._drop(_count(result), f"{type(error).__name__}: {error}")
 
     async def _client(self, service: str, region: str) -> AioBaseClient:
         found = self._clients.get((service, region))

@@ -1,4 +1,4 @@
-"""Hold the services with which results are read, SQS and S3, and what leads from the world to them."""
+"""Hold the services with which results are read, SQS, S3 and Kinesis, and what leads from the world to them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import attrs
 
 from aiorekostream.emulator.clocks import EmulatorClock, RealClock, ScaledClock
 from aiorekostream.emulator.fault_script import FaultScript
+from aiorekostream.emulator.http.kinesis import KinesisPlane
 from aiorekostream.emulator.http.pump import ResultPump
 from aiorekostream.emulator.http.s3 import S3Plane
 from aiorekostream.emulator.http.sqs import SqsPlane
 from aiorekostream.emulator.outbox import LocalDestination, Outbox, ResultDestination
 from aiorekostream.emulator.world import World
+from aiorekostream.emulator.world.dependency_faults import DependencyFaults
 from aiorekostream.emulator.world.objects import Buckets
 from aiorekostream.emulator.world.queues import Queues
+from aiorekostream.emulator.world.streams import Streams
 
 if TYPE_CHECKING:
     from aiorekostream.emulator.http.callers import CallerDirectory
@@ -46,13 +49,14 @@ class ResultServer(ResultDestination, Protocol):
 
 @attrs.define(kw_only=True, eq=False)
 class ResultServices:
-    """The queues and buckets of an emulator, or the server to which results are delivered instead.
+    """The queues, buckets and data streams of an emulator, or the server to which results are delivered instead.
 
     Attributes:
         clock: the emulator's clock.
         fault_script: the pending faults.
         is_raw: whether messages are delivered without SNS's envelope.
-        remote: the server to which results are delivered; None for the emulator's own queues and buckets.
+        remote: the server to which results are delivered; None for the emulator's own queues, buckets and streams.
+        limits_reads: whether data streams refuse reads above AWS's rates.
         outbox: takes the results of the world.
         pump: makes results when they are due.
     """
@@ -61,18 +65,25 @@ class ResultServices:
     fault_script: FaultScript
     is_raw: bool
     remote: ResultServer | None
+    limits_reads: bool = True
     outbox: Outbox = attrs.field(init=False)
     pump: ResultPump = attrs.field(init=False)
-    _queue_clock: EmulatorClock = attrs.field(init=False)
+    _reader_clock: EmulatorClock = attrs.field(init=False)
     _queues: Queues = attrs.field(factory=Queues, init=False)
     _buckets: Buckets = attrs.field(factory=Buckets, init=False)
+    _streams: Streams = attrs.field(factory=Streams, init=False)
     _world: World | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        # Consumers measure visibility timeouts in real time. A clock that is faster would end them too early.
-        self._queue_clock = RealClock() if isinstance(self.clock, ScaledClock) else self.clock
+        # Consumers measure visibility timeouts and the life of iterators in real time. A clock that is faster would end
+        # them too early.
+        self._reader_clock = RealClock() if isinstance(self.clock, ScaledClock) else self.clock
         local = LocalDestination(
-            queues=self._queues, buckets=self._buckets, now=self._queue_clock.now, is_raw=self.is_raw
+            queues=self._queues,
+            buckets=self._buckets,
+            streams=self._streams,
+            now=self._reader_clock.now,
+            is_raw=self.is_raw,
         )
         destination: ResultDestination = local if self.remote is None else self.remote
         self.outbox = Outbox(destination=destination, fault_script=self.fault_script)
@@ -89,6 +100,7 @@ class ResultServices:
         is_raw: bool,
         deliver_to: str | None,
         allow_remote: bool,
+        limits_reads: bool,
     ) -> ResultServices:
         """Create the services.
 
@@ -96,8 +108,10 @@ class ResultServices:
             clock: the emulator's clock.
             fault_script: the pending faults.
             is_raw: whether messages are delivered without SNS's envelope.
-            deliver_to: the URL of a server of SNS and S3; None for the emulator's own queues and buckets.
+            deliver_to: the URL of a server of SNS, S3 and Kinesis; None for the emulator's own queues, buckets and
+                streams.
             allow_remote: whether that server may be another machine.
+            limits_reads: whether data streams refuse reads above AWS's rates.
 
         Raises:
             ConfigurationError: the URL is invalid, or is another machine and that is not allowed.
@@ -109,18 +123,32 @@ class ResultServices:
 
             check_target(deliver_to, allow_remote=allow_remote)
             remote = RemoteDestination(url=deliver_to)
-        return cls(clock=clock, fault_script=fault_script, is_raw=is_raw, remote=remote)
+        return cls(clock=clock, fault_script=fault_script, is_raw=is_raw, remote=remote, limits_reads=limits_reads)
 
     def watch(self, world: World) -> None:
         """Take the results of a world, whose sink is the outbox."""
         self._world = world
 
     def planes(self, callers: CallerDirectory) -> tuple[Plane, ...]:
-        """Return the APIs of SQS and S3."""
+        """Return the APIs of SQS, Kinesis and S3."""
         return (
-            SqsPlane(queues=self._queues, callers=callers, pump=self.pump, clock=self._queue_clock),
+            SqsPlane(queues=self._queues, callers=callers, pump=self.pump, clock=self._reader_clock),
+            KinesisPlane(
+                streams=self._streams,
+                callers=callers,
+                pump=self.pump,
+                clock=self.clock,
+                reader_clock=self._reader_clock,
+                dependency_faults=self._dependency_faults,
+                limits_reads=self.limits_reads,
+            ),
             S3Plane(buckets=self._buckets, callers=callers, pump=self.pump, clock=self.clock),
         )
+
+    @property
+    def undelivered(self) -> int:
+        """How many results could not be delivered to another server."""
+        return 0 if self.remote is None else self.remote.undelivered
 
     def start(self) -> None:
         """Begin, on the running event loop."""
@@ -141,11 +169,15 @@ class ResultServices:
             self._world.advance(now)
         self.outbox.advance(now)
 
+    def _dependency_faults(self) -> DependencyFaults:
+        return DependencyFaults() if self._world is None else self._world.dependency_faults
+
     def clear(self) -> None:
-        """Remove all results, queues and buckets."""
+        """Remove all results, queues, buckets and data streams."""
         self.outbox.clear()
         self._queues.clear()
         self._buckets.clear()
+        self._streams.clear()
         if self.remote is not None:
             self.remote.clear()
 

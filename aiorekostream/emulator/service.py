@@ -1,6 +1,5 @@
 """Run the emulator: a local HTTP server with the stream processor API of Amazon Rekognition."""
 
-import asyncio
 import datetime
 import random as stdlib_random  # noqa: TID251 - the default random source of faults with a probability
 import uuid
@@ -17,18 +16,12 @@ from aiorekostream.emulator.faults import Fault
 from aiorekostream.emulator.http.callers import CallerDirectory
 from aiorekostream.emulator.http.control import ControlPlane
 from aiorekostream.emulator.http.cors import CrossOriginPolicy
-from aiorekostream.emulator.http.dispatch import PlaneDispatcher
-from aiorekostream.emulator.http.listener import Listener
-from aiorekostream.emulator.http.operations import Dispatcher
-from aiorekostream.emulator.http.rekognition import RekognitionPlane
-from aiorekostream.emulator.model import load_model
 from aiorekostream.emulator.result_services import ResultServices
-from aiorekostream.emulator.world import OPERATIONS, World
-from aiorekostream.emulator.world.answers import Refusal
+from aiorekostream.emulator.server import EmulatorServer
+from aiorekostream.emulator.world import World
 from aiorekostream.emulator.world.contexts import Timings
 from aiorekostream.emulator.world.dependency_faults import DependencyFaults
 from aiorekostream.emulator.world.footage import Analyst, Footage
-from aiorekostream.emulator.world.model_validator import ModelValidator
 from aiorekostream.emulator.world.processors import ProcessorState
 from aiorekostream.emulator.world.quotas import Quotas
 from aiorekostream.errors import ConfigurationError
@@ -36,7 +29,6 @@ from aiorekostream.limits import DEFAULT_LIMITS, Limits
 
 __all__ = ["Emulator"]
 
-_TIMINGS, _NO_DEPENDENCY_FAULTS = Timings(), DependencyFaults()
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -59,21 +51,21 @@ class Emulator:
         port: the port to listen on; the default 0 selects a free one.
         clock: the clock of sessions, state changes and quotas; ``RealClock()`` by default.
         limits: the limits of every account: request rates, concurrent sessions and counts; AWS's defaults by default.
-        quotas: whether requests above the rates of ``limits`` are refused.
+        quotas: whether requests above the rates of ``limits`` are refused, and reads of data streams above AWS's.
         timings: the durations of state changes.
         dependency_faults: the roles, streams and collections that are unavailable; none by default.
         footage: what the cameras see: ``Footage``, ``RandomFootage`` or another ``Analyst``; nothing by default.
         raw_message_delivery: whether queues receive the messages of label detections without SNS's envelope.
-        deliver_to: the URL of a server of SNS and S3, such as moto's, to which results are delivered instead of to the
-            emulator's own queues and buckets. It must have the topics and the buckets.
+        deliver_to: the URL of a server of SNS, S3 and Kinesis, such as moto's, that gets the results instead of the
+            emulator's own queues, buckets and data streams. It must have the topics, buckets and streams.
         allow_remote: whether ``deliver_to`` may be another machine.
         accounts: account ids (twelve digits) by access key; the account of any other key is derived from the key.
         credentials: secret keys by access key, to check signatures; by default requests need a well-formed signature
             that is not verified.
         allow_origins: the origins of the web pages that may call the API, such as ``http://localhost:3000``, or ``*``
             for every page; none by default. Pages never reach the control endpoints.
-        allow_hosts: further host names under which SQS and S3 are reached, such as the name of a container. Addresses
-            and ``localhost`` are always allowed.
+        allow_hosts: further host names under which SQS, S3 and Kinesis are reached, such as the name of a container.
+            Addresses and ``localhost`` are always allowed.
         control: whether the endpoints below ``/_emulator/`` are served.
         record: whether ``calls`` records calls (the latest 100,000).
         check_answers: whether the emulator's own responses are validated against Amazon's model; a mismatch becomes an
@@ -110,42 +102,46 @@ class Emulator:
         random: Callable[[], float] | None = None,
         new_id: Callable[[], str] = _new_id,
     ) -> None:
-        self._host = host
-        self._port = port
-        self._limits = limits
-        self._accounts = dict(accounts)
-        self._credentials = None if credentials is None else dict(credentials)
-        self._cross_origin = CrossOriginPolicy(allow_origins)
-        self._control = control
-        self._check_answers = check_answers
-        self._new_id = new_id
         self._clock = RealClock() if clock is None else clock
         self._fault_script = FaultScript(stdlib_random.Random(0).random if random is None else random)  # noqa: S311 - no secret depends on it
+        self._call_log = CallLog(enabled=record)
+        self._quotas = Quotas(limits.quotas if quotas else {})
         self._results = ResultServices.open(
             clock=self._clock,
             fault_script=self._fault_script,
             is_raw=raw_message_delivery,
             deliver_to=deliver_to,
             allow_remote=allow_remote,
+            limits_reads=quotas,
         )
         self._world = World(
             new_id=new_id,
             limits=limits,
-            timings=timings or _TIMINGS,
-            dependency_faults=dependency_faults or _NO_DEPENDENCY_FAULTS,
+            timings=timings or Timings(),
+            dependency_faults=dependency_faults or DependencyFaults(),
             analyst=Footage() if footage is None else footage,
             sink=self._results.outbox,
         )
         self._results.watch(self._world)
-        self._quotas = Quotas(limits.quotas if quotas else {})
-        self._callers = CallerDirectory(
-            accounts=self._accounts,
-            secrets=self._credentials,
-            hosts=frozenset(str(name).lower() for name in allow_hosts),
+        self._server = EmulatorServer(
+            host=host,
+            requested_port=port,
+            world=self._world,
+            results=self._results,
+            quotas=self._quotas,
+            callers=CallerDirectory(
+                accounts=dict(accounts),
+                secrets=None if credentials is None else dict(credentials),
+                hosts=frozenset(str(name).lower() for name in allow_hosts),
+            ),
+            control=ControlPlane(self, enabled=control),
+            cross_origin=CrossOriginPolicy(allow_origins),
+            clock=self._clock,
+            fault_script=self._fault_script,
+            call_log=self._call_log,
+            checks_answers=check_answers,
+            new_id=new_id,
         )
-        self._call_log = CallLog(enabled=record)
-        self._rekognition: RekognitionPlane | None = None
-        self._listener: Listener | None = None
 
     async def start(self) -> None:
         """Start to listen. Loads Amazon's model in a worker thread, once per process.
@@ -153,42 +149,11 @@ class Emulator:
         Raises:
             ConfigurationError: the emulator is already running, or the address is unavailable.
         """
-        if self._listener is not None:
-            raise ConfigurationError("the emulator is already running: call aclose() before start()")
-        model = await asyncio.to_thread(load_model)
-        self._rekognition = RekognitionPlane(
-            dispatcher=Dispatcher(
-                world=self._world,
-                validator=ModelValidator(model, OPERATIONS, self._limits),
-                quotas=self._quotas,
-                accounts=self._accounts,
-                secrets=self._credentials,
-                checks_answers=self._check_answers,
-            ),
-            clock=self._clock,
-            fault_script=self._fault_script,
-            call_log=self._call_log,
-            pump=self._results.pump,
-        )
-        planes = (
-            ControlPlane(self, enabled=self._control),
-            *self._results.planes(self._callers),
-            self._rekognition,
-        )
-        dispatcher = PlaneDispatcher(
-            planes=planes, cross_origin=self._cross_origin, clock=self._clock, new_id=self._new_id
-        )
-        self._listener = await Listener.open(self._host, self._port, dispatcher.handle)
-        self._results.start()
+        await self._server.start()
 
     async def aclose(self) -> None:
         """Stop listening and close all connections. The state stays readable. Safe to call more than once."""
-        listener, self._listener = self._listener, None
-        if self._rekognition is not None:
-            self._rekognition.close()
-        if listener is not None:
-            await listener.aclose()
-        await self._results.aclose()
+        await self._server.aclose()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -206,7 +171,7 @@ class Emulator:
         Raises:
             ConfigurationError: the emulator is not running.
         """
-        return self._require_listener().port
+        return self._server.listener.port
 
     @property
     def url(self) -> str:
@@ -215,7 +180,7 @@ class Emulator:
         Raises:
             ConfigurationError: the emulator is not running.
         """
-        return self._require_listener().url
+        return self._server.listener.url
 
     @property
     def clock(self) -> EmulatorClock:
@@ -255,14 +220,7 @@ class Emulator:
         Raises:
             ConfigurationError: the emulator is not running, or refuses the request.
         """
-        if self._rekognition is None:
-            raise ConfigurationError("the emulator is not running: use `async with` or call start()")
-        dispatcher = self._rekognition.dispatcher
-        result = dispatcher.create(dispatcher.caller(access_key, region), request, self._clock.now())
-        if isinstance(result, Refusal):
-            name, reason = request.get("Name"), f"{result.code}: {result.message or f'no such service in {region}'}"
-            raise ConfigurationError(f"cannot create the stream processor {name!r}: {reason}")
-        return str((result.body or {})["StreamProcessorArn"])
+        return self._server.create_stream_processor(request, region=region, access_key=access_key)
 
     @property
     def next_event(self) -> float | None:
@@ -291,8 +249,7 @@ class Emulator:
     @property
     def undelivered(self) -> int:
         """How many results could not be delivered to the server ``deliver_to``."""
-        remote = self._results.remote
-        return 0 if remote is None else remote.undelivered
+        return self._results.undelivered
 
     @property
     def faults(self) -> Sequence[Fault | DeliveryFault]:
@@ -357,8 +314,3 @@ class Emulator:
         self._quotas.clear()
         self._fault_script.clear()
         self._call_log.clear()
-
-    def _require_listener(self) -> Listener:
-        if self._listener is None:
-            raise ConfigurationError("the emulator is not running: use `async with` or call start()")
-        return self._listener

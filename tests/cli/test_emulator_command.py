@@ -189,6 +189,10 @@ INVALID_FILES = {
         "[[appearances]]\nsubject = 'PET'\nbox = 3": "appearances[0].box: must be one of",
         "[[appearances]]\nsubject = 'PET'\nbounding_box = { left = 0.1 }": "appearances[0].bounding_box.top: must be",
         "[random]\nseed = 'x'": "random.seed: must be a whole number",
+        "[[random.known_faces]]\nsimilarity = 5": "random.known_faces[0].face_id: must be text",
+        "[[appearances]]\nsubject = 'PERSON'\nface.known_faces = [{ face_id = 'a', like = 5 }]": (
+            "appearances[0].face.known_faces[0].like: must be one of"
+        ),
     },
     "processors": {
         "[[processor]]": "processor: must be left out",
@@ -249,7 +253,7 @@ def test_command_rejects_a_remote_server_unless_allowed() -> None:
 def test_command_prints_the_endpoints_of_its_services() -> None:
     with running("--allow-host", "emulator") as emulator:
         control(emulator.url, "GET", "health")
-    assert emulator.endpoints == ["SQS", "S3"]
+    assert emulator.endpoints == ["SQS", "S3", "KINESIS"]
     with running("--deliver-to", "http://127.0.0.1:1") as emulator:
         control(emulator.url, "GET", "health")
     assert emulator.endpoints == []

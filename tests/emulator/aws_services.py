@@ -1,4 +1,4 @@
-"""Provide boto3's clients of SQS, SNS and S3, of the emulator and of moto's server."""
+"""Provide boto3's clients of SQS, SNS, S3 and Kinesis, of the emulator and of moto's server."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import Any
 
 import attrs
 import boto3
+import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 KEY, SECRET = "AKIAEXAMPLE", "a-secret"
+FIRST_SHARD = "shardId-000000000000"
 _config: Any = Config
 ONCE = _config(retries={"total_max_attempts": 1, "mode": "standard"}, read_timeout=40)
 IMPATIENT = _config(retries={"total_max_attempts": 1, "mode": "standard"}, read_timeout=10)
@@ -68,3 +71,17 @@ async def queue_url(url: str, name: str = "doors") -> str:
     found: str = (await sqs("get_queue_url", QueueName=name))["QueueUrl"]
     sqs.client.close()
     return found
+
+
+async def shard_iterator(kinesis: Service, stream: str, shard: str = FIRST_SHARD, kind: str = "TRIM_HORIZON") -> str:
+    """Return an iterator of a shard."""
+    found = await kinesis("get_shard_iterator", StreamName=stream, ShardId=shard, ShardIteratorType=kind)
+    return str(found["ShardIterator"])
+
+
+async def refused(client: Service, verb: str, **members: object) -> str:
+    """Call a method that fails, and return the error code."""
+    with pytest.raises(ClientError) as caught:
+        await client(verb, **members)
+    error: Any = caught.value.response
+    return str(error["Error"]["Code"])

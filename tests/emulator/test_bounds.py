@@ -103,8 +103,7 @@ async def test_very_long_region_is_refused() -> None:
 
 async def _connection(emulator: Emulator) -> HttpConnection:
     """Return the server's side of the only connection."""
-    assert emulator._listener is not None
-    server = emulator._listener._server
+    server = emulator._server.listener._server
     await until(lambda: server.connections)
     (connection,) = server.connections
     assert isinstance(connection, HttpConnection)

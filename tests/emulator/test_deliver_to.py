@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import socket
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -10,9 +13,9 @@ from aiorekostream.domain.enums import Label
 from aiorekostream.emulator import Appearance, Emulator, Footage, ManualClock, RealClock, ScaledClock, Timings
 from aiorekostream.emulator.remote import RemoteDestination
 from aiorekostream.errors import ConfigurationError
-from tests.emulator.aws_services import KEY, events, service
+from tests.emulator.aws_services import KEY, Service, events, service, shard_iterator
 from tests.emulator.clients import until
-from tests.emulator.samples import labels, session
+from tests.emulator.samples import faces, labels, session
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:doors"  # of moto's account
 FOOTAGE = Footage([Appearance(Label.PERSON, at=2)])
@@ -48,6 +51,67 @@ async def test_results_are_delivered_when_they_are_due(moto_url: str) -> None:
         assert await own("list_queues") == {}
         for client in (rekognition, own, sqs, sns, s3):
             client.client.close()
+
+
+async def test_records_of_a_face_search_are_put_into_the_stream(moto_url: str) -> None:
+    """No request is needed for it. Those of one stream arrive in their order."""
+    kinesis = service("kinesis", moto_url)
+    await kinesis("create_stream", StreamName="lobby", ShardCount=1)
+    timings = Timings(starting=0, detecting=0)
+    async with Emulator(clock=ScaledClock(100), footage=FOOTAGE, timings=timings, deliver_to=moto_url) as emulator:
+        rekognition = service("rekognition", emulator.url)
+        await rekognition("create_stream_processor", **faces("lobby"))
+        await rekognition("start_stream_processor", Name="lobby")
+        token, found = await shard_iterator(kinesis, "lobby"), list[dict[str, Any]]()
+        while len(found) < 20:
+            response = await kinesis("get_records", ShardIterator=token)
+            token = response["NextShardIterator"]
+            found += [json.loads(record["Data"])["InputInformation"]["KinesisVideo"] for record in response["Records"]]
+        times = [each["ProducerTimestamp"] + each["FrameOffsetInSeconds"] for each in found]
+        assert [round(second - first, 3) for first, second in pairwise(times)] == [1] * (len(times) - 1)
+        own = service("kinesis", emulator.url)
+        assert (await own("list_streams"))["StreamNames"] == []
+        assert emulator.undelivered == 0
+        for client in (rekognition, own, kinesis):
+            client.client.close()
+
+
+async def start_face_search(emulator: Emulator) -> Service:
+    """Start a face search that writes to the stream lobby, and return the client."""
+    emulator.create_stream_processor(faces("lobby"), region="us-east-1", access_key=KEY)
+    rekognition = service("rekognition", emulator.url)
+    await rekognition("start_stream_processor", Name="lobby")
+    return rekognition
+
+
+async def test_many_records_of_a_stream_arrive_in_their_order(moto_url: str) -> None:
+    """They need several requests, of which one at a time is sent."""
+    kinesis = service("kinesis", moto_url)
+    await kinesis("create_stream", StreamName="lobby", ShardCount=1)
+    clock = ManualClock()
+    async with Emulator(clock=clock, timings=Timings(starting=0, detecting=0), deliver_to=moto_url) as emulator:
+        rekognition = await start_face_search(emulator)
+        emulator.advance(2000)
+        rekognition.client.close()
+    found = (await kinesis("get_records", ShardIterator=await shard_iterator(kinesis, "lobby")))["Records"]
+    numbers = [json.loads(each["Data"])["InputInformation"]["KinesisVideo"]["FragmentNumber"] for each in found]
+    assert len(numbers) == 2001
+    assert numbers == sorted(numbers, key=int)
+    kinesis.client.close()
+
+
+async def test_records_are_counted_that_cannot_be_delivered(moto_url: str) -> None:
+    """The server has no such stream. An hour of records is delivered in requests of 500."""
+    clock = ManualClock()
+    async with Emulator(clock=clock, timings=Timings(starting=0, detecting=0), deliver_to=moto_url) as emulator:
+        rekognition = await start_face_search(emulator)
+        emulator.advance(3600)
+        await rekognition("stop_stream_processor", Name="lobby")
+        emulator.advance(3600)
+        assert isinstance(emulator._results.remote, RemoteDestination)
+        await emulator._results.remote._is_idle.wait()
+        assert emulator.undelivered == 3601
+        rekognition.client.close()
 
 
 async def test_results_are_counted_that_cannot_be_delivered(caplog: pytest.LogCaptureFixture) -> None:

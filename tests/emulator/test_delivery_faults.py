@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import pytest
@@ -28,32 +28,29 @@ from aiorekostream.emulator.fault_script import FaultScript
 from aiorekostream.emulator.options import fault_from_json, fault_to_json
 from aiorekostream.emulator.outbox import Outbox
 from aiorekostream.emulator.world.notifications import Notification
+from aiorekostream.emulator.world.result_sink import NoResults
 from aiorekostream.errors import InvalidRequestError
 from tests.emulator.aws_services import KEY, drain, events, service
 from tests.emulator.clients import exchange, http
 from tests.emulator.samples import HERE, labels, session
 
-if TYPE_CHECKING:
-    from aiorekostream.emulator.world.identity import Caller
-    from aiorekostream.emulator.world.objects import StoredObject
-
 DETECTED, COMPLETE = "LABEL_DETECTED", "STREAM_PROCESSING_COMPLETE"
 
 
 @attrs.define
-class Queue:
+class Queue(NoResults):
     """Keeps the ids of the events that are delivered."""
 
     delivered: list[str] = attrs.field(factory=list)
 
-    def open(self, owner: Caller, topic_arn: str, bucket: str, now: float) -> None:
-        del owner, topic_arn, bucket, now
-
-    def store(self, stored: StoredObject) -> None:
-        del stored
-
     def deliver(self, notification: Notification) -> None:
         self.delivered.append(notification.event_id)
+
+    def advance(self, now: float) -> None:
+        del now
+
+    def next_due(self) -> float | None:
+        return None
 
 
 @attrs.define

@@ -177,8 +177,8 @@ async def test_abandoned_requests_are_dropped_beyond_the_bound(
         await writer.drain()
         writer.close()
     await until(lambda: not emulator.faults and asyncio.all_tasks() == tasks)
-    assert emulator._rekognition is not None
-    assert len(emulator._rekognition._abandoned) == 4
+    assert emulator._server._rekognition is not None
+    assert len(emulator._server._rekognition._abandoned) == 4
 
 
 async def test_delayed_request_is_not_executed_when_emulator_closes() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from aiorekostream.domain.enums import Label
 from aiorekostream.domain.geometry import BoundingBox
-from aiorekostream.emulator import Analyst, Appearance, Footage, RandomFootage, VideoMoment
+from aiorekostream.emulator import Analyst, Appearance, Footage, KnownFace, RandomFootage, VideoMoment, VisibleFace
 from aiorekostream.errors import InvalidRequestError
 from tests.emulator.samples import video
 
@@ -82,6 +82,8 @@ def test_appearance_has_its_box_and_its_confidence() -> None:
         ({"duration": 0}, "duration"),
         ({"bounding_box": (0, 0, 1, 1)}, "bounding_box"),
         ({"confidence": 101}, "confidence"),
+        ({"face": "resident-01"}, "face"),
+        ({"subject": "PET", "face": VisibleFace([KnownFace("a")])}, "face"),
     ],
 )
 def test_appearance_is_refused(changes: dict[str, Any], path: str) -> None:
@@ -96,6 +98,38 @@ def test_footage_is_refused_with_the_place_of_each_issue() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         Footage(given)
     assert [issue.path for issue in caught.value.issues] == ["appearances[1]"]
+
+
+def test_appearance_has_its_face() -> None:
+    face = VisibleFace([KnownFace("a")])
+    (detection,) = Footage([Appearance("PERSON", face=face)]).detect(moment(0))
+    assert detection.face is face
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"face_id": ""}, "face_id"),
+        ({"collection": ""}, "collection"),
+        ({"similarity": 101}, "similarity"),
+        ({"external_image_id": ""}, "external_image_id"),
+        ({"image_id": 5}, "image_id"),
+        ({"index_faces_model_version": 6}, "index_faces_model_version"),
+    ],
+)
+def test_known_face_is_refused(changes: dict[str, Any], path: str) -> None:
+    given: dict[str, Any] = {"face_id": "a", **changes}
+    with pytest.raises(InvalidRequestError) as caught:
+        KnownFace(**given)
+    assert [issue.path for issue in caught.value.issues] == [path]
+
+
+def test_visible_face_is_refused_with_the_place_of_each_issue() -> None:
+    known: Any = [KnownFace("a"), "b"]
+    box: Any = (0, 0, 1, 1)
+    with pytest.raises(InvalidRequestError) as caught:
+        VisibleFace(known, bounding_box=box)
+    assert [issue.path for issue in caught.value.issues] == ["known_faces[1]", "bounding_box"]
 
 
 def test_random_footage_depends_on_seed_and_stream() -> None:
@@ -151,6 +185,7 @@ def test_random_footage_changes_at_the_moments_that_it_tells(seed: int) -> None:
         ({"interval": 0}, "interval"),
         ({"interval": 4, "duration": 5}, "duration"),
         ({"subjects": ["TREE"]}, "subjects[0]"),
+        ({"known_faces": ["a"]}, "known_faces[0]"),
     ],
 )
 def test_random_footage_is_refused(changes: dict[str, Any], path: str) -> None:

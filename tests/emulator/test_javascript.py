@@ -18,7 +18,7 @@ import pytest
 from aiorekostream.domain.enums import Label
 from aiorekostream.emulator import Appearance, Emulator, ErrorResponse, Footage, ManualClock, ScaledClock, Timings
 from tests.emulator.aws_services import KEY, SECRET, service
-from tests.emulator.samples import labels, session
+from tests.emulator.samples import faces, labels, session
 
 if TYPE_CHECKING:
     from aiorekostream.emulator import EmulatorClock
@@ -88,5 +88,25 @@ async def test_results_are_read_by_javascript(host: str) -> None:
             "body": "für die Tür",
             "error": "QueueDoesNotExist",
             "missing": "NoSuchKey",
+        }
+        rekognition.client.close()
+
+
+@needs("client-kinesis")
+async def test_data_stream_is_read_by_javascript() -> None:
+    footage = Footage([Appearance(Label.PERSON, at=2)])
+    clock, credentials = ManualClock(), {KEY: SECRET}
+    async with Emulator(clock=clock, footage=footage, timings=Timings(), credentials=credentials) as emulator:
+        emulator.create_stream_processor(faces("lobby"), region="us-east-1", access_key=KEY)
+        rekognition = service("rekognition", emulator.url)
+        await rekognition("start_stream_processor", Name="lobby")
+        emulator.advance(7)
+        assert await run("kinesis.cjs", emulator.url, KEY, SECRET, "lobby") == {
+            "shards": 1,
+            "faces": [0, 0, 1, 1, 1],
+            "arrived": round(clock.now() * 1000),
+            "text": "für die Tür",
+            "children": ["shardId-000000000001", "shardId-000000000002"],
+            "error": "ResourceNotFoundException",
         }
         rekognition.client.close()

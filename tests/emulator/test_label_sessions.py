@@ -15,6 +15,7 @@ from aiorekostream.emulator import Appearance, DependencyFaults, Detection, Foot
 from aiorekostream.emulator.world import World
 from aiorekostream.emulator.world.notifications import Notification
 from aiorekostream.emulator.world.objects import Picture, StoredObject
+from aiorekostream.emulator.world.result_sink import NoResults
 from aiorekostream.limits import Limits
 from tests.emulator.samples import ACCOUNT, HERE, WorldHarness, labels, session, video
 
@@ -25,7 +26,7 @@ BOX = BoundingBox(left=0.125, top=0.25, width=0.1875, height=0.5)
 
 
 @attrs.define
-class Results:
+class Results(NoResults):
     """Keeps what is reported."""
 
     opened: list[tuple[str, str]] = attrs.field(factory=list)

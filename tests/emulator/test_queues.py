@@ -12,7 +12,7 @@ import hypothesis
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
-from aiorekostream.emulator.world.answers import Refusal, Success
+from aiorekostream.emulator.world.answers import Refusal, RefusedError, Success
 from aiorekostream.emulator.world.fields import Fields
 from aiorekostream.emulator.world.identity import Caller
 from aiorekostream.emulator.world.message_operations import parse_receive, receive
@@ -38,7 +38,10 @@ class Service:
         return QueueContext(queues=self.queues, caller=self.caller, now=self.now, base_url=BASE)
 
     def ask(self, operation: str, **members: object) -> Any:  # noqa: ANN401
-        return execute(self.context, operation, members)
+        try:
+            return execute(self.context, operation, members)
+        except RefusedError as error:
+            return error.refusal
 
     def done(self, operation: str, **members: object) -> dict[str, Any]:
         result = self.ask(operation, **members)

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiobotocore.session import get_session
-from botocore.exceptions import ClientError
 
 from aiorekostream.domain.enums import Label
 from aiorekostream.emulator import Appearance, Emulator, Footage, ManualClock, ScaledClock, Timings
-from tests.emulator.aws_services import IMPATIENT, KEY, SECRET, Service, drain, events, service
+from tests.emulator.aws_services import IMPATIENT, KEY, SECRET, Service, drain, events, refused, service
 from tests.emulator.clients import exchange, http, until
 from tests.emulator.samples import labels, session
 
@@ -24,26 +23,12 @@ NO_TARGET = json.dumps({"deadLetterTargetArn": "arn:aws:sqs:us-east-1:1:none", "
 QUICK = Timings(detecting=0)
 
 
-@pytest.fixture(params=["emulator", "moto"])
-async def sqs(request: pytest.FixtureRequest) -> AsyncIterator[Service]:
+@pytest.fixture
+async def sqs(endpoint: str) -> AsyncIterator[Service]:
     """A client of SQS, of the emulator and of moto."""
-    if request.param == "moto":
-        found = service("sqs", request.getfixturevalue("moto_url"))
-        yield found
-        found.client.close()
-        return
-    async with Emulator() as emulator:
-        found = service("sqs", emulator.url)
-        yield found
-        found.client.close()
-
-
-async def refused(sqs: Service, verb: str, **members: object) -> str:
-    """Call a method that fails, and return the error code."""
-    with pytest.raises(ClientError) as caught:
-        await sqs(verb, **members)
-    error: Any = caught.value.response
-    return str(error["Error"]["Code"])
+    found = service("sqs", endpoint)
+    yield found
+    found.client.close()
 
 
 async def test_message_is_sent_received_and_deleted(sqs: Service) -> None:

@@ -1,4 +1,4 @@
-"""Identify the callers of SQS and S3, and refuse requests that a web page may have sent under another host name.
+"""Identify callers of SQS, S3 and Kinesis, and refuse what a web page may have sent under another host name.
 
 A page in the developer's browser can resolve a name of its own to the loopback address (DNS rebinding), and would then
 be of the same origin as the emulator. So the ``Host`` must be an address, a name of the loopback interface, or a name

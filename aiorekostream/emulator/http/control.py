@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import attrs
 
+from aiorekostream.emulator.http.dispatch import Plane
 from aiorekostream.emulator.http.wire import HttpResponse, read_object
 from aiorekostream.emulator.options import (
     dependency_faults_from_json,
@@ -135,7 +136,7 @@ class Controlled(Protocol):
 
 
 @attrs.frozen
-class ControlPlane:
+class ControlPlane(Plane):
     """Serve the endpoints below ``/_emulator/``.
 
     Attributes:

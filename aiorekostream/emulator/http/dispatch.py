@@ -9,17 +9,18 @@ An API is a ``Plane``. Planes share the port; the first one that accepts the hea
 
 from __future__ import annotations
 
+import abc
 import email.utils
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 import attrs
 
 from aiorekostream.clock import SystemClock
 from aiorekostream.emulator.clocks import EmulatorClock
 from aiorekostream.emulator.http.cors import CrossOriginPolicy
-from aiorekostream.emulator.http.listener import read_body, to_aiohttp
+from aiorekostream.emulator.http.listener import MAX_BODY_BYTES, read_body, to_aiohttp
 from aiorekostream.emulator.http.wire import HttpRequest, RequestHead, encode
 from aiorekostream.emulator.world.answers import INTERNAL_FAILURE, RefusedError
 
@@ -38,29 +39,34 @@ EMULATOR_DATE = "x-emulator-date"
 _LOGGER = logging.getLogger("aiorekostream.emulator")
 
 
-class Plane(Protocol):
+class Plane(abc.ABC):
     """One API on the port."""
 
     @property
     def is_for_pages(self) -> bool:
         """Whether web pages may use this API, if their origin is allowed."""
-        ...
+        return True
 
+    @property
+    def max_body_bytes(self) -> int:
+        """The size up to which the body of a request is accepted."""
+        return MAX_BODY_BYTES
+
+    @abc.abstractmethod
     def accepts(self, head: RequestHead) -> bool:
         """Return whether a request is for this API."""
-        ...
 
+    @abc.abstractmethod
     async def respond(self, request: HttpRequest) -> HttpResponse:
         """Execute a request.
 
         Raises:
             ConnectionError: no response is sent.
         """
-        ...
 
+    @abc.abstractmethod
     def refuse(self, refusal: Refusal, request_id: str) -> HttpResponse:
         """Refuse a request that could not be read, in the format of this API."""
-        ...
 
 
 @attrs.frozen(kw_only=True)
@@ -106,7 +112,7 @@ class PlaneDispatcher:
     ) -> tuple[HttpResponse, bool]:
         """Return the response, and whether it is the last one on the connection."""
         try:
-            body = await read_body(request)
+            body = await read_body(request, plane.max_body_bytes)
         except RefusedError as error:
             return plane.refuse(error.refusal, request_id), True
         if plane.is_for_pages:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from aiorekostream.clock import TimerHandle
 
-__all__ = ["HttpConnection", "HttpServer", "Listener", "read_body", "to_aiohttp"]
+__all__ = ["MAX_BODY_BYTES", "HttpConnection", "HttpServer", "Listener", "read_body", "to_aiohttp"]
 
 _LOGGER = logging.getLogger("aiorekostream.emulator")
 _ACCESS_LOGGER = logging.getLogger("aiorekostream.emulator.access")
@@ -35,8 +35,8 @@ _SHUTDOWN = 0.1
 # SO_LINGER on, with a timeout of 0 seconds: close() then sends RST instead of FIN. See socket(7).
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 
-# Largest accepted body. The emulator's own choice: a request of this API needs a few kilobytes.
-_MAX_BODY_BYTES = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
+"""Largest accepted body of most APIs. The emulator's own choice: their requests need a few kilobytes."""
 # A larger body is read and discarded up to here: a server that closes with unread input resets the connection, and the
 # caller loses the 413.
 _MAX_DRAINED_BYTES = 64 * 1024 * 1024
@@ -45,7 +45,6 @@ _BODY_TIMEOUT = 30
 # Real seconds for the head of a request, from the connection or from the first byte after the previous request.
 _HEAD_TIMEOUT = 30
 
-_TOO_LARGE = Refusal("RequestEntityTooLargeException", f"The request is larger than {_MAX_BODY_BYTES} bytes.", 413)
 _TOO_SLOW = Refusal("RequestTimeoutException", f"The request did not arrive within {_BODY_TIMEOUT} seconds.", 408)
 _TOO_SLOW_STATUS_LINE = b"HTTP/1.1 408 Request Timeout"
 
@@ -65,15 +64,20 @@ def to_aiohttp(response: HttpResponse, request_id: str, *, last: bool = False) -
     return outgoing
 
 
-async def read_body(request: web.BaseRequest) -> bytes:
+async def read_body(request: web.BaseRequest, most: int) -> bytes:
     """Read the whole body. A body above the limit is drained up to 64 MiB, so that the caller receives the refusal.
+
+    Args:
+        request: the request.
+        most: the limit in bytes.
 
     Raises:
         RefusedError: the body is too large, too slow or malformed.
         ConnectionError: the caller disconnected.
     """
+    too_large = Refusal("RequestEntityTooLargeException", f"The request is larger than {most} bytes.", 413)
     if (request.content_length or 0) > _MAX_DRAINED_BYTES:
-        raise refuse(_TOO_LARGE)
+        raise refuse(too_large)
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
@@ -87,14 +91,14 @@ async def read_body(request: web.BaseRequest) -> bytes:
             while not request.content.at_eof() and size <= _MAX_DRAINED_BYTES:
                 chunk = await request.content.readany()
                 size += len(chunk)
-                if size <= _MAX_BODY_BYTES:
+                if size <= most:
                     chunks.append(chunk)
     except TimeoutError:
         raise refuse(_TOO_SLOW) from None
     except (web.RequestPayloadError, http_exceptions.HttpProcessingError):
         raise refuse(malformed("The body is broken.")) from None
-    if size > _MAX_BODY_BYTES:
-        raise refuse(_TOO_LARGE)
+    if size > most:
+        raise refuse(too_large)
     return b"".join(chunks)
 
 

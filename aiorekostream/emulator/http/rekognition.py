@@ -20,6 +20,7 @@ from aiorekostream.emulator.faults import (
     ServerError,
     Throttle,
 )
+from aiorekostream.emulator.http.dispatch import Plane
 from aiorekostream.emulator.http.operations import Dispatcher
 from aiorekostream.emulator.http.pump import ResultPump
 from aiorekostream.emulator.http.wire import HttpResponse, encode
@@ -43,7 +44,7 @@ _ABANDONED_OVERHEAD = 1024
 
 
 @attrs.define(kw_only=True)
-class RekognitionPlane:
+class RekognitionPlane(Plane):
     """Serve the API of Rekognition's stream processors.
 
     Attributes:
@@ -62,11 +63,6 @@ class RekognitionPlane:
     _abandoned: dict[str, TimerHandle] = attrs.field(factory=dict, init=False)
     _abandoned_bytes: int = attrs.field(default=0, init=False)
     _is_closed: bool = attrs.field(default=False, init=False)
-
-    @property
-    def is_for_pages(self) -> bool:
-        """See ``Plane.is_for_pages``."""
-        return True
 
     def accepts(self, head: RequestHead) -> bool:
         """Return True: this API refuses the requests that no API on the port serves."""

@@ -18,6 +18,7 @@ import attrs
 
 from aiorekostream.emulator.clocks import EmulatorClock
 from aiorekostream.emulator.http.callers import CallerDirectory, host_name
+from aiorekostream.emulator.http.dispatch import Plane
 from aiorekostream.emulator.http.pump import ResultPump
 from aiorekostream.emulator.http.signatures import SignedResource
 from aiorekostream.emulator.http.wire import HttpResponse
@@ -47,7 +48,7 @@ _CODES = {
 
 
 @attrs.define(kw_only=True)
-class S3Plane:
+class S3Plane(Plane):
     """Serve the API of Amazon S3.
 
     Attributes:
@@ -61,11 +62,6 @@ class S3Plane:
     callers: CallerDirectory
     pump: ResultPump
     clock: EmulatorClock
-
-    @property
-    def is_for_pages(self) -> bool:
-        """See ``Plane.is_for_pages``."""
-        return True
 
     def accepts(self, head: RequestHead) -> bool:
         """Return whether a request is signed for S3."""

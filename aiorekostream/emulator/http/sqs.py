@@ -7,17 +7,15 @@ older query protocol is not served.
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import TYPE_CHECKING
 
 import attrs
 
 from aiorekostream.clock import SystemClock
 from aiorekostream.emulator.clocks import EmulatorClock
-from aiorekostream.emulator.http.callers import CallerDirectory
-from aiorekostream.emulator.http.pump import ResultPump, call_at_moment
-from aiorekostream.emulator.http.wire import HttpResponse, read_object
-from aiorekostream.emulator.world.answers import JsonObject, Refusal, RefusedError, refuse
+from aiorekostream.emulator.http.json_service import JsonPlane, JsonService
+from aiorekostream.emulator.http.pump import call_at_moment
+from aiorekostream.emulator.http.wire import HttpResponse, dumped
 from aiorekostream.emulator.world.fields import Fields
 from aiorekostream.emulator.world.message_operations import ReceiveOptions, parse_receive, receive
 from aiorekostream.emulator.world.queue_context import QueueContext
@@ -25,12 +23,14 @@ from aiorekostream.emulator.world.queue_operations import QUEUE_OPERATIONS, exec
 from aiorekostream.emulator.world.queues import Queues
 
 if TYPE_CHECKING:
-    from aiorekostream.emulator.http.wire import HttpRequest, RequestHead
+    from aiorekostream.emulator.http.wire import HttpRequest
+    from aiorekostream.emulator.world.answers import JsonObject, Refusal
+    from aiorekostream.emulator.world.identity import Caller
 
 __all__ = ["SqsPlane"]
 
 _CONTENT_TYPE = "application/x-amz-json-1.0"
-_TARGET = "AmazonSQS."
+_SERVICE = JsonService(target="AmazonSQS.", scope="sqs", operations=QUEUE_OPERATIONS)
 _NAMESPACE = "com.amazonaws.sqs#"
 # The codes of the query protocol, which SDKs report instead of the names of the errors.
 _QUERY_CODES = {
@@ -47,7 +47,7 @@ _QUERY_CODES = {
 
 
 @attrs.define(kw_only=True)
-class SqsPlane:
+class SqsPlane(JsonPlane):
     """Serve the API of Amazon SQS.
 
     Attributes:
@@ -58,48 +58,32 @@ class SqsPlane:
     """
 
     queues: Queues
-    callers: CallerDirectory
-    pump: ResultPump
     clock: EmulatorClock
 
     @property
-    def is_for_pages(self) -> bool:
-        """See ``Plane.is_for_pages``."""
-        return True
+    def service(self) -> JsonService:
+        """See ``JsonPlane.service``."""
+        return _SERVICE
 
-    def accepts(self, head: RequestHead) -> bool:
-        """Return whether a request names an operation of SQS."""
-        return head.headers.get("x-amz-target", "").startswith(_TARGET)
+    async def execute(self, request: HttpRequest, caller: Caller, operation: str, members: JsonObject) -> HttpResponse:
+        """See ``JsonPlane.execute``."""
+        base_url = f"http://{request.head.headers.get('host', '')}"
+        context = QueueContext(queues=self.queues, caller=caller, now=self.clock.now(), base_url=base_url)
+        if operation == "ReceiveMessage":
+            return await self._receive(request, context, parse_receive(context, Fields(members)))
+        return _encode(execute(context, operation, members).body or {})
 
-    def refuse(self, refusal: Refusal, request_id: str) -> HttpResponse:
-        """See ``Plane.refuse``."""
-        del request_id
-        return _encode_refusal(refusal)
-
-    async def respond(self, request: HttpRequest) -> HttpResponse:
-        """See ``Plane.respond``."""
-        try:
-            operation, context = self._parse(request)
-            members = read_object(request.body)
-            self.pump.advance()
-            if operation == "ReceiveMessage":
-                options = parse_receive(context, Fields(members))
-                return await self._receive(request, context, options)
-        except RefusedError as error:
-            return _encode_refusal(error.refusal)
-        result = execute(context, operation, members)
-        return _encode_refusal(result) if isinstance(result, Refusal) else _encode(result.body or {})
-
-    def _parse(self, request: HttpRequest) -> tuple[str, QueueContext]:
-        head = request.head
-        operation = head.headers["x-amz-target"].removeprefix(_TARGET)
-        if head.method != "POST" or operation not in QUEUE_OPERATIONS:
-            raise refuse(
-                Refusal("UnknownOperationException", f"The emulator has no operation {operation[:100]!r}.", 400)
-            )
-        caller = self.callers.identify(request, "sqs")
-        base_url = f"http://{head.headers.get('host', '')}"
-        return operation, QueueContext(queues=self.queues, caller=caller, now=self.clock.now(), base_url=base_url)
+    def encode_refusal(self, refusal: Refusal) -> HttpResponse:
+        """See ``JsonPlane.encode_refusal``."""
+        code, message = refusal.code, refusal.message or ""
+        if code == "InvalidParameterException":  # of Fields, which reads the members for Rekognition too
+            code, message = "InvalidParameterValue", message.removeprefix("Request has invalid parameters. ")
+            if message.endswith(" is required."):
+                code = "MissingParameter"
+        body = dumped({"__type": f"{_NAMESPACE}{code}", "message": message})
+        fault = "Sender" if refusal.status < 500 else "Receiver"  # noqa: PLR2004
+        headers = {"x-amzn-query-error": f"{_QUERY_CODES.get(code, code)};{fault}"}
+        return HttpResponse(refusal.status, body, _CONTENT_TYPE, headers)
 
     async def _receive(self, request: HttpRequest, context: QueueContext, options: ReceiveOptions) -> HttpResponse:
         """Receive messages; if there are none, wait for one, for real seconds whichever clock is set."""
@@ -137,16 +121,4 @@ class SqsPlane:
 
 
 def _encode(body: JsonObject) -> HttpResponse:
-    return HttpResponse(200, json.dumps(body, separators=(",", ":"), default=dict).encode(), _CONTENT_TYPE)
-
-
-def _encode_refusal(refusal: Refusal) -> HttpResponse:
-    code, message = refusal.code, refusal.message or ""
-    if code == "InvalidParameterException":  # of Fields, which reads the members for Rekognition too
-        code, message = "InvalidParameterValue", message.removeprefix("Request has invalid parameters. ")
-        if message.endswith(" is required."):
-            code = "MissingParameter"
-    body = json.dumps({"__type": f"{_NAMESPACE}{code}", "message": message}).encode()
-    fault = "Sender" if refusal.status < 500 else "Receiver"  # noqa: PLR2004
-    headers = {"x-amzn-query-error": f"{_QUERY_CODES.get(code, code)};{fault}"}
-    return HttpResponse(refusal.status, body, _CONTENT_TYPE, headers)
+    return HttpResponse(200, dumped(body), _CONTENT_TYPE)

@@ -24,6 +24,7 @@ __all__ = [
     "HttpRequest",
     "HttpResponse",
     "RequestHead",
+    "dumped",
     "encode",
     "malformed",
     "operation_in",
@@ -163,14 +164,15 @@ def encode(result: OperationResult, log_reference: str) -> HttpResponse:
         log_reference: the value of ``Logref`` in an error.
     """
     if isinstance(result, Success):
-        return HttpResponse(200, b"" if result.body is None else _dumped(result.body))
+        return HttpResponse(200, b"" if result.body is None else dumped(result.body))
     body = {"__type": result.code}
     if result.message is not None:
         body |= {"Code": result.code, "Message": result.message, "Logref": log_reference}
-    return HttpResponse(result.status, _dumped(body))
+    return HttpResponse(result.status, dumped(body))
 
 
-def _dumped(value: object) -> bytes:
+def dumped(value: object) -> bytes:
+    """Encode JSON without white space."""
     return json.dumps(value, separators=(",", ":"), default=dict).encode()
 
 

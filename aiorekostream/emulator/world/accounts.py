@@ -10,6 +10,7 @@ import attrs
 
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.emulator.world.answers import not_found, refuse
+from aiorekostream.emulator.world.face_sessions import FaceSessions
 from aiorekostream.emulator.world.identity import Caller, Stream
 from aiorekostream.emulator.world.label_sessions import LabelSessions
 from aiorekostream.emulator.world.processors import Processor
@@ -36,6 +37,7 @@ class Account:
         region: the Region.
         now: the time up to which events have been applied, in epoch seconds.
         sessions: the label detections in progress, which publish results.
+        faces: the face searches in progress, which write records.
     """
 
     account_id: str
@@ -43,6 +45,10 @@ class Account:
     now: float = 0.0
     sessions: LabelSessions = attrs.field(
         default=attrs.Factory(lambda self: LabelSessions(owner=Caller(self.account_id, self.region)), takes_self=True),
+        kw_only=True,
+    )
+    faces: FaceSessions = attrs.field(
+        default=attrs.Factory(lambda self: FaceSessions(owner=Caller(self.account_id, self.region)), takes_self=True),
         kw_only=True,
     )
     _processors: dict[str, Processor] = attrs.field(factory=dict)
@@ -105,6 +111,7 @@ class Account:
         else:
             active.discard(name)
         self.sessions.changed(processor)
+        self.faces.changed(processor)
         due_at = processor.next_event_at
         if due_at is not None:
             heapq.heappush(self._event_queue, (due_at, name))

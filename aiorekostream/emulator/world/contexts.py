@@ -24,6 +24,10 @@ def _seconds(value: datetime.timedelta | float) -> float:
     return seconds(value, least=0, most=1e9)
 
 
+def _interval(value: datetime.timedelta | float) -> float:
+    return seconds(value, least=0.01, most=1e9)
+
+
 def _seconds_or_for_ever(value: datetime.timedelta | float) -> float:
     return math.inf if value == math.inf else _seconds(value) or reject(value, "more than 0 seconds")
 
@@ -47,7 +51,9 @@ class Timings(Validated):
         media: the length of the video in every stream; a label detection ends there if that is earlier. More than 0;
             infinite by default.
         detecting: the time from the frame of a first occurrence, or from the beginning of a session that starts with
-            it, to the notification.
+            it, to the notification; and from a frame that a face search analyzes to its record.
+        sampling: the time between two frames that a face search analyzes, each of which becomes a record; from 0.01.
+            AWS has been observed to analyze one frame a second.
         stuck: the time in STARTING after which DeleteStreamProcessor is allowed: AWS advises deleting a processor that
             has been starting for more than two minutes.
 
@@ -63,6 +69,7 @@ class Timings(Validated):
     overshoot: float = attrs.field(default=0.0, converter=_seconds)
     media: float = attrs.field(default=math.inf, converter=_seconds_or_for_ever)
     detecting: float = attrs.field(default=1.0, converter=_seconds)
+    sampling: float = attrs.field(default=1.0, converter=_interval)
     stuck: float = attrs.field(default=120.0, converter=_seconds)
 
 

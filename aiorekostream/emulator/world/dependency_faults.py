@@ -84,6 +84,10 @@ class DependencyFaults(Validated):
             or self._storage_failure(definition)
         )
 
+    def is_missing_data_stream(self, arn: str, name: str) -> bool:
+        """Return whether a data stream does not exist."""
+        return _any(self.missing_data_streams, arn, name)
+
     def _video_failure(self, video: Stream, region: str) -> str | None:
         if video.region != region or _any(self.missing_video_streams, video.arn, video.name):
             return f"Stream {video.name} doesn't exist"
@@ -97,7 +101,7 @@ class DependencyFaults(Validated):
             return "Collection not found"
         if data is None:
             return None
-        if data.region != region or _any(self.missing_data_streams, data.arn, data.name):
+        if data.region != region or self.is_missing_data_stream(data.arn, data.name):
             return f"Stream {data.name} under account {data.account} not found"
         if _any(self.denied_data_streams, data.arn, data.name):
             return "Access denied to Kinesis Data"

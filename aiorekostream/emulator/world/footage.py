@@ -13,9 +13,10 @@ from typing import Protocol, final
 import attrs
 
 from aiorekostream.domain.enums import Label
-from aiorekostream.domain.fields import finite, seconds, whole_number
+from aiorekostream.domain.fields import seconds, whole_number
 from aiorekostream.domain.geometry import BoundingBox
 from aiorekostream.domain.rules import Validated, all_valid, as_tuple, collecting, each, reject
+from aiorekostream.emulator.world.faces import KnownFace, VisibleFace, box, known_faces, pattern, percent
 from aiorekostream.errors import ValidationIssue
 
 __all__ = ["Analyst", "Appearance", "Detection", "Footage", "RandomFootage", "VideoMoment"]
@@ -24,6 +25,7 @@ _SUBJECTS = (Label.PERSON, Label.PET, Label.PACKAGE)
 _DEFAULT_BOX = BoundingBox(left=0.375, top=0.25, width=0.25, height=0.5)
 # Percent; a number that a 32-bit float holds exactly.
 _DEFAULT_CONFIDENCE = 97.25
+_UNKNOWN_FACE = VisibleFace()
 # Streams whose scripts are kept; then all are forgotten, and computed anew when they are needed.
 _MAX_STREAMS = 10_000
 
@@ -58,11 +60,13 @@ class Detection:
         subject: what is visible.
         bounding_box: where it is on the frame.
         confidence: the confidence in percent, 0 to 100.
+        face: the face, if it is a person; an unknown one by default.
     """
 
     subject: Label
     bounding_box: BoundingBox = _DEFAULT_BOX
     confidence: float = _DEFAULT_CONFIDENCE
+    face: VisibleFace = _UNKNOWN_FACE
 
 
 class Analyst(Protocol):
@@ -94,10 +98,6 @@ def _known_label(value: object) -> Label:
     return next((label for label in _SUBJECTS if label == value), None) or reject(value, "PERSON, PET or PACKAGE")
 
 
-def _pattern(value: str) -> str:
-    return value if isinstance(value, str) and value else reject(value, "a pattern such as 'porch-*'")
-
-
 def _start(value: datetime.datetime | datetime.timedelta | float) -> datetime.datetime | float:
     if not isinstance(value, datetime.datetime):
         return seconds(value, least=0, most=1e9)
@@ -108,12 +108,8 @@ def _duration(value: datetime.timedelta | float | None) -> float | None:
     return None if value is None else seconds(value, least=0.001, most=1e9)
 
 
-def _box(value: BoundingBox) -> BoundingBox:
-    return value if isinstance(value, BoundingBox) else reject(value, "a BoundingBox")
-
-
-def _percent(value: float) -> float:
-    return finite(value, least=0, most=100)
+def _face(value: VisibleFace) -> VisibleFace:
+    return value if isinstance(value, VisibleFace) else reject(value, "a VisibleFace")
 
 
 @final
@@ -130,17 +126,23 @@ class Appearance(Validated):
         bounding_box: where it is on the frame.
         confidence: the confidence of the detection in percent, 0 to 100. A processor with a higher ``MinConfidence``
             does not report it.
+        face: the face of a person, which face searches report; an unknown one by default.
 
     Raises:
         InvalidRequestError: an attribute is out of its range.
     """
 
     subject: Label = attrs.field(converter=_subject)
-    stream: str = attrs.field(default="*", converter=_pattern, kw_only=True)
+    stream: str = attrs.field(default="*", converter=pattern, kw_only=True)
     at: datetime.datetime | float = attrs.field(default=0.0, converter=_start, kw_only=True)
     duration: float | None = attrs.field(default=None, converter=_duration, kw_only=True)
-    bounding_box: BoundingBox = attrs.field(default=_DEFAULT_BOX, converter=_box, kw_only=True)
-    confidence: float = attrs.field(default=_DEFAULT_CONFIDENCE, converter=_percent, kw_only=True)
+    bounding_box: BoundingBox = attrs.field(default=_DEFAULT_BOX, converter=box, kw_only=True)
+    confidence: float = attrs.field(default=_DEFAULT_CONFIDENCE, converter=percent, kw_only=True)
+    face: VisibleFace = attrs.field(default=_UNKNOWN_FACE, converter=_face, kw_only=True)
+
+    def _contradictions(self) -> Iterable[ValidationIssue]:
+        if all_valid(self.subject, self.face) and self.face != _UNKNOWN_FACE and self.subject is not Label.PERSON:
+            yield ValidationIssue(("face",), self.face, "given only for a PERSON")
 
     def interval(self, session_start: float) -> tuple[float, float]:
         """Return the first moment at which it is visible, and the first at which it no longer is, in epoch seconds."""
@@ -177,8 +179,13 @@ class Footage(Validated):
         for appearance in self._of_stream(moment):
             first, end = appearance.interval(moment.session_start)
             if first <= moment.at < end:
-                box, confidence = appearance.bounding_box, appearance.confidence
-                found.append(Detection(subject=appearance.subject, bounding_box=box, confidence=confidence))
+                detection = Detection(
+                    subject=appearance.subject,
+                    bounding_box=appearance.bounding_box,
+                    confidence=appearance.confidence,
+                    face=appearance.face,
+                )
+                found.append(detection)
         return found
 
     def next_change(self, moment: VideoMoment, /) -> float | None:
@@ -223,6 +230,8 @@ class RandomFootage(Validated):
             1e6; 20 by default.
         duration: how long a subject is visible, up to ``interval``; 5 by default.
         subjects: what appears; persons, pets and packages by default.
+        known_faces: the faces of the persons. Each appearance of a person has one of them or, as often as each of them,
+            an unknown one; none by default.
 
     Raises:
         InvalidRequestError: an attribute is out of its range.
@@ -232,6 +241,7 @@ class RandomFootage(Validated):
     interval: float = attrs.field(default=20.0, converter=_interval)
     duration: float = attrs.field(default=5.0, converter=_interval)
     subjects: tuple[Label, ...] = attrs.field(default=_SUBJECTS, converter=_subjects)
+    known_faces: tuple[KnownFace, ...] = attrs.field(default=(), converter=known_faces)
 
     def detect(self, moment: VideoMoment, /) -> Sequence[Detection]:
         """See ``Analyst.detect``."""
@@ -242,7 +252,7 @@ class RandomFootage(Validated):
                 digest = self._digest(moment.stream_arn, number, subject)
                 first = self._first(number, digest)
                 if first <= moment.at < first + self.duration:
-                    found.append(_random_detection(subject, digest))
+                    found.append(self._detection(subject, digest))
         return found
 
     def next_change(self, moment: VideoMoment, /) -> float | None:
@@ -255,6 +265,18 @@ class RandomFootage(Validated):
                 found += (change for change in (first, first + self.duration) if change > moment.at)
         return min(found, default=None)
 
+    def _detection(self, subject: Label, digest: bytes) -> Detection:
+        size = 0.125 + _ratio(digest, 2) * 0.25
+        where = BoundingBox(left=_ratio(digest, 4) * (1 - size), top=0.25, width=size, height=size * 1.5)
+        # Another part of the digest than the first moment's, which decides when the person appears.
+        index = int.from_bytes(digest[4:], "big") % (len(self.known_faces) + 1)
+        return Detection(
+            subject=subject,
+            bounding_box=where,
+            confidence=80 + _ratio(digest, 6) * 19,
+            face=VisibleFace(self.known_faces[index : index + 1]),
+        )
+
     def _contradictions(self) -> Iterable[ValidationIssue]:
         if all_valid(self.interval, self.duration) and self.duration > self.interval:
             yield ValidationIssue(("duration",), self.duration, f"at most the interval, {self.interval:g} seconds")
@@ -266,12 +288,6 @@ class RandomFootage(Validated):
     def _first(self, number: int, digest: bytes) -> float:
         """Return the moment in an interval at which a subject appears, in epoch seconds."""
         return (number + _ratio(digest, 0)) * self.interval
-
-
-def _random_detection(subject: Label, digest: bytes) -> Detection:
-    size = 0.125 + _ratio(digest, 2) * 0.25
-    box = BoundingBox(left=_ratio(digest, 4) * (1 - size), top=0.25, width=size, height=size * 1.5)
-    return Detection(subject=subject, bounding_box=box, confidence=80 + _ratio(digest, 6) * 19)
 
 
 def _ratio(digest: bytes, first: int) -> float:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+import uuid
 
 import attrs
 
-__all__ = ["Caller", "Stream", "account_for_key", "partition_of", "processor_arn", "processor_name"]
+__all__ = ["Caller", "Stream", "account_for_key", "partition_of", "processor_arn", "processor_name", "stable_id"]
 
 
 _STREAM = re.compile(
@@ -92,3 +93,9 @@ def processor_name(arn: str) -> str | None:
     """Return the name in the ARN of a stream processor; None for any other string."""
     match = _PROCESSOR.fullmatch(arn)
     return None if match is None else match[4]
+
+
+def stable_id(*parts: str) -> str:
+    """Return an id in the format of a UUID that is always the same for the same parts."""
+    digest = hashlib.blake2b("\n".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return str(uuid.UUID(bytes=digest, version=4))

@@ -12,7 +12,6 @@ import heapq
 import itertools
 import json
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 import attrs
 
@@ -21,51 +20,21 @@ from aiorekostream.domain.status import Status
 from aiorekostream.emulator.world.answers import JsonObject
 from aiorekostream.emulator.world.definitions import LabelTarget
 from aiorekostream.emulator.world.footage import Analyst, Detection, VideoMoment
-from aiorekostream.emulator.world.identity import Caller
+from aiorekostream.emulator.world.identity import Caller, stable_id
 from aiorekostream.emulator.world.notifications import (
     LABEL_DETECTED,
     SESSION_COMPLETED,
     Notification,
     SessionFacts,
     SightedLabel,
-    stable_id,
 )
 from aiorekostream.emulator.world.objects import Picture, StoredObject
 from aiorekostream.emulator.world.processors import Processor
 from aiorekostream.emulator.world.regions import is_in_regions
+from aiorekostream.emulator.world.result_sink import NoResults, ResultSink
 from aiorekostream.emulator.world.video import map_frame
 
-__all__ = ["LabelSession", "LabelSessions", "NoResults", "ResultSink"]
-
-
-class ResultSink(Protocol):
-    """Takes the results of label detections."""
-
-    def open(self, owner: Caller, topic_arn: str, bucket: str, now: float) -> None:
-        """Prepare for the results of a processor that was created."""
-        ...
-
-    def store(self, stored: StoredObject) -> None:
-        """Write an object to its bucket."""
-        ...
-
-    def publish(self, notification: Notification) -> None:
-        """Publish a message to its topic."""
-        ...
-
-
-@attrs.frozen
-class NoResults:
-    """Discard all results. A ``ResultSink``."""
-
-    def open(self, owner: Caller, topic_arn: str, bucket: str, now: float) -> None:
-        """See ``ResultSink.open``."""
-
-    def store(self, stored: StoredObject) -> None:
-        """See ``ResultSink.store``."""
-
-    def publish(self, notification: Notification) -> None:
-        """See ``ResultSink.publish``."""
+__all__ = ["LabelSession", "LabelSessions"]
 
 
 @attrs.define(kw_only=True, eq=False)

@@ -47,16 +47,18 @@ def start(context: OperationContext, request: Fields) -> Success:
     # AWS's guide documents an empty object as the response to the start of a face search.
     is_face_search = processor.kind is ProcessorKind.FACE_SEARCH
     # Without its role, stream, bucket or topic, a session reports nothing until it fails.
-    if not is_face_search and context.dependency_faults.failure(processor.definition, account.region) is None:
-        end = context.now + _session_length(context, duration)
-        account.sessions.begin(
-            started,
-            request.members,
-            analyst=context.analyst,
-            now=context.now,
-            video_start=_video_start(context, request),
-            end=end,
-        )
+    if context.dependency_faults.failure(processor.definition, account.region) is None:
+        if is_face_search:
+            account.faces.begin(started, analyst=context.analyst, now=context.now)
+        else:
+            account.sessions.begin(
+                started,
+                request.members,
+                analyst=context.analyst,
+                now=context.now,
+                video_start=_video_start(context, request),
+                end=context.now + _session_length(context, duration),
+            )
     account.advance(context.now)
     return Success({} if is_face_search else {"SessionId": session_id}, session_id)
 

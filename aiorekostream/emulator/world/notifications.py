@@ -10,9 +10,7 @@ those of the producer), and the text of ``streamProcessingResults``, which is th
 from __future__ import annotations
 
 import datetime
-import hashlib
 import json
-import uuid
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import cast
@@ -21,7 +19,7 @@ import attrs
 
 from aiorekostream.emulator.world.answers import JsonObject
 from aiorekostream.emulator.world.footage import Detection
-from aiorekostream.emulator.world.identity import Caller
+from aiorekostream.emulator.world.identity import Caller, stable_id
 from aiorekostream.emulator.world.video import FrameMapping
 
 __all__ = [
@@ -31,7 +29,6 @@ __all__ = [
     "Notification",
     "SessionFacts",
     "SightedLabel",
-    "stable_id",
 ]
 
 LABEL_DETECTED, SESSION_COMPLETED = "LABEL_DETECTED", "STREAM_PROCESSING_COMPLETE"
@@ -185,12 +182,6 @@ class Notification:
         # The white space is that of SNS.
         lines = ",\n".join(f'  "{name}" : {json.dumps(value)}' for name, value in members.items())
         return f"{{\n{lines}\n}}"
-
-
-def stable_id(*parts: str) -> str:
-    """Return an id in the format of a UUID that is always the same for the same parts."""
-    digest = hashlib.blake2b("\n".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return str(uuid.UUID(bytes=digest, version=4))
 
 
 def _in_camel_case(value: object) -> object:

@@ -19,7 +19,7 @@ from aiorekostream.emulator.world.queue import MAX_VISIBILITY_TIMEOUT, EmulatedQ
 from aiorekostream.emulator.world.queue_context import ALL, MAX_MESSAGE_BYTES, NO_QUEUE, QueueContext, invalid_value
 
 if TYPE_CHECKING:
-    from aiorekostream.emulator.world.answers import JsonObject, OperationResult
+    from aiorekostream.emulator.world.answers import JsonObject
 
 __all__ = ["QUEUE_OPERATIONS", "execute"]
 
@@ -182,9 +182,10 @@ QUEUE_OPERATIONS = frozenset({*_OPERATIONS, "ReceiveMessage"})
 """AWS's names of the operations on queues."""
 
 
-def execute(context: QueueContext, operation: str, members: JsonObject) -> OperationResult:
-    """Execute an operation other than ReceiveMessage, or refuse it."""
-    try:
-        return _OPERATIONS[operation](context, Fields(members))
-    except RefusedError as error:
-        return error.refusal
+def execute(context: QueueContext, operation: str, members: JsonObject) -> Success:
+    """Execute an operation other than ReceiveMessage.
+
+    Raises:
+        RefusedError: the request is refused.
+    """
+    return _OPERATIONS[operation](context, Fields(members))

@@ -19,11 +19,13 @@ from aiorekostream.emulator.world.accounts import Account
 from aiorekostream.emulator.world.answers import BLANK_DENIAL, RefusedError
 from aiorekostream.emulator.world.contexts import OperationContext, ScheduledFailure, Timings
 from aiorekostream.emulator.world.dependency_faults import DependencyFaults
+from aiorekostream.emulator.world.face_sessions import FaceSessions
 from aiorekostream.emulator.world.fields import Fields
 from aiorekostream.emulator.world.footage import Analyst, Footage
 from aiorekostream.emulator.world.identity import Caller
-from aiorekostream.emulator.world.label_sessions import LabelSessions, NoResults, ResultSink
+from aiorekostream.emulator.world.label_sessions import LabelSessions
 from aiorekostream.emulator.world.processors import ProcessorState, ScheduledTransition
+from aiorekostream.emulator.world.result_sink import NoResults, ResultSink
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ class World:
         timings: the durations of state changes.
         dependency_faults: the resources that are unavailable; a new value affects subsequent starts.
         analyst: tells what the cameras see; nothing by default. A new value affects subsequent starts.
-        sink: takes the results of label detections; discarded by default.
+        sink: takes the results; discarded by default.
     """
 
     new_id: Callable[[], str]
@@ -184,8 +186,13 @@ class World:
         self._scheduled_failures.clear()
 
     def _new_account(self, caller: Caller) -> Account:
-        sessions = LabelSessions(owner=caller, sink=self.sink, delay=self.timings.detecting)
-        return Account(caller.account, caller.region, sessions=sessions)
+        sink, timings = self.sink, self.timings
+        return Account(
+            caller.account,
+            caller.region,
+            sessions=LabelSessions(owner=caller, sink=sink, delay=timings.detecting),
+            faces=FaceSessions(owner=caller, sink=sink, interval=timings.sampling, delay=timings.detecting),
+        )
 
     def _take_scheduled_failure(self, name: str) -> ScheduledFailure | None:
         return self._scheduled_failures.pop(name, None)
