@@ -19,6 +19,7 @@ from aiorekostream.distributed.shared_quota import SCRIPT
 from aiorekostream.limits import Quota
 from aiorekostream.rate_limiting.token_bucket import DUE_WITHIN, MAX_UNUSED_CAPACITY, AdaptiveTokenBucket, Grant
 from tests.distributed.virtual_redis import EPOCH, script_at
+from tests.rate_limiting.simulation import ServiceBucket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -144,6 +145,32 @@ class SharedArithmetic(RuleBasedStateMachine):
 
 TestSharedArithmetic = SharedArithmetic.TestCase
 TestSharedArithmetic.settings = settings(max_examples=60, stateful_step_count=30)
+
+
+@pytest.mark.parametrize("believed", [Quota(20, 20), Quota(20, 1)])
+def test_script_learns_a_lower_quota_as_the_bucket_does(believed: Quota) -> None:
+    """Throttles come at the moments at which a service with a third of the believed quota gives them."""
+    script = ScriptHost(believed)
+    bucket = AdaptiveTokenBucket(believed.rate, believed.burst, slack=script.slack)
+    service = ServiceBucket(believed.rate / 3, max(1.0, believed.burst / 3), at=script.now)
+    throttles, rates = 0, set[float]()
+    for _ in range(600):
+        script.now = round(script.now + 0.02, 6)
+        grant, taken = bucket.try_acquire(script.now, horizon=0.0), script.take()
+        assert len(taken.waits) == isinstance(grant, Grant)
+        assert taken.rate == pytest.approx(bucket.rate_at(script.now), rel=1e-9)
+        if not isinstance(grant, Grant):
+            continue
+        if service.admits(script.now):
+            bucket.allowed(grant)
+            continue
+        throttles += 1
+        overtaking = sum(number > grant.number for number in bucket._accepted)
+        bucket.throttled(grant, script.now)
+        script.report(Report("throttled", grant.number, script.now - grant.at, overtaking))
+        rates.add(bucket.rate_at(script.now))
+    assert throttles > 5
+    assert min(rates) < 0.5 * believed.rate
 
 
 # ------------------------------------------------------------------------------- what the server lost, or cannot know
