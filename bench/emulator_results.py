@@ -53,7 +53,8 @@ def _processor(number: int, **members: object) -> dict[str, object]:
     }
 
 
-def _label_detection(number: int) -> dict[str, object]:
+def label_detection(number: int) -> dict[str, object]:
+    """Return the members of a processor that detects persons."""
     return _processor(
         number,
         Output={"S3Destination": {"Bucket": "pictures"}},
@@ -149,7 +150,7 @@ class _Measurement:
 _LABELS = _Measurement(
     what="label detections",
     program="use_labels",
-    processor=_label_detection,
+    processor=label_detection,
     footage=Footage([Appearance(Label.PERSON, at=4)]),
     # Until the first sessions end, there are fewer events.
     ramp=_SESSION_SECONDS + 2,

@@ -22,7 +22,7 @@ from redis.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from typing import Self
 
     from aiorekostream.clock import Clock
@@ -118,6 +118,23 @@ class RedisConnection:
         """Write a key of this prefix, to find mistakes of the configuration. See ``run``."""
         await self.run(RedisScript(_WRITE), [f"{prefix}:{{check}}"], (), clock)
 
+    async def listen(self, channels: Sequence[str]) -> AsyncGenerator[tuple[str, bytes]]:
+        """Yield the messages of channels, with the channel of each; an empty one of each channel at the beginning.
+
+        Raises:
+            RedisUnavailableError: the connection is lost.
+        """
+        try:
+            async with self._client.pubsub() as subscription:
+                await subscription.subscribe(*channels)
+                while True:
+                    message = await subscription.get_message(timeout=None)
+                    if message is not None and message["type"] in {"subscribe", "message"}:
+                        data = message["data"] if message["type"] == "message" else b""
+                        yield _decoded(message["channel"]), data
+        except (RedisError, OSError) as error:
+            raise _unavailable(error, channels) from error
+
     async def aclose(self) -> None:
         """Close the connections, unless the caller gave the client."""
         if self._is_own:
@@ -128,6 +145,10 @@ class RedisConnection:
     ) -> object:
         reply: object = await self._client.execute_command(command, script, len(keys), *keys, *arguments)
         return reply
+
+
+def _decoded(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _unavailable(error: Exception, keys: Sequence[str]) -> RedisUnavailableError:

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote
 
 import attrs
 from redis.asyncio import Redis
@@ -16,7 +15,7 @@ from redis.asyncio import Redis
 from aiorekostream.clock import Clock, SystemClock
 from aiorekostream.distributed.connection import RedisConnection, RedisUnavailableError
 from aiorekostream.distributed.lease_book import Lease, LeaseBook
-from aiorekostream.distributed.options import RedisOptions, describe_server
+from aiorekostream.distributed.options import RedisOptions, describe_server, tagged_key
 from aiorekostream.distributed.outages import OutageLog
 from aiorekostream.distributed.shared_quota import SharedQuota
 from aiorekostream.errors import ConfigurationError, RateLimitedError
@@ -225,7 +224,5 @@ class RedisRateLimiter:
         ), operation
 
     def _keys(self, scope: Scope, operation: str) -> tuple[str, str]:
-        # The braces make all keys of a quota one hash slot of a cluster.
-        parts = (quote(part, safe="") for part in (scope.account, scope.region, scope.endpoint, operation))
-        quota = f"{self._options.prefix}:{{{':'.join(parts)}}}"
+        quota = tagged_key(self._options.prefix, scope, operation)
         return f"{quota}:bucket", f"{quota}:hosts"

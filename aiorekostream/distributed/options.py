@@ -1,15 +1,16 @@
 """The options of what hosts share on a Redis server, validated together."""
 
 import datetime
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import attrs
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from aiorekostream.domain.fields import finite, seconds, whole_number
 from aiorekostream.domain.rules import Validated, collecting, reject
+from aiorekostream.limits import Scope
 
-__all__ = ["RedisOptions", "describe_server"]
+__all__ = ["RedisOptions", "RedisSlotOptions", "describe_server", "tagged_key"]
 
 # The range of the time for a reply, in seconds.
 _SHORTEST, _LONGEST = 0.001, 60.0
@@ -23,6 +24,15 @@ def describe_server(target: str | Redis) -> str:
         return parts.netloc.rpartition("@")[2] or parts.path
     settings = target.connection_pool.connection_kwargs
     return str(settings.get("path") or f"{settings.get('host', 'localhost')}:{settings.get('port', 6379)}")
+
+
+def tagged_key(prefix: str, scope: Scope, name: str) -> str:
+    """Return what the keys of something that belongs to an account and Region begin with.
+
+    The braces make all of them one hash slot of a cluster.
+    """
+    parts = (quote(part, safe="") for part in (scope.account, scope.region, scope.endpoint, name))
+    return f"{prefix}:{{{':'.join(parts)}}}"
 
 
 def _target(value: str | Redis) -> str | Redis:
@@ -67,6 +77,10 @@ def _hosts(value: int) -> int:
     return whole_number(value, least=1)
 
 
+def _optional_hosts(value: int | None) -> int | None:
+    return value if value is None else whole_number(value, least=1)
+
+
 def _timeout(value: datetime.timedelta | float) -> float:
     return seconds(value, least=_SHORTEST, most=_LONGEST)
 
@@ -88,4 +102,19 @@ class RedisOptions(Validated):
     expected_hosts: int = attrs.field(converter=_hosts)
     timeout: float = attrs.field(converter=_timeout)
     slack: float = attrs.field(converter=_slack)
+    account: str | None = attrs.field(converter=_account)
+
+
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class RedisSlotOptions(Validated):
+    """See ``RedisSessionSlots``.
+
+    Raises:
+        InvalidRequestError: arguments break their rules; all issues at once. No message contains a password.
+    """
+
+    redis: str | Redis = attrs.field(converter=_target, repr=describe_server)
+    prefix: str = attrs.field(converter=_prefix)
+    expected_hosts: int | None = attrs.field(converter=_optional_hosts)
+    timeout: float = attrs.field(converter=_timeout)
     account: str | None = attrs.field(converter=_account)

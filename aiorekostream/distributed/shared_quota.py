@@ -191,7 +191,8 @@ class SharedQuota:
     def _go_on_alone(self, exchange: LeaseExchange, reason: str, *, hosts: int | None = None) -> None:
         now = self._clock.now()
         self.book.failed(exchange, now, hosts=hosts)
-        self._outages.lost(self._keys[0], reason, operation=self.book.operation, share=self.book.rate_at(now))
+        share = f"{self.book.operation}: {self.book.rate_at(now):.3g} calls/s"
+        self._outages.lost(self._keys[0], reason, effect=f"this host continues with its share ({share})")
 
     def _log_change(self, rate: float) -> None:
         book = self.book

@@ -19,6 +19,8 @@ from aiorekostream.fleet.report import FleetReport, StartReport, StopReport
 from aiorekostream.fleet.requests import FleetRequest, WhenBusy
 from aiorekostream.fleet.runs import FleetRun, StartRun, StopRun
 from aiorekostream.fleet.sessions import ActiveSession, SessionEnd, SessionSnapshot
+from aiorekostream.fleet.slot_leases import Reservation, SharedSession, SlotLeases, SlotListener
+from aiorekostream.fleet.slot_sharing import SharedSessionSlots
 
 __all__ = [
     "ActiveSession",
@@ -33,9 +35,14 @@ __all__ = [
     "FleetRequest",
     "FleetRun",
     "NotifyingMonitor",
+    "Reservation",
     "SessionEnd",
     "SessionMonitor",
     "SessionSnapshot",
+    "SharedSession",
+    "SharedSessionSlots",
+    "SlotLeases",
+    "SlotListener",
     "StartOutcome",
     "StartReport",
     "StartRun",

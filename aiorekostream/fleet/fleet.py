@@ -20,6 +20,7 @@ from aiorekostream.fleet.report import StartReport, StopReport
 from aiorekostream.fleet.requests import FleetRequest, WhenBusy
 from aiorekostream.fleet.runs import PendingRequests, StartRun, StopRun
 from aiorekostream.fleet.sessions import SessionEnd, SessionSnapshot
+from aiorekostream.fleet.slot_sharing import SharedSessionSlots
 from aiorekostream.fleet.start_queue import QueuedStart
 from aiorekostream.fleet.starting import Starter
 from aiorekostream.fleet.stopping import QueuedStop, Stopper
@@ -54,6 +55,7 @@ class Fleet:
         max_pending: int = 1000,
         session_monitor: SessionMonitor | None = None,
         poll_interval: datetime.timedelta | float = 5.0,
+        slots: SharedSessionSlots | None = None,
     ) -> None:
         """Set a fleet up; nothing is sent yet.
 
@@ -75,6 +77,8 @@ class Fleet:
             poll_interval: time between two polls, as a ``timedelta`` or in seconds, from 0.1 to 3600. The fleet polls
                 only while a request waits for a session to end, while ``session_ends`` is iterated, or while requests
                 are pending and ``on_event`` is set.
+            slots: session slots that fleets on other hosts share, such as a ``RedisSessionSlots``; by default the
+                fleet counts the sessions that it knows.
 
         Raises:
             InvalidRequestError: arguments break their rules; all issues at once.
@@ -88,6 +92,7 @@ class Fleet:
             max_in_flight=max_in_flight,
             max_pending=max_pending,
             poll_interval=poll_interval,
+            slots=slots,
         )
         self._client = client
         self._clock = client.pipeline.clock

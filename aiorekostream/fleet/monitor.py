@@ -1,5 +1,7 @@
 """Observe the sessions of a fleet: which have ended, and which exist at the beginning."""
 
+import asyncio
+import logging
 from collections.abc import Callable, Collection, Iterable
 from typing import Protocol, runtime_checkable
 
@@ -11,7 +13,9 @@ from aiorekostream.domain.status import WITHOUT_SESSION
 from aiorekostream.errors import WaitTimeoutError
 from aiorekostream.fleet.sessions import SessionEnd
 
-__all__ = ["NotifyingMonitor", "PolledSessions", "SessionMonitor"]
+__all__ = ["NotifyingMonitor", "PolledSessions", "SessionMonitor", "ask"]
+
+_log = logging.getLogger("aiorekostream")
 
 
 # The processors that the error of a failed poll names.
@@ -46,6 +50,21 @@ class NotifyingMonitor(SessionMonitor, Protocol):
                 session is the fleet's. Calls with ends of other sessions, and repeated calls, have no effect.
         """
         ...
+
+
+async def ask(monitor: SessionMonitor, names: Collection[str]) -> list[SessionEnd] | None:
+    """Return the sessions that have ended; ``None`` where the monitor has failed."""
+    try:
+        ended = await monitor.ended(names)
+        return [each if isinstance(each, SessionEnd) else SessionEnd(each) for each in ended]
+    except asyncio.CancelledError as error:
+        if (task := asyncio.current_task()) is None or task.cancelling():
+            raise
+        failure: BaseException = error  # raised by the monitor itself
+    except Exception as error:  # noqa: BLE001 - the monitor may be the user's code; the next poll may succeed
+        failure = error
+    _log.warning("could not poll for ended sessions: %r", failure)
+    return None
 
 
 @attrs.frozen

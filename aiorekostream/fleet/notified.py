@@ -28,11 +28,13 @@ class NotifiedEnds:
         monitor: the monitor; one that only answers is polled.
         slot_of: returns the slot of a processor.
         session_ended: called with an end, and with the slot of its session.
+        end_unknown: called with the processor and the id of a session that ended, and that the fleet does not know.
     """
 
     monitor: SessionMonitor
     slot_of: Callable[[str], SessionSlot | None]
     session_ended: Callable[[SessionEnd, SessionSlot], None]
+    end_unknown: Callable[[str, str], None] = lambda _name, _session_id: None
     _early: dict[str, SessionEnd] = attrs.field(factory=dict[str, SessionEnd], init=False)
     _ended: dict[str, None] = attrs.field(factory=dict[str, None], init=False)
 
@@ -54,7 +56,10 @@ class NotifiedEnds:
                 self._early[end.name] = end  # it may have overtaken the answer to the start in flight
             if is_known:
                 return True
-        return session_id in self._ended
+        if session_id in self._ended:
+            return True
+        self.end_unknown(end.name, session_id)
+        return False
 
     def start_completed(self, name: str) -> None:
         """Record the end that overtook the answer to a start of this processor, if there is one."""

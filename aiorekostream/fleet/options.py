@@ -16,6 +16,7 @@ from aiorekostream.errors import InvalidRequestError
 from aiorekostream.fleet.events import FleetEvent
 from aiorekostream.fleet.monitor import SessionMonitor
 from aiorekostream.fleet.requests import WhenBusy
+from aiorekostream.fleet.slot_sharing import SharedSessionSlots
 
 if TYPE_CHECKING:
     import datetime
@@ -66,6 +67,12 @@ def _monitor(value: SessionMonitor | None) -> SessionMonitor | None:
     return value
 
 
+def _slots(value: SharedSessionSlots | None) -> SharedSessionSlots | None:
+    if value is not None and not callable(cast("object", getattr(value, "open", None))):
+        reject(value, "a SharedSessionSlots, such as a RedisSessionSlots, or None")
+    return value
+
+
 def wait_timeout(value: datetime.timedelta | float | None) -> float | None:
     """Return the longest wait in seconds; ``None`` for the default.
 
@@ -94,3 +101,4 @@ class FleetOptions(Validated):
     max_in_flight: int | None = attrs.field(converter=_optional_count)
     max_pending: int = attrs.field(converter=_count)
     poll_interval: float = attrs.field(converter=_poll_interval)
+    slots: SharedSessionSlots | None = attrs.field(converter=_slots)

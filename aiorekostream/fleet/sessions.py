@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Self, final
@@ -11,9 +12,10 @@ import attrs
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.responses import StartedSession
 from aiorekostream.domain.status import Status
+from aiorekostream.fleet.slots import SessionSlots
 from aiorekostream.service_text import one_line
 
-__all__ = ["ActiveSession", "SessionEnd", "SessionEnds", "SessionSnapshot"]
+__all__ = ["ActiveSession", "SessionEnd", "SessionEnds", "SessionSnapshot", "snapshot"]
 
 
 def _shown(message: str | None) -> str | None:
@@ -83,6 +85,32 @@ class SessionSnapshot(Mapping[str, ActiveSession]):
 
     def __len__(self) -> int:
         return len(self.sessions)
+
+
+def snapshot(slots: SessionSlots, now: float, wall: datetime.datetime, polled_at: float) -> SessionSnapshot:
+    """Take a snapshot of the sessions that a fleet knows.
+
+    Args:
+        slots: the sessions.
+        now: the present, on the clock.
+        wall: the present, as date and time in UTC.
+        polled_at: when the last poll began, on the clock; minus infinity before the first.
+    """
+
+    def date(moment: float) -> datetime.datetime | None:
+        return wall + datetime.timedelta(seconds=moment - now) if math.isfinite(moment) else None
+
+    sessions = {
+        name: ActiveSession(
+            name=name,
+            kind=slot.kind,
+            session=slot.session,
+            started_at=date(slot.since),
+            ends_by=date(slot.latest_end),
+        )
+        for name, slot in slots.items()
+    }
+    return SessionSnapshot(sessions, date(polled_at))
 
 
 class SessionEnds:

@@ -9,22 +9,35 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 import attrs
 
 from aiorekostream.deadline_queue import DeadlineQueue
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.responses import StartedSession
+from aiorekostream.fleet.slot_leases import SlotLeases
 
-__all__ = ["MARGIN", "SessionSlot", "SessionSlots"]
+if TYPE_CHECKING:
+    from aiorekostream.domain.status import Status
+    from aiorekostream.limits import Limits
+
+__all__ = ["MARGIN", "MAX_PROCESSORS", "SessionSlot", "SessionSlots", "limits_of_region"]
 
 MARGIN = 20.0
 """Seconds that a session may last beyond its longest duration: AWS checks the time only at the end of a fragment, and
 those are up to 20 seconds long. See https://docs.aws.amazon.com/rekognition/latest/dg/streaming-labels-detection.html.
 """
 
-# The quota on processors: no account has more sessions. https://docs.aws.amazon.com/general/latest/gr/rekognition.html
-_MOST_PROCESSORS = 10_000
+MAX_PROCESSORS = 10_000
+"""The quota on processors: no account has more sessions. https://docs.aws.amazon.com/general/latest/gr/rekognition.html."""
+
+
+def limits_of_region(limits: Limits, region: str) -> dict[ProcessorKind | None, int]:
+    """Return the most sessions at once in a Region, by kind; a kind that is not named has no limit."""
+    faces, labels = limits.concurrent_face_search, limits.concurrent_label_detection
+    by_kind = (ProcessorKind.FACE_SEARCH, faces), (ProcessorKind.LABEL_DETECTION, labels)
+    return {kind: by_region[region] for kind, by_region in by_kind if region in by_region}
 
 
 @attrs.frozen(eq=False)
@@ -67,10 +80,12 @@ class SessionSlots:
     Attributes:
         limits: the most sessions at once, by kind; a kind that is not named has no limit.
         retry_interval: seconds until a start that was refused for the session limit is tried again, if no session ends.
+        leases: the slots that many hosts share, which hear of every change; ``None`` if these slots are all there are.
     """
 
     limits: Mapping[ProcessorKind | None, int] = attrs.field(factory=dict[ProcessorKind | None, int])
     retry_interval: float = 5.0
+    leases: SlotLeases | None = None
     _slots: dict[str, SessionSlot] = attrs.field(factory=dict, init=False)
     _counts: Counter[ProcessorKind | None] = attrs.field(factory=Counter[ProcessorKind | None], init=False)
     _ends: DeadlineQueue[str] = attrs.field(factory=DeadlineQueue[str], init=False)
@@ -88,6 +103,14 @@ class SessionSlots:
 
     def has_room(self, kind: ProcessorKind | None) -> bool:
         """Whether one more session of this kind may begin."""
+        return self.allows(kind) and (self.leases is None or kind is None or self.leases.has_room(kind))
+
+    def is_full(self, kind: ProcessorKind | None) -> bool:
+        """Whether a session must end before one more may begin."""
+        return not self.allows(kind) or (self.leases is not None and kind is not None and self.leases.is_full(kind))
+
+    def allows(self, kind: ProcessorKind | None) -> bool:
+        """Whether one more session may begin as far as this fleet knows, whatever other hosts have."""
         limit = self.limits.get(kind, math.inf)
         if self._learned and (learned := self._learned.get(kind)) is not None:
             limit = min(limit, learned.sessions)
@@ -100,15 +123,21 @@ class SessionSlots:
     def reserve(self, name: str, kind: ProcessorKind | None) -> None:
         """Take a slot for a start that is dispatched."""
         previous = self.get(name)
+        if self.leases is not None and kind is not None:
+            self.leases.take(name, kind)
         self._put(name, SessionSlot(kind, session=None if previous is None else previous.session, previous=previous))
 
     def restore(self, name: str) -> None:
         """Give the slot of a start that was not applied back, or keep what the processor had before."""
         slot = self._slots.get(name)
-        if slot is not None and slot.previous is not None:
+        if slot is None:
+            return
+        if self.leases is not None and slot.kind is not None:
+            self.leases.restore(name, slot.kind)
+        if slot.previous is not None:
             self._put(name, slot.previous)
         else:
-            self.free(name)
+            self._remove(name)
 
     def occupy(
         self,
@@ -119,9 +148,32 @@ class SessionSlots:
         expected_end: float,
         latest_end: float,
         session: StartedSession | None = None,
+        now: float | None = None,
+        is_external: bool = False,
     ) -> None:
-        """Record a session that there is or may be; see ``SessionSlot``."""
+        """Record a session that there is or may be; see ``SessionSlot``.
+
+        Args:
+            name: the processor.
+            kind: the limit that it counts against.
+            since: when it began.
+            expected_end: when it should end by itself.
+            latest_end: when it cannot last any longer.
+            session: the session, if this fleet began it.
+            now: the present; ``since`` if not given.
+            is_external: whether it was found, rather than begun by this fleet.
+        """
         self._put(name, SessionSlot(kind, since, expected_end, session, latest_end))
+        if self.leases is not None and kind is not None:
+            now = since if now is None else now
+            self.leases.occupy(
+                name,
+                kind,
+                seconds=latest_end - now,
+                begins_in=since - now,
+                session=session,
+                is_external=is_external,
+            )
 
     def mark_stopping(self, name: str, now: float) -> None:
         """Record that a stop of a processor was sent.
@@ -133,13 +185,14 @@ class SessionSlots:
         if slot.since <= now:
             latest_end = min(slot.latest_end, now + MARGIN)
             self._put(name, attrs.evolve(slot, expected_end=now, latest_end=latest_end))
+            if self.leases is not None:
+                self.leases.stopping(name, MARGIN)
 
-    def free(self, name: str) -> None:
-        """Free the slot of a processor that has no session."""
-        slot = self._slots.pop(name, None)
-        if slot is not None:
-            self._counts[slot.kind] -= 1
-            self._ends.remove(name)
+    def free(self, name: str, status: Status | None = None) -> None:
+        """Free the slot of a processor that has no session, and was seen in this status."""
+        slot = self._remove(name)
+        if slot is not None and self.leases is not None and slot.kind is not None:
+            self.leases.free(name, slot.kind, status)
 
     def learn_limit(self, kind: ProcessorKind | None, now: float) -> None:
         """Learn from a start that was refused for the session limit: what is taken now is all there is for a while."""
@@ -155,7 +208,7 @@ class SessionSlots:
                 learned.sessions += learned.step
                 learned.step *= 2
                 learned.rises_at = now + self.retry_interval
-                if learned.sessions >= min(self.limits.get(kind, _MOST_PROCESSORS), _MOST_PROCESSORS):
+                if learned.sessions >= min(self.limits.get(kind, MAX_PROCESSORS), MAX_PROCESSORS):
                     del self._learned[kind]
         return ended
 
@@ -173,10 +226,17 @@ class SessionSlots:
         """The slots of sessions that began before a moment, by the names of their processors."""
         return {name: slot for name, slot in self._slots.items() if slot.since < moment}
 
+    def _remove(self, name: str) -> SessionSlot | None:
+        slot = self._slots.pop(name, None)
+        if slot is not None:
+            self._counts[slot.kind] -= 1
+            self._ends.remove(name)
+        return slot
+
     def _put(self, name: str, slot: SessionSlot) -> None:
         before = self._slots.get(name)
         if before is None or before.kind is not slot.kind:
-            self.free(name)
+            self._remove(name)
             self._counts[slot.kind] += 1
         self._slots[name] = slot
         self._ends.set(name, slot.latest_end)

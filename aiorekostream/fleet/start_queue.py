@@ -10,7 +10,9 @@ Invariants, beside those of ``RequestQueue``:
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -24,7 +26,10 @@ from aiorekostream.fleet.requests import WhenBusy
 from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.fleet.slots import MARGIN, SessionSlot, SessionSlots
 
-__all__ = ["QueuedStart", "StartQueue"]
+if TYPE_CHECKING:
+    from aiorekostream.domain.responses import StartedSession
+
+__all__ = ["QueuedStart", "StartQueue", "longest_session"]
 
 QueuedStart = QueuedRequest[StartRequest]
 
@@ -66,16 +71,16 @@ class StartQueue(RequestQueue[StartRequest]):
         name, kind = request.name, request.kind
         match outcome:
             case Started(session=session):
-                before, end = self.slots.get(name), now + _longest(request.request)
+                before, end = self.slots.get(name), now + longest_session(request.request)
                 self.slots.occupy(name, kind, since=now, expected_end=end, latest_end=end + MARGIN, session=session)
                 if before is not None and before.previous is not None:  # that session is over: a new one has begun
                     request.state = RequestState.COMPLETED  # a listener may cancel it
                     self.on_session_end(SessionEnd(name, session=before.session))
             case AlreadyRunning():
-                self._reserve_external(name, kind, now)
+                self._reserve_external(name, kind, now, now)
             case Unknown():
                 # It may be applied until then, so an earlier poll that shows the processor at rest proves nothing.
-                self._reserve_external(name, kind, max(now, request.trace.applied_by))
+                self._reserve_external(name, kind, max(now, request.trace.applied_by), now, is_external=False)
             case _:
                 self.slots.restore(name)
         super().complete(request, outcome, now)
@@ -110,9 +115,20 @@ class StartQueue(RequestQueue[StartRequest]):
     @property
     def waits_for_session_end(self) -> bool:
         """Whether a request waits for a session to end."""
-        if self._unpolled or (self._followers and self.when_busy == "queue"):
-            return True
-        return any(not self._has_room(kind) for _, kind in self._lanes)
+        return self.waits_for_own_session or any(self.slots.is_full(kind) for _, kind in self._lanes)
+
+    @property
+    def waits_for_own_session(self) -> bool:
+        """Whether a request waits for a session of its own processor to end."""
+        return bool(self._unpolled or (self._followers and self.when_busy == "queue"))
+
+    def wanted_slots(self) -> dict[ProcessorKind, int]:
+        """The number of requests of each kind that a leased slot would let be sent."""
+        counts = Counter[ProcessorKind]()
+        for (_, kind), lane in self._lanes.items():
+            if kind is not None and self.slots.allows(kind):
+                counts[kind] += len(lane)
+        return counts
 
     # --------------------------------------------------------------------------------------------------------- sessions
 
@@ -125,16 +141,18 @@ class StartQueue(RequestQueue[StartRequest]):
             leader.stopped = True
             leader.trace.send_by = -math.inf  # the stop may have been meant for this start: it is not sent again
 
-    def track_external(self, name: str, kind: ProcessorKind | None, now: float) -> None:
-        """Count a session that was found under way."""
+    def track_external(
+        self, name: str, kind: ProcessorKind | None, now: float, session: StartedSession | None = None
+    ) -> None:
+        """Count a session that was found under way, which another host may have reported."""
         slot = self.slots.get(name)
         if slot is None or (slot.session is None and slot.since <= now):
-            self._reserve_external(name, kind, now)
+            self._reserve_external(name, kind, now, now, session=session)
 
     def session_ended(self, end: SessionEnd, slot: SessionSlot) -> None:
         """Free the slot of a session that was seen to have ended, unless the processor has another one by now."""
         if self.slots.get(end.name) is slot:
-            self.slots.free(end.name)
+            self.slots.free(end.name, end.status)
             self._session_over(attrs.evolve(end, session=slot.session))
 
     def mark_polled(self, began: float, now: float) -> None:
@@ -209,11 +227,28 @@ class StartQueue(RequestQueue[StartRequest]):
         if request.name not in self._followers:
             self._unpolled.discard(request.name)
 
-    def _reserve_external(self, name: str, kind: ProcessorKind | None, since: float) -> None:
+    def _reserve_external(
+        self,
+        name: str,
+        kind: ProcessorKind | None,
+        since: float,
+        now: float,
+        *,
+        session: StartedSession | None = None,
+        is_external: bool = True,
+    ) -> None:
         longest = math.inf if kind is ProcessorKind.FACE_SEARCH else self.longest
         slot, latest_end = self.slots.get(name), since + longest + MARGIN
-        session = None if slot is None else slot.session
-        self.slots.occupy(name, kind, since=since, expected_end=since, latest_end=latest_end, session=session)
+        self.slots.occupy(
+            name,
+            kind,
+            since=since,
+            expected_end=since,
+            latest_end=latest_end,
+            session=session or (None if slot is None else slot.session),
+            now=now,
+            is_external=is_external,
+        )
 
     def _session_over(self, end: SessionEnd) -> None:
         self.on_session_end(end)
@@ -221,6 +256,6 @@ class StartQueue(RequestQueue[StartRequest]):
             self._unblock(end.name)
 
 
-def _longest(start: StartRequest) -> float:
+def longest_session(start: StartRequest) -> float:
     """The longest that a session should last, in seconds; infinity for a face search."""
     return start.stop_selector.max_duration_in_seconds if isinstance(start, LabelDetectionStart) else math.inf

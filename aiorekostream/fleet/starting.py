@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import datetime
 import logging
 import math
 import weakref
@@ -13,28 +11,28 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aiorekostream.client import reconcile
-from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.requests import StartRequest
 from aiorekostream.domain.status import WITHOUT_SESSION, Status
 from aiorekostream.errors import (
     LimitExceededError,
     RekostreamError,
     ResourceInUseError,
-    ResourceNotFoundError,
     ServiceQuotaExceededError,
 )
 from aiorekostream.fleet.events import FleetEventType
 from aiorekostream.fleet.executor import Executor
+from aiorekostream.fleet.monitor import ask
 from aiorekostream.fleet.notified import NotifiedEnds
 from aiorekostream.fleet.outcomes import AlreadyRunning, Outcome, Started, Unknown
-from aiorekostream.fleet.sessions import ActiveSession, SessionEnd, SessionEnds, SessionSnapshot
-from aiorekostream.fleet.slots import SessionSlots
+from aiorekostream.fleet.session_list import list_sessions
+from aiorekostream.fleet.sessions import SessionEnd, SessionEnds, SessionSnapshot, snapshot
+from aiorekostream.fleet.slot_sharing import SHOWN_AFTER, SlotSharing
+from aiorekostream.fleet.slots import SessionSlots, limits_of_region
 from aiorekostream.fleet.start_queue import QueuedStart, StartQueue
 from aiorekostream.operations import START
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
+    from aiorekostream.domain.enums import ProcessorKind
     from aiorekostream.domain.responses import StreamProcessor
     from aiorekostream.fleet.monitor import SessionMonitor
     from aiorekostream.fleet.options import FleetOptions
@@ -44,9 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["Starter"]
 
 _log = logging.getLogger("aiorekostream")
-
-# A start that was just answered may still be listed as STOPPED, in seconds. UNCERTAIN: AWS does not say how long.
-_SHOWN_AFTER = 1.0
 
 
 class Starter(Executor[StartRequest]):
@@ -62,12 +57,29 @@ class Starter(Executor[StartRequest]):
             on_session_end=self._on_session_end,
         )
         super().__init__(options, START.name, self.queue, self.slots)
+        self._sharing = None
+        if options.slots is not None:
+            self._sharing = SlotSharing(
+                shared=options.slots,
+                pipeline=self._pipeline,
+                quota=self._pipeline.quota(START.name),
+                slots=self.slots,
+                queue=self.queue,
+                changed=self._changed,
+                fail=self._on_failure,
+            )
         self._notified = NotifiedEnds(monitor=monitor, slot_of=self.slots.get, session_ended=self.session_ended)
-        self._region: str | None = None
+        if self._sharing is not None:
+            self._notified.end_unknown = self._sharing.end_unknown
         self._poll: asyncio.Task[None] | None = None
-        self._polled_at = self._seen_at = -math.inf
+        self._polled_at = self._seen_at = self._synced_at = -math.inf
         self._iterators: weakref.WeakSet[SessionEnds] = weakref.WeakSet()
         self._reports: set[asyncio.Task[StreamProcessor | None]] = set()
+
+    async def _outcome(self, request: QueuedStart, permit: Permit | None) -> Outcome | None:
+        if self._sharing is not None and not await self._sharing.reserve(request, permit):
+            return None
+        return await super()._outcome(request, permit)
 
     async def _call(self, request: QueuedStart, permit: Permit | None) -> Outcome:
         start = request.request
@@ -102,16 +114,16 @@ class Starter(Executor[StartRequest]):
 
     # --------------------------------------------------------------------------------------------------------- sessions
 
+    def open_slots(self) -> None:
+        """Apply the limits of the Region, once the client is open."""
+        most = limits_of_region(self._pipeline.limits, self._pipeline.transport.region or "")
+        if self._sharing is None:
+            self.slots.limits = most
+        else:
+            self._sharing.open(most)
+
     def _on_open(self) -> None:
-        limits, region = self._pipeline.limits, self._pipeline.transport.region or ""
-        if region == self._region:
-            return
-        self._region = region
-        by_kind = {
-            ProcessorKind.FACE_SEARCH: limits.concurrent_face_search,
-            ProcessorKind.LABEL_DETECTION: limits.concurrent_label_detection,
-        }
-        self.slots.limits = {kind: by_region[region] for kind, by_region in by_kind.items() if region in by_region}
+        self.open_slots()
 
     def mark_stopping(self, name: str, slot: SessionSlot | None) -> None:
         """See ``StartQueue.mark_stopping``."""
@@ -125,7 +137,7 @@ class Starter(Executor[StartRequest]):
             self._changed()
 
     async def observe(
-        self, name: str, kind: ProcessorKind | None, *, shown_after: float = _SHOWN_AFTER
+        self, name: str, kind: ProcessorKind | None, *, shown_after: float = SHOWN_AFTER
     ) -> Status | None:
         """Poll a processor, and record what that shows of its session.
 
@@ -162,48 +174,19 @@ class Starter(Executor[StartRequest]):
     def snapshot(self) -> SessionSnapshot:
         """See ``Fleet.sessions``."""
         clock = self._pipeline.clock
-        now, wall = clock.now(), clock.wall()
-        self.queue.advance(now)  # sessions may have ended since the last change
+        self.queue.advance(clock.now())  # sessions may have ended since the last change
         self._changed()
-
-        def date(moment: float) -> datetime.datetime | None:
-            return wall + datetime.timedelta(seconds=moment - now) if math.isfinite(moment) else None
-
-        sessions = {
-            name: ActiveSession(
-                name=name,
-                kind=slot.kind,
-                session=slot.session,
-                started_at=date(slot.since),
-                ends_by=date(slot.latest_end),
-            )
-            for name, slot in self.slots.items()
-        }
-        return SessionSnapshot(sessions, date(self._seen_at))
+        return snapshot(self.slots, clock.now(), clock.wall(), self._seen_at)
 
     async def sync(self) -> None:
         """See ``Fleet.sync_sessions``."""
-        client, clock, queue = self._options.client, self._pipeline.clock, self.queue
+        clock, queue = self._pipeline.clock, self.queue
+        if self._sharing is not None:
+            await self._pipeline.open()
+            self.open_slots()
         queue.advance(clock.now())  # sessions may have ended since the last poll
-        asked, began = self._asked(), clock.now()
-        # A list does not contain kinds, and may skip a processor: only Describe shows that there is none.
-        unclear = dict.fromkeys(asked)
-        async for item in client.list_stream_processors():
-            if item.status not in WITHOUT_SESSION:
-                unclear[item.name] = None
-            elif item.name in asked:
-                unclear.pop(item.name, None)
-                queue.session_ended(SessionEnd(item.name, item.status), asked[item.name])
-        for name in unclear:
-            end, kind = SessionEnd(name), None
-            with contextlib.suppress(ResourceNotFoundError):
-                found = await client.describe_stream_processor(name)
-                end, kind = SessionEnd(name, found.status, status_message=found.status_message), found.kind
-            if end.status is not None and end.status not in WITHOUT_SESSION:
-                if kind is not None:
-                    queue.track_external(name, kind, clock.now())
-            elif name in asked:
-                queue.session_ended(end, asked[name])
+        began = clock.now()
+        await list_sessions(self._options.client, queue, self._asked(), self._sharing)
         self._seen_at, self._polled_at = began, clock.now()
         queue.mark_polled(began, self._polled_at)
         self._changed()
@@ -226,38 +209,39 @@ class Starter(Executor[StartRequest]):
     # ------------------------------------------------------------------------------------------------------------ polls
 
     def _asked(self) -> dict[str, SessionSlot]:
-        return self.slots.begun_before(self._pipeline.clock.now() - _SHOWN_AFTER)
+        return self.slots.begun_before(self._pipeline.clock.now() - SHOWN_AFTER)
 
     async def _poll_sessions(self) -> None:
-        begun, began = self._asked(), self._pipeline.clock.now()
-        asked = self._notified.unreported(begun, self.queue.unpolled, began)
-        ended = await self._ended(asked.keys()) if asked else ()
-        now = self._polled_at = self._pipeline.clock.now()
-        if ended is None:
-            self.queue.mark_poll_failed(now)
-        else:
-            if asked:
-                self._seen_at = began
-            for end in ended:
-                if end.name in asked:
-                    self.queue.session_ended(end, asked[end.name])
-            self.queue.mark_polled(began if len(asked) == len(begun) else -math.inf, now)
+        is_listed = False
+        if self._sharing is not None and self._sharing.needs_sync:
+            self._synced_at = self._pipeline.clock.now()
+            is_listed = await self._sharing.sync(self.sync)
+        if not is_listed:
+            await self._poll_ends()
         self._poll = None
         self._changed()
 
-    async def _ended(self, names: Collection[str]) -> list[SessionEnd] | None:
-        """The sessions that have ended; ``None`` where the monitor has failed."""
-        try:
-            ended = await self._notified.monitor.ended(names)
-            return [each if isinstance(each, SessionEnd) else SessionEnd(each) for each in ended]
-        except asyncio.CancelledError as error:
-            if (task := asyncio.current_task()) is None or task.cancelling():
-                raise
-            failure: BaseException = error  # raised by the monitor itself
-        except Exception as error:  # noqa: BLE001 - the monitor may be the user's code; the next poll may succeed
-            failure = error
-        _log.warning("could not poll for ended sessions: %r", failure)
-        return None
+    async def _poll_ends(self) -> None:
+        begun, began, sharing = self._asked(), self._pipeline.clock.now(), self._sharing
+        asked = self._notified.unreported(begun, self.queue.unpolled, began)
+        others = {} if sharing is None else await sharing.others(begun.keys(), self._options.poll_interval)
+        if others is None and not self._polls_own:
+            self._polled_at = self._pipeline.clock.now()  # another host polls
+            return
+        others = others or {}
+        names = asked.keys() | others.keys()
+        ended = await ask(self._notified.monitor, names) if names else ()
+        now = self._polled_at = self._pipeline.clock.now()
+        if ended is None:
+            self.queue.mark_poll_failed(now)
+            return
+        self._seen_at = began if asked else self._seen_at
+        for end in ended:
+            if end.name in asked:
+                self.queue.session_ended(end, asked[end.name])
+            elif sharing is not None and end.name in others:
+                sharing.end(others[end.name], end.status)
+        self.queue.mark_polled(began if len(asked) == len(begun) else -math.inf, now)
 
     def _on_session_end(self, end: SessionEnd) -> None:
         if end.status is not Status.FAILED or end.status_message is not None:
@@ -297,14 +281,23 @@ class Starter(Executor[StartRequest]):
         return min(self.queue.next_moment, self._next_poll)
 
     @property
+    def _polls_own(self) -> bool:
+        """Whether the fleet's own sessions are to be polled, whichever host polls for the shared slots."""
+        is_watched = self._options.on_event is not None and self.queue.pending > 0 and len(self.slots) > 0
+        return self.queue.waits_for_own_session or is_watched or self._is_awaited
+
+    @property
     def _next_poll(self) -> float:
         if self._poll is not None and not self._poll.done():
             return math.inf
-        is_watched = self._options.on_event is not None and self.queue.pending and len(self.slots) > 0
-        wanted = self.queue.waits_for_session_end or is_watched or self._is_awaited
+        if self.queue.pending and self._sharing is not None and self._sharing.needs_sync:
+            return self._synced_at + self._options.poll_interval
+        wanted = self.queue.waits_for_session_end or self._polls_own
         return self._polled_at + self._options.poll_interval if wanted else math.inf
 
     def _update(self) -> None:
+        if self._sharing is not None:
+            self._sharing.update()
         if self._poll is not None and self._poll.get_loop() is not self._loop:
             self._poll = None
         if self._poll is not None and not self.queue.pending and not self._is_awaited:

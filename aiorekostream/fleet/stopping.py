@@ -32,6 +32,9 @@ class Stopper(Executor[str]):
         super().__init__(options, STOP.name, RequestQueue[str](), starter.slots)
         self._starter = starter
 
+    def _on_open(self) -> None:
+        self._starter.open_slots()  # a stop shortens the slot of a session, whichever host started it
+
     async def _call(self, request: QueuedStop, permit: Permit | None) -> Outcome:
         pipeline, starter, name = self._pipeline, self._starter, request.name
         slot, end = self._slots.get(name), pipeline.clock.now() + pipeline.total_timeout

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import redis
@@ -26,3 +26,16 @@ def server(shared_server: Server) -> Server:
     with redis.Redis.from_url(shared_server.url) as client:
         client.flushall()
     return shared_server
+
+
+@pytest.fixture(params=find_programs().values(), ids=list(find_programs()))
+def program(request: pytest.FixtureRequest) -> str:
+    """The path of a server."""
+    return cast("str", request.param)
+
+
+@pytest.fixture
+def own_server(program: str) -> Generator[Server]:
+    """A server that a test may stop and configure."""
+    with running_server(program) as server:
+        yield server

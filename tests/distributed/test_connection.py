@@ -8,7 +8,6 @@ import logging
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 import pytest
 import redis
@@ -17,27 +16,12 @@ from redis.asyncio import Redis
 from aiorekostream.distributed import RedisRateLimiter
 from aiorekostream.errors import ConfigurationError, InvalidRequestError
 from aiorekostream.limits import Quota
-from tests.distributed.servers import Server, find_programs, running_server
+from tests.distributed.servers import Server, running_server
 from tests.distributed.test_limiter import request
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
 
 _STARTS = Quota(20, 20)
 _PASSWORD = "swordfish"
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "how-to" / "many-hosts.md"
-
-
-@pytest.fixture(params=find_programs().values(), ids=list(find_programs()))
-def program(request: pytest.FixtureRequest) -> str:
-    return cast("str", request.param)
-
-
-@pytest.fixture
-def own_server(program: str) -> Generator[Server]:
-    """A server that a test may stop and configure."""
-    with running_server(program) as server:
-        yield server
 
 
 def _url_with_password(server: Server, password: str) -> str:
@@ -163,10 +147,16 @@ def test_full_server_leaves_the_host_its_share(program: str, caplog: pytest.LogC
     assert "raise maxmemory" in caplog.text
 
 
-def test_documented_permissions_suffice(own_server: Server, caplog: pytest.LogCaptureFixture) -> None:
+def documented_permissions() -> list[str]:
+    """Return the commands of the documentation as rules of an access control list."""
     [line] = [line for line in DOCUMENTATION.read_text(encoding="utf-8").split("\n\n") if "access control list" in line]
     commands = [f"+{name.lower()}" for name in re.findall(r"`(@?\w+)`", line)]
     assert len(commands) > 10
+    return commands
+
+
+def test_documented_permissions_suffice(own_server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    commands = documented_permissions()
 
     async def check() -> None:
         async with Redis.from_url(own_server.url) as client:

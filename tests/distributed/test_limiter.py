@@ -8,7 +8,6 @@ import logging
 from typing import TYPE_CHECKING
 
 import pytest
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 import aiorekostream as rks
 from aiorekostream.clock import SystemClock
@@ -17,6 +16,7 @@ from aiorekostream.limits import Quota, Scope
 from aiorekostream.rate_limiting import PermitRequest, Priority, RateStatus
 from aiorekostream.testing import MemoryTransport
 from tests.distributed import virtual_redis
+from tests.distributed.virtual_redis import TroubledRedis
 from tests.rate_limiting.simulation import ServiceBucket
 
 if TYPE_CHECKING:
@@ -28,25 +28,10 @@ _SCOPE = Scope(endpoint="https://rekognition.us-east-1.amazonaws.com", region="u
 _STARTS, _STOPS = Quota(20, 20), Quota(1, 1)
 
 
-class _Redis(virtual_redis.VirtualRedis):
-    """A server that a test takes away from one host."""
-
-    trouble = ""
-
-    async def execute_command(self, *args: str | float, **options: object) -> object:
-        if self.trouble == "hung":
-            await asyncio.get_running_loop().create_future()
-        if self.trouble == "nonsense":
-            return 7
-        if self.trouble:
-            raise RedisConnectionError(self.trouble)
-        return await super().execute_command(*args, **options)
-
-
 class _Hosts:
     """Hosts that send through one service, which throttles above the quota."""
 
-    def __init__(self, redis: Sequence[_Redis], quota: Quota, *, believed: Quota | None = None) -> None:
+    def __init__(self, redis: Sequence[TroubledRedis], quota: Quota, *, believed: Quota | None = None) -> None:
         self.redis = redis
         self.limiters = [RedisRateLimiter(client, expected_hosts=len(redis)) for client in redis]
         self.quota = believed or quota
@@ -102,7 +87,7 @@ async def _hosts(
     server: Server, count: int = 3, quota: Quota = _STARTS, *, believed: Quota | None = None
 ) -> AsyncGenerator[_Hosts]:
     async with contextlib.AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(_Redis.from_url(server.url)) for _ in range(count)]
+        clients = [await stack.enter_async_context(TroubledRedis.from_url(server.url)) for _ in range(count)]
         hosts = _Hosts(clients, quota, believed=believed)
         try:
             yield hosts

@@ -7,6 +7,8 @@ import selectors
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 
 from tests import virtual_time
@@ -14,7 +16,7 @@ from tests import virtual_time
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-__all__ = ["EPOCH", "RealIoLoop", "VirtualRedis", "run", "script_at"]
+__all__ = ["EPOCH", "RealIoLoop", "TroubledRedis", "VirtualRedis", "run", "script_at"]
 
 _T = TypeVar("_T")
 # Seconds that a server may take to answer before a test fails.
@@ -24,7 +26,7 @@ EPOCH = 1_700_000_000.0
 
 
 class RealIoLoop(virtual_time.VirtualLoop):
-    """A loop whose time stands still while a command is on its way to the server."""
+    """A loop whose time stands still while a command is on its way to the server, or nothing else is to happen."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,11 +35,24 @@ class RealIoLoop(virtual_time.VirtualLoop):
         in_virtual_time = selector.select
 
         def select(timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-            if self.commands and timeout != 0:
-                return selectors.SelectSelector.select(selector, _PATIENCE)
-            return in_virtual_time(timeout)
+            is_real = timeout is None or (self.commands and timeout != 0)
+            ready = selectors.SelectSelector.select(selector, _PATIENCE) if is_real else []
+            return ready or in_virtual_time(timeout)
 
         selector.select = select  # type: ignore[method-assign]
+
+
+class _VirtualPubSub(PubSub):
+    """A subscription that takes no time to begin."""
+
+    async def subscribe(self, *channels: str) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, RealIoLoop)
+        loop.commands += 1
+        try:
+            await super().subscribe(*channels)
+        finally:
+            loop.commands -= 1
 
 
 class VirtualRedis(Redis):
@@ -50,6 +65,9 @@ class VirtualRedis(Redis):
 
     offset = 0.0
     trips = 0
+
+    def pubsub(self) -> PubSub:
+        return _VirtualPubSub(self.connection_pool)
 
     async def execute_command(self, *args: str | float, **options: object) -> object:
         loop = asyncio.get_running_loop()
@@ -65,6 +83,25 @@ class VirtualRedis(Redis):
             return await super().execute_command("EVAL", source, *args[2:], **options)
         finally:
             loop.commands -= 1
+
+
+class TroubledRedis(VirtualRedis):
+    """A server that a test takes away from one host.
+
+    Attributes:
+        trouble: what is wrong: ``"hung"``, ``"nonsense"``, or the message of a lost connection; empty for nothing.
+    """
+
+    trouble = ""
+
+    async def execute_command(self, *args: str | float, **options: object) -> object:
+        if self.trouble == "hung":
+            await asyncio.get_running_loop().create_future()
+        if self.trouble == "nonsense":
+            return 7
+        if self.trouble:
+            raise RedisConnectionError(self.trouble)
+        return await super().execute_command(*args, **options)
 
 
 def script_at(source: str, now: float) -> str:

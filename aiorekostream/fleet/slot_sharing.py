@@ -1,0 +1,215 @@
+"""Connect a fleet's sessions with the slots that many hosts share."""
+
+import asyncio
+import logging
+import math
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Protocol
+
+import attrs
+
+from aiorekostream.clock import Clock
+from aiorekostream.domain.enums import ProcessorKind
+from aiorekostream.domain.status import Status
+from aiorekostream.fleet.sessions import SessionEnd
+from aiorekostream.fleet.slot_leases import Reservation, SharedSession, SlotLeases, SlotListener
+from aiorekostream.fleet.slots import MARGIN, MAX_PROCESSORS, SessionSlots
+from aiorekostream.fleet.start_queue import QueuedStart, StartQueue, longest_session
+from aiorekostream.limits import Quota, Scope
+from aiorekostream.pipeline import Pipeline
+from aiorekostream.rate_limiting.port import Permit
+
+_log = logging.getLogger("aiorekostream")
+
+__all__ = ["SHOWN_AFTER", "SharedSessionSlots", "SlotSharing"]
+
+SHOWN_AFTER = 1.0
+"""Seconds for which a start that was just answered may still be listed as STOPPED.
+
+UNCERTAIN: AWS does not say how long.
+"""
+
+# Seconds. A fleet leases the slots that it can use within this time at the rate of the quota, and one at least.
+_LEASE_SECONDS = 0.3
+# The slots that a fleet leases at once where nothing limits the rate.
+_UNLIMITED_BATCH = 20
+# Seconds until a start is tried again whose processor another host is starting.
+_BUSY_PAUSE = 0.5
+# Seconds for which one host has to list the sessions of the account before another one may begin as well. With 200
+# sessions at ten DescribeStreamProcessor a second it takes 20 seconds.
+_SYNC_SECONDS = 30.0
+
+
+class SharedSessionSlots(Protocol):
+    """Share session slots among the fleets of many hosts; implement it to share them in another way."""
+
+    def open(
+        self, scope: Scope, *, limits: Mapping[ProcessorKind, int], clock: Clock, listener: SlotListener
+    ) -> SlotLeases:
+        """Return the slots of one account and Region for one fleet; nothing is sent yet.
+
+        Args:
+            scope: the endpoint, Region and account.
+            limits: the most sessions at once, by kind.
+            clock: the client's clock.
+            listener: the fleet; its methods are called on the event loop of the call that caused them.
+        """
+        ...
+
+
+@attrs.define(eq=False, kw_only=True)
+class SlotSharing:
+    """Lease shared slots for the starts of a fleet, and tell the fleet of the sessions of other hosts.
+
+    Attributes:
+        shared: the slots that many hosts share.
+        pipeline: has the scope, the clock and the timeout of a call.
+        quota: the quota of starts; ``None`` where nothing limits them.
+        slots: the sessions that the fleet knows.
+        queue: the starts.
+        changed: called when the fleet must look again.
+        fail: ends the queued requests with an error.
+    """
+
+    shared: SharedSessionSlots
+    pipeline: Pipeline
+    quota: Quota | None
+    slots: SessionSlots
+    queue: StartQueue
+    changed: Callable[[], None]
+    fail: Callable[[BaseException], None]
+    _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False)
+
+    # --------------------------------------------------------------------------------------------------------- listener
+
+    def on_change(self) -> None:
+        """See ``SlotListener``."""
+        self.changed()
+
+    def on_end(self, name: str, status: Status | None) -> None:
+        """See ``SlotListener``."""
+        slot = self.slots.get(name)
+        if slot is not None and math.isfinite(slot.since):
+            self.queue.session_ended(SessionEnd(name, status), slot)
+            self.changed()
+
+    def on_mistake(self, error: Exception) -> None:
+        """See ``SlotListener``."""
+        self.fail(error)
+
+    # ----------------------------------------------------------------------------------------------------------- leases
+
+    def open(self, limits: Mapping[ProcessorKind | None, int]) -> None:
+        """Share the slots of the client's account and Region, from the running event loop.
+
+        Args:
+            limits: the most sessions at once, by kind.
+        """
+        loop = asyncio.get_running_loop()
+        if loop is self._loop:
+            return
+        self._loop = loop
+        most = {kind: limits.get(kind, MAX_PROCESSORS) for kind in ProcessorKind}
+        clock, now = self.pipeline.clock, self.pipeline.clock.now()
+        leases = self.slots.leases = self.shared.open(
+            self.pipeline.transport.scope, limits=most, clock=clock, listener=self
+        )
+        for name, slot in tuple(self.slots.items()):
+            if slot.kind is not None and math.isfinite(slot.since):
+                leases.occupy(
+                    name,
+                    slot.kind,
+                    seconds=slot.latest_end - now,
+                    begins_in=max(0.0, slot.since - now),
+                    session=slot.session,
+                    is_external=True,
+                )
+        self.changed()
+
+    def update(self) -> None:
+        """Lease the slots that the queue wants."""
+        if self.slots.leases is not None and asyncio.get_running_loop() is self._loop:
+            batch = _UNLIMITED_BATCH if self.quota is None else math.ceil(self.quota.rate * _LEASE_SECONDS)
+            self.slots.leases.request({kind: min(count, batch) for kind, count in self.queue.wanted_slots().items()})
+
+    async def reserve(self, request: QueuedStart, permit: Permit | None) -> bool:
+        """Reserve the slot of a dispatched start; one that gets none is put back in the queue, and its permit too."""
+        is_reserved, delay = False, 0.0
+        try:
+            result = await self._reserve(request)
+            is_reserved = result is Reservation.RESERVED and request.deadline > self.pipeline.clock.now()
+            delay = _BUSY_PAUSE if result is Reservation.BUSY else 0.0
+        except Exception:  # noqa: BLE001 - the slots may be the user's code, and every request must get an outcome
+            _log.exception("reserving the slot of %s failed in an unexpected way", request.name)
+            delay = _BUSY_PAUSE
+        finally:
+            if not is_reserved and permit is not None:
+                permit.cancel()
+        if not is_reserved:
+            self.queue.requeue(request, self.pipeline.clock.now(), delay=delay)
+        return is_reserved
+
+    async def _reserve(self, request: QueuedStart) -> Reservation:
+        leases, kind = self.slots.leases, request.kind
+        if leases is None or kind is None:
+            return Reservation.RESERVED
+        session = longest_session(request.request) + MARGIN
+        return await leases.reserve(request.name, kind, call=self.pipeline.total_timeout, session=session)
+
+    # --------------------------------------------------------------------------------------------------------- sessions
+
+    @property
+    def needs_sync(self) -> bool:
+        """Whether the sessions of the account must be listed before a slot is leased."""
+        return self.slots.leases is not None and self.slots.leases.needs_sync
+
+    async def sync(self, list_sessions: Callable[[], Awaitable[None]]) -> bool:
+        """List the sessions of the account for all hosts; false if another host does, or it failed."""
+        leases = self.slots.leases
+        try:
+            if leases is None or await leases.sessions(sweep=_SYNC_SECONDS) is None:
+                return False
+            await list_sessions()
+        except Exception as error:  # noqa: BLE001 - the transport may be the user's code; the next attempt may succeed
+            _log.warning("could not list the sessions of the account, which the shared slots wait for: %r", error)
+            return False
+        return True
+
+    async def sessions(self) -> dict[str, SharedSession]:
+        """The sessions of all hosts, by processor, less those that polls may not show yet."""
+        return _shown(await self.slots.leases.sessions() if self.slots.leases is not None else None) or {}
+
+    async def others(self, own: Collection[str], interval: float) -> dict[str, SharedSession] | None:
+        """The sessions that this host alone is to poll during an interval; ``None`` if another host polls.
+
+        Args:
+            own: processors whose sessions the fleet polls as its own.
+            interval: seconds until the next poll.
+        """
+        if self.slots.leases is None:
+            return None
+        shown = _shown(await self.slots.leases.sessions(sweep=interval))
+        if shown is None:
+            return None
+        return {name: each for name, each in shown.items() if name not in own and name not in self.slots}
+
+    def end(self, session: SharedSession, status: Status | None) -> None:
+        """Report that a session of another host is over."""
+        if self.slots.leases is not None:
+            self.slots.leases.end(session, status)
+
+    def end_unknown(self, name: str, session_id: str) -> None:
+        """Report the end of a session that this fleet does not know; only label detections have ids."""
+        if self.slots.leases is not None:
+            self.slots.leases.end_session(name, ProcessorKind.LABEL_DETECTION, session_id)
+
+    def confirm_sync(self) -> None:
+        """Report that the sessions of the account were listed."""
+        if self.slots.leases is not None:
+            self.slots.leases.confirm_sync()
+
+
+def _shown(sessions: Collection[SharedSession] | None) -> dict[str, SharedSession] | None:
+    if sessions is None:
+        return None
+    return {each.name: each for each in sessions if not each.is_reserved and each.age >= SHOWN_AFTER}
