@@ -1,11 +1,8 @@
-"""The HTTP session of the client: aiobotocore's, without redirects, and without TLS where the endpoint has none."""
+"""The HTTP session of the client: the package's own, without redirects, and a lean exchange over its connections."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
-import re
-import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit
@@ -14,17 +11,14 @@ import aiohttp
 import attrs
 import multidict
 import yarl
-from aiobotocore.httpsession import AIOHTTPSession
 from aiohttp.http_exceptions import HttpProcessingError
-from botocore.httpsession import get_cert_path
 
 from aiorekostream.errors import ConfigurationError
+from aiorekostream.transport._tls_session import TlsSession
 from aiorekostream.transport.attempts import CURRENT
-from aiorekostream.transport.secrets import Secrets, without_userinfo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Self
 
     from aiohttp.abc import AbstractStreamWriter
 
@@ -33,9 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Exchange", "HttpSession", "RawResponse"]
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_SCHEMES = frozenset({"http", "https"})
-# botocore puts http:// before a proxy with any other scheme.
-_PREFIXED = re.compile(r"^http://(?=[A-Za-z][A-Za-z0-9+.-]*://)")
 _SWITCHING_PROTOCOLS, _FIRST_FINAL = 101, 200
 _CEIL_THRESHOLD = 5  # seconds: aiohttp rounds longer timeouts up to whole seconds, so that they can share a wake-up
 
@@ -173,49 +164,8 @@ class _Relayed:
         return RawResponse(response.status, response.headers, await response.read())
 
 
-class HttpSession(AIOHTTPSession):
-    """aiobotocore's HTTP session, opened before the first call.
-
-    Attributes:
-        secrets: what must not appear in errors and logs.
-    """
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - aiobotocore's
-        super().__init__(*arguments, **options)
-        self.secrets = Secrets()
-        self._is_plain = False
-
-    @classmethod
-    def of(cls, session: AIOHTTPSession) -> Self:
-        """Return an HTTP session in place of another one that is open.
-
-        aiobotocore 3.0 forgets ``http_session_cls`` where the session has a default configuration of its own.
-        """
-        if isinstance(session, cls):
-            return session
-        found = cls()
-        vars(found).update(vars(session))
-        return found
-
-    @property
-    def ca_bundle(self) -> str | None:
-        """The path of the CA bundle of the configuration; ``None`` for the default one."""
-        return self._verify if isinstance(self._verify, str) else None
-
-    async def open(self, url: str) -> None:
-        """Create the connector for the endpoint, and its TLS context unless neither it nor its proxy needs one.
-
-        Raises:
-            ConfigurationError: the URL of the proxy is invalid.
-            OSError: the CA bundle cannot be read; an ``ssl.SSLError`` if it holds no certificate.
-        """
-        proxy = self._proxy_config.proxy_url_for(url)
-        schemes = [urlsplit(url).scheme]
-        if proxy is not None:
-            self.secrets.add_url(proxy)
-            schemes.append(_proxy_scheme(proxy))
-        self._is_plain = "https" not in schemes
-        await self._get_session(proxy)
+class HttpSession(TlsSession):
+    """The HTTP session of Rekognition's client."""
 
     async def exchange(self, url: yarl.URL, host: str) -> Exchange:
         """Return the exchange for a URL.
@@ -240,47 +190,9 @@ class HttpSession(AIOHTTPSession):
         first_line = f"POST {url.raw_path_qs} HTTP/1.1\r\nHost: {host}"
         return _Wire(connector, session.timeout, template, first_line, "Accept: */*")
 
-    def _get_ssl_context(self) -> ssl.SSLContext:
-        context = super()._get_ssl_context()
-        if self._verify:
-            context.check_hostname = True  # aiobotocore 3.0 leaves it to urllib3, which is not there
-        return context
-
     async def _get_session(self, proxy_url: str | None) -> aiohttp.ClientSession:
-        # aiobotocore 3.0 would create the TLS context on the event loop, and one that trusts every certificate for the
-        # tunnel of a proxy without settings of its own.
-        is_ours = self._is_plain or not inspect.iscoroutinefunction(self._create_connector)
-        if is_ours and proxy_url not in self._sessions:
-            await self._create_session(proxy_url)
         session = await super()._get_session(proxy_url)
         return cast("aiohttp.ClientSession", cast("object", _OneHop(session)))
-
-    async def _create_session(self, proxy_url: str | None) -> None:
-        context = True if self._is_plain else await asyncio.to_thread(self._tls_context, proxy_url)
-        if proxy_url in self._sessions:  # another call was quicker
-            return
-        self._sessions[proxy_url] = session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._max_pool_connections, ssl=context, **self._connector_args),
-            timeout=self._timeout,
-            skip_auto_headers={"CONTENT-TYPE"},
-            auto_decompress=False,
-        )
-        await self._exit_stack.enter_async_context(session)
-
-    def _tls_context(self, proxy_url: str | None) -> ssl.SSLContext:
-        """Return the TLS context of the endpoint, and of its proxy."""
-        context = None if proxy_url is None else self._setup_proxy_ssl_context(proxy_url)
-        context = context or self._get_ssl_context()
-        if self._verify:
-            authorities = get_cert_path(self._verify)
-            if authorities:
-                context.load_verify_locations(authorities)
-        else:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if self._cert_file:
-            context.load_cert_chain(self._cert_file, self._key_file)
-        return context
 
 
 def _refuse_redirect(status: int, headers: Mapping[str, str]) -> None:
@@ -293,23 +205,3 @@ def _refuse_redirect(status: int, headers: Mapping[str, str]) -> None:
         f"the endpoint redirects{where} (HTTP {status}), which AWS never does: check the endpoint, and the proxies and"
         " load balancers before it"
     )
-
-
-def _proxy_scheme(proxy: str) -> str:
-    """Return the scheme of a proxy's URL.
-
-    Raises:
-        ConfigurationError: the URL has another scheme than http or https, or no valid port.
-    """
-    proxy = _PREFIXED.sub("", proxy)
-    try:
-        parts = urlsplit(proxy)
-        _ = parts.port
-    except ValueError:
-        parts = None
-    if parts is None or parts.scheme not in _SCHEMES or not parts.hostname:
-        raise ConfigurationError(
-            f"the proxy {without_userinfo(proxy)!r} cannot be used: set HTTPS_PROXY or HTTP_PROXY, or the proxies of"
-            " the AWS config, to http://HOST:PORT or https://HOST:PORT, or exclude the endpoint with NO_PROXY"
-        )
-    return parts.scheme

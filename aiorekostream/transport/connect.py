@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
-import os
 import platform
-import ssl
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -103,10 +101,7 @@ async def _connect(settings: TransportOptions, session: AioSession | None, secre
     ).__aenter__()
     try:
         _check_endpoint(client.meta.endpoint_url)
-        endpoint = attrgetter("_endpoint")(client)
-        http = endpoint.http_session = HttpSession.of(endpoint.http_session)
-        http.secrets = secrets
-        await _open_http(http, client.meta.endpoint_url)
+        await HttpSession.install(client, secrets)
         watch = CredentialWatch(secrets)
         account = await _account(settings, session, client, watch)
         await asyncio.to_thread(_prepare, client)
@@ -128,23 +123,6 @@ def _check_region(settings: TransportOptions, session: AioSession) -> None:
     region = session.get_config_variable("region") if settings.region is None else settings.region
     if isinstance(region, str) and not region.strip():  # botocore would put it into a host name
         raise configuration_error(NoRegionError())
-
-
-async def _open_http(http: HttpSession, url: str) -> None:
-    try:
-        await http.open(url)
-    except (OSError, ssl.SSLError) as error:
-        bundle = http.ca_bundle
-        if bundle is None:
-            raise
-        problem = (
-            "holds no certificate" if isinstance(error, ssl.SSLError)
-            else "cannot be read" if os.access(bundle, os.F_OK)
-            else "does not exist"
-        )  # fmt: skip
-        raise ConfigurationError(
-            f"the CA bundle {bundle} {problem}: check AWS_CA_BUNDLE and ca_bundle of the AWS profile"
-        ) from error
 
 
 def _config(settings: TransportOptions) -> AioConfig:

@@ -9,6 +9,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 
 from aiorekostream.errors import RekostreamError
+from aiorekostream.transport._tls_session import TlsSession
 from aiorekostream.transport.attempts import Attempt
 from aiorekostream.transport.error_mapping import configuration_error, translated
 
@@ -32,7 +33,12 @@ async def quotas(
         ConfigurationError: no Region or no credentials.
     """
     # Seconds, and attempts: defaults of this package for one read at the start of a program.
-    config = AioConfig(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 3})
+    config = AioConfig(
+        connect_timeout=5,
+        read_timeout=30,
+        retries={"mode": "standard", "total_max_attempts": 3},
+        http_session_cls=TlsSession,
+    )
     try:
         if session is None:
             session = await asyncio.to_thread(_new_session, profile)
@@ -45,6 +51,7 @@ async def quotas(
     found: list[Mapping[str, object]] = []
     token: dict[str, object] = {}
     try:
+        await TlsSession.install(client, attempt.secrets)
         while True:
             page = await client.list_service_quotas(ServiceCode="rekognition", **token)
             found += cast("list[Mapping[str, object]]", page.get("Quotas", []))

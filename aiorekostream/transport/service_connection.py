@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 
-from aiorekostream.errors import RekostreamError
+from aiorekostream.errors import ConfigurationError, RekostreamError
+from aiorekostream.transport._tls_session import TlsSession
 from aiorekostream.transport.attempts import Attempt
 from aiorekostream.transport.credentials import CredentialWatch
 from aiorekostream.transport.error_mapping import malformed_response, translated, unsigned_error
@@ -46,8 +47,10 @@ async def connect(service: str, options: TransportOptions, session: AwsSession |
         ConfigurationError: no Region, an unknown profile, or another configuration error.
         ConnectError: the credential provider is unreachable or overloaded at the moment.
     """
+    secrets = Secrets()
     failure: Exception
     config = AioConfig(
+        http_session_cls=TlsSession,
         connect_timeout=options.timeout.connect,
         read_timeout=options.timeout.read,
         max_pool_connections=options.max_connections,
@@ -64,11 +67,17 @@ async def connect(service: str, options: TransportOptions, session: AwsSession |
         client = await used.create_client(
             service, region_name=options.region, endpoint_url=options.endpoint_url, config=config
         ).__aenter__()
-        return ServiceConnection(service, client)
+        try:
+            await TlsSession.install(client, secrets)
+        except BaseException:
+            await client.close()
+            raise
+        return ServiceConnection(service, client, secrets)
+    except ConfigurationError:
+        raise
     except Exception as error:  # noqa: BLE001 - every exception is translated
         failure = error
     # Outside of the `except` block, so that an exception that must not be shown is no context either.
-    secrets = Secrets()
     chained = failure if secrets.may_be_chained(failure) else None
     raise unsigned_error(failure, f"opening the client of {service}", secrets) from chained
 
@@ -92,13 +101,14 @@ class ServiceConnection:
     Args:
         service: botocore's name of the service.
         client: its aiobotocore client; the connection takes it over.
+        secrets: what must not appear in errors and logs.
     """
 
-    def __init__(self, service: str, client: AioBaseClient) -> None:
+    def __init__(self, service: str, client: AioBaseClient, secrets: Secrets) -> None:
         self._client = client
-        self._secrets = Secrets()
+        self._secrets = secrets
         events = client.meta.events
-        CredentialWatch(self._secrets).watch(client)
+        CredentialWatch(secrets).watch(client)
         events.register_last(f"before-send.{service}", _note_sending)
         if service == "sqs":
             events.register_first("before-parse.sqs", _check_json)

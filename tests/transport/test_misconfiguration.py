@@ -7,9 +7,7 @@ import contextlib
 import datetime
 import json
 import logging
-import os
 import socket
-import threading
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -20,15 +18,12 @@ from aiohttp.client_reqrep import ConnectionKey
 
 import aiorekostream as rks
 from aiorekostream import errors
-from aiorekostream.transport._http_session import HttpSession
 from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.misconfiguration import of_connecting
-from tests.transport.counterpart import CERTIFICATES, Counterpart, http, proxying, serving, unheard
+from tests.transport.counterpart import Counterpart, http, proxying, serving, unheard
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import AsyncIterator, Callable, Mapping
-    from pathlib import Path
 
     from aiorekostream.transport.port import Reply
 
@@ -73,82 +68,6 @@ async def _refused(
     await transport.aclose()
     assert len(attempts) == 1
     return caught.value
-
-
-# ------------------------------------------------------------------------------------------------------------------ TLS
-
-
-@_both_paths
-async def test_certificate_of_an_unknown_ca(*, observed: bool) -> None:
-    async with serving(certificate="localhost") as counterpart:
-        error = await _refused(counterpart.url, observed=observed)
-    assert f"the certificate of {counterpart.url.removeprefix('https://')} is not signed by a known CA" in str(error)
-    assert "AWS_CA_BUNDLE" in str(error)
-    assert not counterpart.requests
-
-
-@_both_paths
-async def test_certificate_of_another_host(monkeypatch: pytest.MonkeyPatch, *, observed: bool) -> None:
-    monkeypatch.setenv("AWS_CA_BUNDLE", os.fspath(CERTIFICATES / "ca.pem"))
-    async with serving(certificate="elsewhere") as counterpart:
-        error = await _refused(counterpart.url, observed=observed)
-    assert "is for another host" in str(error)
-
-
-@_both_paths
-async def test_certificate_behind_a_tunnel(monkeypatch: pytest.MonkeyPatch, *, observed: bool) -> None:
-    monkeypatch.setenv("AWS_CA_BUNDLE", os.fspath(CERTIFICATES / "ca.pem"))
-    async with serving(certificate="elsewhere") as counterpart, proxying(counterpart) as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        error = await _refused(counterpart.url, observed=observed)
-    assert "is for another host" in str(error)
-    assert not counterpart.requests
-
-
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        (None, "does not exist"),
-        ("", "holds no certificate"),
-        ("no certificate", "holds no certificate"),
-        ("folder", "cannot be read"),
-    ],
-)
-async def test_ca_bundle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None, problem: str) -> None:
-    path = tmp_path / "bundle.pem"
-    if content == "folder":
-        path.mkdir()
-    elif content is not None:
-        path.write_text(content)
-    monkeypatch.setenv("AWS_CA_BUNDLE", os.fspath(path))
-    error = await _refused("https://127.0.0.1:9")
-    assert f"the CA bundle {path} {problem}" in str(error)
-    assert "AWS_CA_BUNDLE" in str(error)
-
-
-async def test_ca_bundle_is_not_read_for_plain_http(counterpart: Counterpart, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_CA_BUNDLE", "/no/such/bundle.pem")
-    async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url) as transport:
-        await transport.send("StopStreamProcessor", {"Name": "a"})
-    assert len(counterpart.requests) == 1
-
-
-@pytest.mark.parametrize(("url", "contexts"), [("http://127.0.0.1:9", 0), ("https://127.0.0.1:9", 1)])
-async def test_tls_context_is_made_while_opening(monkeypatch: pytest.MonkeyPatch, url: str, contexts: int) -> None:
-    made: list[threading.Thread] = []
-    create = HttpSession._get_ssl_context
-
-    def noted(self: HttpSession) -> ssl.SSLContext:
-        made.append(threading.current_thread())
-        return create(self)
-
-    monkeypatch.setattr(HttpSession, "_get_ssl_context", noted)
-    async with AwsTransport(region="us-east-1", endpoint_url=url) as transport:
-        assert len(made) == contexts
-        with pytest.raises(errors.ConnectError):
-            await transport.send("StopStreamProcessor", {"Name": "a"})
-    assert len(made) == contexts
-    assert threading.main_thread() not in made
 
 
 # -------------------------------------------------------------------------------------------------------------- proxies

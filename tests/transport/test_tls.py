@@ -1,0 +1,170 @@
+"""Every client of the package verifies certificates, through a proxy too, and names a wrong CA bundle."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
+
+from aiorekostream import errors
+from aiorekostream.transport._tls_session import TlsSession
+from aiorekostream.transport.aws import AwsTransport
+from aiorekostream.transport.service_quotas import read_limits
+from aiorekostream.transport.services import ServiceClient
+from aiorekostream.transport.timeout import Timeout
+from tests.transport.counterpart import CERTIFICATES, Counterpart, proxying, serving, unheard
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+    from pathlib import Path
+
+# A call of each service that carries results.
+_CALLS: Mapping[str, tuple[str, Mapping[str, object]]] = {
+    "kinesis": ("list_shards", {"StreamName": "a"}),
+    "s3": ("get_object", {"Bucket": "a", "Key": "b"}),
+    "sns": ("publish", {"TopicArn": "arn:aws:sns:us-east-1:123456789012:a", "Message": "b"}),
+    "sqs": ("receive_message", {"QueueUrl": "https://sqs.us-east-1.amazonaws.com/123456789012/a"}),
+}
+_every_client = pytest.mark.parametrize("client", ["lean", "botocore", "service-quotas", *_CALLS])
+
+
+async def _call(client: str, url: str, session: AioSession | None = None) -> None:
+    """Make one call with one of the package's clients: of Rekognition by either path, or of another service."""
+    session = AioSession() if session is None else session
+    if client == "botocore":
+        session.register("request-created.rekognition", unheard)
+    if client in {"lean", "botocore"}:
+        async with AwsTransport(region="us-east-1", endpoint_url=url, session=session) as transport:
+            await transport.send("StopStreamProcessor", {"Name": "a"})
+    elif client == "service-quotas":
+        await read_limits(region="us-east-1", endpoint_url=url, session=session)
+    else:
+        method, members = _CALLS[client]
+        opened = ServiceClient(
+            client,
+            region="us-east-1",
+            endpoint_url=url,
+            profile=None,
+            session=session,
+            timeout=Timeout(connect=5, read=5),
+            max_connections=5,
+        )
+        try:
+            await opened.call(method, members, _unread)
+        finally:
+            await opened.aclose()
+
+
+async def _unread(_: dict[str, object]) -> None:
+    """Convert a response to nothing."""
+
+
+@pytest.fixture
+def trusted_ca(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", os.fspath(CERTIFICATES / "ca.pem"))
+
+
+@_every_client
+async def test_certificate_of_an_unknown_ca(client: str) -> None:
+    async with serving(certificate="localhost") as counterpart:
+        with pytest.raises(errors.ConfigurationError) as caught:
+            await _call(client, counterpart.url)
+    where = counterpart.url.removeprefix("https://")
+    assert f"the certificate of {where} is not signed by a known CA" in str(caught.value)
+    assert "AWS_CA_BUNDLE" in str(caught.value)
+    assert not counterpart.requests
+
+
+@_every_client
+@pytest.mark.usefixtures("trusted_ca")
+async def test_certificate_of_another_host(client: str) -> None:
+    async with serving(certificate="elsewhere") as counterpart:
+        with pytest.raises(errors.ConfigurationError, match="is for another host"):
+            await _call(client, counterpart.url)
+    assert not counterpart.requests
+
+
+@_every_client
+@pytest.mark.parametrize("has_default_config", [False, True])
+@pytest.mark.usefixtures("trusted_ca")
+async def test_certificate_behind_a_tunnel(
+    monkeypatch: pytest.MonkeyPatch, client: str, *, has_default_config: bool
+) -> None:
+    """With aiobotocore 3.0, a session with a default configuration forgets the class of the HTTP session."""
+    session = AioSession()
+    if has_default_config:
+        session.set_default_client_config(AioConfig(user_agent_extra="doors"))
+    async with serving(certificate="elsewhere") as counterpart, proxying(counterpart) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        with pytest.raises(errors.ConfigurationError, match="is for another host"):
+            await _call(client, counterpart.url, session)
+    assert proxy.heads
+    assert not counterpart.requests
+
+
+@pytest.mark.parametrize("client", ["lean", "botocore", "service-quotas", "sqs"])
+@pytest.mark.usefixtures("trusted_ca")
+async def test_valid_certificate_behind_a_tunnel(monkeypatch: pytest.MonkeyPatch, client: str) -> None:
+    async with serving(certificate="localhost") as counterpart, proxying(counterpart) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        await _call(client, counterpart.url)
+    assert proxy.heads
+    assert len(counterpart.requests) == 1
+
+
+@pytest.mark.parametrize("client", ["lean", "service-quotas", "sqs"])
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "does not exist"),
+        ("", "holds no certificate"),
+        ("no certificate", "holds no certificate"),
+        ("folder", "cannot be read"),
+    ],
+)
+async def test_ca_bundle(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, client: str, content: str | None, problem: str
+) -> None:
+    path = tmp_path / "bundle.pem"
+    if content == "folder":
+        path.mkdir()
+    elif content is not None:
+        path.write_text(content)
+    monkeypatch.setenv("AWS_CA_BUNDLE", os.fspath(path))
+    with pytest.raises(errors.ConfigurationError) as caught:
+        await _call(client, "https://127.0.0.1:9")
+    assert f"the CA bundle {path} {problem}" in str(caught.value)
+    assert "AWS_CA_BUNDLE" in str(caught.value)
+
+
+@pytest.mark.parametrize("client", ["lean", "service-quotas", "sqs"])
+async def test_ca_bundle_is_not_read_for_plain_http(
+    counterpart: Counterpart, monkeypatch: pytest.MonkeyPatch, client: str
+) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/no/such/bundle.pem")
+    await _call(client, counterpart.url)
+    assert len(counterpart.requests) == 1
+
+
+@pytest.mark.parametrize("client", ["lean", "service-quotas", "sqs"])
+@pytest.mark.parametrize(("url", "contexts"), [("http://127.0.0.1:9", 0), ("https://127.0.0.1:9", 1)])
+async def test_tls_context_is_made_in_another_thread(
+    monkeypatch: pytest.MonkeyPatch, client: str, url: str, contexts: int
+) -> None:
+    made: list[threading.Thread] = []
+    create = TlsSession._get_ssl_context
+
+    def noted(self: TlsSession) -> ssl.SSLContext:
+        made.append(threading.current_thread())
+        return create(self)
+
+    monkeypatch.setattr(TlsSession, "_get_ssl_context", noted)
+    with pytest.raises(errors.ConnectError):
+        await _call(client, url)
+    assert len(made) == contexts
+    assert threading.main_thread() not in made
