@@ -80,6 +80,7 @@ def test_client_loads_nothing_that_it_uses_later() -> None:
     later = (
         "aiorekostream.codec.notifications",
         "aiorekostream.domain.faces",
+        "aiorekostream.domain.labels",
         "aiorekostream.fleet",
         "tenacity",
     )

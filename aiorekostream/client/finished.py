@@ -10,7 +10,6 @@ from aiorekostream.client.wait_conditions import WaitCondition, Waiter
 from aiorekostream.client.wait_errors import failure_error, never_started_error
 from aiorekostream.clock import Clock
 from aiorekostream.domain.fields import Duration
-from aiorekostream.domain.labels import SessionCompleted
 from aiorekostream.domain.responses import StartedSession, StreamProcessorSummary
 from aiorekostream.domain.status import ACTIVE, Status
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
@@ -34,11 +33,14 @@ class SessionEvents(Protocol):
         """
         ...
 
-    async def completed(self, session_id: str) -> SessionCompleted:
+    async def completed(self, session_id: str) -> object:
         """Wait for the ``SessionCompleted`` of a session; one that was received lately counts.
 
         Args:
             session_id: the id of the session, as in ``StartedSession``.
+
+        Returns:
+            Any value, such as the event: the wait does not use it.
 
         Raises:
             RekostreamError: no more events can be received.

@@ -1,6 +1,7 @@
 """The domain: frozen values that are valid by construction. Depends on the standard library and attrs only.
 
-The values of a record of face search are loaded when they are first used: a client needs none of them.
+The values of results, those of face records and of notifications, are loaded when they are first used: a client needs
+none of them.
 """
 
 import importlib
@@ -8,13 +9,6 @@ from typing import TYPE_CHECKING
 
 from aiorekostream.domain.enums import Label, OpenEnum, ProcessorKind
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon, RegionOfInterest
-from aiorekostream.domain.labels import (
-    DetectedLabel,
-    LabelDetected,
-    SessionCompleted,
-    StreamProcessorEvent,
-    UnknownEvent,
-)
 from aiorekostream.domain.names import (
     Arn,
     KinesisDataStreamArn,
@@ -69,6 +63,13 @@ if TYPE_CHECKING:
         MatchedFace,
         Pose,
         SearchedFace,
+    )
+    from aiorekostream.domain.labels import (
+        DetectedLabel,
+        LabelDetected,
+        SessionCompleted,
+        StreamProcessorEvent,
+        UnknownEvent,
     )
 
 __all__ = [
@@ -144,14 +145,20 @@ __all__ = [
     "VideoPosition",
 ]
 
-_FACES = frozenset(
-    {"DetectedFace", "Face", "FaceSearchRecord", "ImageQuality", "Landmark", "MatchedFace", "Pose", "SearchedFace"}
-)
+_HOMES = {
+    **dict.fromkeys(
+        ("DetectedFace", "Face", "FaceSearchRecord", "ImageQuality", "Landmark", "MatchedFace", "Pose", "SearchedFace"),
+        "faces",
+    ),
+    **dict.fromkeys(
+        ("DetectedLabel", "LabelDetected", "SessionCompleted", "StreamProcessorEvent", "UnknownEvent"), "labels"
+    ),
+}
 
 
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        if name not in _FACES:
+        if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(f"{__name__}.faces"), name)
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

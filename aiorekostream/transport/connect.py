@@ -8,7 +8,7 @@ worker thread as well: its imports are more than half of the work.
 from __future__ import annotations
 
 import asyncio
-import importlib.metadata
+import importlib
 import platform
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
@@ -45,17 +45,10 @@ _SERVICE = "rekognition"
 _OPENING = "opening the client"
 
 
-def _user_agent() -> str:
-    try:
-        version = importlib.metadata.version("aiorekostream")
-    except importlib.metadata.PackageNotFoundError:  # a source tree that is not installed
-        version = "unknown"
-    # The session appends botocore's user agent.
-    return f"aiorekostream/{version} aiobotocore/{aiobotocore.__version__} Python/{platform.python_version()}"
-
-
-# Computed on import, in a worker thread: the lookup of the version reads directories.
-_USER_AGENT = _user_agent()
+# By name: an import statement would break the layers, and the distribution's metadata are slow to read.
+_VERSION: str = attrgetter("__version__")(importlib.import_module("aiorekostream"))
+# The session appends botocore's user agent.
+_USER_AGENT = f"aiorekostream/{_VERSION} aiobotocore/{aiobotocore.__version__} Python/{platform.python_version()}"
 
 
 async def connect(settings: TransportOptions, session: AioSession | None) -> Connection:
