@@ -6,8 +6,7 @@ What parses the caller's own input is loaded when it is first used: a client nee
 import importlib
 from typing import TYPE_CHECKING
 
-from aiorekostream.codec.decode import decode
-from aiorekostream.codec.encode import encode, processor_in, to_boto3
+from aiorekostream.codec.calls import decode, encode, processor_in, to_boto3
 
 if TYPE_CHECKING:
     from aiorekostream.codec.face_records import parse_face_record

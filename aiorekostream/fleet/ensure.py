@@ -159,7 +159,7 @@ class EnsureStopped(Ensurer[str]):
             return outcome
         for _ in range(_MAX_TRIES):
             if status is None or status in ACTIVE:
-                outcome = await self.executor.run(QueuedRequest(name))
+                outcome = await self.executor.run(QueuedRequest(name, name=name))
                 is_refused = isinstance(outcome, Failed) and isinstance(outcome.error, ResourceInUseError)
                 if not is_refused and not isinstance(outcome, Stopped | AlreadyStopped):
                     return outcome

@@ -312,14 +312,14 @@ class Fleet:
             issue = ValidationIssue(("request",), start, "a FaceSearchStart, a LabelDetectionStart or a FleetRequest")
             return Failed(cast("StartRequest", cast("object", start)), InvalidRequestError([issue]))
         deadline = math.inf if lifetime == math.inf else clock.now() + lifetime
-        return QueuedRequest(start, deadline=deadline, urgent=urgent, tag=tag)
+        return QueuedRequest(start, name=start.name, kind=start.kind, deadline=deadline, urgent=urgent, tag=tag)
 
 
 def _queued_stop(name: str) -> QueuedStop | Failed[str]:
     if not isinstance(name, str):
         issue = ValidationIssue(("name",), name, "the name of a stream processor")
         return Failed(name, InvalidRequestError([issue]))
-    return QueuedRequest(name)
+    return QueuedRequest(name, name=name)
 
 
 def _check_many(parameter: str, value: object, expected: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import math
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -41,10 +42,10 @@ class QueuedRequest(Generic[_RequestT]):
     Attributes:
         request: the start, or the name of the processor to stop.
         on_complete: called once, with this and the outcome.
-        deadline: when it is no longer worth sending, on the clock.
-        urgent: whether it goes before those that are not.
         name: the processor.
         kind: the limit that the session of a start counts against; ``None`` for a stop.
+        deadline: when it is no longer worth sending, on the clock.
+        urgent: whether it goes before those that are not.
         number: its place in the order of arrival.
         arrived_at: when the fleet took it.
         state: where it is.
@@ -57,19 +58,15 @@ class QueuedRequest(Generic[_RequestT]):
 
     request: _RequestT
     on_complete: Callable[[QueuedRequest[_RequestT], Outcome], None] = no_callback
+    name: str = attrs.field(kw_only=True)
+    kind: ProcessorKind | None = attrs.field(default=None, kw_only=True)
     deadline: float = attrs.field(default=math.inf, kw_only=True)
     urgent: bool = attrs.field(default=False, kw_only=True)
     tag: object = attrs.field(default=None, kw_only=True)
     when_busy: WhenBusy | None = attrs.field(default=None, kw_only=True)
-    name: str = attrs.field(init=False)
-    kind: ProcessorKind | None = attrs.field(init=False)
     number: int = attrs.field(default=0, init=False)
     arrived_at: float = attrs.field(default=0.0, init=False)
     state: RequestState = attrs.field(default=RequestState.QUEUED, init=False)
-    trace: CallTrace = attrs.field(factory=lambda: CallTrace(retries_throttled=False), init=False)
+    trace: CallTrace = attrs.field(factory=functools.partial(CallTrace, retries_throttled=False), init=False)
     cancelled: bool = attrs.field(default=False, init=False)
     stopped: bool = attrs.field(default=False, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        request: StartRequest | str = self.request
-        self.name, self.kind = (request, None) if isinstance(request, str) else (request.name, request.kind)

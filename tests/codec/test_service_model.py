@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aiorekostream import errors
-from aiorekostream.codec.encode import _PARAMETERS_TO_DELETE
+from aiorekostream.codec.calls import _PARAMETERS_TO_DELETE
 from aiorekostream.codec.spelling import SPELLING
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon
 from aiorekostream.domain.names import RoleArn, SNSTopicArn

@@ -45,14 +45,17 @@ class Scene:
 
     def add(self, *names: str, now: float = 0, deadline: float = math.inf, urgent: bool = False) -> list[QueuedStart]:
         """Add requests: face searches for x, y and z, label detections of 10 seconds for all other names."""
+        starts = [FaceSearchStart(name) if name in "xyz" else label(name, 10) for name in names]
         requests = [
             QueuedStart(
-                FaceSearchStart(name) if name in "xyz" else label(name, 10),
+                start,
                 self.outcomes.__setitem__,
+                name=start.name,
+                kind=start.kind,
                 deadline=deadline,
                 urgent=urgent,
             )
-            for name in names
+            for start in starts
         ]
         for request in requests:
             self.queue.add(request, now)

@@ -112,7 +112,9 @@ class QueueMachine(RuleBasedStateMachine):
     def request(self, names: list[str], seconds: int, within: float, permits: int, *, urgent: bool) -> None:
         for name in names:
             start = label(name, seconds) if name in LABELS else FaceSearchStart(name)
-            request = QueuedStart(start, self.on_complete, deadline=self.now + within, urgent=urgent)
+            request = QueuedStart(
+                start, self.on_complete, name=start.name, kind=start.kind, deadline=self.now + within, urgent=urgent
+            )
             self.requests.append(request)
             self.queue.add(request, self.now)
             self.queue.advance(self.now)
