@@ -33,7 +33,8 @@ from aiorekostream.results.kinesis.sqlite_checkpoints import SqliteCheckpoints
 from aiorekostream.results.notified_sessions import NotifiedSessions
 from aiorekostream.results.queue_port import MessageQueue, QueueMessage
 from aiorekostream.results.s3 import S3Images
-from aiorekostream.results.session import Session, SessionResult
+from aiorekostream.results.session import Session
+from aiorekostream.results.session_options import SessionResult
 from aiorekostream.results.session_router import SessionRouter
 from aiorekostream.results.sns import SnsMessage, verify_sns_message
 from aiorekostream.results.sns_certificates import SnsCertificates

@@ -17,5 +17,5 @@ def checked_client(value: Client) -> Client:
 def checked_source(value: EventSource) -> EventSource:
     """Return a consumer of events; reject anything else."""
     if not hasattr(value, "__aiter__"):
-        reject(value, "a consumer of events: an async iterator of Delivery, such as SqsConsumer")
+        reject(value, "a consumer of events: an async iterator of Delivery, such as SqsConsumer or KinesisConsumer")
     return value

@@ -11,16 +11,16 @@ from typing import TypeAlias
 import attrs
 
 from aiorekostream.client.poller import Poller
-from aiorekostream.domain.labels import SessionCompleted, StreamProcessorEvent
+from aiorekostream.domain.labels import SessionCompleted
 from aiorekostream.errors import ConfigurationError
 from aiorekostream.results.claims import ClaimBook, EventDelivery, ReceivedEvent, SessionClaim
-from aiorekostream.results.session_rules import completion_of, keys_of
+from aiorekostream.results.session_rules import SessionEvent, completion_of, is_for_other_hosts, keys_of
 from aiorekostream.results.status_polls import PolledSession, StatusPolls
 
 __all__ = ["EventRouter", "EventSource", "UnclaimedHandler", "router_of"]
 
 EventSource: TypeAlias = AsyncIterable[EventDelivery]
-UnclaimedHandler: TypeAlias = Callable[[StreamProcessorEvent], Awaitable[object]]
+UnclaimedHandler: TypeAlias = Callable[[SessionEvent], Awaitable[object]]
 _log = logging.getLogger("aiorekostream")
 
 # Sessions that are remembered with what came of them: a wait may begin after the end of its session.
@@ -44,7 +44,8 @@ class EventRouter:
 
     Attributes:
         consumer: the consumer.
-        on_unclaimed: handles the events that no session claims; without it, they are released.
+        on_unclaimed: handles the events that no session claims; without it, they are released if other hosts may have
+            their session, and acknowledged otherwise.
         unraised: the failure of the consumer, where there was no session or wait to raise it.
         claims: the claims of the sessions.
     """
@@ -196,11 +197,17 @@ class EventRouter:
                 await self.on_unclaimed(received.event)
         elif received.is_awaited:
             await delivery.ack()
+        elif not is_for_other_hosts(received.event):
+            if delivery.receive_count > 1:
+                _log.warning("%s is acknowledged, which a session has released and no session claims", delivery.id)
+            await delivery.ack()
         else:
             await delivery.nack(_release_delay(delivery.receive_count))
 
-    def _note(self, session_id: str, completed: SessionCompleted | None) -> bool:
+    def _note(self, session_id: str | None, completed: SessionCompleted | None) -> bool:
         """Remember the session of an event, and tell whether a wait or a fleet needs the event."""
+        if session_id is None:
+            return False
         earlier = self._seen.pop(session_id, None)
         self._seen[session_id] = completed or earlier
         while len(self._seen) > _REMEMBERED:

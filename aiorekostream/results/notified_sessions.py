@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 import attrs
 
 from aiorekostream.client import Client
-from aiorekostream.domain.labels import SessionCompleted
+from aiorekostream.domain.labels import SessionCompleted, StreamProcessorEvent
 from aiorekostream.domain.responses import StartedSession
 from aiorekostream.domain.rules import Validated, collecting, reject
 from aiorekostream.fleet import SessionEnd
@@ -16,7 +16,7 @@ from aiorekostream.results.session_router import SessionRouter
 __all__ = ["NotifiedSessions"]
 
 
-def _router(value: SessionRouter) -> SessionRouter:
+def _router(value: SessionRouter[StreamProcessorEvent]) -> SessionRouter[StreamProcessorEvent]:
     if not isinstance(value, SessionRouter):
         reject(value, "a SessionRouter")
     return value
@@ -25,7 +25,7 @@ def _router(value: SessionRouter) -> SessionRouter:
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class _MonitorOptions(Validated):
     client: Client = attrs.field(converter=checked_client)
-    router: SessionRouter = attrs.field(converter=_router)
+    router: SessionRouter[StreamProcessorEvent] = attrs.field(converter=_router)
 
 
 class NotifiedSessions:
@@ -45,7 +45,7 @@ class NotifiedSessions:
     ``SessionCompleted`` is acknowledged here. Other events of the fleet's sessions are unclaimed.
     """
 
-    def __init__(self, client: Client, router: SessionRouter) -> None:
+    def __init__(self, client: Client, router: SessionRouter[StreamProcessorEvent]) -> None:
         """Set up a monitor; nothing is sent yet.
 
         Args:

@@ -4,153 +4,137 @@ import asyncio
 import copy
 import datetime
 from collections import deque
+from collections.abc import AsyncIterable
 from types import TracebackType
-from typing import Self, final
-
-import attrs
+from typing import Generic, Self, TypeVar, overload
 
 from aiorekostream.client import Client
-from aiorekostream.domain.fields import seconds
+from aiorekostream.domain.faces import FaceSearchRecord
 from aiorekostream.domain.labels import SessionCompleted, StreamProcessorEvent
-from aiorekostream.domain.requests import LabelDetectionStart
+from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart, StartRequest
 from aiorekostream.domain.responses import StartedSession
-from aiorekostream.domain.rules import Validated, collecting, reject
 from aiorekostream.domain.status import Status
 from aiorekostream.errors import ConfigurationError
-from aiorekostream.results.arguments import checked_client, checked_source
 from aiorekostream.results.claims import EventDelivery, SessionClaim
+from aiorekostream.results.delivery import Delivery
 from aiorekostream.results.event_router import EventRouter, EventSource
-from aiorekostream.results.session_router import SessionRouter, router_for
-from aiorekostream.results.session_rules import completion_of, longest_of
+from aiorekostream.results.session_options import SessionOptions, SessionResult
+from aiorekostream.results.session_processor import SessionProcessor
+from aiorekostream.results.session_router import AnyRouter, SessionRouter, router_for
+from aiorekostream.results.session_rules import SessionEvent, completion_of, longest_of
 from aiorekostream.results.status_polls import PolledSession
 
-__all__ = ["Session", "SessionResult"]
+__all__ = ["Session"]
 
-# The longest linger and poll interval, in seconds.
-_LONGEST = 3600.0
+_StartT = TypeVar("_StartT", bound=StartRequest)
 
 
 def _nothing() -> None:
     pass
 
 
-def _start(value: LabelDetectionStart) -> LabelDetectionStart:
-    if not isinstance(value, LabelDetectionStart):
-        reject(value, "a LabelDetectionStart: a face search writes to a Kinesis data stream, and sends no events")
-    return value
+class Session(Generic[_StartT]):
+    """One session: starts its processor, yields its events, and ends with it.
 
-
-def _events(value: EventSource | SessionRouter) -> EventSource | SessionRouter:
-    return value if isinstance(value, SessionRouter) else checked_source(value)
-
-
-def _linger(value: datetime.timedelta | float) -> float:
-    return seconds(value, least=0, most=_LONGEST)
-
-
-def _poll_interval(value: datetime.timedelta | float) -> float:
-    return seconds(value, least=0.1, most=_LONGEST)
-
-
-@attrs.frozen(kw_only=True, field_transformer=collecting)
-class _SessionOptions(Validated):
-    client: Client = attrs.field(converter=checked_client)
-    start: LabelDetectionStart = attrs.field(converter=_start)
-    events: EventSource | SessionRouter = attrs.field(converter=_events)
-    linger: float = attrs.field(converter=_linger)
-    poll_interval: float = attrs.field(converter=_poll_interval)
-
-
-@final
-@attrs.frozen(kw_only=True)
-class SessionResult:
-    """How a session ended.
-
-    Attributes:
-        session: the session.
-        status: the status that showed the end, such as STOPPED or FAILED; ``None`` if no poll showed it: the
-            notification came first, the processor was deleted or has a new session, or the session cannot have lasted
-            any longer by its stop selector.
-        status_message: AWS's StatusMessage, which says why a session is FAILED; ``None`` where there is none.
-        completed: the notification of the end; ``None`` if it did not come.
-    """
-
-    session: StartedSession
-    status: Status | None
-    status_message: str | None
-    completed: SessionCompleted | None
-
-    @property
-    def is_failed(self) -> bool:
-        """Whether the session FAILED."""
-        return self.status is Status.FAILED
-
-    @property
-    def processed_duration(self) -> datetime.timedelta | None:
-        """The duration of the processed video; ``None`` without the notification, or if it does not say."""
-        return None if self.completed is None else self.completed.processed_duration
-
-
-class Session:
-    """One session of a label detection: starts it, yields its events, and ends with it.
-
-    An async context manager, which starts the processor on entering, and an async iterator of events for one task::
+    An async context manager, which starts the processor on entering, and an async iterator for one task. The session of
+    a ``LabelDetectionStart`` yields each ``StreamProcessorEvent``, that of a ``FaceSearchStart`` each
+    ``FaceSearchRecord``::
 
         async with Session(client, start, events=consumer) as session:
             async for event in session:
                 handle(event)
         print(session.result)
 
-    The iteration ends ``linger`` seconds after the end of the session: SNS delivers in any order, so the other events
-    may come after the ``SessionCompleted``, which is yielded, too. The end is told by that notification or by the
-    processor's status, whichever comes first. Statuses are polled for all sessions of a consumer together; with many
-    sessions, a poll is one call of ListStreamProcessors. A session whose start was reconciled has no id: it takes the
-    events of its processor that no other session claims, and its status tells its end.
+    The iteration ends ``linger`` seconds after the end of the session, for events that come later. The end is told by
+    the processor's status or by the ``SessionCompleted`` of a label detection, whichever comes first; that is yielded,
+    too. Statuses are polled for all sessions of a consumer together; with many sessions, a poll is one call of
+    ListStreamProcessors.
 
     Delivery is at least once. An event is acknowledged when the next one is asked for, and the last one when the block
     ends without an exception. If the block raises, the event that was yielded last is released, and will come to
-    ``on_unclaimed`` of a ``SessionRouter`` or to another host. Events that were not yielded are never acknowledged:
-    leave the loop early only if they are not needed, or if they are handled there.
+    ``on_unclaimed`` of a ``SessionRouter`` or to another host. Events that were not yielded are released, too: leave
+    the loop early only if they are not needed, or if they are handled there.
 
-    Leaving the block does not stop the processor, whose session ends by its stop selector.
+    A label detection ends by its stop selector, also when the block is left before. A session whose start was
+    reconciled has no id: it takes the events of its processor that no other session claims, and its status tells its
+    end. The processor's topic must be subscribed by the consumer's queue.
 
-    The processor's topic must be subscribed by the consumer's queue. Requires the permissions
-    ``rekognition:StartStreamProcessor``, ``rekognition:ListStreamProcessors`` and
-    ``rekognition:DescribeStreamProcessor``.
+    A face search goes on until it is stopped. Leaving the block stops the processor and waits until it is at rest, also
+    when the block raises or is cancelled, unless the session was seen to have ended. The error of a stop that fails is
+    raised, or logged if the block has raised: ``UnknownOutcomeError`` after ``stop_timeout``. The records are those of
+    the processor's video stream whose server timestamp is not before the start, by the service's clock. That is known
+    to two seconds and the time of one answer, so a record from that long before the start counts, too. Processors with
+    the same video stream and the same data stream cannot be told apart.
+
+    Requires the permissions ``rekognition:StartStreamProcessor``, ``rekognition:ListStreamProcessors`` and
+    ``rekognition:DescribeStreamProcessor``, and ``rekognition:StopStreamProcessor`` for a face search.
     """
+
+    @overload
+    def __init__(
+        self: "Session[LabelDetectionStart]",
+        client: Client,
+        start: LabelDetectionStart,
+        *,
+        events: AsyncIterable[Delivery[StreamProcessorEvent]] | SessionRouter[StreamProcessorEvent],
+        linger: datetime.timedelta | float = 5.0,
+        poll_interval: datetime.timedelta | float = 5.0,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: "Session[FaceSearchStart]",
+        client: Client,
+        start: FaceSearchStart,
+        *,
+        events: AsyncIterable[Delivery[FaceSearchRecord]] | SessionRouter[FaceSearchRecord],
+        linger: datetime.timedelta | float = 5.0,
+        poll_interval: datetime.timedelta | float = 5.0,
+        stop_timeout: datetime.timedelta | float = 60.0,
+    ) -> None: ...
 
     def __init__(
         self,
         client: Client,
-        start: LabelDetectionStart,
+        start: StartRequest,
         *,
-        events: EventSource | SessionRouter,
+        events: EventSource | AnyRouter,
         linger: datetime.timedelta | float = 5.0,
         poll_interval: datetime.timedelta | float = 5.0,
+        stop_timeout: datetime.timedelta | float = 60.0,
     ) -> None:
         """Set up a session; nothing is sent yet.
 
         Args:
             client: starts the processor, and polls its status.
             start: the start.
-            events: an entered consumer of the events, or a ``SessionRouter`` over one. Any number of sessions may share
-                it.
+            events: an entered consumer of the events, or a ``SessionRouter`` over one: an ``SqsConsumer`` for a label
+                detection, a ``KinesisConsumer`` or its ``in_order()`` for a face search. Any number of sessions of a
+                kind may share it.
             linger: how long events are taken after the end is known, as a ``timedelta`` or in seconds, from 0 to 3600.
-            poll_interval: the longest time until the status shows an end whose notification is lost, as a ``timedelta``
-                or in seconds, from 0.1 to 3600. With many sessions, the shortest one applies to all. While the service
-                does not answer, it takes longer.
+            poll_interval: the longest time until the status shows an end whose notification is lost, or that of a face
+                search, as a ``timedelta`` or in seconds, from 0.1 to 3600. With many sessions, the shortest one applies
+                to all. While the service does not answer, it takes longer.
+            stop_timeout: the longest time for the stop of a face search, as a ``timedelta`` or in seconds, from 1 to
+                3600. AWS allows one stop a second, so give more to many sessions that end together.
 
         Raises:
             InvalidRequestError: arguments break their rules; all issues at once.
         """
-        self._options = options = _SessionOptions(
-            client=client, start=start, events=events, linger=linger, poll_interval=poll_interval
+        self._options = options = SessionOptions(
+            client=client,
+            start=start,
+            events=events,
+            linger=linger,
+            poll_interval=poll_interval,
+            stop_timeout=stop_timeout,
+        )
+        self._processor = SessionProcessor(
+            client=options.client, start=options.start, stop_timeout=options.stop_timeout
         )
         self._clock = options.client.pipeline.clock
         self._router: EventRouter | None = None
-        self._claim = SessionClaim(
-            processor_name=options.start.name, deliver=self._deliver, on_consumer_end=self._on_consumer_end
-        )
+        self._claim: SessionClaim | None = None
         self._polled: PolledSession | None = None
         self._started: StartedSession | None = None
         self._queue: deque[EventDelivery] = deque()
@@ -166,52 +150,57 @@ class Session:
     async def __aenter__(self) -> Self:
         if self._router is not None:
             raise ConfigurationError("a session is entered once: create a new one")
-        client, start = self._options.client, self._options.start
-        self._router = router = router_for(self._options.events)
-        router.add(self._claim)
+        options, start, processor = self._options, self._options.start, self._processor
+        router = router_for(options.events)
+        source = await processor.source()
+        self._router = router
+        self._claim = claim = SessionClaim(
+            source=source, since=processor.since, deliver=self._deliver, on_consumer_end=self._on_consumer_end
+        )
+        router.add(claim)
         try:
-            self._started = await client.start_stream_processor(start)
+            self._started = await processor.begin()
         except BaseException:
-            router.remove(self._claim)
+            router.remove(claim)
             await router.release()
             raise
         now = self._clock.now()
         self._polled = PolledSession(
-            client=client,
+            client=options.client,
             name=start.name,
             since=now,
             latest_end=now + longest_of(start),
-            poll_interval=self._options.poll_interval,
+            poll_interval=options.poll_interval,
             on_end=self._on_status,
         )
         router.poll(self._polled)
-        router.started(self._claim, self._started.session_id)
+        claim.since = processor.since
+        router.started(claim, self._started.session_id)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        router = self._router
-        if router is None:
+        router, claim = self._router, self._claim
+        if router is None or claim is None:
             return
         self._is_drained = True
-        router.remove(self._claim)
-        if self._polled is not None:
-            router.stop_polling(self._polled)
-        self._cancel_timer()
-        current, self._current = self._current, None
         try:
-            if current is not None:
-                await current.__aexit__(kind, error, traceback)
-            while self._queue:
-                await self._queue.popleft().nack(0)
+            if not self._is_ended and (end := await self._processor.end(error)) is not None:
+                self._on_status(*end)
         finally:
-            await router.release()
+            await self._leave(router, claim, kind, error, traceback)
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> StreamProcessorEvent:
+    @overload
+    async def __anext__(self: "Session[LabelDetectionStart]") -> StreamProcessorEvent: ...
+
+    @overload
+    async def __anext__(self: "Session[FaceSearchStart]") -> FaceSearchRecord: ...
+
+    async def __anext__(self) -> SessionEvent:
         if self._started is None:
             raise ConfigurationError("enter the session first: async with Session(...) as session")
         current, self._current = self._current, None
@@ -252,6 +241,28 @@ class Session:
     def __repr__(self) -> str:
         return f"Session({self._options.start.name!r}, {self._started!r})"
 
+    async def _leave(
+        self,
+        router: EventRouter,
+        claim: SessionClaim,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # After the stop: without the claim, a record that is released here would be acknowledged as unclaimed.
+        router.remove(claim)
+        if self._polled is not None:
+            router.stop_polling(self._polled)
+        self._cancel_timer()
+        current, self._current = self._current, None
+        try:
+            if current is not None:
+                await current.__aexit__(kind, error, traceback)
+            while self._queue:
+                await self._queue.popleft().nack(0)
+        finally:
+            await router.release()
+
     async def _news(self) -> None:
         if self._wait is not None:
             raise ConfigurationError("one task at a time iterates over a session")
@@ -265,7 +276,7 @@ class Session:
         self._queue.append(delivery)
         if (completed := completion_of(delivery.event)) is not None:
             self._completed = completed
-            if self._claim.session_id is not None:
+            if self._claim is not None and self._claim.session_id is not None:
                 self._end()
         self._wake()
 

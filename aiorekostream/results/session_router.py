@@ -1,16 +1,22 @@
 """Share one consumer among sessions, waits and fleets, and decide about the events that none of them claims."""
 
+from collections.abc import AsyncIterable, Awaitable, Callable
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeAlias, TypeVar, cast
 
 import attrs
 
-from aiorekostream.domain.labels import SessionCompleted
+from aiorekostream.domain.faces import FaceSearchRecord
+from aiorekostream.domain.labels import SessionCompleted, StreamProcessorEvent
 from aiorekostream.domain.rules import Validated, collecting, reject
 from aiorekostream.results.arguments import checked_source
+from aiorekostream.results.delivery import Delivery
 from aiorekostream.results.event_router import EventRouter, EventSource, UnclaimedHandler, router_of
+from aiorekostream.results.session_rules import SessionEvent
 
-__all__ = ["SessionRouter", "router_for"]
+__all__ = ["AnyRouter", "SessionRouter", "router_for"]
+
+_EventT = TypeVar("_EventT", bound=SessionEvent)
 
 
 def _on_unclaimed(value: UnclaimedHandler | None) -> UnclaimedHandler | None:
@@ -25,7 +31,7 @@ class _RouterOptions(Validated):
     on_unclaimed: UnclaimedHandler | None = attrs.field(converter=_on_unclaimed)
 
 
-class SessionRouter:
+class SessionRouter(Generic[_EventT]):
     """Share one consumer among any number of sessions, waits and fleets, and handle the events that they do not claim.
 
     An async context manager, which reads the consumer from the beginning of its block to the end::
@@ -43,17 +49,28 @@ class SessionRouter:
     released for the consumers of other hosts: at once, then after 1, 2, 4 and up to 60 seconds, until the queue's
     redrive policy moves it. A malformed message is left to the redrive policy.
 
+    A record of a face search is unclaimed if it is of another video stream, or of an earlier session. Each consumer of
+    a data stream reads all records, so none is left to other hosts: without ``on_unclaimed``, an unclaimed record is
+    acknowledged, and does not hold the checkpoint. A record whose ``on_unclaimed`` raises comes again after a delay,
+    and holds the checkpoint until the function returns.
+
     Where sessions have the same consumer and no router, they share one without ``on_unclaimed``, which reads the
     consumer only as long as there are sessions.
     """
 
-    def __init__(self, consumer: EventSource, *, on_unclaimed: UnclaimedHandler | None = None) -> None:
+    def __init__(
+        self,
+        consumer: AsyncIterable[Delivery[_EventT]],
+        *,
+        on_unclaimed: Callable[[_EventT], Awaitable[object]] | None = None,
+    ) -> None:
         """Set up a router; nothing is read yet.
 
         Args:
-            consumer: an entered consumer of events, such as ``SqsConsumer``: an async iterator of ``Delivery``. Its
-                limit on deliveries that are not settled, such as ``max_in_flight``, bounds the memory of the router
-                and of the sessions, so it should exceed the number of events that are handled at a time.
+            consumer: an entered consumer of events, ``SqsConsumer`` or ``KinesisConsumer``, or another async iterator
+                of ``Delivery``. Its limit on deliveries that are not settled, such as ``max_in_flight``, bounds the
+                memory of the router and of the sessions, so it should exceed the number of events that are handled at
+                a time.
             on_unclaimed: an async function that handles an event that no session claims. Several calls may be under
                 way at a time.
 
@@ -61,7 +78,9 @@ class SessionRouter:
             InvalidRequestError: the consumer is no async iterator, or ``on_unclaimed`` is not callable; all issues at
                 once.
         """
-        options = _RouterOptions(consumer=consumer, on_unclaimed=on_unclaimed)
+        # A consumer of one type of event yields no other, so its function is given no other.
+        handler = cast("UnclaimedHandler | None", on_unclaimed)
+        options = _RouterOptions(consumer=consumer, on_unclaimed=handler)
         self._router = EventRouter(options.consumer, options.on_unclaimed)
 
     async def __aenter__(self) -> Self:
@@ -89,7 +108,7 @@ class SessionRouter:
         """
         return self._router.has_event_of(session_id)
 
-    async def completed(self, session_id: str) -> SessionCompleted:
+    async def completed(self: "SessionRouter[StreamProcessorEvent]", session_id: str) -> SessionCompleted:
         """Wait for the ``SessionCompleted`` of a session, however long that takes; one that was received before counts.
 
         It waits for the notification alone, which may be lost: see ``Client.wait_until_finished``.
@@ -104,6 +123,9 @@ class SessionRouter:
         return await self._router.completed(session_id)
 
 
-def router_for(events: EventSource | SessionRouter) -> EventRouter:
+AnyRouter: TypeAlias = SessionRouter[StreamProcessorEvent] | SessionRouter[FaceSearchRecord]
+
+
+def router_for(events: EventSource | AnyRouter) -> EventRouter:
     """Return what routes the events of a consumer or router."""
     return events.event_router if isinstance(events, SessionRouter) else router_of(events)

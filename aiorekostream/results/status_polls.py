@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from aiorekostream.client.wait_conditions import Observation
 
-__all__ = ["PolledSession", "StatusPolls"]
+__all__ = ["PolledSession", "StatusPolls", "failure_message"]
 
 _log = logging.getLogger("aiorekostream")
 
@@ -132,16 +132,19 @@ class StatusPolls:
             return {}
 
     async def _explain(self, session: PolledSession) -> None:
-        status, message = Status.FAILED, None
-        try:
-            found = await session.client.describe_stream_processor(session.name)
-            if found.status is status:
-                message = found.status_message
-        except RekostreamError as error:
-            _log.debug("could not describe %s: %r", session.name, error)
-        self._end(session, status, message)
+        self._end(session, Status.FAILED, await failure_message(session.client, session.name))
 
     def _end(self, session: PolledSession, status: Status | None, message: str | None) -> None:
         if self._sessions.get(session.name) is session:
             del self._sessions[session.name]
             session.on_end(status, message)
+
+
+async def failure_message(client: Client, name: str) -> str | None:
+    """Return the StatusMessage of a processor that is FAILED; ``None`` where it cannot be read, or is no longer."""
+    try:
+        found = await client.describe_stream_processor(name)
+    except RekostreamError as error:
+        _log.debug("could not describe %s: %r", name, error)
+        return None
+    return found.status_message if found.status is Status.FAILED else None

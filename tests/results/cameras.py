@@ -57,7 +57,7 @@ def completed(session_id: str, *, name: str | None = None) -> str:
     return _message("stream-processing-complete", session_id, f"{session_id}/end", name)
 
 
-async def collect(session: results.Session) -> list[StreamProcessorEvent]:
+async def collect(session: results.Session[rks.LabelDetectionStart]) -> list[StreamProcessorEvent]:
     """Read a session to its end."""
     return [event async for event in session]
 
@@ -98,13 +98,13 @@ class Cameras:
 
     def session(
         self,
-        events: results.SqsConsumer | results.SessionRouter,
+        events: results.SqsConsumer | results.SessionRouter[StreamProcessorEvent],
         name: str = "door",
         *,
         seconds: int = 10,
         linger: float = 5,
         poll_interval: float = 5,
-    ) -> results.Session:
+    ) -> results.Session[rks.LabelDetectionStart]:
         """A session of a camera."""
         start = start_of(name, seconds)
         return results.Session(self.client, start, events=events, linger=linger, poll_interval=poll_interval)

@@ -88,7 +88,7 @@ def test_no_event_is_lost_when_sessions_are_left_at_random(seed: int) -> None:
             raise ZeroDivisionError
         handled.add(event.event_id)
 
-    async def handle(session: results.Session) -> None:
+    async def handle(session: results.Session[rks.LabelDetectionStart]) -> None:
         async for event in session:
             await asyncio.sleep(chance.uniform(0, 1))
             if chance.random() < 0.2:
@@ -97,7 +97,7 @@ def test_no_event_is_lost_when_sessions_are_left_at_random(seed: int) -> None:
             if chance.random() < 0.1:
                 break
 
-    async def read(router: results.SessionRouter, name: str) -> None:
+    async def read(router: results.SessionRouter[results.StreamProcessorEvent], name: str) -> None:
         for number in range(3):
             body = detected(f"{name}-1", number, name=name)
             cameras.later(chance.uniform(0, 25), cameras.queue.send, body)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 FEW = Limits(concurrent_label_detection={"us-east-1": 20})
 
 
-def _fleet(cameras: Cameras, router: results.SessionRouter, *, poll_interval: float = 5) -> rks.Fleet:
+def _fleet(
+    cameras: Cameras, router: results.SessionRouter[StreamProcessorEvent], *, poll_interval: float = 5
+) -> rks.Fleet:
     client = cameras.client.with_options(limits=FEW)
     return rks.Fleet(client, session_monitor=results.NotifiedSessions(client, router), poll_interval=poll_interval)
 

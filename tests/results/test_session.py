@@ -481,8 +481,9 @@ def test_consumer_with_few_places_serves_many_sessions() -> None:
 def test_arguments_of_a_session_are_validated() -> None:
     session: Any = results.Session
     with pytest.raises(rks.InvalidRequestError) as caught:
-        session("client", rks.FaceSearchStart("lobby"), events=5, linger=-1, poll_interval=0)
-    assert {issue.path for issue in caught.value.issues} == {"client", "start", "events", "linger", "poll_interval"}
+        session("client", "lobby", events=5, linger=-1, poll_interval=0, stop_timeout=0.5)
+    paths = {"client", "start", "events", "linger", "poll_interval", "stop_timeout"}
+    assert {issue.path for issue in caught.value.issues} == paths
 
 
 def test_session_is_used_in_the_right_order() -> None:

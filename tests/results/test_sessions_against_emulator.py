@@ -1,4 +1,4 @@
-"""Sessions, waits and a fleet over HTTP: the emulator's processors and its queue, on a manual clock."""
+"""Sessions, waits and a fleet over HTTP: the emulator's processors, queue and data streams, on a manual clock."""
 
 from __future__ import annotations
 
@@ -10,10 +10,19 @@ import attrs
 
 import aiorekostream as rks
 from aiorekostream import results
-from aiorekostream.emulator import Appearance, Emulator, Footage, LoseNotification, ManualClock, Timings
+from aiorekostream.emulator import (
+    Appearance,
+    Emulator,
+    Footage,
+    KnownFace,
+    LoseNotification,
+    ManualClock,
+    Timings,
+    VisibleFace,
+)
 from tests.emulator.aws_services import queue_url
 from tests.emulator.clients import until
-from tests.emulator.samples import labels
+from tests.emulator.samples import faces, labels
 from tests.results.cameras import start_of
 
 if TYPE_CHECKING:
@@ -51,7 +60,7 @@ def _seen(events: list[results.StreamProcessorEvent]) -> list[str]:
 
 async def test_sessions_of_two_cameras_read_their_events() -> None:
     seen: dict[str, list[results.StreamProcessorEvent]] = {"door": [], "hall": []}
-    sessions: list[results.Session] = []
+    sessions: list[results.Session[rks.LabelDetectionStart]] = []
 
     async def read(stage: Stage, camera: str) -> None:
         async with results.Session(stage.client, start_of(camera, 30), events=stage.consumer) as session:
@@ -124,3 +133,50 @@ async def test_fleet_and_wait_follow_the_notifications() -> None:
             assert isinstance(second.result(), rks.Started)
             assert [event.session_id for event in unclaimed] == [first.session.session_id] * 2
         assert "ListStreamProcessors" not in {call.operation for call in stage.emulator.calls}
+
+
+async def test_session_of_a_face_search_reads_its_records_and_stops() -> None:
+    """The data stream has the records of an earlier session, too."""
+    clock, has_started, matches = ManualClock(), asyncio.Event(), list[str]()
+    unclaimed: list[results.FaceSearchRecord] = []
+    resident = KnownFace("0a1b2c3d-1111-4222-8333-444455556666", external_image_id="resident-01")
+    footage = Footage([Appearance(rks.Label.PERSON, at=2, duration=3, face=VisibleFace([resident]))])
+    timings = Timings(starting=0, stopping=0, detecting=0)
+    start = rks.FaceSearchStart("lobby")
+
+    async def take(record: results.FaceSearchRecord) -> None:
+        unclaimed.append(record)
+
+    async def read(session: results.Session[rks.FaceSearchStart]) -> None:
+        async with session:
+            has_started.set()
+            async for record in session:
+                names = [str(match.face.external_image_id) for face in record.faces for match in face.matched_faces]
+                matches.append(" ".join(names))
+                if len(matches) == 8:
+                    break
+
+    async with (
+        Emulator(clock=clock, footage=footage, timings=timings, quotas=False) as emulator,
+        rks.Client(region="us-east-1", endpoint_url=emulator.url, clock=clock, rate_limiter=None) as client,
+        asyncio.timeout(30),
+    ):
+        await client.create_stream_processor(rks.parse_processor(faces("lobby")))
+        await client.start_stream_processor(start)
+        clock.advance(20)
+        await client.stop_stream_processor("lobby")
+        clock.advance(20)
+        consumer = results.KinesisConsumer("lobby", region="us-east-1", endpoint_url=emulator.url, start="oldest")
+        async with consumer, results.SessionRouter(consumer, on_unclaimed=take) as router:
+            session = results.Session(client, start, events=router)
+            reading = asyncio.create_task(read(session))
+            await until(has_started.is_set)
+            clock.advance(8)
+            await until(lambda: [call.operation for call in emulator.calls].count("StopStreamProcessor") == 2)
+            while not reading.done():  # the poll of the stop takes its turn
+                await asyncio.sleep(0)
+                clock.advance(0.01)
+            assert (await client.describe_stream_processor("lobby")).status is rks.Status.STOPPED
+            await until(lambda: not consumer.report.unacknowledged)
+    assert matches == ["", "", "resident-01", "resident-01", "resident-01", "", "", ""]
+    assert len(unclaimed) == 21 + 1  # the second session has not yielded its last one

@@ -184,14 +184,16 @@ async def deliveries_have_typed_events(consumer: results.SqsConsumer) -> None:
 
 
 async def sessions_have_typed_events(client: rks.Client, consumer: results.SqsConsumer) -> None:
-    router = results.SessionRouter(consumer)
+    router = assert_type(results.SessionRouter(consumer), results.SessionRouter[results.StreamProcessorEvent])
     start = rks.LabelDetectionStart(
         name="front-door", start_selector=rks.ProducerTimestamp.now(), stop_selector=rks.StopSelector(30)
     )
     async with results.Session(client, start, events=consumer, linger=2) as session:
+        assert_type(session, results.Session[rks.LabelDetectionStart])
         assert_type(session.started, StartedSession)
         async for event in session:
             assert_type(event, results.StreamProcessorEvent)
+        assert_type(await anext(session), results.StreamProcessorEvent)
     result = assert_type(session.result, results.SessionResult | None)
     if result is not None:
         assert_type(result.status, rks.Status | None)
@@ -199,7 +201,34 @@ async def sessions_have_typed_events(client: rks.Client, consumer: results.SqsCo
         assert_type(result.processed_duration, datetime.timedelta | None)
     await client.wait_until_finished(session.started, events=router)
     rks.Fleet(client, session_monitor=results.NotifiedSessions(client, router))
-    results.Session(client, rks.FaceSearchStart("lobby"), events=consumer)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def sessions_of_face_searches_have_typed_records(client: rks.Client, consumer: results.KinesisConsumer) -> None:
+    async def take(record: results.FaceSearchRecord) -> None:
+        assert_type(record.faces, tuple[results.SearchedFace, ...])
+
+    router = results.SessionRouter(consumer, on_unclaimed=take)
+    assert_type(router, results.SessionRouter[results.FaceSearchRecord])
+    async with results.Session(client, rks.FaceSearchStart("lobby"), events=router, stop_timeout=30) as session:
+        assert_type(session, results.Session[rks.FaceSearchStart])
+        async for record in session:
+            assert_type(record, results.FaceSearchRecord)
+        assert_type([each async for each in session], list[results.FaceSearchRecord])
+    results.Session(client, rks.FaceSearchStart("lobby"), events=consumer.in_order(window=10))
+
+
+async def sessions_need_a_consumer_of_their_kind(
+    client: rks.Client, sqs: results.SqsConsumer, kinesis: results.KinesisConsumer, label: rks.LabelDetectionStart
+) -> None:
+    """Each comment is an error of the type checkers where it is not needed."""
+    face = rks.FaceSearchStart("lobby")
+    results.Session(client, face, events=sqs)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    results.Session(client, label, events=kinesis)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    results.Session(client, label, events=sqs, stop_timeout=5)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    router = results.SessionRouter(kinesis)
+    results.Session(client, label, events=router)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    results.NotifiedSessions(client, router)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await router.completed("session")  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
 
 
 async def records_have_typed_events(consumer: results.KinesisConsumer) -> None:
