@@ -29,13 +29,14 @@ class NotifiedEnds:
         slot_of: returns the slot of a processor.
         session_ended: called with an end, and with the slot of its session.
         end_unknown: called with the processor and the id of a session that ended, and that the fleet does not know.
+        early: ends that may have overtaken the answer to the start in flight, by the names of the processors.
     """
 
     monitor: SessionMonitor
     slot_of: Callable[[str], SessionSlot | None]
     session_ended: Callable[[SessionEnd, SessionSlot], None]
     end_unknown: Callable[[str, str], None] = lambda _name, _session_id: None
-    _early: dict[str, SessionEnd] = attrs.field(factory=dict[str, SessionEnd], init=False)
+    early: dict[str, SessionEnd] = attrs.field(factory=dict[str, SessionEnd], init=False)
     _ended: dict[str, None] = attrs.field(factory=dict[str, None], init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -53,7 +54,7 @@ class NotifiedEnds:
                 self._remember(session_id)
                 self.session_ended(end, slot)
             elif not is_known and slot.since == math.inf:
-                self._early[end.name] = end  # it may have overtaken the answer to the start in flight
+                self.early[end.name] = end
             if is_known:
                 return True
         if session_id in self._ended:
@@ -63,7 +64,7 @@ class NotifiedEnds:
 
     def start_completed(self, name: str) -> None:
         """Record the end that overtook the answer to a start of this processor, if there is one."""
-        if (end := self._early.pop(name, None)) is not None:
+        if (end := self.early.pop(name, None)) is not None:
             # Soon: the queue is in the midst of the completion.
             asyncio.get_running_loop().call_soon(self.receive, end)
 

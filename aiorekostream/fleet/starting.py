@@ -110,17 +110,20 @@ class Starter(Executor[StartRequest]):
 
     def _on_complete(self, request: QueuedStart, outcome: Outcome) -> None:
         super()._on_complete(request, outcome)
-        self._notified.start_completed(request.name)
+        if self._notified.early:
+            self._notified.start_completed(request.name)
 
     # --------------------------------------------------------------------------------------------------------- sessions
 
     def open_slots(self) -> None:
-        """Apply the limits of the Region, once the client is open."""
-        most = limits_of_region(self._pipeline.limits, self._pipeline.transport.region or "")
+        """Apply the limits of the Region, once the client is open. A client never changes its Region."""
+        if self._sharing is None and self.slots.limits:
+            return
+        limits = limits_of_region(self._pipeline.limits, self._pipeline.transport.region or "")
         if self._sharing is None:
-            self.slots.limits = most
+            self.slots.limits = limits
         else:
-            self._sharing.open(most)
+            self._sharing.open(limits)
 
     def _on_open(self) -> None:
         self.open_slots()
