@@ -18,6 +18,9 @@ __all__ = ["Keys", "Secrets", "without_userinfo"]
 _READ = 3000  # characters of a text of the service or of another library; it is cut at a tenth when it is shown
 _CHAINED = 2000  # characters of the text of a chained exception
 _SHORTEST = 4  # characters; shorter values are words of any text
+# Characters. AWS's keys have 16 or more; shorter ones are made up for an emulator, such as "test". Replacing them
+# within words would make messages illegible.
+_SHORTEST_KEY = 8
 _USERINFO = re.compile(r"(?<=//)[^/\s?#'\"]*@")
 _LEAST_IN_VALUES = 16  # characters; AWS has no shorter keys, and those of emulators ("test") are words of names, too
 _REDACTED = "[redacted]"
@@ -54,8 +57,9 @@ class Secrets:
     _values: set[str] = attrs.field(factory=set[str], repr=False)
 
     def add(self, keys: Keys) -> None:
-        """Add the values of credentials."""
-        self._values.update(value for value in (keys.access_key, keys.secret_key, keys.token) if value)
+        """Add the values of credentials, except those that are too short to be a secret of AWS."""
+        values = (keys.access_key, keys.secret_key, keys.token)
+        self._values.update(value for value in values if value and len(value) >= _SHORTEST_KEY)
 
     def add_url(self, url: str) -> None:
         """Add the user name and the password of a URL, as they are and decoded."""

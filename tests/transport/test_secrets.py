@@ -173,6 +173,21 @@ async def test_access_key_is_not_printed_by_errors(counterpart: Counterpart) -> 
     assert "[redacted]" in str(caught.value)
 
 
+@pytest.mark.parametrize("key", ["a", "x", "any", "test", "testing"])
+async def test_error_is_legible_when_the_keys_are_made_up(counterpart: Counterpart, key: str) -> None:
+    """The keys that programs use with an emulator are parts of words: nothing is replaced, and hints are found."""
+    message = "Stream processor testing-x for any exam not found"
+    counterpart.script = lambda _: error("ResourceNotFoundException", message)
+    async with rks.Client(
+        region="us-east-1", endpoint_url=counterpart.url, aws_access_key_id=key, aws_secret_access_key=key
+    ) as client:
+        with pytest.raises(rks.ResourceNotFoundError) as caught:
+            await client.describe_stream_processor("lobby")
+    assert caught.value.message == message
+    assert caught.value.code == "ResourceNotFoundException"
+    assert "us-east-1" in caught.value.hint
+
+
 # -------------------------------------------------------------------------------------------------- text of the service
 
 
