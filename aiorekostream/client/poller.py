@@ -160,6 +160,8 @@ class Poller:
         """Wait until every wait has ended or the time is over."""
         clock, loop = self._pipeline.clock, asyncio.get_running_loop()
         now = clock.now()
+        if self._task is not None and self._task.get_loop() is not loop:
+            self._leave_loop(self._task.get_loop())
         if self._task is None or self._task.done():
             # Each task has a planner of its own, so that a dying one cannot disturb it.
             self._task, self._trouble, self._planner = None, None, self._planner.successor(now)
@@ -177,6 +179,14 @@ class Poller:
             await self._leave(planner, ends)
         return ends
 
+    def _leave_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Forget the waits of a loop that was closed before they ended, which nothing can wake any more."""
+        if not loop.is_closed():
+            raise ConfigurationError(
+                "the client has waits in another event loop, which is not closed: make a client for each loop"
+            )
+        self._task, self._ends = None, {}
+
     async def _leave(self, planner: PollPlanner, waiters: Iterable[Waiter]) -> None:
         for waiter in waiters:
             planner.leave(waiter)
@@ -184,8 +194,9 @@ class Poller:
         task = self._task
         if not self._ends and task is not None:
             self._task = None
-            task.cancel()
-            await asyncio.wait([task])
+            if not task.get_loop().is_closed():
+                task.cancel()
+                await asyncio.wait([task])
 
     async def _run(self, planner: PollPlanner) -> None:
         try:
@@ -208,7 +219,8 @@ class Poller:
                 raise
 
     def _end(self, waiter: Waiter, error: BaseException | None) -> None:
-        if (end := self._ends.pop(waiter, None)) is not None:
+        end = self._ends.pop(waiter, None)
+        if end is not None and not end.get_loop().is_closed():
             end.set_result(error)
 
     async def _poll(self, planner: PollPlanner, poll: DescribePoll | ListPoll) -> list[Waiter]:

@@ -13,6 +13,7 @@ from aiorekostream.client.reconcile import unknown_error
 from aiorekostream.domain.requests import DescribeRequest, StartRequest
 from aiorekostream.errors import (
     CallError,
+    ConfigurationError,
     RekostreamError,
     RequestCancelledError,
     ServiceError,
@@ -68,7 +69,12 @@ class Executor(Scheduler[_RequestT]):
     # --------------------------------------------------------------------------------------------------------- requests
 
     def add(self, request: QueuedRequest[_RequestT]) -> None:
-        """Take a request; its callback gets its outcome."""
+        """Take a request; its callback gets its outcome.
+
+        Raises:
+            ConfigurationError: another event loop, which is not closed, has requests.
+        """
+        self._enter_loop()
         if self._options.on_event is not None:
             request.trace.on_event = lambda event: self.notify(FleetEventType(event), request.name)
         self._requests.add(request, self._pipeline.clock.now())
@@ -79,7 +85,12 @@ class Executor(Scheduler[_RequestT]):
     async def run(self, request: QueuedRequest[_RequestT]) -> Outcome:
         """Take a request, and return its outcome. A cancellation cancels the request, and does not wait for a call."""
         completed: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        request.on_complete = lambda _, outcome: None if completed.done() else completed.set_result(outcome)
+
+        def on_complete(_: QueuedRequest[_RequestT], outcome: Outcome) -> None:
+            if not completed.done() and not completed.get_loop().is_closed():
+                completed.set_result(outcome)
+
+        request.on_complete = on_complete
         self.add(request)
         try:
             return await completed
@@ -118,6 +129,7 @@ class Executor(Scheduler[_RequestT]):
 
     async def aclose(self) -> None:
         """Cancel every request, and wait for the outcomes of those in flight; requests that come later go on."""
+        self._enter_loop()
         for request in self._requests.requests():
             self.cancel(request)
         await self._join()
@@ -200,14 +212,33 @@ class Executor(Scheduler[_RequestT]):
 
     def _changed(self) -> None:
         """Act on a change: at once on the last, and once for all those that happen in one iteration of the loop."""
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:  # what an earlier event loop was to do, it does no more
-            self._loop, self._timer, self._timer_at, self._is_changed = loop, None, math.inf, False
+        loop = self._enter_loop()
         if not self._requests.pending:
             self._update()
         elif not self._is_changed:
             self._is_changed = True
             loop.call_soon(self._update)
+
+    def _enter_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the running event loop. What an earlier one was to do, it does no more.
+
+        Raises:
+            ConfigurationError: an earlier one has requests and is not closed.
+        """
+        loop, left = asyncio.get_running_loop(), self._loop
+        if loop is not left:
+            if left is not None and not left.is_closed() and self._requests.pending:
+                raise ConfigurationError(
+                    "the fleet has requests in another event loop, which is not closed: make a client and a fleet for"
+                    " each loop"
+                )
+            self._loop, self._timer, self._timer_at, self._is_changed = loop, None, math.inf, False
+            if left is not None and left.is_closed():
+                self._leave_loop()
+                # Where the loop did not cancel its tasks, as ``asyncio.run`` does, their requests have no outcome yet.
+                for request in self._requests.requests():
+                    self.abort(request)
+        return loop
 
     def _update(self) -> None:
         """Let the scheduler check the queue again, and set the timer for what is due next."""

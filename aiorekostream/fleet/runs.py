@@ -11,6 +11,7 @@ from typing import Generic, Self, TypeVar, cast
 import attrs
 
 from aiorekostream.domain.requests import StartRequest
+from aiorekostream.errors import ConfigurationError
 from aiorekostream.fleet.ensure import Ensurer
 from aiorekostream.fleet.events import FleetEventType
 from aiorekostream.fleet.executor import Executor
@@ -50,6 +51,7 @@ class PendingRequests(Generic[_ItemT, _RequestT, _OutcomeT]):
     pending: dict[QueuedRequest[_RequestT], _ItemT] = attrs.field(factory=dict, init=False)
     outcomes: deque[_OutcomeT] = attrs.field(factory=deque[_OutcomeT], init=False)
     _changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False)
 
     def submit(self, item: _ItemT) -> None:
         """Take a request."""
@@ -60,7 +62,11 @@ class PendingRequests(Generic[_ItemT, _RequestT, _OutcomeT]):
         else:
             request.on_complete = self._complete
             self.pending[request] = item
-            self.executor.add(request)
+            try:
+                self.executor.add(request)
+            except ConfigurationError:  # a second event loop
+                del self.pending[request]
+                raise
 
     def cancel(self) -> None:
         """Cancel every request; one that was sent gets its true outcome."""
@@ -81,13 +87,14 @@ class PendingRequests(Generic[_ItemT, _RequestT, _OutcomeT]):
 
     def changed(self) -> None:
         """Let the waits below check again."""
-        self._changed.set()
+        if not (self._loop and self._loop.is_closed()):
+            self._changed.set()
 
     async def wait_for(self, condition: Callable[[], bool]) -> None:
         """Wait until a condition holds."""
+        self._loop = asyncio.get_running_loop()
         while not condition():
-            # Several may wait; each of them checks for itself.
-            self._changed.clear()
+            self._changed.clear()  # several may wait; each of them checks for itself
             await self._changed.wait()
 
     def has_room(self) -> bool:
@@ -100,7 +107,7 @@ class PendingRequests(Generic[_ItemT, _RequestT, _OutcomeT]):
 
     def _record(self, outcome: Outcome) -> None:
         self.outcomes.append(cast("_OutcomeT", outcome))  # the executor of starts gives the outcomes of starts
-        self._changed.set()
+        self.changed()
 
 
 class FleetRun(Generic[_ItemT, _RequestT, _OutcomeT, _ReportT]):
@@ -285,7 +292,7 @@ async def _read(
                 requests.submit(item)
                 number += 1
                 if number % _BATCH == 0:
-                    await _pause()
+                    await asyncio.sleep(0)  # noqa: TID251 - let other tasks run; no time passes
                 if not requests.has_room():
                     await requests.wait_for(requests.has_room)
     finally:
@@ -311,8 +318,3 @@ async def _close(source: object) -> None:
         source.close()
     elif callable(aclose := getattr(source, "aclose", None)):
         await cast("Awaitable[object]", aclose())
-
-
-async def _pause() -> None:
-    """Let other tasks run."""
-    await asyncio.sleep(0)  # noqa: TID251 - no time passes

@@ -108,7 +108,14 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
         if task is not None:
             task.cancel()
 
+    def _leave_loop(self) -> None:
+        """Forget the tasks of an event loop that was closed before they ended."""
+        self._task, self._idle, self._waiting_for = None, None, None
+        self._is_interruptible = self._is_interrupted = False
+        self._calls.clear()
+
     async def _run(self) -> None:
+        task = self._task
         try:
             is_open = False
             while self._requests.pending:
@@ -129,7 +136,7 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
             self._task = None
             self._on_failure(error)
         finally:
-            if self._task is asyncio.current_task():
+            if self._task is task:
                 self._task = None
 
     async def _open(self) -> bool:
@@ -206,11 +213,12 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
             ) from error
 
     async def _wait(self) -> None:
-        self._idle = asyncio.get_running_loop().create_future()
+        idle = self._idle = asyncio.get_running_loop().create_future()
         try:
-            await self._idle
+            await idle
         finally:
-            self._idle = None
+            if self._idle is idle:  # not that of a task in a later event loop
+                self._idle = None
 
     def _wake(self) -> None:
         if self._idle is not None and not self._idle.done():

@@ -154,5 +154,5 @@ class SessionEnds:
 
     def _wake(self) -> None:
         for wait in self._waits:
-            if not wait.done():
+            if not wait.done() and not wait.get_loop().is_closed():
                 wait.set_result(None)
