@@ -147,7 +147,7 @@ def epoch_milliseconds(value: int | datetime.datetime) -> int:
     if isinstance(value, datetime.datetime):
         return _milliseconds_until(value)
     expected = f"milliseconds since 1970-01-01T00:00:00Z, {_MIN_MILLISECONDS} to {_MAX_MILLISECONDS}"
-    number = _truncated(value)
+    number = None if isinstance(value, bool) else _truncated(value)
     if number is not None and 0 <= number < _MIN_MILLISECONDS:
         reject(value, f"{expected}: this looks like seconds")
     if number is not None and number > _MAX_MILLISECONDS:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
+from aiorekostream.domain.rules import each, reject
 from aiorekostream.emulator.delivery_faults import DeliveryFault
 from aiorekostream.emulator.faults import Fault, Latency
 
@@ -29,8 +30,13 @@ class FaultScript:
         return tuple(attrs.evolve(fault, times=left) for fault, left in self._pending)
 
     def add(self, faults: Iterable[Fault | DeliveryFault]) -> None:
-        """Append faults."""
-        self._pending += [(fault, fault.times) for fault in faults]
+        """Append faults.
+
+        Raises:
+            InvalidRequestError: a value is not a fault; none is appended.
+        """
+        checked = each(enumerate(faults), _fault)
+        self._pending += [(fault, fault.times) for fault in checked]
 
     def clear(self) -> None:
         """Remove all pending faults."""
@@ -79,3 +85,7 @@ class FaultScript:
                 for fault, left, is_used in asked
                 if not (is_used and left == 1)
             ]
+
+
+def _fault(value: object) -> Fault | DeliveryFault:
+    return value if isinstance(value, Fault | DeliveryFault) else reject(value, "a fault, such as Throttle()")

@@ -264,6 +264,9 @@ class Emulator:
 
         Args:
             *faults: the faults; they follow those that are pending.
+
+        Raises:
+            InvalidRequestError: a value is not a fault; none is injected.
         """
         self._fault_script.add(faults)
 

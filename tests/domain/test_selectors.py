@@ -113,7 +113,7 @@ def test_producer_timestamp_says_that_a_number_looks_like_seconds(value: object)
     assert _issue(ProducerTimestamp, value).expected.endswith(": this looks like seconds")
 
 
-@pytest.mark.parametrize("value", [1605467332479.5, 1605467332479.0, Decimal(1655930623123), math.nan, -math.inf])
+@pytest.mark.parametrize("value", [1605467332479.5, 1605467332479.0, Decimal(1655930623123), math.nan, -math.inf, True])
 def test_producer_timestamp_rejects_other_numbers_than_int(value: object) -> None:
     assert _issue(ProducerTimestamp, value).expected.startswith("whole milliseconds since 1970-01-01T00:00:00Z")
 

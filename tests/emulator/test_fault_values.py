@@ -120,3 +120,12 @@ def test_scaled_clock_begins_at_the_system_time() -> None:
     clock = ScaledClock(1e6)
     first, second = clock.now(), clock.now()
     assert second >= first > 1_600_000_000
+
+
+@pytest.mark.parametrize("value", [Throttle, None, 5, {"fault": "Throttle"}], ids=["class", "None", "number", "JSON"])
+def test_inject_rejects_what_is_no_fault(value: object) -> None:
+    emulator = Emulator()
+    with pytest.raises(InvalidRequestError, match="such as Throttle") as caught:
+        emulator.inject(Throttle(), value)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert [issue.path for issue in caught.value.issues] == ["[1]"]
+    assert not emulator.faults
