@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import gc
 import ipaddress
 import os
 import socket
@@ -34,6 +35,15 @@ hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.register_profile("brief", deadline=None, derandomize=True, print_blob=True, max_examples=20)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+# --------------------------------------------------------------------------------------------------- garbage collection
+
+
+def pytest_collection_finish() -> None:
+    """Exempt the imported libraries and tests from garbage collection, which would visit them throughout the run."""
+    gc.collect()
+    gc.freeze()
 
 
 # ------------------------------------------------------------------------------------------------------------- network

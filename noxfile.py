@@ -26,6 +26,9 @@ ROOT = Path(__file__).parent
 OLDEST = (3, 11)
 NEWEST = (3, 14)
 
+# Every test runs, with a part of its random cases: tests/effort.py.
+BRIEF = "--hypothesis-profile=brief"
+
 nox.options.default_venv_backend = "none"
 
 
@@ -46,8 +49,8 @@ def run_all(session: nox.Session, *commands: str) -> None:
 
 @nox.session
 def unit(session: nox.Session) -> None:
-    """Run the tests and the examples with branch coverage."""
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    """Run the tests and the examples with branch coverage, which doubles their time: without all random cases."""
+    session.run("coverage", "run", "-m", "pytest", BRIEF, *session.posargs)
     session.run("coverage", "report")
 
 
@@ -141,14 +144,14 @@ def build(session: nox.Session, folder: Path) -> Path:
     return wheel
 
 
-def try_wheel(session: nox.Session, interpreter: str, constraints: str) -> None:
-    """Install the wheel in a new environment and run the tests there, outside the source tree."""
+def try_wheel(session: nox.Session, interpreter: str, constraints: str, *options: str) -> None:
+    """Install the wheel in a new environment and run pytest with the options there, outside the source tree."""
     with temporary_folder() as folder:
         wheel = build(session, folder)
         python = str(folder / "env" / "bin" / "python")
         session.run(interpreter, "-m", "venv", "--without-pip", str(folder / "env"), external=True)
         pip = ("python", "-m", "pip", "--python", python, "--disable-pip-version-check")
-        session.run(*pip, "install", "-qq", "-c", constraints, f"{wheel}[cli,redis]", "--group", "test")
+        session.run(*pip, "install", "-qq", "--no-compile", "-c", constraints, f"{wheel}[cli,redis]", "--group", "test")
         session.run(*pip, "check")
 
         test_folder = folder / "test-run"
@@ -167,7 +170,7 @@ def try_wheel(session: nox.Session, interpreter: str, constraints: str) -> None:
                 session.error("the tests would not import the installed package")
             session.run(
                 python,
-                *("-P", "-m", "pytest", "-q", "--hypothesis-profile=brief", "tests", "README.md", "docs"),
+                *("-P", "-m", "pytest", "-q", *options, "tests", "README.md", "docs"),
                 external=True,
                 env={"VIRTUAL_ENV": None, "PYTHONPATH": None},
             )
@@ -177,15 +180,16 @@ PRESENT = interpreters()
 
 
 def on_interpreter(version: str) -> None:
-    """Define the session of one interpreter."""
+    """Define the session of one interpreter; that of the newest tries all random cases."""
+    options = () if version == list(PRESENT)[-1] else (BRIEF,)
 
     @nox.session(name=f"wheel-{version}", tags=["wheel"])
     def wheel(session: nox.Session) -> None:
         """Run the tests against the installed wheel."""
-        try_wheel(session, PRESENT[version], "constraints.txt")
+        try_wheel(session, PRESENT[version], "constraints.txt", *options)
 
 
-for _version in PRESENT:
+for _version in reversed(PRESENT):
     on_interpreter(_version)
 
 
@@ -195,7 +199,7 @@ def lowest(session: nox.Session) -> None:
     version = ".".join(map(str, OLDEST))
     if version not in PRESENT:
         session.skip(f"Python {version} is not installed")
-    try_wheel(session, PRESENT[version], "constraints-lowest.txt")
+    try_wheel(session, PRESENT[version], "constraints-lowest.txt", BRIEF)
 
 
 @nox.session

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -15,6 +14,7 @@ from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.responses import StreamProcessorPage, StreamProcessorSummary
 from aiorekostream.domain.status import Status
 from aiorekostream.errors import AccessDeniedError, ResourceNotFoundError
+from tests.effort import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -174,5 +174,5 @@ class ChangingWorld(RuleBasedStateMachine):
             assert result.evaluation not in {Evaluation.PENDING, Evaluation.NEEDS_DESCRIBE}
 
 
-ChangingWorld.TestCase.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
+ChangingWorld.TestCase.settings = examples(200, steps=60)
 TestChangingWorld = ChangingWorld.TestCase

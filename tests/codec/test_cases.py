@@ -10,7 +10,7 @@ import pytest
 from botocore import xform_name
 from botocore.stub import Stubber
 from botocore.validate import ParamValidator
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aiorekostream.codec import decode, encode, parse_processor, parse_start, processor_in, to_boto3
@@ -22,6 +22,7 @@ from aiorekostream.operations import CREATE, OPERATIONS, START
 from tests import strategies
 from tests.codec.cases import REQUESTS, RESPONSES, Case
 from tests.codec.service_model import MODEL, violations
+from tests.effort import examples
 
 pytestmark = pytest.mark.filterwarnings("ignore::aiorekostream.errors.AwsGuidanceWarning")
 each_request = pytest.mark.parametrize("case", REQUESTS, ids=[f"{i}-{case}" for i, case in enumerate(REQUESTS)])
@@ -77,7 +78,7 @@ def test_response_case_is_valid_for_botocore(case: Case) -> None:
 
 
 @each_class
-@settings(max_examples=25)
+@examples(25)
 @given(data=st.data())
 def test_encoded_request_is_valid_for_botocore(operation: str, cls: type, data: st.DataObject) -> None:
     wire = to_boto3(data.draw(strategies.REQUESTS[cls]))
@@ -85,13 +86,13 @@ def test_encoded_request_is_valid_for_botocore(operation: str, cls: type, data: 
     _assert_valid_for_botocore(operation, wire)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(strategies.starts)
 def test_parse_start_returns_the_request_that_was_encoded(start: object) -> None:
     assert parse_start(to_boto3(start)) == start
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(strategies.processors)
 def test_parse_processor_returns_the_processor_that_was_encoded(processor: object) -> None:
     assert parse_processor(to_boto3(processor)) == processor

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aiorekostream.codec import decode
@@ -32,6 +32,7 @@ from aiorekostream.operations import OPERATIONS, Operation
 from tests import strategies
 from tests.codec.cases import RESPONSES
 from tests.codec.json_paths import Json, dotted, is_a, replaced, walk
+from tests.effort import examples
 
 CLASSES = [*strategies.RESPONSES]
 FACES: Json = RESPONSES[9].wire
@@ -78,7 +79,7 @@ def _reference_encode_members(value: object) -> Json:
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
-@settings(max_examples=30)
+@examples(30)
 @given(data=st.data())
 def test_decode_returns_the_value_that_was_encoded(cls: type, data: st.DataObject) -> None:
     value = data.draw(strategies.RESPONSES[cls])
@@ -356,7 +357,7 @@ _json = st.recursive(
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
-@settings(max_examples=30)
+@examples(30)
 @given(body=st.dictionaries(_keys, _json, max_size=8))
 def test_decode_accepts_or_reports_any_json(cls: type, body: Json) -> None:
     try:
@@ -370,7 +371,7 @@ def _assert_has_issues(error: MalformedResponseError) -> None:
     assert str(error)
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(data=st.data())
 def test_decode_reports_only_the_malformed_member(data: st.DataObject) -> None:
     valid = data.draw(st.sampled_from([FACES, LABELS]))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aiorekostream.codec import parse_face_record
@@ -29,6 +29,7 @@ from aiorekostream.errors import MalformedEventError
 from tests import strategies
 from tests.codec.events import JUNK, assert_returns_or_reports, json_values, milliseconds, without_none
 from tests.codec.json_paths import Json, replaced, walk, without
+from tests.effort import examples
 from tests.payloads import FACE_RECORDS, wire
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def test_parse_returns_the_record_that_was_encoded(record: FaceSearchRecord) -> 
     assert parse_face_record(json.dumps(_reference_encode(record))) == record
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(members=RECORDS.map(_reference_encode) | st.sampled_from([wire(name) for name in FACE_RECORDS]), data=st.data())
 def test_both_ways_of_reading_agree(members: Json, data: st.DataObject) -> None:
     """A record without its status is never read directly; it equals the others but for the status."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aiorekostream.codec import parse_notification
@@ -30,6 +30,7 @@ from tests.codec.events import (
     without_none,
 )
 from tests.codec.json_paths import Json, JsonPath, dotted, is_a, replaced, walk, without
+from tests.effort import examples
 from tests.payloads import COMPLETED, DETECTED, TWO_LABELS, text, wire
 
 if TYPE_CHECKING:
@@ -334,7 +335,7 @@ def test_parse_returns_the_event_that_was_encoded(event: LabelDetected | Session
     assert parse_notification(json.dumps(_reference_encode(event))) == event
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(event=EVENTS, data=st.data())
 def test_both_ways_of_reading_agree(
     event: LabelDetected | SessionCompleted | UnknownEvent, data: st.DataObject

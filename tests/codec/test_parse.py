@@ -7,7 +7,7 @@ import datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aiorekostream.codec import encode, parse_processor, parse_start
@@ -18,6 +18,7 @@ from aiorekostream.errors import AwsGuidanceWarning, InvalidRequestError
 from tests.codec.cases import DATA, FRAGMENT, REQUESTS, ROLE, TOPIC, VIDEO
 from tests.codec.json_paths import Json, JsonPath, dotted, replaced, walk, without
 from tests.domain.unusual_inputs import DRAWABLE, UNUSUAL_INPUTS
+from tests.effort import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -362,7 +363,7 @@ def _independent(paths: list[JsonPath]) -> list[JsonPath]:
 
 
 @each_parser
-@settings(max_examples=40)
+@examples(40)
 @given(data=st.data())
 def test_parse_reports_any_number_of_issues_at_once(
     parse: Callable[[Json], object], valid: Json, data: st.DataObject
@@ -409,7 +410,7 @@ _arbitrary_arguments = st.dictionaries(
 
 @pytest.mark.parametrize("parse", [parse_start, parse_processor])
 @pytest.mark.filterwarnings("ignore::aiorekostream.errors.AwsGuidanceWarning")
-@settings(max_examples=50)
+@examples(50)
 @given(arguments=_arbitrary_arguments)
 def test_parse_accepts_or_rejects_arbitrary_arguments(parse: Callable[[Json], object], arguments: Json) -> None:
     try:

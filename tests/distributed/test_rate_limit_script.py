@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, cast
 import attrs
 import fakeredis
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -19,6 +18,7 @@ from aiorekostream.distributed.shared_quota import SCRIPT
 from aiorekostream.limits import Quota
 from aiorekostream.rate_limiting.token_bucket import DUE_WITHIN, MAX_UNUSED_CAPACITY, AdaptiveTokenBucket, Grant
 from tests.distributed.virtual_redis import EPOCH, script_at
+from tests.effort import examples
 from tests.rate_limiting.simulation import ServiceBucket
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class SharedArithmetic(RuleBasedStateMachine):
 
 
 TestSharedArithmetic = SharedArithmetic.TestCase
-TestSharedArithmetic.settings = settings(max_examples=60, stateful_step_count=30)
+TestSharedArithmetic.settings = examples(60, steps=30)
 
 
 @pytest.mark.parametrize("believed", [Quota(20, 20), Quota(20, 1)])

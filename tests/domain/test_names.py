@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aiorekostream.domain.names import (
@@ -17,6 +17,7 @@ from aiorekostream.domain.names import (
     StreamProcessorArn,
 )
 from aiorekostream.errors import InvalidRequestError
+from tests.effort import examples
 from tests.strategies import PARTITION_REGIONS, VALUES
 
 KINDS: dict[type[Arn], str] = {
@@ -54,7 +55,7 @@ def test_role_arn_parses_in_every_partition(partition: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
-@settings(max_examples=30)
+@examples(30)
 @given(data=st.data())
 def test_arn_round_trips_through_text(kind: type[Arn], data: st.DataObject) -> None:
     arn = data.draw(VALUES[kind])

@@ -19,6 +19,7 @@ from aiorekostream.emulator.world import World
 from aiorekostream.emulator.world.identity import Caller
 from aiorekostream.emulator.world.quotas import Quotas
 from aiorekostream.limits import DEFAULT_LIMITS, Quota
+from tests.effort import part
 from tests.emulator.clients import AUTHORIZATION, exchange, http, until
 from tests.emulator.garbage import send_garbage
 from tests.emulator.samples import labels
@@ -36,13 +37,13 @@ def resident_megabytes() -> float:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the resident memory is read from /proc")
-async def test_20000_garbage_requests_leave_the_memory_flat() -> None:
+async def test_garbage_requests_leave_the_memory_flat() -> None:
     """The first requests fill the allocator's pools and aiohttp's caches."""
     async with Emulator(clock=ManualClock()) as emulator:
         numbers = itertools.count()
         await send_garbage(emulator.port, 2000, numbers)
         before = resident_megabytes()
-        await send_garbage(emulator.port, 20_000, numbers)
+        await send_garbage(emulator.port, part(20_000), numbers)
         assert resident_megabytes() - before < 20
         assert not any(call.done for call in emulator.calls)
 

@@ -14,6 +14,7 @@ from aiorekostream.domain.enums import Label
 from aiorekostream.domain.geometry import BoundingBox
 from aiorekostream.emulator import Analyst, Appearance, Footage, KnownFace, RandomFootage, VideoMoment, VisibleFace
 from aiorekostream.errors import InvalidRequestError
+from tests.effort import part
 from tests.emulator.samples import video
 
 START = 1_700_000_000.0
@@ -155,7 +156,7 @@ def test_random_footage_shows_each_subject_once_in_an_interval() -> None:
     assert all(97 <= count <= 101 for count in begun.values()), begun
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(part(5)))
 def test_random_appearance_lasts_for_its_duration(seed: int) -> None:
     """Also where an interval ends meanwhile."""
     footage = RandomFootage(seed=seed, interval=10, duration=8, subjects=["PERSON"])
@@ -169,7 +170,7 @@ def test_random_appearance_lasts_for_its_duration(seed: int) -> None:
     assert begun > 3
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(part(5)))
 def test_random_footage_changes_at_the_moments_that_it_tells(seed: int) -> None:
     footage = RandomFootage(seed=seed, interval=10, duration=8)
     moments = [*changes(footage, until=100), 100]

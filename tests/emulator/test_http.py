@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from aiorekostream.emulator import Emulator, ManualClock
+from tests.effort import examples
 from tests.emulator.clients import AUTHORIZATION, exchange, http
 from tests.emulator.samples import labels
 
@@ -251,7 +252,7 @@ _FRAMING = st.fixed_dictionaries(
         "Content-Encoding": st.sampled_from(["gzip", "deflate", "br"]),
     },
 )
-_FUZZ = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_FUZZ = settings(examples(200), suppress_health_check=[HealthCheck.too_slow])
 
 
 def _request(headers: Mapping[str, str | None], body: bytes) -> bytes:

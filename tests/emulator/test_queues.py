@@ -8,7 +8,6 @@ from collections import Counter
 from typing import Any
 
 import attrs
-import hypothesis
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
@@ -19,6 +18,7 @@ from aiorekostream.emulator.world.message_operations import parse_receive, recei
 from aiorekostream.emulator.world.queue_context import QueueContext
 from aiorekostream.emulator.world.queue_operations import execute
 from aiorekostream.emulator.world.queues import Queues
+from tests.effort import examples
 from tests.emulator.samples import HERE
 
 BASE = "http://127.0.0.1:4599"
@@ -285,4 +285,4 @@ class QueueMachine(RuleBasedStateMachine):
         assert self.sqs.count() == (visible, len(self.visible_at) - visible, 0)
 
 
-TestQueueMachine = hypothesis.settings(max_examples=60, stateful_step_count=30)(QueueMachine).TestCase
+TestQueueMachine = examples(60, steps=30)(QueueMachine).TestCase

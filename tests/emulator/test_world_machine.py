@@ -6,7 +6,6 @@ from collections import Counter
 from typing import Any
 
 import hypothesis.strategies as st
-from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from aiorekostream.domain.enums import ProcessorKind
@@ -14,6 +13,7 @@ from aiorekostream.domain.status import TRANSITIONS, Status
 from aiorekostream.emulator import DependencyFaults, Timings
 from aiorekostream.emulator.world.answers import Refusal, Success
 from aiorekostream.limits import Limits
+from tests.effort import examples
 from tests.emulator.samples import WorldHarness, data, faces, labels, new_harness, session, video
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])
@@ -200,4 +200,4 @@ class WorldMachine(RuleBasedStateMachine):
 
 
 TestWorldMachine = WorldMachine.TestCase
-TestWorldMachine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestWorldMachine.settings = examples(150, steps=40)

@@ -23,6 +23,7 @@ from aiorekostream.emulator.world.answers import Refusal
 from aiorekostream.transport.attempts import Attempt
 from aiorekostream.transport.port import ignored
 from examples.web_service import make_app
+from tests.effort import part
 from tests.emulator.samples import labels
 from tests.simulation.fates import Fate, random_fates, refused
 from tests.simulation.scenes import VirtualClock
@@ -151,7 +152,7 @@ def _untruth(service: Service, event: Event) -> str:
     return "" if session_id in {applied[0].session_id, None} else f"{event}: another session began"
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(part(10)))
 def test_every_event_has_a_true_outcome_and_none_expires(seed: int) -> None:
     """A session lasts longer than the events do, so each camera that sees motion has exactly one."""
     rng = random.Random(seed)  # noqa: S311 - to be repeated

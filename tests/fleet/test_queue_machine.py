@@ -7,7 +7,6 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import hypothesis.strategies as st
-from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from aiorekostream.domain.enums import ProcessorKind
@@ -20,6 +19,7 @@ from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.fleet.slots import MARGIN, SessionSlot, SessionSlots
 from aiorekostream.fleet.start_queue import QueuedStart, StartQueue
 from aiorekostream.pipeline import LostAttempt
+from tests.effort import examples
 from tests.fleet.service import label
 
 if TYPE_CHECKING:
@@ -323,4 +323,4 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 TestQueueMachine = QueueMachine.TestCase
-TestQueueMachine.settings = settings(max_examples=300, stateful_step_count=50, deadline=None)
+TestQueueMachine.settings = examples(300)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 import hypothesis.strategies as st
-from hypothesis import given, settings
+from hypothesis import given
 
 from aiorekostream import LabelDetectionStart, ProducerTimestamp, StopSelector
 from aiorekostream.fleet import Fleet, FleetEvent, Started, StartOutcome, Unknown
 from aiorekostream.testing import Reply
+from tests.effort import examples
 from tests.fleet.service import BEGINNING, NOW, START, Service, lost, names, run, throttling
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ _STEP = st.tuples(
     harms=st.lists(st.sampled_from(["", "", "throttled", "lost"]), max_size=8),
     policy=st.sampled_from(["queue", "share", "reject"]),
 )
-@settings(max_examples=100)
+@examples(100)
 def test_any_mix_of_submits_and_runs_has_one_true_outcome_each(
     steps: list[tuple[str, int, float, float | None]], harms: list[str], policy: WhenBusy
 ) -> None:

@@ -13,13 +13,14 @@ import weakref
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aiorekostream.clock import Clock, SystemClock, TimerHandle
 from aiorekostream.errors import RateLimitedError
 from aiorekostream.limits import Quota, Scope
 from aiorekostream.rate_limiting import LocalRateLimiter, Permit, PermitRequest, Priority
+from tests.effort import examples
 from tests.virtual_time import VirtualLoop, run
 
 if TYPE_CHECKING:
@@ -527,7 +528,7 @@ _arrivals = st.lists(
 )
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(_arrivals, st.sampled_from([0.5, 10.0, 50.0]), st.sampled_from([1.0, 5.0]))
 def test_queue_grants_all_that_stay_and_keeps_nothing(
     arrivals: list[tuple[float, Priority, float | None]], rate: float, burst: float

@@ -11,11 +11,12 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from aiorekostream.rate_limiting.token_bucket import DUE_WITHIN, AdaptiveTokenBucket, Grant
+from tests.effort import examples, part
 from tests.rate_limiting.simulation import ServiceBucket, simulate
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class Requests(RuleBasedStateMachine):
 
 
 TestRequests = Requests.TestCase
-TestRequests.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestRequests.settings = examples(100, steps=30)
 
 
 @given(_rates, _bursts, st.floats(0, 5))
@@ -196,7 +197,7 @@ def test_first_throttle_decreases_by_a_quarter_at_most(sent: int) -> None:
     assert rate == pytest.approx(15)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(part(10)))
 @pytest.mark.parametrize("share", [0.01, 0.02, 0.03])
 def test_continuing_stray_throttles_leave_most_of_the_rate(seed: int, share: float) -> None:
     """Whatever the rate, a few requests of a hundred are throttled; the quota itself is never reached."""
@@ -267,7 +268,7 @@ def _seconds_for_sixty(seed: int, *, gap: float, stray: frozenset[int]) -> float
 
 
 @pytest.mark.parametrize("gap", [0.0, 0.1, 0.2, 1.0])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(part(3)))
 def test_sixty_starts_after_a_stray_throttle_take_half_as_long_again(seed: int, gap: float) -> None:
     undisturbed = _seconds_for_sixty(seed, gap=gap, stray=frozenset())
     assert _seconds_for_sixty(seed, gap=gap, stray=frozenset({10})) <= 1.5 * undisturbed
@@ -280,7 +281,7 @@ def test_several_stray_throttles_do_not_ruin_the_rate(stray: set[int]) -> None:
 
 
 @pytest.mark.parametrize("latency", [0.002, 0.02, 0.03, 0.05])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(part(3)))
 def test_200_requests_find_7_a_second_when_20_are_believed(seed: int, latency: float) -> None:
     traffic = simulate(
         AdaptiveTokenBucket(20, 20), ServiceBucket(7, 7), arrivals=[0.0] * 200, latency=_latency(seed, latency)
@@ -319,7 +320,7 @@ def test_quota_is_regained_within_30_seconds_after_others_leave() -> None:
     assert traffic.rate(60, 90) == pytest.approx(20, rel=0.03)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.sampled_from([10.0, 20.0, 50.0]), st.floats(0.2, 0.95), st.floats(0.001, 0.1), st.integers(0, 2**32))
 def test_lower_quota_than_believed_is_found_and_kept(belief: float, share: float, way: float, seed: int) -> None:
     truth, dice = belief * share, random.Random(seed)  # noqa: S311 - to be repeated

@@ -13,6 +13,7 @@ import pytest
 
 from aiorekostream.errors import ConnectError
 from aiorekostream.results import MemoryEventIds, SqsConsumer
+from tests.effort import part
 from tests.results.memory_queue import Connection, MemoryQueue, notification
 from tests.virtual_time import run
 
@@ -88,7 +89,7 @@ class _Scene:
             await asyncio.wait(handlers)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(part(5)))
 def test_killed_consumers_handle_every_event(seed: int) -> None:
     async def scenario() -> None:
         scene = _Scene(seed)

@@ -10,6 +10,7 @@ import pytest
 
 import aiorekostream as rks
 from aiorekostream import results
+from tests.effort import part
 from tests.fleet.service import run
 from tests.results.cameras import Cameras, collect, completed, detected, now
 from tests.results.memory_queue import MemoryQueue
@@ -19,7 +20,7 @@ LOST = 0.05
 LINGER, POLL_INTERVAL = 5.0, 5.0
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(part(3)))
 def test_thousand_sessions_end_in_time_with_lost_notifications(seed: int) -> None:
     """The target of the issue: each ends correctly, at most a poll interval and the linger late."""
     chance = random.Random(seed)  # noqa: S311 - to be repeated
@@ -74,7 +75,7 @@ def test_thousand_sessions_end_in_time_with_lost_notifications(seed: int) -> Non
     assert most_tasks <= SESSIONS + 50
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(part(5)))
 def test_no_event_is_lost_when_sessions_are_left_at_random(seed: int) -> None:
     """Blocks raise, are cancelled or are left early; every event is handled there or by ``on_unclaimed``."""
     chance = random.Random(seed)  # noqa: S311 - to be repeated

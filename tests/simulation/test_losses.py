@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 
 import aiorekostream as rks
+from tests.effort import part
 from tests.emulator.samples import labels
 from tests.simulation.fates import Fate, random_fates
 from tests.simulation.scenes import RUN_ON, Told, label_start, make_client, tell, untruth
@@ -33,7 +34,7 @@ _CHANCES = {
 _SECONDS = 60
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(part(5)))
 def test_lossy_network_loses_no_start_and_every_outcome_is_true(seed: int) -> None:
     answered = 100 - sum(_CHANCES.values())
     chances = {fate: chance / answered for fate, chance in _CHANCES.items()}

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 import aiorekostream as rks
+from tests.effort import part
 from tests.emulator.samples import faces, labels
 from tests.simulation.scenes import Answer, at_most, label_start, make_client, outcome_of
 from tests.simulation.service import Network, Service
@@ -14,7 +15,7 @@ from tests.virtual_time import run
 
 _START, _STOP = "StartStreamProcessor", "StopStreamProcessor"
 _AT_ONCE = 200
-_SEEDS = range(3)
+_SEEDS = range(part(3))
 _ENOUGH = rks.Limits(concurrent_label_detection={"us-east-1": 10_000}, concurrent_face_search={"us-east-1": 10_000})
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from aiorekostream.errors import ConnectError, ConsumerLeaseError
 from aiorekostream.results import KinesisConsumer, MemoryCheckpoints, SequenceNumber
+from tests.effort import part
 from tests.results.kinesis.memory_stream import BrokenCheckpoints, MemoryStream, VirtualClock, face_record
 from tests.virtual_time import run
 
@@ -99,7 +100,7 @@ class _Scene:
             await asyncio.wait(handlers)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(part(5)))
 def test_killed_consumers_deliver_every_record(seed: int) -> None:
     async def scenario() -> None:
         scene = _Scene(seed)
