@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 import re
 import ssl
 from operator import attrgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -65,15 +65,11 @@ class TlsSession(AIOHTTPSession):
         found.secrets = secrets
         try:
             await found._open(client.meta.endpoint_url)
-        except (OSError, ssl.SSLError) as error:
+        except OSError as error:  # an ssl.SSLError is one
             bundle = found._verify
             if not isinstance(bundle, str):
                 raise
-            problem = (
-                "holds no certificate" if isinstance(error, ssl.SSLError)
-                else "cannot be read" if os.access(bundle, os.F_OK)
-                else "does not exist"
-            )  # fmt: skip
+            problem = await asyncio.to_thread(_problem, bundle)
             raise ConfigurationError(
                 f"the CA bundle {bundle} {problem}: check AWS_CA_BUNDLE and ca_bundle of the AWS profile"
             ) from error
@@ -129,6 +125,22 @@ class TlsSession(AIOHTTPSession):
         if self._cert_file:
             context.load_cert_chain(self._cert_file, self._key_file)
         return context
+
+
+def _problem(bundle: str) -> str:
+    """Return what is wrong with a CA bundle that was not loaded.
+
+    The type of the error does not tell: where OpenSSL fails, Python raises a plain ``OSError`` if any system call left
+    an ``errno``, also one of which OpenSSL recovered. See ``load_verify_locations`` in CPython's ``Modules/_ssl.c``.
+    """
+    try:
+        with Path(bundle).open("rb") as file:
+            file.read(1)
+    except (FileNotFoundError, NotADirectoryError):
+        return "does not exist"
+    except OSError:
+        return "cannot be read"
+    return "holds no certificate"
 
 
 def _proxy_scheme(proxy: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from typing import TYPE_CHECKING
@@ -140,6 +141,20 @@ async def test_ca_bundle(
         await _call(client, "https://127.0.0.1:9")
     assert f"the CA bundle {path} {problem}" in str(caught.value)
     assert "AWS_CA_BUNDLE" in str(caught.value)
+
+
+async def test_ca_bundle_is_judged_by_its_file_when_python_raises_oserror(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def load(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    path = tmp_path / "bundle.pem"
+    path.touch()
+    monkeypatch.setenv("AWS_CA_BUNDLE", os.fspath(path))
+    monkeypatch.setattr("ssl.SSLContext.load_verify_locations", load)
+    with pytest.raises(errors.ConfigurationError, match="holds no certificate"):
+        await _call("lean", "https://127.0.0.1:9")
 
 
 @pytest.mark.parametrize("client", ["lean", "service-quotas", "sqs"])
