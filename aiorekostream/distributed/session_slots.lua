@@ -48,9 +48,9 @@ if not version then
   epoch = now_text
   redis.call('HSET', KEYS[3], 'version', VERSION, 'epoch', epoch)
 end
-local has_freed = false
+local was_full, has_freed = redis.call('ZCARD', KEYS[1]) >= limit, false
 if synced_epoch == epoch and not is_synced then
-  is_synced, has_freed = '1', true
+  is_synced, was_full, has_freed = '1', true, true
   redis.call('HSET', KEYS[3], 'synced', is_synced)
 end
 local settles_in = math.max(0, tonumber(epoch) + SETTLE - now)
@@ -192,6 +192,6 @@ if leases < want then
   end
 end
 reply[4] = leases
-if has_freed then publish('') end
+if has_freed and was_full then publish('') end -- hosts wait only while there is no slot
 for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, TTL) end
 return reply

@@ -169,9 +169,10 @@ class SlotBook:
         self._changed.pop(name, None)
         return True
 
-    def wake(self) -> None:
-        """Look at once: a slot may be free."""
+    def wake(self) -> bool:
+        """Look at once, since a slot may be free; whether the host waits for one."""
         self._look_at = -math.inf
+        return self.leases < self._want
 
     def report_all(self, now: float) -> None:
         """Report everything again that may still go on: the server may have lost it."""

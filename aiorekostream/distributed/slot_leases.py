@@ -308,12 +308,12 @@ class RedisSlotLeases:
 
     def _on_message(self, kind: ProcessorKind, message: bytes) -> None:
         book = self._books[kind]
-        book.wake()
         if message:
             fields = cast("dict[str, str]", json.loads(message))
             if fields["host"] != book.host and book.has_ended(fields["name"], fields["token"]):
                 self._fleet.on_end(fields["name"], Status(fields["status"]) if fields["status"] else None)
-        self._pump(kind)
+        if book.wake():
+            self._pump(kind)
 
 
 def _text(status: Status | None) -> str:

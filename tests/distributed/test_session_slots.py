@@ -142,19 +142,41 @@ def test_start_of_a_dead_host_holds_its_slot_until_it_cannot_run(server: Server)
     run(main())
 
 
-def test_lease_of_a_dead_host_is_free_again(server: Server) -> None:
-    service = service_of(LIMIT)
+class _NoStarts(LocalRateLimiter):
+    """Grants no permit to start, so that the leased slots are not used."""
 
-    class Never(LocalRateLimiter):
-        async def acquire(self, request: PermitRequest) -> Permit:
-            if request.operation != START:
-                return await super().acquire(request)
-            await asyncio.get_running_loop().create_future()
-            raise AssertionError
+    async def acquire(self, request: PermitRequest) -> Permit:
+        if request.operation != START:
+            return await super().acquire(request)
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
+
+
+def test_returned_lease_wakes_a_waiting_host(server: Server) -> None:
+    """Without the message, the host would look five seconds later."""
+    service = service_of(LIMIT)
 
     async def main() -> None:
         async with running_hosts(server, service) as (first, second):
-            fleet = Fleet(client_of(service, rate_limiter=Never(), total=1000), slots=first.slots)
+            fleet = Fleet(client_of(service, rate_limiter=_NoStarts(), total=1000), slots=first.slots)
+            leasing = asyncio.create_task(fleet.start(labels(LIMIT)))
+            await asyncio.sleep(4)
+            waiting = asyncio.create_task(second.fleet.submit(label("camera-0")))
+            await asyncio.sleep(1)
+            assert not waiting.done()
+            leasing.cancel()
+            assert isinstance(await waiting, rks.Started)
+            assert now() < 6
+
+    run(main())
+
+
+def test_lease_of_a_dead_host_is_free_again(server: Server) -> None:
+    service = service_of(LIMIT)
+
+    async def main() -> None:
+        async with running_hosts(server, service) as (first, second):
+            fleet = Fleet(client_of(service, rate_limiter=_NoStarts(), total=1000), slots=first.slots)
             dying = asyncio.create_task(fleet.start(labels(LIMIT)))
             await asyncio.sleep(4)
             first.redis.trouble = "dead"
