@@ -106,6 +106,14 @@ class EventRouter:
             self._cancel_handlers()
             raise
 
+    async def wait(self) -> None:
+        """See ``SessionRouter.wait``."""
+        if self._reader is not None:
+            await asyncio.wait([self._reader])
+        if self._failure is not None:
+            self.unraised = None
+            raise copy.copy(self._failure)
+
     # --------------------------------------------------------------------------------------------------------- sessions
 
     def add(self, claim: SessionClaim) -> None:

@@ -108,6 +108,16 @@ class SessionRouter(Generic[_EventT]):
         """
         return self._router.has_event_of(session_id)
 
+    async def wait(self) -> None:
+        """Wait until the consumer has ended: it was stopped, or it has failed.
+
+        Without it, a failure is raised only at the end of the block where no ``Session`` is there to raise it.
+
+        Raises:
+            RekostreamError: the failure of the consumer.
+        """
+        await self._router.wait()
+
     async def completed(self: "SessionRouter[StreamProcessorEvent]", session_id: str) -> SessionCompleted:
         """Wait for the ``SessionCompleted`` of a session, however long that takes; one that was received before counts.
 

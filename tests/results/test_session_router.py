@@ -281,6 +281,34 @@ def test_failure_without_a_session_is_logged_and_raised(caplog: pytest.LogCaptur
     run(main())
 
 
+def test_failure_of_the_consumer_can_be_waited_for() -> None:
+    cameras = Cameras()
+
+    async def main() -> None:
+        async with cameras.consumer() as consumer, results.SessionRouter(consumer) as router:
+            waiting = asyncio.create_task(router.wait())
+            await asyncio.sleep(60)
+            assert not waiting.done()
+            cameras.queue.answer = lambda _: refusal("AccessDenied")
+            with pytest.raises(rks.ServiceError):
+                await waiting
+
+    run(main())
+
+
+def test_wait_for_the_consumer_ends_when_it_is_stopped() -> None:
+    cameras = Cameras()
+
+    async def main() -> None:
+        async with cameras.consumer() as consumer, results.SessionRouter(consumer) as router:
+            waiting = asyncio.create_task(router.wait())
+            await asyncio.sleep(1)
+            await consumer.stop()
+            await waiting
+
+    run(main())
+
+
 def test_arguments_of_a_router_are_validated() -> None:
     router: Any = results.SessionRouter
     with pytest.raises(rks.InvalidRequestError) as caught:
