@@ -38,6 +38,7 @@ _HOPELESS = [
     errors.ConfigurationError("closed"),
     errors.InvalidSignatureError("forged"),
     errors.MalformedEventError([]),
+    errors.ConsumerLeaseError("held by another consumer"),
     errors.RateLimitedError("used up", operation=_OPERATION, retry_after=1),
     errors.UnknownOutcomeError("lost", operation=_OPERATION),
     errors.NotSentError(name="a"),

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parents[2]
-_SIGNATURE = re.compile(r'<dt class="sig sig-object py" id="([\w.]+)">(.*?)</dt>', re.DOTALL)
+# Only the first of several overloads has an id.
+_SIGNATURE = re.compile(
+    r'<dt class="sig sig-object py" id="([\w.]+)">(.*?</dt>(?:\s*<dt class="sig sig-object py">.*?</dt>)*)', re.DOTALL
+)
 _PARAMETER = re.compile(r'<em class="sig-param">(.*?)</em>', re.DOTALL)
 _BASES = re.compile(r"<p>Bases: (.*?)</p>", re.DOTALL)
 _STARRED = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
