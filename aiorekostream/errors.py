@@ -281,11 +281,11 @@ class MalformedEventError(RekostreamError, ValueError):
 
 
 class ConsumerLeaseError(RekostreamError):
-    """Another consumer reads the stream under the same name, or has taken that over.
+    """Another consumer reads the stream under the same name, or has taken over the lease.
 
     Attributes:
         owner: the other consumer, as host, process id and a random number; ``None`` if it is not known.
-        expires_at: the time in UTC at which its lease ends unless it renews it; ``None`` if it is not known.
+        expires_at: the time in UTC at which its lease expires unless it is renewed; ``None`` if it is not known.
     """
 
     def __init__(self, *args: object, owner: str | None = None, expires_at: datetime.datetime | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Text of a service as it may be shown in an error, a log or an event: on one line, and short. Pure."""
+"""Make text of a service safe for errors, logs and events: one line of limited length. Pure."""
 
 import re
 
@@ -10,7 +10,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udff
 
 
 def one_line(text: str) -> str:
-    """Return a text with its control characters escaped, cut at 300 characters. A shown text stays as it is."""
+    """Return a text with its control characters escaped, cut at 300 characters; idempotent."""
     text = _CONTROL.sub(_escaped, text[: 10 * _SHOWN])
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 

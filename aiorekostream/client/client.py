@@ -394,9 +394,9 @@ class Client:
         """Wait until the session of a label detection has come to its end. A face search runs until it is stopped.
 
         Called after the start, it also sees the end of a session that is over before the first poll. With ``events``,
-        the wait ends with the notification or the status, whichever comes first, and a session that has finished is
-        told from one that never started: a processor at rest is one whose session has finished only if it was seen at
-        work, or if a notification of the session came. A notification of an earlier or a later session does not count.
+        the wait ends with the notification or the status, whichever is first, and distinguishes a session that has
+        finished from one that never started: a processor at rest counts as finished only if it was observed STARTING,
+        or if a notification of the session arrived. A notification of an earlier or a later session does not count.
         See https://docs.aws.amazon.com/rekognition/latest/dg/streaming-labels-detection.html.
 
         Args:

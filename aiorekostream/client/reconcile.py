@@ -59,8 +59,7 @@ _MARGIN = 0.01
 # The least wait after a rate limiter that does not wait has refused a poll, in seconds.
 _LEAST_REST = 0.1
 
-# For each operation, what a poll says of the outcome of a request, and what a call returns that a poll shows to be
-# applied.
+# For each operation: the rule that evaluates what a poll shows, and the value of a call that was shown to be applied.
 _EFFECTS: dict[str, tuple[Callable[[Evidence, Any], Resolution], Callable[[Evidence], object]]] = {
     START.name: (on_start, lambda _: StartedSession(reconciled=True)),
     STOP.name: (lambda evidence, _: on_stop(evidence), lambda _: None),
@@ -136,7 +135,7 @@ class _Recovery(Generic[_RequestT, _ReplyT]):
         pause = _FIRST_PAUSE
         while True:
             evidence, asked_at = await self._poll(error)
-            resolution = self._judge(evidence)
+            resolution = self._evaluate(evidence)
             # What an early poll shows to be older than the call is still so when a later poll shows the same, even if
             # the service's dates of the two polls differ by a second.
             if unchanged is not None and evidence.state == unchanged:
@@ -168,7 +167,7 @@ class _Recovery(Generic[_RequestT, _ReplyT]):
         """Look why a retry is refused: Describe may still show what was before an earlier attempt was applied."""
         for pause in (*_STALE_PAUSES, math.inf):
             evidence, _ = await self._poll(error)
-            resolution = self._judge(evidence)
+            resolution = self._evaluate(evidence)
             if resolution is Resolution.APPLIED:
                 return self._applied(evidence)
             if resolution is Resolution.CONFLICT:
@@ -180,7 +179,7 @@ class _Recovery(Generic[_RequestT, _ReplyT]):
             await self.pipeline.clock.sleep(pause)
         raise AssertionError  # the last pause has no end
 
-    def _judge(self, evidence: Evidence) -> Resolution:
+    def _evaluate(self, evidence: Evidence) -> Resolution:
         rule, _ = _EFFECTS[self.operation.name]
         return rule(evidence, self.request)
 

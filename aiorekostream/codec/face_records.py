@@ -38,7 +38,7 @@ __all__ = ["parse_face_record"]
 
 
 def parse_face_record(data: object) -> FaceSearchRecord:
-    """Parse a record of a face search, in whichever envelope it comes.
+    """Parse a record of a face search, in any of its envelopes.
 
     Accepted are the record itself, a record of an AWS Lambda event of Kinesis, a record of a transformation event of
     Amazon Data Firehose, a record of GetRecords (as boto3 or the AWS CLI return it), and such an event if it has one
@@ -143,7 +143,7 @@ def _direct_match(members: Members) -> MatchedFace:
 
 def _direct_landmarks(items: list[Members]) -> tuple[Landmark, ...]:
     landmarks: list[Landmark] = []
-    total = 0.0  # one look at it tells whether all numbers are finite
+    total = 0.0  # finite only if all numbers are: one check for all of them
     for members in items:
         kind, x, y = members["Type"], members["X"], members["Y"]
         if not (type(kind) is str and type(x) is type(y) is float):

@@ -42,7 +42,7 @@ _LABEL_DETECTED, _SESSION_COMPLETED = "LABEL_DETECTED", "STREAM_PROCESSING_COMPL
 
 
 def parse_notification(data: object) -> StreamProcessorEvent:
-    """Parse a notification of label detection, in whichever envelope it comes.
+    """Parse a notification of label detection, in any of its envelopes.
 
     Accepted are the message itself (what SNS delivers raw), SNS's envelope (what it posts to an HTTP endpoint), the
     body of a message of SQS with either, a message that boto3 received from SQS, a record of an AWS Lambda event of SNS

@@ -1,6 +1,6 @@
 """Share quotas and session limits among many hosts, through Redis or Valkey. Requires the extra ``redis``.
 
-- ``connection``: runs scripts on the server, and says what went wrong there.
+- ``connection``: runs scripts on the server, and maps their errors.
 - ``exchange``: the messages between a host and the script ``rate_limit.lua``, which holds the common token bucket.
 - ``lease_book``: decides when a host asks for permits, and which it may use; pure.
 - ``shared_quota``: carries out the decisions for one quota.

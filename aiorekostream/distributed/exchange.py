@@ -41,7 +41,7 @@ class Report:
 
 @attrs.frozen(kw_only=True)
 class LeaseExchange:
-    """Everything that a host tells the server, and asks of it, in one round trip.
+    """Everything that a host reports to the server, and requests from it, in one round trip.
 
     Attributes:
         want: the permits that are asked for; 0 or more.
@@ -118,7 +118,7 @@ class ForeignVersion:
 
 @attrs.frozen
 class TooLate:
-    """The server came to the exchange when the host had given up, or its clock has jumped. It did nothing.
+    """The server ran the script after the host had given up, or its clock has jumped. The script did nothing.
 
     Attributes:
         now: the server's time.

@@ -1,10 +1,10 @@
 -- List the slots that are taken; see session_slots.lua for the keys.
 --
 -- KEYS: the slots, the holders, the state.
--- ARGV: 1 version, 2 host, 3 seconds for which no other host is to sweep, or 0 to list in any case.
+-- ARGV: 1 version, 2 host, 3 seconds for which no other host polls for ended sessions, or 0 to list in any case.
 -- Reply: {1, epoch, six for each slot: processor, token, state, id of the session, seconds since it began, seconds that
 --         are left (-1: no end)}
---    or: {0, version} if the slots belong to another version, or {2} if another host sweeps.
+--    or: {0, version} if the slots belong to another version, or {2} if another host polls.
 
 local VERSION, host, sweep = ARGV[1], ARGV[2], tonumber(ARGV[3])
 

@@ -40,7 +40,7 @@ class SharedQuota:
         connection: reaches the server.
         keys: the keys of the bucket and of its hosts.
         host: the name of this host, unique among all hosts and event loops.
-        outages: tells the operator when the server is lost and found.
+        outages: logs when the server is lost and found.
     """
 
     def __init__(

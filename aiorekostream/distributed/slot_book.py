@@ -1,4 +1,4 @@
-"""Decide what a host tells the server about the session slots of one kind, and which it may use.
+"""Decide what a host reports to the server about the session slots of one kind, and which it may use.
 
 The book has the slots that this host holds. It reports all of them again when the server was lost, so that nothing
 depends on a single report. The time is an argument, and nothing here waits.
@@ -21,15 +21,15 @@ from aiorekostream.fleet.slot_leases import Reservation
 if TYPE_CHECKING:
     from aiorekostream.distributed.slot_exchange import SlotReply
 
-__all__ = ["LOOK_SECONDS", "SlotBook"]
+__all__ = ["POLL_INTERVAL", "SlotBook"]
 
-LOOK_SECONDS = 5.0
-"""Seconds between looks of a host that waits for a slot, since the message that one is free may get lost.
+POLL_INTERVAL = 5.0
+"""Seconds between polls by a host that waits for a slot, since the message that one is free may get lost.
 
 Leases are renewed as often, so it must be less than LEASE in session_slots.lua.
 """
-# Seconds. The next expiry of a slot may be that of a lease, which is renewed: so a host does not look more often.
-_SHORTEST_LOOK = 0.1
+# Seconds. The next expiry of a slot may be that of a lease, which is renewed, so a host does not poll more often.
+_SHORTEST_INTERVAL = 0.1
 # Seconds between attempts to reach the server.
 _RETRY = 1.0
 
@@ -65,7 +65,7 @@ class SlotBook:
     _held: dict[str, HeldSlot] = attrs.field(factory=dict, init=False)
     # The processors whose requests are dispatched, and not reserved yet.
     _taken: set[str] = attrs.field(factory=set[str], init=False)
-    # What the server was not told yet: reservations and changed slots by processor, ended uses by token or session.
+    # What is not reported yet: reservations and changed slots by processor, ended uses by token or session.
     _reserving: dict[str, None] = attrs.field(factory=dict, init=False)
     _changed: dict[str, None] = attrs.field(factory=dict, init=False)
     _ended: dict[str, SlotCommand] = attrs.field(factory=dict, init=False)
@@ -74,7 +74,7 @@ class SlotBook:
     _epoch: str = attrs.field(default="", init=False)
     _seen: float = attrs.field(default=0.0, init=False)
     _known_at: float = attrs.field(default=0.0, init=False)
-    _look_at: float = attrs.field(default=-math.inf, init=False)
+    _poll_at: float = attrs.field(default=-math.inf, init=False)
     _retry_at: float = attrs.field(default=-math.inf, init=False)
     _is_asking: bool = attrs.field(default=False, init=False)
     _numbers: Iterator[int] = attrs.field(factory=lambda: itertools.count(1), init=False)
@@ -82,7 +82,7 @@ class SlotBook:
     # ---------------------------------------------------------------------------------------------------------- leases
 
     def request(self, count: int) -> None:
-        """Ask for so many leases; those above are returned."""
+        """Set the number of leases that the host wants; leases above it are returned."""
         self._wanted = count
 
     def has_room(self) -> bool:
@@ -123,7 +123,7 @@ class SlotBook:
                 self._end(name, held)
 
     def occupy(self, name: str, *, until: float, begins_at: float, session: str, is_external: bool) -> None:
-        """Record a session that there is or may be."""
+        """Record a session that exists, or may exist."""
         held = self._held.get(name)
         use = SlotUse.EXTERNAL if is_external else SlotUse.SESSION
         if held is None:
@@ -170,12 +170,12 @@ class SlotBook:
         return True
 
     def wake(self) -> bool:
-        """Look at once, since a slot may be free; whether the host waits for one."""
-        self._look_at = -math.inf
+        """Poll at once, since a slot may be free; return whether the host waits for one."""
+        self._poll_at = -math.inf
         return self.leases < self._want
 
     def report_all(self, now: float) -> None:
-        """Report everything again that may still go on: the server may have lost it."""
+        """Report again every slot that may still be in use: the server may have lost it."""
         for name, held in tuple(self._held.items()):
             if held.use in {SlotUse.SESSION, SlotUse.EXTERNAL} and held.until <= now:
                 self._changed.pop(name, None)
@@ -200,8 +200,8 @@ class SlotBook:
         if has_news or self.leases > self._want:
             return -math.inf
         if self.leases < self._want:
-            return self._look_at
-        return self._known_at + LOOK_SECONDS if self.leases else math.inf
+            return self._poll_at
+        return self._known_at + POLL_INTERVAL if self.leases else math.inf
 
     def next_exchange(self, now: float) -> SlotExchange | None:
         """Return what is to be sent now, if anything; its reply or failure follows."""
@@ -224,13 +224,13 @@ class SlotBook:
             known_for=now - self._known_at if self._seen else 0.0,
             patience=self.patience,
         )
-        for told in (self._ended, self._reserving, self._changed, self._stopping):
-            told.clear()
+        for reported in (self._ended, self._reserving, self._changed, self._stopping):
+            reported.clear()
         self._synced_epoch = ""
         return exchange
 
     def answered(self, exchange: SlotExchange, reply: SlotReply, now: float) -> dict[str, Reservation]:
-        """Take the server's answer; returns the answers to reservations by their tokens."""
+        """Record the server's reply; returns the results of reservations by their tokens."""
         self._is_asking = self.is_away = False
         self._seen, self._known_at = reply.now, now
         if self._epoch and self._epoch != reply.epoch:
@@ -238,8 +238,12 @@ class SlotBook:
         self._epoch = reply.epoch
         self.leases, self.needs_sync = reply.leases, not reply.is_synced
         self.is_full = reply.leases < exchange.want
-        retry = LOOK_SECONDS if reply.retry_after is None else min(LOOK_SECONDS, max(_SHORTEST_LOOK, reply.retry_after))
-        self._look_at = now + retry if self.is_full else -math.inf
+        retry = (
+            POLL_INTERVAL
+            if reply.retry_after is None
+            else min(POLL_INTERVAL, max(_SHORTEST_INTERVAL, reply.retry_after))
+        )
+        self._poll_at = now + retry if self.is_full else -math.inf
         decided: dict[str, Reservation] = {}
         for command, answer in zip(exchange.commands, reply.answers, strict=True):
             held = self._held.get(command.name)
@@ -296,7 +300,7 @@ class SlotBook:
             # Another host may have reported the session that this host has found.
             held.token, held.is_confirmed = token, True
         else:
-            # The processor has another session by now, which is none of this host's.
+            # The processor has another session by now, which another host started.
             self._changed.pop(name, None)
             del self._held[name]
 

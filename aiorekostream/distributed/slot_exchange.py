@@ -62,7 +62,7 @@ class SlotCommand:
 
 @attrs.frozen(kw_only=True)
 class SlotExchange:
-    """Everything that a host tells the server, and asks of it, in one round trip.
+    """Everything that a host reports to the server, and requests from it, in one round trip.
 
     Attributes:
         want: the leases that the host is to have; 0 or more.
@@ -100,7 +100,7 @@ class SlotReply:
         now: the server's time.
         epoch: changes when the server has lost everything.
         leases: the leases that the host has now.
-        retry_after: seconds until it is worth asking again, if the host has fewer than it wants; ``None`` if that is
+        retry_after: seconds until a poll may succeed, if the host has fewer leases than it wants; ``None`` if that is
             not known.
         is_synced: whether the sessions were listed in this epoch.
         answers: one for each command, in their order.
@@ -127,7 +127,7 @@ class OtherVersion:
 
 @attrs.frozen
 class TooLateForSlots:
-    """The server came to the exchange when the host had given up, or its clock has jumped. It did nothing.
+    """The server ran the script after the host had given up, or its clock has jumped. The script did nothing.
 
     Attributes:
         now: the server's time.
@@ -153,7 +153,7 @@ _Value: TypeAlias = "int | bytes | str"
 
 
 def read_slot_reply(reply: object) -> SlotReply | OtherVersion | TooLateForSlots:
-    """Read the reply of the script of exchanges."""
+    """Read the reply of ``session_slots.lua``."""
     status, *rest = cast("list[_Value]", reply)
     if status == _FOREIGN:
         return OtherVersion(_text(rest[0]))
@@ -171,7 +171,7 @@ def read_slot_reply(reply: object) -> SlotReply | OtherVersion | TooLateForSlots
 
 
 def read_list(reply: object, kind: ProcessorKind) -> Listed | OtherVersion | None:
-    """Read the reply of the script of lists; ``None`` if another host sweeps."""
+    """Read the reply of ``session_list.lua``; ``None`` if another host polls for ended sessions."""
     status, *rest = cast("list[_Value]", reply)
     if status == _FOREIGN:
         return OtherVersion(_text(rest[0]))

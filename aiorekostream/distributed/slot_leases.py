@@ -12,7 +12,7 @@ import attrs
 from redis.exceptions import NoPermissionError
 
 from aiorekostream.distributed.connection import RedisScript, RedisUnavailableError
-from aiorekostream.distributed.slot_book import LOOK_SECONDS
+from aiorekostream.distributed.slot_book import POLL_INTERVAL
 from aiorekostream.distributed.slot_exchange import (
     SLOTS_VERSION,
     Listed,
@@ -77,7 +77,7 @@ class RedisSlotLeases:
         keys: the names on the server, by kind.
         clock: the clock of the client.
         listener: the fleet.
-        outages: tells the operator when the server is lost and found.
+        outages: logs when the server is lost and found.
     """
 
     def __init__(
@@ -297,7 +297,7 @@ class RedisSlotLeases:
                     self._on_message(kinds[channel], message)
             except RedisUnavailableError as error:
                 if isinstance(error.__cause__, NoPermissionError):
-                    _log.warning("freed session slots are noticed up to %g s late: %s", LOOK_SECONDS, error)
+                    _log.warning("freed session slots are noticed up to %g s late: %s", POLL_INTERVAL, error)
                     return
             if is_subscribed:
                 for book in self._books.values():

@@ -1,4 +1,4 @@
-"""The emulator's clocks: real time, faster or slower time, and time that moves only when it is told to."""
+"""The emulator's clocks: real time, faster or slower time, and time that moves only on request."""
 
 import asyncio
 import contextlib

@@ -95,7 +95,7 @@ class LocalDestination:
     def open_stream(self, owner: Caller, stream: Stream, now: float) -> None:
         """See ``ResultStore.open_stream``."""
         if self.streams.open(owner, stream.name, now) is None:
-            _LOGGER.warning("there are too many data streams: %s is not one", stream.arn)
+            _LOGGER.warning("there are too many data streams: %s was not created", stream.arn)
 
     def attach(self, owner: Caller, stream: Stream, source: RecordSource, now: float) -> None:
         """See ``ResultStore.attach``."""
@@ -139,7 +139,7 @@ class Outbox:
         """See ``ResultSink.publish``."""
         self.advance(notification.at)
         faults = self.fault_script.match_delivery(notification.event, notification.processor)
-        copies, delay, patience = 1, 0.0, None
+        copies, delay, reorder_delay = 1, 0.0, None
         for fault in faults:
             match fault:
                 case LoseNotification():
@@ -149,15 +149,16 @@ class Outbox:
                 case DelayNotification(seconds=seconds):
                     delay += seconds
                 case ReorderNotification(seconds=seconds):
-                    patience = max(patience or 0.0, seconds)
+                    reorder_delay = max(reorder_delay or 0.0, seconds)
                 case _:
                     pass
         for _ in range(copies):
-            if delay or patience is not None:
-                self._hold(notification, notification.at + delay + (patience or 0.0), is_reordered=patience is not None)
+            if delay or reorder_delay is not None:
+                due_at = notification.at + delay + (reorder_delay or 0.0)
+                self._hold(notification, due_at, is_reordered=reorder_delay is not None)
             else:
                 self.destination.deliver(notification)
-        if not delay and patience is None:
+        if not delay and reorder_delay is None:
             self._release_overtaken(notification.topic_arn)
 
     def open_stream(self, owner: Caller, stream: Stream, now: float) -> None:

@@ -75,8 +75,8 @@ class ResultServices:
     _world: World | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        # Consumers measure visibility timeouts and the life of iterators in real time. A clock that is faster would end
-        # them too early.
+        # Consumers measure visibility timeouts and the age of iterators in real time. A clock that is faster would end
+        # both too early.
         self._reader_clock = RealClock() if isinstance(self.clock, ScaledClock) else self.clock
         local = LocalDestination(
             queues=self._queues,

@@ -36,7 +36,7 @@ class SessionMonitor(Protocol):
 
 @runtime_checkable
 class NotifyingMonitor(SessionMonitor, Protocol):
-    """A ``SessionMonitor`` that also reports ends by itself, as they happen; ``results.NotifiedSessions`` is one.
+    """A ``SessionMonitor`` that also reports ends as they happen, without polls, such as ``results.NotifiedSessions``.
 
     The fleet asks ``ended`` only about sessions that are overdue by their stop selector, that have no id, or that a
     request for the same processor waits to know about.

@@ -54,7 +54,7 @@ class SlotListener(Protocol):
     """Receive the changes of shared slots; a fleet implements it."""
 
     def on_change(self) -> None:
-        """Look again: a slot was leased, or lost."""
+        """Check again: a slot was leased, or lost."""
         ...
 
     def on_end(self, name: str, status: Status | None) -> None:
@@ -78,11 +78,11 @@ class SlotLeases(Protocol):
         ...
 
     def request(self, counts: Mapping[ProcessorKind, int]) -> None:
-        """Lease up to so many slots of each kind, and return those that are not wanted any more."""
+        """Lease up to the given number of slots of each kind, and return the leases above it."""
         ...
 
     def has_room(self, kind: ProcessorKind) -> bool:
-        """Whether a leased slot is at hand."""
+        """Whether a leased slot is available."""
         ...
 
     def is_full(self, kind: ProcessorKind) -> bool:
@@ -121,20 +121,20 @@ class SlotLeases(Protocol):
         session: StartedSession | None = None,
         is_external: bool = False,
     ) -> None:
-        """Report a session that there is or may be.
+        """Report a session that exists, or may exist.
 
         Args:
             name: the processor.
             kind: its kind.
             seconds: how long it may last from now on; infinity for a face search.
-            begins_in: seconds until polls can show that there is none.
+            begins_in: seconds until polls can show that there is no session.
             session: the session; ``None`` if it is not known.
             is_external: whether it was found, rather than started by this fleet.
         """
         ...
 
     def stopping(self, name: str, seconds: float) -> None:
-        """Report that a stop was sent: its session lasts no longer than so many seconds."""
+        """Report that a stop was sent: the session lasts at most so many seconds from now on."""
         ...
 
     def free(self, name: str, kind: ProcessorKind, status: Status | None = None) -> None:
@@ -145,10 +145,10 @@ class SlotLeases(Protocol):
         """List the slots that are taken.
 
         Args:
-            sweep: seconds for which no other host is to look for ended sessions; 0 to list them in any case.
+            sweep: seconds for which no other host polls for ended sessions; 0 to list the slots in any case.
 
         Returns:
-            The slots; ``None`` if the store is out of reach, or another host is looking.
+            The slots; ``None`` if the store is out of reach, or another host polls.
         """
         ...
 

@@ -26,7 +26,7 @@ __all__ = ["SHOWN_AFTER", "SharedSessionSlots", "SlotSharing"]
 SHOWN_AFTER = 1.0
 """Seconds for which a start that was just answered may still be listed as STOPPED.
 
-UNCERTAIN: AWS does not say how long.
+UNCERTAIN: AWS does not document how long.
 """
 
 # Seconds. A fleet leases the slots that it can use within this time at the rate of the quota, and one at least.
@@ -59,7 +59,7 @@ class SharedSessionSlots(Protocol):
 
 @attrs.define(eq=False, kw_only=True)
 class SlotSharing:
-    """Lease shared slots for the starts of a fleet, and tell the fleet of the sessions of other hosts.
+    """Lease shared slots for the starts of a fleet, and report the sessions of other hosts to the fleet.
 
     Attributes:
         shared: the slots that many hosts share.
@@ -67,7 +67,7 @@ class SlotSharing:
         quota: the quota of starts; ``None`` where nothing limits them.
         slots: the sessions that the fleet knows.
         queue: the starts.
-        changed: called when the fleet must look again.
+        changed: called when the fleet must check its queue again.
         fail: ends the queued requests with an error.
     """
 

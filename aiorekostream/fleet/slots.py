@@ -80,7 +80,7 @@ class SessionSlots:
     Attributes:
         limits: the most sessions at once, by kind; a kind that is not named has no limit.
         retry_interval: seconds until a start that was refused for the session limit is tried again, if no session ends.
-        leases: the slots that many hosts share, which hear of every change; ``None`` if these slots are all there are.
+        leases: the slots that many hosts share, to which every change is reported; ``None`` without shared slots.
     """
 
     limits: Mapping[ProcessorKind | None, int] = attrs.field(factory=dict[ProcessorKind | None, int])
@@ -128,7 +128,7 @@ class SessionSlots:
         self._put(name, SessionSlot(kind, session=None if previous is None else previous.session, previous=previous))
 
     def restore(self, name: str) -> None:
-        """Give the slot of a start that was not applied back, or keep what the processor had before."""
+        """Return the slot of a start that was not applied, or restore what the processor had before."""
         slot = self._slots.get(name)
         if slot is None:
             return

@@ -44,7 +44,7 @@ _ReplyT = TypeVar("_ReplyT")
 _log = logging.getLogger("aiorekostream")
 
 # The part of a call's time, in seconds at the most, that is kept for the answer to its last attempt: an attempt whose
-# permit comes later is not sent, since the deadline would break it off on its way.
+# permit comes later is not sent, since the deadline would cancel it before its answer.
 _ANSWER_SHARE, _ANSWER = 0.1, 2.0
 # The part that is kept to reconcile an attempt whose response was lost, in seconds at the most.
 _RECOVERY_SHARE, _RECOVERY = 0.25, 10.0
@@ -259,7 +259,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
                 return await self._send()
         except TimeoutError as error:
             if clock.now() < self.answer_by - _EARLY:
-                raise  # another one's, such as a rate limiter's own
+                raise  # not of this deadline: of a rate limiter, for instance
             failure: CallError = self._deadline_exceeded()
             failure.__cause__ = error
         except CallError as error:
@@ -317,7 +317,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
             permit.cancel()
 
     async def _acquire(self) -> Permit | None:
-        """Return a permit to send at once: a free connection is there, or the permit is given back."""
+        """Return a permit to send at once; without a free connection, return it and queue for both."""
         pipeline = self.pipeline
         permit = await self._granted()
         if permit is None or pipeline.transport.is_ready:
@@ -351,7 +351,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
         return permit
 
     def _note(self, failure: CallError) -> None:
-        """Write down what a failed attempt leaves behind."""
+        """Record a failed attempt in the trace."""
         trace = self.trace
         if _log.isEnabledFor(logging.DEBUG):
             self.log.attempted(failure)

@@ -1,4 +1,4 @@
-"""The progress of a call: control, which drives the state of its caller, and events, which only tell."""
+"""The progress of a call: control, which drives the state of its caller, and events, which only report."""
 
 import datetime
 import math
@@ -14,7 +14,7 @@ __all__ = ["CallEvent", "CallTrace", "LostAttempt"]
 
 CallEvent: TypeAlias = Literal["sent", "throttled", "retried", "reconciling"]
 """An event of a call: an attempt begins to go out, the service refused one as too fast, a failed one will be made
-again, or DescribeStreamProcessor is asked whether a call whose response was lost was applied.
+again, or DescribeStreamProcessor is called to determine the outcome after a lost response.
 """
 
 

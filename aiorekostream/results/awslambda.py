@@ -127,10 +127,10 @@ class _SqsBatch:
 
     async def handle(self, records: Sequence[_Record]) -> _Answer:
         ids = [_message_id(index, record) for index, record in enumerate(records)]
-        places = asyncio.Semaphore(self.concurrency)
+        semaphore = asyncio.Semaphore(self.concurrency)
 
         async def succeeds(message_id: str, record: _Record) -> bool:
-            async with places:
+            async with semaphore:
                 try:
                     await self.function(parse_notification(record))
                 except MalformedEventError as error:
@@ -156,7 +156,7 @@ def sqs_handler(
 
     The event source mapping must have ``ReportBatchItemFailures``: without it, Lambda ignores the answer and deletes
     every message. A message fails if the function raises or the event is malformed; it is delivered again, until the
-    queue's redrive policy moves it. Delivery is at least once, so an event may come twice.
+    queue's redrive policy moves it. Delivery is at least once, so an event may be delivered twice.
     See https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html.
 
     Args:
@@ -181,11 +181,11 @@ class _KinesisBatch:
 
     async def handle(self, records: Sequence[_Record]) -> _Answer:
         numbers = [_sequence_number(index, record) for index, record in enumerate(records)]
-        places = asyncio.Semaphore(self.concurrency)
+        semaphore = asyncio.Semaphore(self.concurrency)
         failed: list[str] = []
 
         async def handle_one(number: str, record: _Record) -> None:
-            async with places:
+            async with semaphore:
                 # Lambda delivers every record from the lowest failed one on again.
                 if failed and int(number) > int(failed[0]):
                     return
@@ -222,13 +222,13 @@ def kinesis_handler(
     no record again. Lambda delivers the records from the named one on again, in smaller batches if the mapping has
     ``BisectBatchOnFunctionError``, so no record after a failed one is begun. A record fails if the function raises.
     A malformed record is logged and does not fail: every further delivery of it would be malformed, too, and would hold
-    up its shard. Delivery is at least once, so a record may come twice.
+    up its shard. Delivery is at least once, so a record may be delivered twice.
     See https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html.
 
     Args:
         function: an async function that handles one record.
         on_malformed: an async function that receives a malformed record, as Lambda has it, and the error, to keep it
-            elsewhere. The record fails if it raises. ``None`` only logs malformed records.
+            elsewhere. The record fails if the function raises. With ``None``, malformed records are only logged.
         concurrency: the most records of a batch that are handled at a time, at least 1. With 1, they are handled in
             the order of their shard, which is not the order of the frames: see ``FaceSearchRecord``.
         resources: async context managers, such as a ``Client``, which are entered at the first invocation and stay open

@@ -24,8 +24,8 @@ class ReceivedEvent:
     Attributes:
         delivery: the delivery.
         event: the event in it.
-        keys: what the event tells about its session.
-        number: its place among the events and the claims.
+        keys: what identifies the session in the event.
+        number: its position among the events and the claims.
         is_awaited: whether a wait or a fleet needs it.
     """
 
@@ -46,7 +46,7 @@ class SessionClaim:
         deliver: takes an event of the session.
         on_consumer_end: called when no more events come, with the error of the consumer if it has failed.
         session_id: the id of the session; ``None`` while the start is not answered, and where its answer had none.
-        number: its place among the events and the claims.
+        number: its position among the events and the claims.
         held: events that may belong to the session, until the start is answered.
     """
 
@@ -81,7 +81,7 @@ class ClaimBook:
     _by_source: dict[str, list[SessionClaim]] = attrs.field(factory=dict[str, list[SessionClaim]], init=False)
 
     def next_number(self) -> int:
-        """Return the place of something that happens now."""
+        """Return the position of an event or a claim that is new now."""
         return next(self._numbers)
 
     def claims(self) -> list[SessionClaim]:
@@ -129,7 +129,7 @@ class ClaimBook:
         return claim
 
     def hold(self, received: ReceivedEvent) -> bool:
-        """Hold an event for a start that was sent before it came and is not answered, and tell whether there is one."""
+        """Hold an event for an unanswered start that was sent before it arrived; return whether there is one."""
         for claim in self._candidates(received.keys.source):
             if claim.number < received.number and claim.may_have(received.keys):
                 claim.held.append(received)

@@ -1,4 +1,4 @@
-"""What the consumers have in common: their life, their tasks, the iteration over deliveries, and their failure."""
+"""What the consumers have in common: entering and closing, tasks, the iteration over deliveries, and failures."""
 
 import abc
 import asyncio
@@ -80,7 +80,7 @@ class Consumer(abc.ABC, Generic[_EventT]):
                 await self._news.wait()
 
     async def stop(self) -> None:
-        """Stop receiving, and release what no handler has. The iterations end; handlers may go on and settle."""
+        """Stop receiving, and release the events that no handler has. The iterations end; handlers can still settle."""
         self._ended = True
         self._news.set()
         await self._stop_receiving()
@@ -146,7 +146,7 @@ class Consumer(abc.ABC, Generic[_EventT]):
 
     @abc.abstractmethod
     def _end(self, error: BaseException) -> None:
-        """Send nothing any more; waits for confirmations raise the error."""
+        """Stop sending; waits for confirmations raise the error."""
 
     @abc.abstractmethod
     async def _disconnect(self) -> None:

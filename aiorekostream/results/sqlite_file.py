@@ -13,7 +13,7 @@ from aiorekostream.errors import ConfigurationError
 __all__ = ["SqliteStore"]
 
 _T = TypeVar("_T")
-_SECONDS = 10  # for which a write waits for another process
+_BUSY_TIMEOUT = 10  # seconds for which a write waits for another process
 
 
 class SqliteStore:
@@ -72,7 +72,7 @@ class SqliteStore:
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
-            connection = sqlite3.connect(self._path, timeout=_SECONDS)
+            connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT)
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")

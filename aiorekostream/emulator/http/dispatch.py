@@ -1,4 +1,4 @@
-"""Dispatch each HTTP request to the API that it is for: the only place where the APIs on the port are told apart.
+"""Dispatch each HTTP request to the API that it is for: the only place that distinguishes the APIs on the port.
 
 Every response has two dates: ``Date`` is real time, because SDKs correct their own clocks by it, and
 ``x-emulator-date`` is the time of the emulator's clock, in the same format.

@@ -1,7 +1,7 @@
 """Serve Amazon Kinesis Data Streams: the JSON protocol, over HTTP/1.1.
 
-See https://docs.aws.amazon.com/kinesis/latest/APIReference/Welcome.html. The SDK for Java sends CBOR unless it is told
-not to; that protocol is not served.
+See https://docs.aws.amazon.com/kinesis/latest/APIReference/Welcome.html. The SDK for Java sends CBOR unless that
+is disabled; CBOR is not served.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ class OperationContext:
         limits: the account's limits.
         timings: the durations of state changes.
         dependency_faults: the resources that are unavailable.
-        analyst: tells what the cameras see.
+        analyst: returns what the cameras see.
         new_id: generates a session id.
         take_scheduled_failure: returns and removes the failure that is scheduled for a processor's next start.
     """

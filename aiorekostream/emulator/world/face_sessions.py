@@ -64,7 +64,7 @@ class FaceSession:
         session_id: the session.
         stream_arn: the ARN of the video stream.
         target: what faces are compared with.
-        analyst: tells what the camera sees.
+        analyst: returns what the camera sees.
         started_at: when it was started, in epoch seconds.
         running_from: when it began to run, in epoch seconds.
         interval: the seconds between two frames that are analyzed.
@@ -113,8 +113,8 @@ class FaceSession:
     def _arrives_after_start(self, record: FaceRecord) -> bool:
         """Return whether the fragment of a frame began to arrive at AWS after the start.
 
-        Invariant: the records of a session have server timestamps from its start on, by which consumers tell them from
-        those of an earlier session.
+        Invariant: the records of a session have server timestamps from its start on, by which consumers distinguish
+        them from those of an earlier session.
         """
         start = self.started_at * 1000
         if record.frame - start > _FRAGMENTS_BEFORE_START:
@@ -145,7 +145,7 @@ class FaceSessions:
 
         Args:
             processor: the processor, with its session id.
-            analyst: tells what the camera sees.
+            analyst: returns what the camera sees.
             now: the time in epoch seconds.
         """
         definition, session_id = processor.definition, processor.session_id
@@ -163,7 +163,7 @@ class FaceSessions:
         )
 
     def changed(self, processor: Processor) -> None:
-        """Run or end the session of a processor, if its new state says so."""
+        """Run or end the session of a processor, as its new state requires."""
         name, is_removed = processor.name, processor.removed_at is not None
         if processor.status is Status.STARTING and not is_removed:
             return

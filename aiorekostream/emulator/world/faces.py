@@ -50,13 +50,16 @@ class KnownFace(Validated):
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_Face.html.
 
     Attributes:
-        face_id: the id that IndexFaces gave to the face.
+        face_id: the id that IndexFaces gave to the face, 1 to 255 characters.
         collection: a pattern (``*``, ``?``, ``[...]``) for the id of the collection; all collections by default.
         similarity: the similarity in percent, 0 to 100; 98.5 by default. A processor with a higher
             ``FaceMatchThreshold`` does not report the match.
-        external_image_id: the id that the application gave to the image; None, the default, for none.
-        image_id: the id that Rekognition gave to the image; by default one that follows from the id of the face.
-        index_faces_model_version: the version of the model that indexed the face; None, the default, for none.
+        external_image_id: the id that the application gave to the image, 1 to 255 characters; None, the default, for
+            none.
+        image_id: the id that Rekognition gave to the image, 1 to 255 characters; by default one that follows from the
+            id of the face.
+        index_faces_model_version: the version of the model that indexed the face, 1 to 255 characters; None, the
+            default, for none.
 
     Raises:
         InvalidRequestError: an attribute is out of its range.

@@ -1,4 +1,4 @@
-"""Define what the cameras see: an analyst tells what is visible at a moment of a video stream.
+"""Define what the cameras see: an analyst returns what is visible at a moment of a video stream.
 
 ``Footage`` is an analyst with a script and ``RandomFootage`` one with a seed. The emulator asks an analyst only for the
 moments that it needs, and only when a result is read or due. An analyst of real video implements the same two methods.

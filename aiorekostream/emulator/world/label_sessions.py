@@ -43,7 +43,7 @@ class LabelSession:
 
     Attributes:
         processor: the processor, as it was when the session started.
-        analyst: tells what the camera sees.
+        analyst: returns what the camera sees.
         facts: what every message of the session repeats.
         target: the topic, the bucket and the labels.
         started_at: when it started, in epoch seconds.
@@ -127,7 +127,7 @@ class LabelSessions:
         Args:
             processor: the processor, with its session id.
             request: the members of StartStreamProcessor.
-            analyst: tells what the camera sees.
+            analyst: returns what the camera sees.
             now: the time in epoch seconds.
             video_start: the moment at which the video begins, on the producer's clock, in epoch seconds.
             end: when the session ends if it is not stopped, in epoch seconds.
@@ -150,7 +150,7 @@ class LabelSessions:
         self._look_ahead(session, now)
 
     def changed(self, processor: Processor) -> None:
-        """Stop or end the session of a processor, if its new state says so."""
+        """Stop or end the session of a processor, as its new state requires."""
         session = self._by_name.get(processor.name)
         is_removed = processor.removed_at is not None
         if session is None or (processor.status is Status.STARTING and not is_removed):

@@ -65,7 +65,7 @@ class World:
         limits: the limits of every account.
         timings: the durations of state changes.
         dependency_faults: the resources that are unavailable; a new value affects subsequent starts.
-        analyst: tells what the cameras see; nothing by default. A new value affects subsequent starts.
+        analyst: returns what the cameras see; nothing by default. A new value affects subsequent starts.
         sink: takes the results; discarded by default.
     """
 

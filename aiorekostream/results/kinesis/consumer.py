@@ -70,20 +70,22 @@ class KinesisConsumer(Consumer[FaceSearchRecord]):
                 async with delivery:
                     handle(delivery.event)
 
-    The checkpoint of a shard is the last record before which all are acknowledged. It is written at most once a second,
-    and when the block is left. A consumer that was killed goes on at the checkpoints, and delivers again what came
+    The checkpoint of a shard is the last record up to which all are acknowledged. It is written at most once a second,
+    and when the block is left. After a kill, the next consumer begins at the checkpoints and delivers again the records
     after them. A record that is released is delivered again after a delay and holds the checkpoint. A malformed record
     is delivered once and does not hold it.
 
     A shard that was split or merged is read to its end, and all its records are acknowledged, before the shards that it
-    became are read. Nothing is lost then, nor when iterators expire. Failures that pass, of the network or the service,
-    are logged and retried without end; all others are raised by the iteration.
+    became are read. Resharding and expired iterators lose no records. Transient failures, of the network or the
+    service, are logged and retried without end; all others are raised by the iteration.
 
     One consumer at a time reads a stream under a name: it has a lease in the store of checkpoints, which it renews.
     Entering a second one raises ``ConsumerLeaseError``. After a kill, the lease ends within 20 seconds.
 
     Requires the permissions ``kinesis:ListShards``, ``kinesis:GetShardIterator`` and ``kinesis:GetRecords``, and
-    ``kms:Decrypt`` for a stream that is encrypted with a key of the account.
+    ``kms:Decrypt`` for a stream that is encrypted with a key of the account. See
+    https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video-kinesis-output.html and
+    https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html.
     """
 
     def __init__(
@@ -184,7 +186,7 @@ class KinesisConsumer(Consumer[FaceSearchRecord]):
 
         Rekognition spreads the records of a video over all shards, so they arrive in no order. Each record is held for
         the window, and then delivered after the earlier ones of its video, by fragment number and offset. A record that
-        arrives after a later one was delivered comes at once, with ``is_late`` true. So does a malformed one.
+        arrives after a later one was delivered is delivered at once, with ``is_late`` true. So is a malformed one.
 
         Iterate in one task only. At most half of ``max_in_flight`` records are held; more are delivered before the
         window has passed.
@@ -216,7 +218,7 @@ class KinesisConsumer(Consumer[FaceSearchRecord]):
                     yield earliest
             while (earliest := order.pop(math.inf)) is not None:
                 yield earliest
-        finally:  # closed before the end: another iteration may have what is held
+        finally:  # closed before the end: another iteration may deliver the held records
             while (held := order.pop(math.inf)) is not None:
                 await held.nack(0)
 
@@ -250,7 +252,7 @@ class KinesisConsumer(Consumer[FaceSearchRecord]):
         await self._writer.write()
 
     def _end(self, error: BaseException) -> None:
-        """Acknowledgements go on to be written until the consumer is closed."""
+        """Do nothing: acknowledgements are written until the consumer is closed."""
 
     async def _disconnect(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Keep the position of one shard: what is read, what is settled, and what the checkpoint may say; pure."""
+"""Keep the position of one shard: what is read, what is settled, and the checkpoint that follows; pure."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ class ShardCursor:
         return iter(self._pending)
 
     def read(self, sequence_number: str) -> None:
-        """Take note of the next record."""
+        """Record that the next record was read."""
         self._pending[sequence_number] = self._last
         self._last = sequence_number
 
     def reach_end(self) -> None:
-        """Take note that the shard is closed and has no more records."""
+        """Record that the shard is closed and has no more records."""
         self._is_at_end = True
 
     def settle(self, sequence_number: str) -> None:
-        """Take note that a record is not to be delivered any more."""
+        """Record that a record is not delivered any more."""
         del self._pending[sequence_number]
 
     @property
@@ -63,7 +63,7 @@ class ShardCursor:
 
     @property
     def checkpoint(self) -> Position:
-        """The position after the last record before which all are settled."""
+        """The position after the last record up to which all are settled."""
         if self._pending:
             return self._after(next(iter(self._pending.values())))
         return _END if self._is_at_end else self.position

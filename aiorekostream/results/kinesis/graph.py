@@ -61,7 +61,7 @@ class ShardGraph:
                 self._add(shard, _OLDEST)
 
     def forget_expired(self, shards: Iterable[Shard]) -> list[str]:
-        """Remove the shards that a complete list no longer has, unless they are being read.
+        """Remove the shards that are absent from a complete list, unless they are being read.
 
         Returns:
             The ids of those that were not read to their end.

@@ -33,7 +33,7 @@ _FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
 
 @attrs.define(eq=False)
 class RecordCounts:
-    """What became of records; see ``KinesisReport``."""
+    """Counts of records by what happened to them; see ``KinesisReport``."""
 
     received: int = 0
     delivered: int = 0
@@ -63,7 +63,7 @@ class RecordInbox:
         on_delivery: called when there is a delivery.
         on_settled: called with the cursor whose record was settled.
         full: events of the readers that wait for room, which are set when the handlers have nothing left.
-        counts: what became of records.
+        counts: the counts for the report.
     """
 
     clock: Clock
@@ -107,7 +107,7 @@ class RecordInbox:
         if isinstance(outcome, MalformedEventError):
             self.counts.malformed += 1
             _log.warning("the record %s is malformed: %s", name, outcome)
-            self._settle(held)  # no delivery of it could be handled, so the checkpoint does not wait for it
+            self._settle(held)  # a further delivery would be malformed, too, so the checkpoint moves on
         return Delivery(
             outcome,
             raw=held.record.data,
@@ -138,14 +138,14 @@ class RecordInbox:
         self._set_timer()
 
     def drop_waiting(self) -> None:
-        """Hand out nothing any more. What handlers have can still be settled."""
+        """Stop handing out deliveries. Those that handlers have can still be settled."""
         self._waiting.clear()
         for held in list(self._delayed):
             self._delayed.remove(held)
         self._set_timer()
 
     def close(self) -> None:
-        """Settle nothing any more."""
+        """Stop settling records, and drop what waits."""
         self._closed = True
         self.drop_waiting()
 

@@ -19,11 +19,11 @@ __all__ = ["FrameKey", "VideoOrder", "frame_key"]
 
 _ItemT = TypeVar("_ItemT")
 FrameKey: TypeAlias = tuple[int, datetime.timedelta]
-"""The place of a frame in its video: the number of the fragment, and the offset in it."""
+"""The position of a frame in its video: the number of the fragment, and the offset in it."""
 
 
 def frame_key(position: VideoPosition) -> FrameKey:
-    """Return the place of a frame in its video."""
+    """Return the position of a frame in its video."""
     return int(position.fragment_number), position.frame_offset
 
 
@@ -41,13 +41,13 @@ class VideoOrder(Generic[_ItemT]):
 
     Attributes:
         window: the seconds for which an item is held.
-        most: the most items that are held; more are released before their time.
+        most: the most items that are held; beyond it, the oldest are released before their window ends.
     """
 
     window: float
     most: int
     _videos: dict[str, _Video[_ItemT]] = attrs.field(factory=dict[str, _Video[_ItemT]], init=False)
-    # When the time of each item is over, in the order of arrival. An item may have been released before.
+    # When the window of each item ends, in the order of arrival. An item may have been released before.
     _due: deque[tuple[float, str, FrameKey]] = attrs.field(factory=deque[tuple[float, str, FrameKey]], init=False)
     _numbers: Iterator[int] = attrs.field(factory=itertools.count, init=False)
 
@@ -65,7 +65,7 @@ class VideoOrder(Generic[_ItemT]):
         return True
 
     def pop(self, now: float) -> _ItemT | None:
-        """Release the next item whose time is over, or that comes before one whose time is over; ``None`` if none is.
+        """Release the next item whose window has ended, or that precedes such an item; ``None`` if there is none.
 
         Args:
             now: the current time; infinity releases all.

@@ -24,7 +24,7 @@ class StreamRecord:
     Attributes:
         sequence_number: its number, which grows within the shard.
         data: its content.
-        arrived_at: when the stream received it, in UTC; ``None`` if the service does not say.
+        arrived_at: when the stream received it, in UTC; ``None`` if the service omits it.
     """
 
     sequence_number: str
@@ -39,8 +39,8 @@ class Shard:
 
     Attributes:
         id: its id.
-        parents: the ids of the shards that it was made of: none, one after a split, two after a merge. They may be gone
-            from the stream.
+        parents: the ids of the shards that it was made of: none, one after a split, two after a merge. The stream may
+            not have them any more.
         is_closed: whether it takes no records any more, because it was split or merged.
     """
 
@@ -78,13 +78,13 @@ class RecordStream(Protocol):
 
         Raises:
             ResourceNotFoundError: the stream does not exist.
-            LimitExceededError: too many lists at once; repeat it later.
-            ResourceInUseError: the stream is being created; repeat it later.
+            LimitExceededError: too many lists at once; retry later.
+            ResourceInUseError: the stream is being created; retry later.
         """
         ...
 
     async def iterator(self, shard_id: str, position: Position) -> str:
-        """Return an iterator, which lives five minutes.
+        """Return an iterator, which expires after five minutes.
 
         Args:
             shard_id: the id of the shard.
@@ -103,7 +103,7 @@ class RecordStream(Protocol):
             count: the most records, 1 to 10,000.
 
         Raises:
-            ServiceError: with the code ``ExpiredIteratorException``, the iterator is too old.
+            ServiceError: with the code ``ExpiredIteratorException``, the iterator has expired.
         """
         ...
 
@@ -113,7 +113,7 @@ class RecordStream(Protocol):
 
 
 def is_expired(error: RekostreamError) -> bool:
-    """Whether the error says that an iterator is too old."""
+    """Whether the error means that an iterator has expired."""
     return isinstance(error, ServiceError) and error.code == "ExpiredIteratorException"
 
 

@@ -1,4 +1,4 @@
-"""Positions in a shard: where reading begins, and what a checkpoint says; pure."""
+"""Positions in a shard: where reading begins, and the text of a checkpoint; pure."""
 
 import datetime
 import enum

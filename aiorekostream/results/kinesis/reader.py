@@ -63,7 +63,7 @@ class ShardReader:
     _failures: int = attrs.field(default=0, init=False)
 
     def room_changed(self) -> None:
-        """Look at ``share`` again."""
+        """Check ``share`` again."""
         self._has_room.set()
 
     async def run(self) -> None:
@@ -71,7 +71,7 @@ class ShardReader:
 
         Raises:
             ResourceNotFoundError: the shard does not exist any more.
-            RekostreamError: another failure that does not pass.
+            RekostreamError: another failure that is not transient.
         """
         iterator: str | None = None
         while True:
@@ -110,7 +110,7 @@ class ShardReader:
         while True:
             share = self.share()
             room = share - len(self.cursor)
-            # A good part of the share, unless the handlers have nothing left: reads of single records are expensive.
+            # At least half of the share, unless the handlers have nothing left: reads of single records are expensive.
             if room > 0 and (room * 2 >= share or not self.inbox.has_waiting):
                 return min(room, MAX_RECORDS)
             self._has_room.clear()

@@ -83,7 +83,7 @@ class ShardReaders:
         self.on_change()
 
     def positions(self) -> Mapping[str, Position] | None:
-        """Return the checkpoint of each shard; ``None`` while they are not known."""
+        """Return the checkpoint of each shard; ``None`` before the first list of shards."""
         if not self._has_begun:
             return None
         reading = {shard_id: reader.cursor.checkpoint for shard_id, reader in self._readers.items()}
@@ -132,7 +132,7 @@ class ShardReaders:
                 return dict.fromkeys((shard.id for shard in shards), Position(PositionType.TRIM_HORIZON))
             case SequenceNumber(value=value, shard_id=shard_id):
                 if shard_id not in {shard.id for shard in shards}:
-                    raise ConfigurationError(f"start={self.start} is no position of the stream: it has no such shard")
+                    raise ConfigurationError(f"start={self.start}: the stream has no shard {shard_id!r}")
                 position = Position(PositionType.AT_SEQUENCE_NUMBER, value)
                 others = await self._arrival(shard_id, position)
                 return dict.fromkeys((shard.id for shard in shards), others) | {shard_id: position}

@@ -1,4 +1,4 @@
-"""Keep checkpoints in a file, so that a restarted consumer goes on where it ended."""
+"""Keep checkpoints in a file, so that a restarted consumer continues where it ended."""
 
 import datetime
 import os

@@ -35,14 +35,14 @@ def owner_name(random: float) -> str:
     """Return a name of this process for a lease.
 
     Args:
-        random: a number from 0 to 1 that tells consumers of one process apart.
+        random: a number from 0 to 1 that distinguishes the consumers of one process.
     """
     return f"{socket.gethostname()}:{os.getpid()}:{math.floor(random * 16**8):08x}"
 
 
 @attrs.define(eq=False, kw_only=True)
 class CheckpointWriter:
-    """Write the checkpoints of a consumer: at most once a second, and at once when there was none for a second.
+    """Write the checkpoints of a consumer: at most once a second, and at once after a second without a write.
 
     Attributes:
         store: the store.
@@ -124,7 +124,7 @@ class CheckpointWriter:
         try:
             async with self.clock.timeout_at(self.clock.now() + _RELEASING):
                 await self.store.release(self.consumer, self.owner)
-        except Exception as error:  # noqa: BLE001 - a store may raise anything, and the lease ends by itself
+        except Exception as error:  # noqa: BLE001 - a store may raise anything, and the lease expires
             _log.warning("the lease of %s cannot be released: %r", self.consumer, error)
 
     async def _renew(self) -> None:

@@ -118,7 +118,7 @@ def test_sequence_number_begins_at_its_record_and_its_time() -> None:
 def test_sequence_number_of_an_unknown_shard_is_an_error() -> None:
     async def scenario() -> None:
         async with consumer_of(MemoryStream(1), start=SequenceNumber("1", shard_id="shardId-9")) as consumer:
-            with pytest.raises(ConfigurationError, match="no such shard"):
+            with pytest.raises(ConfigurationError, match="has no shard"):
                 await next_of(consumer)
 
     run(scenario())
