@@ -36,18 +36,18 @@ class Account:
         account_id: the account id, twelve digits.
         region: the Region.
         now: the time up to which events have been applied, in epoch seconds.
-        sessions: the label detections in progress, which publish results.
-        faces: the face searches in progress, which write records.
+        label_sessions: the label detections in progress, which publish results.
+        face_sessions: the face searches in progress, which write records.
     """
 
     account_id: str
     region: str
     now: float = 0.0
-    sessions: LabelSessions = attrs.field(
+    label_sessions: LabelSessions = attrs.field(
         default=attrs.Factory(lambda self: LabelSessions(owner=Caller(self.account_id, self.region)), takes_self=True),
         kw_only=True,
     )
-    faces: FaceSessions = attrs.field(
+    face_sessions: FaceSessions = attrs.field(
         default=attrs.Factory(lambda self: FaceSessions(owner=Caller(self.account_id, self.region)), takes_self=True),
         kw_only=True,
     )
@@ -110,8 +110,8 @@ class Account:
             active.add(name)
         else:
             active.discard(name)
-        self.sessions.changed(processor)
-        self.faces.changed(processor)
+        self.label_sessions.changed(processor)
+        self.face_sessions.changed(processor)
         due_at = processor.next_event_at
         if due_at is not None:
             heapq.heappush(self._event_queue, (due_at, name))
@@ -120,7 +120,7 @@ class Account:
         """Apply every event that is due by ``now``, in time order."""
         while self._event_queue and self._event_queue[0][0] <= now:
             due_at, name = heapq.heappop(self._event_queue)
-            self.sessions.advance(due_at)
+            self.label_sessions.advance(due_at)
             processor = self._processors.get(name)
             if processor is None:
                 continue
@@ -129,7 +129,7 @@ class Account:
             elif (advanced := processor.advanced(due_at)) is not processor:
                 self.put(advanced)
         self.now = max(self.now, now)
-        self.sessions.advance(self.now)
+        self.label_sessions.advance(self.now)
 
     def next_event_at(self) -> float | None:
         """Return when the next event is due, in epoch seconds, or None if no event is queued."""
@@ -143,7 +143,7 @@ class Account:
 
     def next_result_at(self) -> float | None:
         """Return when a session publishes next, unless it fails before: epoch seconds, or None."""
-        due_times = (self.sessions.next_due(), self.next_event_at())
+        due_times = (self.label_sessions.next_due(), self.next_event_at())
         return min((due_at for due_at in due_times if due_at is not None), default=None)
 
     def _remove(self, processor: Processor) -> None:

@@ -61,9 +61,9 @@ def create(context: OperationContext, request: Fields) -> Success:
     )
     target = definition.label_target
     if target is not None:
-        account.sessions.sink.open(account.sessions.owner, target.topic_arn, target.bucket, context.now)
+        account.label_sessions.sink.open(account.label_sessions.owner, target.topic_arn, target.bucket, context.now)
     if definition.data is not None:
-        account.faces.sink.open_stream(account.faces.owner, definition.data, context.now)
+        account.face_sessions.sink.open_stream(account.face_sessions.owner, definition.data, context.now)
     return Success({"StreamProcessorArn": arn})
 
 

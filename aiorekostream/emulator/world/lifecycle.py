@@ -49,9 +49,9 @@ def start(context: OperationContext, request: Fields) -> Success:
     # Without its role, stream, bucket or topic, a session reports nothing until it fails.
     if context.dependency_faults.failure(processor.definition, account.region) is None:
         if is_face_search:
-            account.faces.begin(started, analyst=context.analyst, now=context.now)
+            account.face_sessions.begin(started, analyst=context.analyst, now=context.now)
         else:
-            account.sessions.begin(
+            account.label_sessions.begin(
                 started,
                 request.members,
                 analyst=context.analyst,

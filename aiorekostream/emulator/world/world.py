@@ -190,8 +190,8 @@ class World:
         return Account(
             caller.account,
             caller.region,
-            sessions=LabelSessions(owner=caller, sink=sink, delay=timings.detecting),
-            faces=FaceSessions(owner=caller, sink=sink, interval=timings.sampling, delay=timings.detecting),
+            label_sessions=LabelSessions(owner=caller, sink=sink, delay=timings.detecting),
+            face_sessions=FaceSessions(owner=caller, sink=sink, interval=timings.sampling, delay=timings.detecting),
         )
 
     def _take_scheduled_failure(self, name: str) -> ScheduledFailure | None:
