@@ -5,6 +5,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.resources
+import os
+import platform
+import uuid
 from typing import TYPE_CHECKING
 
 import attrs
@@ -21,13 +24,15 @@ from redis.exceptions import (
     ResponseError,
 )
 
+from aiorekostream.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
     from typing import Self
 
     from aiorekostream.clock import Clock
 
-__all__ = ["RedisConnection", "RedisScript", "RedisUnavailableError"]
+__all__ = ["RedisConnection", "RedisScript", "RedisUnavailableError", "host_name"]
 
 # Connections of one event loop. Each quota has at most one script under way, and there are ten quotas.
 _MAX_CONNECTIONS = 16
@@ -42,6 +47,11 @@ _HINTS: Mapping[type[RedisError], str] = {
 _MISTAKES = (AuthenticationError, NoPermissionError, ReadOnlyError)
 
 _WRITE = "return redis.call('SET', KEYS[1], '1', 'PX', 1000)"
+
+
+def host_name() -> str:
+    """Return a name under which other hosts see one event loop of this process; each call returns another one."""
+    return f"{platform.node()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
 
 class RedisUnavailableError(Exception):
@@ -114,9 +124,22 @@ class RedisConnection:
         except (RedisError, OSError) as error:
             raise _unavailable(error, keys) from error
 
-    async def check(self, prefix: str, clock: Clock) -> None:
-        """Write a key of this prefix, to find mistakes of the configuration. See ``run``."""
-        await self.run(RedisScript(_WRITE), [f"{prefix}:{{check}}"], (), clock)
+    async def check(self, prefix: str, clock: Clock, *, user: str) -> None:
+        """Write a key, to find mistakes of the configuration. A server that is out of reach is no error.
+
+        Args:
+            prefix: the first part of the key.
+            clock: measures the timeout.
+            user: what uses the connection, for the message.
+
+        Raises:
+            ConfigurationError: the server rejects the credentials, or is a replica.
+        """
+        try:
+            await self.run(RedisScript(_WRITE), [f"{prefix}:{{check}}"], (), clock)
+        except RedisUnavailableError as error:
+            if error.is_mistake:
+                raise ConfigurationError(f"{user} cannot be used: {error}") from error
 
     async def listen(self, channels: Sequence[str]) -> AsyncGenerator[tuple[str, bytes]]:
         """Yield the messages of channels, with the channel of each; an empty one of each channel at the beginning.

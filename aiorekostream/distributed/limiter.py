@@ -2,9 +2,6 @@
 
 import asyncio
 import datetime
-import os
-import platform
-import uuid
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
@@ -13,7 +10,7 @@ import attrs
 from redis.asyncio import Redis
 
 from aiorekostream.clock import Clock, SystemClock
-from aiorekostream.distributed.connection import RedisConnection, RedisUnavailableError
+from aiorekostream.distributed.connection import RedisConnection, host_name
 from aiorekostream.distributed.lease_book import Lease, LeaseBook
 from aiorekostream.distributed.options import RedisOptions, describe_server, tagged_key
 from aiorekostream.distributed.outages import OutageLog
@@ -56,7 +53,7 @@ class _Host:
     def __init__(self, redis: str | Redis, *, timeout: float) -> None:
         self.connection = RedisConnection(redis, timeout=timeout)
         self.outages = OutageLog(describe_server(redis))
-        self.name = f"{platform.node()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self.name = host_name()
         self.quotas: dict[tuple[object, Scope, str], SharedQuota] = {}
 
 
@@ -165,11 +162,10 @@ class RedisRateLimiter:
             ConfigurationError: the server rejects the credentials, or is a replica.
         """
         try:
-            await self._host().connection.check(self._options.prefix, SystemClock())
-        except RedisUnavailableError as error:
-            if error.is_mistake:
-                await self.aclose()
-                raise ConfigurationError(f"{self!r} cannot be used: {error}") from error
+            await self._host().connection.check(self._options.prefix, SystemClock(), user=repr(self))
+        except ConfigurationError:
+            await self.aclose()
+            raise
         return self
 
     async def __aexit__(

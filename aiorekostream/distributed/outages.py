@@ -1,4 +1,4 @@
-"""Tell the operator once when the server is lost, and once when it is found again."""
+"""Log once when the server is lost, and once when it is found again."""
 
 from __future__ import annotations
 

@@ -2,9 +2,6 @@
 
 import asyncio
 import datetime
-import os
-import platform
-import uuid
 import weakref
 from collections.abc import Mapping
 from types import TracebackType
@@ -14,13 +11,12 @@ import attrs
 from redis.asyncio import Redis
 
 from aiorekostream.clock import Clock, SystemClock
-from aiorekostream.distributed.connection import RedisConnection, RedisUnavailableError
+from aiorekostream.distributed.connection import RedisConnection, host_name
 from aiorekostream.distributed.options import RedisSlotOptions, describe_server, tagged_key
 from aiorekostream.distributed.outages import OutageLog
 from aiorekostream.distributed.slot_book import SlotBook
 from aiorekostream.distributed.slot_leases import RedisSlotLeases, SlotKeys
 from aiorekostream.domain.enums import ProcessorKind
-from aiorekostream.errors import ConfigurationError
 from aiorekostream.fleet.slot_leases import SlotListener
 from aiorekostream.limits import Scope
 
@@ -83,7 +79,7 @@ class RedisSessionSlots:
         self, scope: Scope, *, limits: Mapping[ProcessorKind, int], clock: Clock, listener: SlotListener
     ) -> RedisSlotLeases:
         """Return the slots of one account and Region for one fleet. See ``SharedSessionSlots.open``."""
-        options, host = self._options, f"{platform.node()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        options, host = self._options, host_name()
         scope = scope if options.account is None else attrs.evolve(scope, account=options.account)
         hosts = options.expected_hosts
         books = {
@@ -120,10 +116,7 @@ class RedisSessionSlots:
         """
         connection = RedisConnection(self._options.redis, timeout=self._options.timeout)
         try:
-            await connection.check(self._options.prefix, SystemClock())
-        except RedisUnavailableError as error:
-            if error.is_mistake:
-                raise ConfigurationError(f"{self!r} cannot be used: {error}") from error
+            await connection.check(self._options.prefix, SystemClock(), user=repr(self))
         finally:
             await connection.aclose()
         return self
