@@ -23,7 +23,7 @@ _POLL_PAUSE = 1.0
 
 
 class SessionEvents(Protocol):
-    """What notifications tell about sessions; ``results.SessionRouter`` is one."""
+    """The sessions whose notifications were received; ``results.SessionRouter`` is one."""
 
     def has_event_of(self, session_id: str) -> bool:
         """Whether an event of a session was received lately.

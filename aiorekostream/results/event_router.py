@@ -23,7 +23,7 @@ EventSource: TypeAlias = AsyncIterable[EventDelivery]
 UnclaimedHandler: TypeAlias = Callable[[SessionEvent], Awaitable[object]]
 _log = logging.getLogger("aiorekostream")
 
-# Sessions that are remembered with what came of them: a wait may begin after the end of its session.
+# Sessions whose completions are remembered: a wait may begin after the end of its session.
 _REMEMBERED = 5_000
 # The longest time until a released event is delivered again, in seconds. It is released at once at first, so that it
 # reaches the host of its session in time, and doubles from one second on, so that an event without a session is not
@@ -213,7 +213,7 @@ class EventRouter:
             await delivery.nack(_release_delay(delivery.receive_count))
 
     def _note(self, session_id: str | None, completed: SessionCompleted | None) -> bool:
-        """Remember the session of an event, and tell whether a wait or a fleet needs the event."""
+        """Remember the session of an event; return whether a wait or a fleet needs the event."""
         if session_id is None:
             return False
         earlier = self._seen.pop(session_id, None)

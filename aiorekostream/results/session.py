@@ -45,26 +45,26 @@ class Session(Generic[_StartT]):
                 handle(event)
         print(session.result)
 
-    The iteration ends ``linger`` seconds after the end of the session, for events that come later. The end is told by
-    the processor's status or by the ``SessionCompleted`` of a label detection, whichever comes first; that is yielded,
+    The iteration ends ``linger`` seconds after the end of the session, for events that arrive later. The end is shown
+    by the processor's status or by the ``SessionCompleted`` of a label detection, whichever is first; that is yielded,
     too. Statuses are polled for all sessions of a consumer together; with many sessions, a poll is one call of
     ListStreamProcessors.
 
     Delivery is at least once. An event is acknowledged when the next one is asked for, and the last one when the block
-    ends without an exception. If the block raises, the event that was yielded last is released, and will come to
+    ends without an exception. If the block raises, the event that was yielded last is released, and is delivered to
     ``on_unclaimed`` of a ``SessionRouter`` or to another host. Events that were not yielded are released, too: leave
     the loop early only if they are not needed, or if they are handled there.
 
     A label detection ends by its stop selector, also when the block is left before. A session whose start was
-    reconciled has no id: it takes the events of its processor that no other session claims, and its status tells its
+    reconciled has no id: it takes the events of its processor that no other session claims, and its status shows its
     end. The processor's topic must be subscribed by the consumer's queue.
 
-    A face search goes on until it is stopped. Leaving the block stops the processor and waits until it is at rest, also
+    A face search runs until it is stopped. Leaving the block stops the processor and waits until it is at rest, also
     when the block raises or is cancelled, unless the session was seen to have ended. The error of a stop that fails is
     raised, or logged if the block has raised: ``UnknownOutcomeError`` after ``stop_timeout``. The records are those of
     the processor's video stream whose server timestamp is not before the start, by the service's clock. That is known
-    to two seconds and the time of one answer, so a record from that long before the start counts, too. Processors with
-    the same video stream and the same data stream cannot be told apart.
+    to two seconds and the duration of one call, so a record from that long before the start counts, too. Records of
+    processors with the same video stream and the same data stream cannot be distinguished.
 
     Requires the permissions ``rekognition:StartStreamProcessor``, ``rekognition:ListStreamProcessors`` and
     ``rekognition:DescribeStreamProcessor``, and ``rekognition:StopStreamProcessor`` for a face search.

@@ -91,7 +91,7 @@ class SessionResult:
             notification came first, the processor was deleted or has a new session, or the session cannot have lasted
             any longer by its stop selector.
         status_message: AWS's StatusMessage, which says why a session is FAILED; ``None`` where there is none.
-        completed: the notification of the end; ``None`` if it did not come, and for a face search, which has none.
+        completed: the notification of the end; ``None`` if none arrived, and for a face search, which has none.
     """
 
     session: StartedSession
@@ -106,5 +106,5 @@ class SessionResult:
 
     @property
     def processed_duration(self) -> datetime.timedelta | None:
-        """The duration of the processed video; ``None`` without the notification, or if it does not say."""
+        """The duration of the processed video; ``None`` without the notification, or if that omits it."""
         return None if self.completed is None else self.completed.processed_duration

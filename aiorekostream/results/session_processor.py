@@ -1,4 +1,4 @@
-"""Start the processor of a session and, if it is a face search, stop it: a face search goes on until it is stopped."""
+"""Start the processor of a session and, if it is a face search, stop it: a face search runs until it is stopped."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class SessionProcessor:
 
         Raises:
             ResourceNotFoundError: there is no such processor.
-            MalformedResponseError: the service does not tell the video stream of the face search.
+            MalformedResponseError: the response lacks the video stream of the face search.
         """
         start, pipeline = self.start, self.client.pipeline
         if not isinstance(start, FaceSearchStart):

@@ -51,8 +51,8 @@ class SessionRouter(Generic[_EventT]):
 
     A record of a face search is unclaimed if it is of another video stream, or of an earlier session. Each consumer of
     a data stream reads all records, so none is left to other hosts: without ``on_unclaimed``, an unclaimed record is
-    acknowledged, and does not hold the checkpoint. A record whose ``on_unclaimed`` raises comes again after a delay,
-    and holds the checkpoint until the function returns.
+    acknowledged, and does not hold the checkpoint. A record whose ``on_unclaimed`` raises is delivered again after a
+    delay, and holds the checkpoint until the function returns.
 
     Where sessions have the same consumer and no router, they share one without ``on_unclaimed``, which reads the
     consumer only as long as there are sessions.

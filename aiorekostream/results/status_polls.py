@@ -1,4 +1,4 @@
-"""Poll the statuses of sessions, for the ends that no notification tells of."""
+"""Poll the statuses of sessions, for the ends that no notification reports."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _log = logging.getLogger("aiorekostream")
 
 # Polls begin this share of the interval apart: their answer takes time, and the end is to be seen within the interval.
 _CADENCE = 0.8
-# Seconds for which a poll may show the status from before the start. UNCERTAIN: AWS does not say how long.
+# Seconds for which a poll may show the status from before the start. UNCERTAIN: AWS does not document how long.
 _SHOWN_AFTER = 1.0
 
 
