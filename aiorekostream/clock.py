@@ -10,7 +10,21 @@ from typing import Protocol
 
 import attrs
 
-__all__ = ["Clock", "SystemClock", "TimerHandle", "timeout_by_timer"]
+from aiorekostream.errors import ConfigurationError
+
+__all__ = ["Clock", "SystemClock", "TimerHandle", "running_loop", "timeout_by_timer"]
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """Return the running event loop.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError as error:
+        raise ConfigurationError("no event loop is running: call it in a coroutine") from error
 
 
 class _Machine:
@@ -67,11 +81,14 @@ class Clock(Protocol):
 
 @attrs.frozen
 class SystemClock:
-    """Read the time of the running event loop, so that a loop with virtual time needs no other clock."""
+    """Read the time of the running event loop, so that a loop with virtual time needs no other clock.
+
+    Its methods except ``wall`` raise ``ConfigurationError`` where no event loop is running.
+    """
 
     def now(self) -> float:
         """Return the loop's time in seconds."""
-        return asyncio.get_running_loop().time()
+        return running_loop().time()
 
     def wall(self) -> datetime.datetime:
         """Return the machine's date and time in UTC."""
@@ -79,7 +96,7 @@ class SystemClock:
 
     def timeline(self) -> object:
         """Return the machine's timeline, which asyncio's and uvloop's loops share, or else the loop itself."""
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         return _MACHINE if abs(loop.time() - time.monotonic()) < _MAX_LAG else loop
 
     async def sleep(self, seconds: float) -> None:
@@ -92,7 +109,7 @@ class SystemClock:
 
     def call_at(self, moment: float, callback: Callable[[], object]) -> TimerHandle:
         """Set a timer of the running loop."""
-        return asyncio.get_running_loop().call_at(moment, callback)
+        return running_loop().call_at(moment, callback)
 
 
 @contextlib.asynccontextmanager

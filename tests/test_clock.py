@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aiorekostream.client import Client
 from aiorekostream.clock import Clock, SystemClock, TimerHandle
 from aiorekostream.emulator import ManualClock
+from aiorekostream.errors import ConfigurationError
+from aiorekostream.fleet import Fleet
+from aiorekostream.testing import MemoryTransport
 from tests.virtual_time import VirtualLoop, run
 
 if TYPE_CHECKING:
@@ -253,6 +257,24 @@ def test_system_clock_reads_the_loop_s_time() -> None:
         return first, SystemClock().now()
 
     assert run(scene()) == (0, 5)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda _: SystemClock().now(),
+        lambda _: SystemClock().timeline(),
+        lambda _: SystemClock().call_at(0, list),
+        lambda client: client.rates(),
+        lambda client: Fleet(client).sessions,
+        lambda client: Fleet(client).session_ends(),
+    ],
+    ids=["now", "timeline", "call_at", "rates", "sessions", "session_ends"],
+)
+def test_use_without_an_event_loop_is_a_configuration_error(use: Callable[[Client], object]) -> None:
+    client = Client(transport=MemoryTransport(lambda _operation, _body: {}))
+    with pytest.raises(ConfigurationError, match="call it in a coroutine"):
+        use(client)
 
 
 def test_system_clock_shares_a_timeline_between_real_loops_only() -> None:

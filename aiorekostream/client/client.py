@@ -226,6 +226,9 @@ class Client:
 
         Empty for a client that has no rate limiter, or one without a method ``rates``, and for one that is not open:
         quotas belong to an account, which is known once the client is open.
+
+        Raises:
+            ConfigurationError: no event loop is running: call it in a coroutine.
         """
         pipeline = self._pipeline
         rates = cast("object", getattr(pipeline.rate_limiter, "rates", None))

@@ -138,6 +138,16 @@ class Poller:
                 raise error
         return found
 
+    async def failure(self) -> ConfigurationError | None:
+        """Return why no poll can succeed any more, such as a closed client; ``None`` where the next one may."""
+        try:
+            await self._pipeline.open()
+        except ConfigurationError as error:
+            return error
+        except Exception:  # noqa: BLE001 - the transport may be the user's code; a poll shows and reports it
+            return None
+        return None
+
     def seconds(self, condition: WaitCondition, timeout: Duration | None) -> float:
         """Return the longest wait for a condition, in seconds.
 

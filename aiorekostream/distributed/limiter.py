@@ -9,7 +9,7 @@ from typing import Self
 import attrs
 from redis.asyncio import Redis
 
-from aiorekostream.clock import Clock, SystemClock
+from aiorekostream.clock import Clock, SystemClock, running_loop
 from aiorekostream.distributed.connection import RedisConnection, host_name
 from aiorekostream.distributed.lease_book import Lease, LeaseBook
 from aiorekostream.distributed.options import RedisOptions, describe_server, tagged_key
@@ -140,8 +140,11 @@ class RedisRateLimiter:
             scope: the endpoint, Region and account.
             quotas: the believed quotas by AWS's name of the operation.
             clock: the client's clock.
+
+        Raises:
+            ConfigurationError: no event loop is running.
         """
-        host = self._hosts.get(asyncio.get_running_loop())
+        host = self._hosts.get(running_loop())
         statuses: dict[str, RateStatus] = {}
         for operation, quota in quotas.items():
             shared = None if host is None else host.quotas.get((clock.timeline(), *self._key(scope, operation)))

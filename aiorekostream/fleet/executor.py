@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING, TypeVar
 
 from aiorekostream.client.reconcile import unknown_error
+from aiorekostream.clock import running_loop
 from aiorekostream.domain.requests import DescribeRequest, StartRequest
 from aiorekostream.errors import (
     CallError,
@@ -223,9 +224,9 @@ class Executor(Scheduler[_RequestT]):
         """Return the running event loop. What an earlier one was to do, it does no more.
 
         Raises:
-            ConfigurationError: an earlier one has requests and is not closed.
+            ConfigurationError: none is running, or an earlier one has requests and is not closed.
         """
-        loop, left = asyncio.get_running_loop(), self._loop
+        loop, left = running_loop(), self._loop
         if loop is not left:
             if left is not None and not left.is_closed() and self._requests.pending:
                 raise ConfigurationError(

@@ -257,7 +257,11 @@ class Fleet:
 
     @property
     def sessions(self) -> SessionSnapshot:
-        """A snapshot of the sessions that the fleet knows, and the time of the last poll; nothing is sent."""
+        """A snapshot of the sessions that the fleet knows, and the time of the last poll; nothing is sent.
+
+        Raises:
+            ConfigurationError: no event loop is running: read it in a coroutine.
+        """
         return self._starter.snapshot()
 
     async def sync_sessions(self) -> SessionSnapshot:
@@ -280,6 +284,9 @@ class Fleet:
         every end and keeps it until it is read, so drop an iterator that is not read any more. A session that is FAILED
         comes with its StatusMessage. Sessions are those that the fleet knows: its own, and those of other clients after
         ``sync_sessions``.
+
+        Raises:
+            ConfigurationError: no event loop is running; by the iteration, the client was closed.
         """
         return self._starter.session_ends()
 

@@ -1,6 +1,7 @@
 """Report sessions: snapshots of those that a fleet knows, and the ends of sessions as they are seen."""
 
 import asyncio
+import copy
 import datetime
 import math
 from collections import deque
@@ -116,12 +117,13 @@ def snapshot(slots: SessionSlots, now: float, wall: datetime.datetime, polled_at
 class SessionEnds:
     """The ends of a fleet's sessions from now on, as an async iterator. See ``Fleet.session_ends``."""
 
-    __slots__ = ("__weakref__", "_ends", "_is_closed", "_on_wait", "_waits")
+    __slots__ = ("__weakref__", "_ends", "_failure", "_is_closed", "_on_wait", "_waits")
 
     def __init__(self, on_wait: Callable[[], None]) -> None:
         """Begin with the next end; ``on_wait`` is called when a caller waits for one."""
         self._ends: deque[SessionEnd] = deque()
         self._is_closed = False
+        self._failure: Exception | None = None
         self._on_wait = on_wait
         self._waits: set[asyncio.Future[None]] = set()
 
@@ -130,9 +132,9 @@ class SessionEnds:
         self._ends.append(end)
         self._wake()
 
-    def close(self) -> None:
-        """End the iteration after what was handed on."""
-        self._is_closed = True
+    def close(self, failure: Exception | None = None) -> None:
+        """End the iteration after what was handed on, with an error where no more ends can be seen."""
+        self._is_closed, self._failure = True, failure
         self._wake()
 
     def __aiter__(self) -> Self:
@@ -140,6 +142,8 @@ class SessionEnds:
 
     async def __anext__(self) -> SessionEnd:
         while not self._ends:
+            if self._failure is not None:
+                raise copy.copy(self._failure)
             if self._is_closed:
                 raise StopAsyncIteration
             # A future for each wait, where an event would belong to the event loop of the first one.

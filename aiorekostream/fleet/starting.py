@@ -57,6 +57,7 @@ class Starter(Executor[StartRequest]):
             on_session_end=self._on_session_end,
         )
         super().__init__(options, START.name, self.queue, self.slots)
+        self._notified = NotifiedEnds(monitor=monitor, slot_of=self.slots.get, session_ended=self.session_ended)
         self._sharing = None
         if options.slots is not None:
             self._sharing = SlotSharing(
@@ -68,8 +69,6 @@ class Starter(Executor[StartRequest]):
                 changed=self._changed,
                 fail=self._on_failure,
             )
-        self._notified = NotifiedEnds(monitor=monitor, slot_of=self.slots.get, session_ended=self.session_ended)
-        if self._sharing is not None:
             self._notified.end_unknown = self._sharing.end_unknown
         self._poll: asyncio.Task[None] | None = None
         self._polled_at = self._seen_at = self._synced_at = -math.inf
@@ -187,8 +186,7 @@ class Starter(Executor[StartRequest]):
         if self._sharing is not None:
             await self._pipeline.open()
             self.open_slots()
-        queue.advance(clock.now())  # sessions may have ended since the last poll
-        began = clock.now()
+        queue.advance(began := clock.now())  # sessions may have ended since the last poll
         await list_sessions(self._options.client, queue, self._asked(), self._sharing)
         self._seen_at, self._polled_at = began, clock.now()
         queue.mark_polled(began, self._polled_at)
@@ -204,10 +202,13 @@ class Starter(Executor[StartRequest]):
             if tasks:
                 await asyncio.wait(tasks)
         finally:
-            for ends in tuple(self._iterators):
-                ends.close()
-            self._iterators.clear()
-            self._changed()
+            self._close_iterators()
+
+    def _close_iterators(self, failure: Exception | None = None) -> None:
+        for ends in tuple(self._iterators):
+            ends.close(failure)
+        self._iterators.clear()
+        self._changed()
 
     # ------------------------------------------------------------------------------------------------------------ polls
 
@@ -215,6 +216,11 @@ class Starter(Executor[StartRequest]):
         return self.slots.begun_before(self._pipeline.clock.now() - SHOWN_AFTER)
 
     async def _poll_sessions(self) -> None:
+        if (failure := await self._options.client.poller.failure()) is not None:
+            self._poll = None
+            self._on_failure(failure)
+            self._close_iterators(failure)
+            return
         is_listed = False
         if self._sharing is not None and self._sharing.needs_sync:
             self._synced_at = self._pipeline.clock.now()

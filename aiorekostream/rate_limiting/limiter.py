@@ -132,6 +132,9 @@ class LocalRateLimiter(Validated):
             scope: the endpoint, Region and account.
             quotas: the believed quotas by AWS's name of the operation.
             clock: the client's clock.
+
+        Raises:
+            ConfigurationError: the clock is that of the event loop, and none is running.
         """
         buckets, now = _buckets.get(clock.timeline(), {}), clock.now()
         statuses: dict[str, RateStatus] = {}

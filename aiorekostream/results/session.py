@@ -48,7 +48,7 @@ class Session(Generic[_StartT]):
     The iteration ends ``linger`` seconds after the end of the session, for events that arrive later. The end is shown
     by the processor's status or by the ``SessionCompleted`` of a label detection, whichever is first; that is yielded,
     too. Statuses are polled for all sessions of a consumer together; with many sessions, a poll is one call of
-    ListStreamProcessors.
+    ListStreamProcessors. If the client is closed before the end is known, the iteration raises ``ConfigurationError``.
 
     Delivery is at least once. An event is acknowledged when the next one is asked for, and the last one when the block
     ends without an exception. If the block raises, the event that was yielded last is released, and is delivered to
@@ -172,6 +172,7 @@ class Session(Generic[_StartT]):
             latest_end=now + longest_of(start),
             poll_interval=options.poll_interval,
             on_end=self._on_status,
+            on_failure=self._on_poll_failure,
         )
         router.poll(self._polled)
         claim.since = processor.since
@@ -292,6 +293,10 @@ class Session(Generic[_StartT]):
     def _on_drained(self) -> None:
         self._is_drained = True
         self._wake()
+
+    def _on_poll_failure(self, failure: ConfigurationError) -> None:
+        if not self._is_ended:  # after the end, only late events are awaited, which the consumer receives
+            self._on_consumer_end(failure)
 
     def _on_consumer_end(self, failure: Exception | None) -> None:
         self._failure, self._is_drained = failure, True

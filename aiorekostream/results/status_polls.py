@@ -13,7 +13,7 @@ import attrs
 from aiorekostream.client import Client
 from aiorekostream.clock import TimerHandle
 from aiorekostream.domain.status import WITHOUT_SESSION, Status
-from aiorekostream.errors import RekostreamError
+from aiorekostream.errors import ConfigurationError, RekostreamError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +41,7 @@ class PolledSession:
         latest_end: when it cannot last any longer.
         poll_interval: the most seconds until an end is seen.
         on_end: called once, with the status and StatusMessage that showed the end; with ``None`` where no status did.
+        on_failure: called in its place where no end can be seen any more, since the client is closed.
     """
 
     client: Client
@@ -49,6 +50,7 @@ class PolledSession:
     latest_end: float
     poll_interval: float
     on_end: Callable[[Status | None, str | None], None]
+    on_failure: Callable[[ConfigurationError], None]
 
 
 @attrs.define(eq=False)
@@ -105,6 +107,9 @@ class StatusPolls:
         self._task = asyncio.get_running_loop().create_task(self._poll(), name="aiorekostream polls sessions")
 
     async def _poll(self) -> None:
+        if (failure := await self.client.poller.failure()) is not None:
+            self._fail(failure)
+            return
         clock = self.client.pipeline.clock
         began = clock.now()
         asked = {name: each for name, each in self._sessions.items() if each.since <= began - _SHOWN_AFTER}
@@ -130,6 +135,12 @@ class StatusPolls:
         except Exception as error:  # noqa: BLE001 - the transport may be the user's code; the next poll may succeed
             _log.warning("could not poll for ended sessions: %r", error)
             return {}
+
+    def _fail(self, failure: ConfigurationError) -> None:
+        self._task = None
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
+            session.on_failure(failure)
 
     async def _explain(self, session: PolledSession) -> None:
         self._end(session, Status.FAILED, await failure_message(session.client, session.name))
