@@ -259,18 +259,17 @@ def test_system_clock_reads_the_loop_s_time() -> None:
     assert run(scene()) == (0, 5)
 
 
-@pytest.mark.parametrize(
-    "use",
-    [
-        lambda _: SystemClock().now(),
-        lambda _: SystemClock().timeline(),
-        lambda _: SystemClock().call_at(0, list),
-        lambda client: client.rates(),
-        lambda client: Fleet(client).sessions,
-        lambda client: Fleet(client).session_ends(),
-    ],
-    ids=["now", "timeline", "call_at", "rates", "sessions", "session_ends"],
-)
+_USES: dict[str, Callable[[Client], object]] = {
+    "now": lambda _: SystemClock().now(),
+    "timeline": lambda _: SystemClock().timeline(),
+    "call_at": lambda _: SystemClock().call_at(0, list),
+    "rates": lambda client: client.rates(),
+    "sessions": lambda client: Fleet(client).sessions,
+    "session_ends": lambda client: Fleet(client).session_ends(),
+}
+
+
+@pytest.mark.parametrize("use", _USES.values(), ids=_USES)
 def test_use_without_an_event_loop_is_a_configuration_error(use: Callable[[Client], object]) -> None:
     client = Client(transport=MemoryTransport(lambda _operation, _body: {}))
     with pytest.raises(ConfigurationError, match="call it in a coroutine"):

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import aiorekostream as rks
-from aiorekostream import limits, operations
+from aiorekostream import distributed, limits, operations, results
 from aiorekostream.domain.names import KinesisVideoStreamArn
-from aiorekostream.errors import InvalidRequestError
+from aiorekostream.emulator import Emulator
+from aiorekostream.errors import ConfigurationError, InvalidRequestError
 from aiorekostream.limits import using_limits
 from aiorekostream.testing import MemoryTransport
 from tests.annotations import PUBLIC_MODULES
@@ -56,6 +57,11 @@ FUNCTIONS: Mapping[Callable[..., object], Mapping[str, object]] = {
     rks.Client(transport=MemoryTransport(len)).with_options: {},  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     _using_limits: {"limits": limits.DEFAULT_LIMITS},
 }
+QUEUE_URL = "https://sqs.us-east-1.amazonaws.com/123456789012/doors"
+CONSUMER = results.SqsConsumer(QUEUE_URL)
+START = rks.LabelDetectionStart(
+    name="lobby", start_selector=rks.ProducerTimestamp(1_700_000_000_000), stop_selector=rks.StopSelector(10)
+)
 CLIENT = rks.Client(transport=MemoryTransport(len))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 # Arguments with which a constructor works, where it checks them; the others take anything.
 VALID: Mapping[Callable[..., object], Mapping[str, object]] = {
@@ -64,8 +70,28 @@ VALID: Mapping[Callable[..., object], Mapping[str, object]] = {
     rks.Fleet: {"client": CLIENT},
     rks.FleetRequest: {"request": rks.FaceSearchStart("lobby")},
     rks.Quota: {"rate": 1, "burst": 1},
+    distributed.RedisRateLimiter: {"redis": "redis://localhost"},
+    distributed.RedisSessionSlots: {"redis": "redis://localhost"},
+    results.KinesisConsumer: {"stream": "faces"},
+    results.NotifiedSessions: {"client": CLIENT, "router": results.SessionRouter(CONSUMER)},
+    results.Session: {"client": CLIENT, "start": START, "events": CONSUMER},
+    results.SessionRouter: {"consumer": CONSUMER},
+    results.SqsConsumer: {"queue_url": QUEUE_URL},
 }
-CALLABLES: list[Callable[..., object]] = [*_public_classes(), *FUNCTIONS]
+SERVICES = [
+    Emulator,
+    distributed.RedisRateLimiter,
+    distributed.RedisSessionSlots,
+    results.KinesisConsumer,
+    results.NotifiedSessions,
+    results.S3Images,
+    results.Session,
+    results.SessionRouter,
+    results.SqsConsumer,
+    rks.Client,
+    rks.Fleet,
+]
+CALLABLES: list[Callable[..., object]] = [*_public_classes(), Emulator, *FUNCTIONS]
 
 
 def _parameters(make: Callable[..., object]) -> list[str]:
@@ -80,6 +106,9 @@ def _assert_accepts_or_rejects(make: Callable[..., object], arguments: Mapping[s
         make(**{**required, **VALID.get(make, {}), **arguments})
     except InvalidRequestError as error:
         _assert_can_be_read(error)
+    except ConfigurationError:  # for a text that is no URL
+        assert make is Emulator
+        assert "deliver_to" in arguments
 
 
 def _assert_can_be_read(error: InvalidRequestError) -> None:
@@ -106,3 +135,30 @@ def test_constructor_accepts_or_rejects_several_unusual_arguments(
     parameters = st.sampled_from(_parameters(make))
     drawn = data.draw(st.dictionaries(parameters, st.sampled_from(list(UNUSUAL_INPUTS)), min_size=1))
     _assert_accepts_or_rejects(make, {name: UNUSUAL_INPUTS[unusual]() for name, unusual in drawn.items()})
+
+
+class _Anything:
+    """No value of any kind, and no text that names a Region, a profile or a host."""
+
+
+@pytest.mark.parametrize("make", SERVICES, ids=lambda make: make.__qualname__)
+def test_service_rejects_every_argument_of_a_wrong_kind(make: Callable[..., object]) -> None:
+    """A wrong value is refused by the constructor and not by its first use, much later."""
+    make(**VALID.get(make, {}))
+    parameters = [name for name in _parameters(make) if name != "positional"]
+    for parameter in parameters:
+        with pytest.raises(InvalidRequestError) as caught:
+            make(**{**VALID.get(make, {}), parameter: _Anything()})
+        assert {issue.path.partition(".")[0] for issue in caught.value.issues} >= {parameter}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [make for make in SERVICES if make is not rks.Client],
+    ids=lambda make: make.__qualname__,
+)
+def test_service_reports_all_wrong_arguments_at_once(make: Callable[..., object]) -> None:
+    parameters = set(_parameters(make))
+    with pytest.raises(InvalidRequestError) as caught:
+        make(**{name: _Anything() for name in parameters})
+    assert {issue.path.partition(".")[0] for issue in caught.value.issues} >= parameters

@@ -35,6 +35,7 @@ from aiorekostream.domain.responses import (
     StreamProcessor,
     StreamProcessorSummary,
 )
+from aiorekostream.domain.rules import has_method
 from aiorekostream.domain.tags import Tags
 from aiorekostream.errors import ConfigurationError, InvalidRequestError, ValidationIssue
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
@@ -46,7 +47,7 @@ from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.options import AwsConfig, AwsSession
 from aiorekostream.transport.port import Transport
-from aiorekostream.transport.timeout import Timeout
+from aiorekostream.transport.timeout import Timeout, timeout_of
 
 __all__ = ["Client"]
 
@@ -130,7 +131,7 @@ class Client:
             "max_connections": max_connections,
         }
         for name, value, method in (("transport", transport, "send"), ("clock", clock, "call_at")):
-            if value is not None and not _has_method(value, method):
+            if value is not None and not has_method(value, method):
                 raise InvalidRequestError([ValidationIssue((name,), value, f"a {name.capitalize()}, or None")])
         self._owns_transport = transport is None
         if transport is None:
@@ -143,7 +144,7 @@ class Client:
         self._pipeline = Pipeline(
             transport=transport,
             retry=retry or RetryPolicy(),
-            total_timeout=_timeout(timeout).total,
+            total_timeout=timeout_of(timeout).total,
             limits=limits or DEFAULT_LIMITS,
             rate_limiter=rate_limiter,
             clock=SystemClock() if clock is None else clock,
@@ -200,7 +201,7 @@ class Client:
             rate_limiter=limiter,
             urgent=mine.urgent if urgent is None else urgent,
             limits=limits or mine.limits,
-            total_timeout=mine.total_timeout if timeout is None else _timeout(timeout).total,
+            total_timeout=mine.total_timeout if timeout is None else timeout_of(timeout).total,
         )
         # All views share the polls of the waits.
         view._poller = self._poller  # noqa: SLF001 - the same
@@ -542,31 +543,11 @@ def _check_options(
         for name, value, kind in (("retry", retry, RetryPolicy), ("limits", limits, Limits))
         if value is not None and not issubclass(type(value), kind)
     ]
-    if rate_limiter is not None and not _has_method(rate_limiter, "acquire"):
+    if rate_limiter is not None and not has_method(rate_limiter, "acquire"):
         issues.append(ValidationIssue(("rate_limiter",), rate_limiter, "a RateLimiter, or None"))
     try:
-        _timeout(timeout)
+        timeout_of(timeout)
     except InvalidRequestError as error:
-        issues += error.issues
+        issues += [issue.under("timeout") for issue in error.issues]
     if issues:
         raise InvalidRequestError(issues)
-
-
-def _has_method(value: object, name: str) -> bool:
-    try:
-        return callable(getattr(value, name, None))
-    except Exception:  # noqa: BLE001 - the value is foreign code, and may raise anything
-        return False
-
-
-def _timeout(timeout: Timeout | Duration | None) -> Timeout:
-    if timeout is None:
-        return Timeout()
-    if issubclass(type(timeout), Timeout):
-        return cast("Timeout", timeout)
-    try:
-        return Timeout(total=cast("float", timeout))
-    except InvalidRequestError as error:
-        expected = "a Timeout, or the total time of a call as a timedelta or in seconds"
-        issues = [ValidationIssue(("timeout",), timeout, f"{expected}: {issue.expected}") for issue in error.issues]
-        raise InvalidRequestError(issues) from error

@@ -31,9 +31,11 @@ __all__ = [
     "collecting",
     "each",
     "guarded",
+    "has_method",
     "is_complete",
     "is_unordered",
     "items_of",
+    "optional",
     "reject",
 ]
 
@@ -110,6 +112,21 @@ def guarded(convert: Callable[[_ValueT], _T], value: _ValueT) -> _T:
     except Exception as error:
         expected = f"a value that can be read; reading it raised {type(error).__name__}"
         raise InvalidRequestError([ValidationIssue((), value, expected)]) from error
+
+
+def has_method(value: object, name: str) -> bool:
+    """Whether a value has a method of this name; false for one that cannot be asked."""
+    try:
+        return callable(getattr(value, name, None))
+    except Exception:  # noqa: BLE001 - the value is foreign code, and may raise anything
+        return False
+
+
+def optional(value: _ValueT, *methods: str, expected: str) -> _ValueT:
+    """Return ``None`` or a value that has these methods; reject any other, since foreign code is used much later."""
+    if value is not None and not all(has_method(value, method) for method in methods):
+        reject(value, f"{expected}, or None")
+    return value
 
 
 def each(items: Iterable[tuple[str | int, object]], convert: Callable[[object], _T]) -> list[_T]:

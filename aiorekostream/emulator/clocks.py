@@ -18,8 +18,9 @@ from aiorekostream.clock import SystemClock, TimerHandle, timeout_by_timer
 from aiorekostream.domain.fields import finite
 from aiorekostream.domain.fields import seconds as duration
 from aiorekostream.domain.rules import Validated, collecting
+from aiorekostream.errors import ConfigurationError
 
-__all__ = ["EmulatorClock", "ManualClock", "RealClock", "ScaledClock"]
+__all__ = ["EmulatorClock", "ManualClock", "RealClock", "ScaledClock", "manual"]
 
 
 def _wall() -> float:
@@ -220,3 +221,17 @@ def _wake(sleeper: asyncio.Future[None]) -> None:
 
 def _nothing() -> None:
     pass
+
+
+def manual(clock: EmulatorClock) -> ManualClock:
+    """Return a clock that can be advanced.
+
+    Raises:
+        ConfigurationError: it is not a ``ManualClock``.
+    """
+    if not isinstance(clock, ManualClock):
+        kind = type(clock).__name__
+        raise ConfigurationError(
+            f"cannot advance a {kind}: use Emulator(clock=ManualClock()) or the option --clock manual"
+        )
+    return clock

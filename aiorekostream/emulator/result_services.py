@@ -20,6 +20,7 @@ from aiorekostream.emulator.world.queues import Queues
 from aiorekostream.emulator.world.streams import Streams
 
 if TYPE_CHECKING:
+    from aiorekostream.emulator.arguments import EmulatorArguments
     from aiorekostream.emulator.http.callers import CallerDirectory
     from aiorekostream.emulator.http.dispatch import Plane
 
@@ -92,38 +93,30 @@ class ResultServices:
         )
 
     @classmethod
-    def open(
-        cls,
-        *,
-        clock: EmulatorClock,
-        fault_script: FaultScript,
-        is_raw: bool,
-        deliver_to: str | None,
-        allow_remote: bool,
-        limits_reads: bool,
-    ) -> ResultServices:
+    def open(cls, given: EmulatorArguments, *, fault_script: FaultScript) -> ResultServices:
         """Create the services.
 
         Args:
-            clock: the emulator's clock.
+            given: the arguments of the emulator.
             fault_script: the pending faults.
-            is_raw: whether messages are delivered without SNS's envelope.
-            deliver_to: the URL of a server of SNS, S3 and Kinesis; None for the emulator's own queues, buckets and
-                streams.
-            allow_remote: whether that server may be another machine.
-            limits_reads: whether data streams refuse reads above AWS's rates.
 
         Raises:
             ConfigurationError: the URL is invalid, or is another machine and that is not allowed.
         """
         remote: ResultServer | None = None
-        if deliver_to is not None:
+        if given.deliver_to is not None:
             # It imports aiobotocore, which an emulator with queues of its own does not need.
             from aiorekostream.emulator.remote import RemoteDestination, check_target  # noqa: PLC0415
 
-            check_target(deliver_to, allow_remote=allow_remote)
-            remote = RemoteDestination(url=deliver_to)
-        return cls(clock=clock, fault_script=fault_script, is_raw=is_raw, remote=remote, limits_reads=limits_reads)
+            check_target(given.deliver_to, allow_remote=given.allow_remote)
+            remote = RemoteDestination(url=given.deliver_to)
+        return cls(
+            clock=given.clock,
+            fault_script=fault_script,
+            is_raw=given.raw_message_delivery,
+            remote=remote,
+            limits_reads=given.quotas,
+        )
 
     def watch(self, world: World) -> None:
         """Take the results of a world, whose sink is the outbox."""

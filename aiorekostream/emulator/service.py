@@ -1,19 +1,17 @@
 """Run the emulator: a local HTTP server with the stream processor API of Amazon Rekognition."""
 
 import datetime
-import random as stdlib_random  # noqa: TID251 - the default random source of faults with a probability
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Self
 
 from aiorekostream.domain.fields import seconds as duration
+from aiorekostream.emulator.arguments import NO_KEYS, EmulatorArguments, checked_faults, checked_footage, new_uuid
 from aiorekostream.emulator.call_log import CallLog, RecordedCall
-from aiorekostream.emulator.clocks import EmulatorClock, ManualClock, RealClock
+from aiorekostream.emulator.clocks import EmulatorClock, manual
 from aiorekostream.emulator.delivery_faults import DeliveryFault
 from aiorekostream.emulator.fault_script import FaultScript
 from aiorekostream.emulator.faults import Fault
-from aiorekostream.emulator.http.callers import CallerDirectory
 from aiorekostream.emulator.http.control import ControlPlane
 from aiorekostream.emulator.http.cors import CrossOriginPolicy
 from aiorekostream.emulator.result_services import ResultServices
@@ -21,19 +19,12 @@ from aiorekostream.emulator.server import EmulatorServer
 from aiorekostream.emulator.world import World
 from aiorekostream.emulator.world.contexts import Timings
 from aiorekostream.emulator.world.dependency_faults import DependencyFaults
-from aiorekostream.emulator.world.footage import Analyst, Footage
+from aiorekostream.emulator.world.footage import Analyst
 from aiorekostream.emulator.world.processors import ProcessorState
 from aiorekostream.emulator.world.quotas import Quotas
-from aiorekostream.errors import ConfigurationError
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 
 __all__ = ["Emulator"]
-
-_NONE: Mapping[str, str] = MappingProxyType({})
-
-
-def _new_id() -> str:
-    return str(uuid.uuid4())
 
 
 class Emulator:
@@ -75,7 +66,7 @@ class Emulator:
 
     Raises:
         ConfigurationError: ``deliver_to`` is not a URL, or is another machine without ``allow_remote``.
-        InvalidRequestError: an origin is not a scheme, a host and an optional port.
+        InvalidRequestError: arguments break their rules; all issues at once.
     """
 
     def __init__(
@@ -92,7 +83,7 @@ class Emulator:
         raw_message_delivery: bool = False,
         deliver_to: str | None = None,
         allow_remote: bool = False,
-        accounts: Mapping[str, str] = _NONE,
+        accounts: Mapping[str, str] = NO_KEYS,
         credentials: Mapping[str, str] | None = None,
         allow_origins: Iterable[str] = (),
         allow_hosts: Iterable[str] = (),
@@ -100,47 +91,58 @@ class Emulator:
         record: bool = True,
         check_answers: bool = False,
         random: Callable[[], float] | None = None,
-        new_id: Callable[[], str] = _new_id,
+        new_id: Callable[[], str] = new_uuid,
     ) -> None:
-        self._clock = RealClock() if clock is None else clock
-        self._fault_script = FaultScript(stdlib_random.Random(0).random if random is None else random)  # noqa: S311 - no secret depends on it
-        self._call_log = CallLog(enabled=record)
-        self._quotas = Quotas(limits.quotas if quotas else {})
-        self._results = ResultServices.open(
-            clock=self._clock,
-            fault_script=self._fault_script,
-            is_raw=raw_message_delivery,
+        given = EmulatorArguments(
+            host=host,
+            port=port,
+            clock=clock,
+            limits=limits,
+            quotas=quotas,
+            timings=timings,
+            dependency_faults=dependency_faults,
+            footage=footage,
+            raw_message_delivery=raw_message_delivery,
             deliver_to=deliver_to,
             allow_remote=allow_remote,
-            limits_reads=quotas,
-        )
-        self._world = World(
+            accounts=accounts,
+            credentials=credentials,
+            allow_origins=allow_origins,
+            allow_hosts=allow_hosts,
+            control=control,
+            record=record,
+            check_answers=check_answers,
+            random=random,
             new_id=new_id,
-            limits=limits,
-            timings=timings or Timings(),
-            dependency_faults=dependency_faults or DependencyFaults(),
-            analyst=Footage() if footage is None else footage,
+        )
+        self._clock = given.clock
+        self._fault_script = FaultScript(given.random)
+        self._call_log = CallLog(enabled=given.record)
+        self._quotas = Quotas(given.limits.quotas if given.quotas else {})
+        self._results = ResultServices.open(given, fault_script=self._fault_script)
+        self._world = World(
+            new_id=given.new_id,
+            limits=given.limits,
+            timings=given.timings,
+            dependency_faults=given.dependency_faults,
+            analyst=given.footage,
             sink=self._results.outbox,
         )
         self._results.watch(self._world)
         self._server = EmulatorServer(
-            host=host,
-            requested_port=port,
+            host=given.host,
+            requested_port=given.port,
             world=self._world,
             results=self._results,
             quotas=self._quotas,
-            callers=CallerDirectory(
-                accounts=dict(accounts),
-                secrets=None if credentials is None else dict(credentials),
-                hosts=frozenset(str(name).lower() for name in allow_hosts),
-            ),
-            control=ControlPlane(self, enabled=control),
-            cross_origin=CrossOriginPolicy(allow_origins),
-            clock=self._clock,
+            callers=given.callers(),
+            control=ControlPlane(self, enabled=given.control),
+            cross_origin=CrossOriginPolicy(given.allow_origins),
+            clock=given.clock,
             fault_script=self._fault_script,
             call_log=self._call_log,
-            checks_answers=check_answers,
-            new_id=new_id,
+            checks_answers=given.check_answers,
+            new_id=given.new_id,
         )
 
     async def start(self) -> None:
@@ -238,12 +240,7 @@ class Emulator:
             ConfigurationError: the clock is not a ``ManualClock``.
             InvalidRequestError: the time is out of range.
         """
-        if not isinstance(self._clock, ManualClock):
-            kind = type(self._clock).__name__
-            raise ConfigurationError(
-                f"cannot advance a {kind}: use Emulator(clock=ManualClock()) or the option --clock manual"
-            )
-        self._clock.advance(seconds)
+        manual(self._clock).advance(seconds)
         self._results.advance()
 
     @property
@@ -276,21 +273,25 @@ class Emulator:
 
     @property
     def dependency_faults(self) -> DependencyFaults:
-        """The roles, streams and collections that are unavailable. Setting it affects subsequent starts."""
+        """The roles, streams and collections that are unavailable. Setting it affects subsequent starts.
+
+        Raises:
+            InvalidRequestError: it is set to another kind of value.
+        """
         return self._world.dependency_faults
 
     @dependency_faults.setter
     def dependency_faults(self, dependency_faults: DependencyFaults) -> None:
-        self._world.dependency_faults = dependency_faults
+        self._world.dependency_faults = checked_faults(dependency_faults)
 
     @property
     def footage(self) -> Analyst:
-        """What the cameras see. Setting it affects subsequent starts."""
+        """What the cameras see. Setting it affects subsequent starts, and raises as ``dependency_faults`` does."""
         return self._world.analyst
 
     @footage.setter
     def footage(self, footage: Analyst) -> None:
-        self._world.analyst = footage
+        self._world.analyst = checked_footage(footage)
 
     def fail(self, name: str, status_message: str, *, after: datetime.timedelta | float = 0.0) -> None:
         """Make the active processors of a name FAILED, or, if there are none, the next one that starts.

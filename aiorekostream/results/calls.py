@@ -1,20 +1,20 @@
 """Make calls to the services that carry results, with the package's retries and deadlines."""
 
-import datetime
 import random as _random  # noqa: TID251 - the default source of randomness
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar, cast
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import TypeVar
 
 import attrs
 
 from aiorekostream.clock import Clock, SystemClock
+from aiorekostream.domain.rules import Validated, collecting, optional, reject
 from aiorekostream.errors import CallError, DeadlineExceededError, InvalidRequestError, ValidationIssue
 from aiorekostream.retry.policy import RetryPolicy
-from aiorekostream.transport.options import AwsSession
+from aiorekostream.transport.options import AwsSession, transport_options
 from aiorekostream.transport.services import ServiceClient
-from aiorekostream.transport.timeout import Timeout
+from aiorekostream.transport.timeout import Timeout, timeout_of
 
-__all__ = ["RetriedCalls", "open_calls"]
+__all__ = ["CallOptions", "RetriedCalls", "open_calls"]
 
 _T = TypeVar("_T")
 
@@ -83,23 +83,22 @@ class RetriedCalls:
             ) from error
 
 
-def open_calls(
-    service: str,
-    *,
-    region: str | None,
-    endpoint_url: str | None,
-    profile: str | None,
-    session: AwsSession | None,
-    retry: RetryPolicy | None,
-    timeout: Timeout | datetime.timedelta | float | None,
-    clock: Clock | None,
-    max_connections: int,
-    silence: float = 0.0,
-) -> RetriedCalls:
-    """Return the calls of a service; its connections are opened on first use.
+def _retry(value: RetryPolicy | None) -> RetryPolicy:
+    # By the type: an object may claim another class, or raise when it is asked.
+    if value is not None and not issubclass(type(value), RetryPolicy):
+        reject(value, "a RetryPolicy, or None")
+    return RetryPolicy() if value is None else value
 
-    Args:
-        service: botocore's name of the service.
+
+def _clock(value: Clock | None) -> Clock:
+    return SystemClock() if value is None else optional(value, "now", "call_at", expected="a Clock")
+
+
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class CallOptions(Validated):
+    """The options of the calls of a service.
+
+    Attributes:
         region: the Region.
         endpoint_url: the endpoint URL.
         profile: a profile of the AWS config files.
@@ -107,34 +106,61 @@ def open_calls(
         retry: the retries of a call.
         timeout: a ``Timeout``, or the total time of a call; the default ``Timeout`` if there is none.
         clock: measures the time; the event loop's clock if there is none.
-        max_connections: the most connections at once.
-        silence: seconds for which the service may be silent beyond the read timeout, such as the wait of a long poll.
+        max_connections: the most connections at once; 100 if there is no number.
 
     Raises:
-        InvalidRequestError: arguments break their rules.
-        ConfigurationError: both a session and a profile are given.
+        InvalidRequestError: options break their rules; all issues at once.
     """
-    # By the types: an object may claim another class, or raise when it is asked.
-    if retry is not None and not issubclass(type(retry), RetryPolicy):
-        raise InvalidRequestError([ValidationIssue(("retry",), retry, "a RetryPolicy, or None")])
-    if timeout is None:
-        times = Timeout()
-    elif issubclass(type(timeout), Timeout):
-        times = cast("Timeout", timeout)
-    else:
-        times = Timeout(total=cast("float", timeout))
+
+    region: str | None = None
+    endpoint_url: str | None = None
+    profile: str | None = None
+    session: AwsSession | None = None
+    retry: RetryPolicy = attrs.field(default=None, converter=_retry)
+    timeout: Timeout = attrs.field(default=None, converter=timeout_of)
+    clock: Clock = attrs.field(default=None, converter=_clock)
+    max_connections: int | None = None
+
+    def _contradictions(self) -> Iterator[ValidationIssue]:
+        try:
+            transport_options(
+                region=self.region,
+                endpoint_url=self.endpoint_url,
+                profile=self.profile,
+                session=self.session,
+                timeout=None,
+                max_connections=self.max_connections,
+            )
+        except InvalidRequestError as error:
+            yield from error.issues
+
+
+def open_calls(
+    service: str,
+    options: CallOptions,
+    *,
+    region: str | None = None,
+    endpoint_url: str | None = None,
+    max_connections: int | None = None,
+    silence: float = 0.0,
+) -> RetriedCalls:
+    """Return the calls of a service; its connections are opened on first use.
+
+    Args:
+        service: botocore's name of the service.
+        options: the options of the calls.
+        region: the Region where the options have none.
+        endpoint_url: the endpoint URL where the options have none.
+        max_connections: the most connections at once where the options have no number.
+        silence: seconds for which the service may be silent beyond the read timeout, such as the wait of a long poll.
+    """
     client = ServiceClient(
         service,
-        region=region,
-        endpoint_url=endpoint_url,
-        profile=profile,
-        session=session,
-        timeout=attrs.evolve(times, read=times.read + silence),
-        max_connections=max_connections,
+        region=region if options.region is None else options.region,
+        endpoint_url=endpoint_url if options.endpoint_url is None else options.endpoint_url,
+        profile=options.profile,
+        session=options.session,
+        timeout=attrs.evolve(options.timeout, read=options.timeout.read + silence),
+        max_connections=max_connections if options.max_connections is None else options.max_connections,
     )
-    return RetriedCalls(
-        client=client,
-        retry=RetryPolicy() if retry is None else retry,
-        total_timeout=times.total,
-        clock=SystemClock() if clock is None else clock,
-    )
+    return RetriedCalls(client=client, retry=options.retry, total_timeout=options.timeout.total, clock=options.clock)

@@ -5,13 +5,15 @@ import datetime
 from types import ModuleType, TracebackType
 from typing import Any, Self, cast
 
+import attrs
+
 from aiorekostream.clock import Clock
 from aiorekostream.domain.fields import whole_number
 from aiorekostream.domain.geometry import BoundingBox
-from aiorekostream.domain.rules import reject
+from aiorekostream.domain.rules import collecting, reject
 from aiorekostream.domain.s3 import S3Uri
 from aiorekostream.errors import ConfigurationError, MalformedResponseError, ValidationIssue
-from aiorekostream.results.calls import open_calls
+from aiorekostream.results.calls import CallOptions, open_calls
 from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.transport.options import AwsSession
 from aiorekostream.transport.timeout import Timeout
@@ -20,6 +22,15 @@ __all__ = ["S3Images"]
 
 _EXTRA = "drawing needs the package Pillow: install aiorekostream[draw]"
 _OPERATION = "GetObject"
+
+
+def _max_bytes(value: int) -> int:
+    return whole_number(value, least=1)
+
+
+@attrs.frozen(kw_only=True, field_transformer=collecting)
+class _ImageOptions(CallOptions):
+    max_bytes: int = attrs.field(converter=_max_bytes)
 
 
 class S3Images:
@@ -61,12 +72,9 @@ class S3Images:
             clock: measures the time; the event loop's clock by default.
 
         Raises:
-            InvalidRequestError: arguments break their rules.
-            ConfigurationError: both a session and a profile are given.
+            InvalidRequestError: arguments break their rules; all issues at once.
         """
-        self._max_bytes = whole_number(max_bytes, least=1)
-        self._calls = open_calls(
-            "s3",
+        options = _ImageOptions(
             region=region,
             endpoint_url=endpoint_url,
             profile=profile,
@@ -75,7 +83,10 @@ class S3Images:
             timeout=timeout,
             clock=clock,
             max_connections=max_connections,
+            max_bytes=max_bytes,
         )
+        self._max_bytes = options.max_bytes
+        self._calls = open_calls("s3", options)
 
     async def __aenter__(self) -> Self:
         await self._calls.client.open()

@@ -6,12 +6,12 @@ from typing import final
 
 import attrs
 
-from aiorekostream.clock import Clock, SystemClock
+from aiorekostream.clock import Clock
 from aiorekostream.domain.labels import StreamProcessorEvent
 from aiorekostream.errors import RekostreamError
 from aiorekostream.results.consumer import Consumer
 from aiorekostream.results.delivery import Delivery
-from aiorekostream.results.event_ids import EventIds, MemoryEventIds
+from aiorekostream.results.event_ids import EventIds
 from aiorekostream.results.held import CopyLedger, HeldMessage
 from aiorekostream.results.inbox import Inbox
 from aiorekostream.results.leases import LeaseKeeper
@@ -120,30 +120,25 @@ class SqsConsumer(Consumer[StreamProcessorEvent]):
 
         Raises:
             InvalidRequestError: arguments break their rules; all issues at once.
-            ConfigurationError: both a session and a profile are given.
         """
         self._options = options = SqsOptions(
             queue_url=queue_url,
             max_in_flight=max_in_flight,
             max_receivers=max_receivers,
             visibility_timeout=visibility_timeout,
+            event_ids=event_ids,
+            queue=queue,
+            region=region,
+            endpoint_url=endpoint_url,
+            profile=profile,
+            session=session,
+            retry=retry,
+            timeout=timeout,
+            clock=clock,
         )
-        super().__init__(clock=SystemClock() if clock is None else clock)
-        self._queue: MessageQueue = (
-            queue
-            if queue is not None
-            else open_queue(
-                options,
-                region=region,
-                endpoint_url=endpoint_url,
-                profile=profile,
-                session=session,
-                retry=retry,
-                timeout=timeout,
-                clock=self._clock,
-            )
-        )
-        self._event_ids: EventIds = MemoryEventIds() if event_ids is None else event_ids
+        super().__init__(clock=options.clock)
+        self._queue: MessageQueue = open_queue(options) if options.queue is None else options.queue
+        self._event_ids: EventIds = options.event_ids
         self._leases = LeaseKeeper(
             self._queue, clock=self._clock, visibility=options.visibility_timeout, spawn=self._spawn
         )

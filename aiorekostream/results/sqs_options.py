@@ -6,15 +6,13 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from aiorekostream.clock import Clock
 from aiorekostream.domain.fields import seconds, whole_number
-from aiorekostream.domain.rules import Validated, collecting, reject
-from aiorekostream.results.calls import open_calls
+from aiorekostream.domain.rules import collecting, optional, reject
+from aiorekostream.results.calls import CallOptions, open_calls
+from aiorekostream.results.event_ids import EventIds, MemoryEventIds
+from aiorekostream.results.queue_port import MessageQueue
 from aiorekostream.results.receivers import LONG_POLL
 from aiorekostream.results.sqs_queue import SqsQueue
-from aiorekostream.retry.policy import RetryPolicy
-from aiorekostream.transport.options import AwsSession
-from aiorekostream.transport.timeout import Timeout
 
 __all__ = ["SqsOptions", "open_queue"]
 
@@ -47,8 +45,16 @@ def _visibility(value: datetime.timedelta | float) -> float:
     return seconds(value, least=1, most=43_200)
 
 
+def _event_ids(value: EventIds | None) -> EventIds:
+    return MemoryEventIds() if value is None else optional(value, "known", "add", expected="an EventIds")
+
+
+def _queue(value: MessageQueue | None) -> MessageQueue | None:
+    return optional(value, "receive", "delete", expected="a MessageQueue")
+
+
 @attrs.frozen(kw_only=True, field_transformer=collecting)
-class SqsOptions(Validated):
+class SqsOptions(CallOptions):
     """The options of a consumer. See ``SqsConsumer``.
 
     Attributes:
@@ -56,6 +62,8 @@ class SqsOptions(Validated):
         max_in_flight: the most messages that are held at a time.
         max_receivers: the most receivers at a time.
         visibility_timeout: in seconds.
+        event_ids: remembers acknowledged events.
+        queue: the queue to use in place of SQS.
 
     Raises:
         InvalidRequestError: options break their rules; all issues at once.
@@ -65,40 +73,19 @@ class SqsOptions(Validated):
     max_in_flight: int = attrs.field(converter=_in_flight)
     max_receivers: int = attrs.field(converter=_receivers)
     visibility_timeout: float = attrs.field(converter=_visibility)
+    event_ids: EventIds = attrs.field(default=None, converter=_event_ids)
+    queue: MessageQueue | None = attrs.field(default=None, converter=_queue)
 
 
-def open_queue(
-    options: SqsOptions,
-    *,
-    region: str | None,
-    endpoint_url: str | None,
-    profile: str | None,
-    session: AwsSession | None,
-    retry: RetryPolicy | None,
-    timeout: Timeout | datetime.timedelta | float | None,
-    clock: Clock,
-) -> SqsQueue:
-    """Return the queue of a consumer; its connections are opened on first use.
-
-    Raises:
-        InvalidRequestError: options break their rules.
-        ConfigurationError: both a session and a profile are given.
-    """
+def open_queue(options: SqsOptions) -> SqsQueue:
+    """Return the queue that options describe; its connections are opened on first use."""
     parts = urlsplit(options.queue_url)
     host = _AWS_HOST.fullmatch(parts.hostname or "")
-    if region is None and host is not None:
-        region = host["region"] or host["legacy"]
-    if endpoint_url is None and host is None:
-        endpoint_url = f"{parts.scheme}://{parts.netloc}"
     calls = open_calls(
         "sqs",
-        region=region,
-        endpoint_url=endpoint_url,
-        profile=profile,
-        session=session,
-        retry=retry,
-        timeout=timeout,
-        clock=clock,
+        options,
+        region=None if host is None else host["region"] or host["legacy"],
+        endpoint_url=f"{parts.scheme}://{parts.netloc}" if host is None else None,
         silence=LONG_POLL,
         # A receiver and a batch for each, and extensions.
         max_connections=2 * options.max_receivers + 4,

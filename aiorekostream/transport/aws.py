@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from aiorekostream.errors import ConfigurationError, InvalidRequestError, ValidationIssue
+from aiorekostream.errors import ConfigurationError
 from aiorekostream.transport.options import AwsConfig, AwsSession, transport_options
 from aiorekostream.transport.port import ignored
 
@@ -74,10 +74,8 @@ class AwsTransport:
         aws_session_token: str | None = None,
         config: AwsConfig | None = None,
     ) -> None:
-        if session is not None and profile is not None:
-            expected = "left out beside session=, not both: a session has a profile of its own"
-            raise InvalidRequestError([ValidationIssue(("profile",), profile, expected)])
         self._settings = transport_options(
+            session=session,
             region=region,
             endpoint_url=endpoint_url,
             profile=profile,

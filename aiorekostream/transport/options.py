@@ -5,6 +5,7 @@ from typing import Any, Protocol, cast
 
 import attrs
 
+from aiorekostream.domain.rules import has_method
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
 from aiorekostream.transport.timeout import Timeout
 
@@ -85,6 +86,7 @@ _MAX_CONNECTIONS = 100
 
 def transport_options(
     *,
+    session: AwsSession | None,
     region: str | None,
     endpoint_url: str | None,
     profile: str | None,
@@ -112,6 +114,11 @@ def transport_options(
         for name, value in texts.items()
         if value is not None and not issubclass(type(value), str)
     ]
+    if session is not None and not has_method(session, "create_client"):
+        issues.append(ValidationIssue(("session",), session, "an aiobotocore session, or None"))
+    if session is not None and profile is not None:
+        expected = "left out beside session=, not both: a session has a profile of its own"
+        issues.append(ValidationIssue(("profile",), profile, expected))
     if max_connections is not None and (type(max_connections) is not int or max_connections < 1):
         issues.append(ValidationIssue(("max_connections",), max_connections, "a whole number above 0"))
     issues += _key_issues(keys)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-from aiorekostream.errors import ConfigurationError, InvalidRequestError, ValidationIssue
+from aiorekostream.errors import ConfigurationError
 from aiorekostream.transport.options import AwsSession, transport_options
 
 if TYPE_CHECKING:
@@ -34,10 +34,9 @@ class ServiceClient:
         profile: a profile of the AWS config files.
         session: an aiobotocore session with credentials and settings.
         timeout: the connect and read timeouts of an attempt.
-        max_connections: the maximum number of concurrent connections, at least 1.
+        max_connections: the maximum number of concurrent connections, at least 1 and 100 by default.
 
     Raises:
-        InvalidRequestError: both a session and a profile are given.
         InvalidRequestError: arguments break their rules; all issues at once.
     """
 
@@ -50,14 +49,12 @@ class ServiceClient:
         profile: str | None,
         session: AwsSession | None,
         timeout: Timeout,
-        max_connections: int,
+        max_connections: int | None,
     ) -> None:
-        if session is not None and profile is not None:
-            expected = "left out beside session=, not both: a session has a profile of its own"
-            raise InvalidRequestError([ValidationIssue(("profile",), profile, expected)])
         self._service = service
         self._session = session
         self._options = transport_options(
+            session=session,
             region=region,
             endpoint_url=endpoint_url,
             profile=profile,

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -195,3 +196,24 @@ async def test_emulator_listens_on_ipv6() -> None:
             assert (await exchange(emulator.url, http())).status == 200
     except ConfigurationError:
         pytest.skip("this machine has no IPv6")
+
+
+def test_emulator_refuses_what_the_cameras_and_dependencies_cannot_be() -> None:
+    emulator: Any = Emulator()
+    before = emulator.footage, emulator.dependency_faults
+    with pytest.raises(InvalidRequestError, match="another Analyst"):
+        emulator.footage = 3
+    with pytest.raises(InvalidRequestError, match="a DependencyFaults"):
+        emulator.dependency_faults = ["role"]
+    assert (emulator.footage, emulator.dependency_faults) == before
+
+
+def test_emulator_shows_no_secret_key_that_it_refuses() -> None:
+    secret = "wJalrXUtnFEMI K7MDENG"
+    with pytest.raises(InvalidRequestError) as caught:
+        Emulator(credentials={"AKIAIOSFODNN7EXAMPLE": secret}, accounts={"AKIAIOSFODNN7EXAMPLE": "1234"})
+    assert {issue.path for issue in caught.value.issues} == {
+        "accounts.AKIAIOSFODNN7EXAMPLE",
+        "credentials.AKIAIOSFODNN7EXAMPLE",
+    }
+    assert secret not in str(caught.value)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from aiorekostream.clock import SystemClock
 from aiorekostream.errors import ConfigurationError, ResourceNotFoundError, ServiceError, TransportError
 from aiorekostream.results import SqsConsumer
 from aiorekostream.results.sqs_options import SqsOptions, open_queue
@@ -21,17 +20,10 @@ if TYPE_CHECKING:
 
 
 def _queue(url: str) -> SqsQueue:
-    options = SqsOptions(queue_url=url, max_in_flight=10, max_receivers=1, visibility_timeout=30)
-    return open_queue(
-        options,
-        region="us-east-1",
-        endpoint_url=None,
-        profile=None,
-        session=None,
-        retry=None,
-        timeout=5,
-        clock=SystemClock(),
+    options = SqsOptions(
+        queue_url=url, max_in_flight=10, max_receivers=1, visibility_timeout=30, region="us-east-1", timeout=5
     )
+    return open_queue(options)
 
 
 async def test_consumer_reads_a_topic_through_its_queues(aws: str, boto: dict[str, Any]) -> None:
@@ -170,16 +162,7 @@ async def test_page_in_place_of_an_answer_is_no_empty_queue() -> None:
 )
 def test_region_and_endpoint_come_from_the_queue_url(url: str, region: str | None, endpoint: str | None) -> None:
     options = SqsOptions(queue_url=url, max_in_flight=10, max_receivers=1, visibility_timeout=30)
-    queue = open_queue(
-        options,
-        region=None,
-        endpoint_url=None,
-        profile=None,
-        session=None,
-        retry=None,
-        timeout=None,
-        clock=SystemClock(),
-    )
+    queue = open_queue(options)
     found = queue.calls.client._options
     assert (found.region, found.endpoint_url) == (region, endpoint)
     assert found.timeout.read == 50

@@ -19,7 +19,7 @@ from aiorekostream.client.reconcile_rules import Evidence
 from aiorekostream.domain.responses import StreamProcessor
 from aiorekostream.emulator import ManualClock
 from aiorekostream.fleet import FleetEvent, FleetEventType, SessionEnd
-from aiorekostream.results.calls import open_calls
+from aiorekostream.results.calls import CallOptions, open_calls
 from aiorekostream.results.sqs_queue import SqsQueue
 from aiorekostream.service_text import one_line
 from tests.transport.counterpart import Answer, Counterpart, error, http, unheard
@@ -188,18 +188,8 @@ async def test_queue_cannot_harm_an_error_or_a_log(counterpart: Counterpart) -> 
         "ChangeMessageVisibilityBatch": error("AccessDenied", _FORGED),
     }
     counterpart.script = lambda request: answers[request.operation]
-    calls = open_calls(
-        "sqs",
-        region="us-east-1",
-        endpoint_url=counterpart.url,
-        profile=None,
-        session=None,
-        retry=None,
-        timeout=None,
-        clock=None,
-        max_connections=1,
-    )
-    queue = SqsQueue(url, calls)
+    options = CallOptions(region="us-east-1", endpoint_url=counterpart.url, max_connections=1)
+    queue = SqsQueue(url, open_calls("sqs", options))
     (message,) = await queue.receive(count=1, wait=0, visibility=30)
     (failure,) = await queue.delete([message.receipt])
     with pytest.raises(rks.AccessDeniedError) as caught:

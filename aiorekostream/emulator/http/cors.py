@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from aiorekostream.emulator.http.wire import RequestHead
 
-__all__ = ["CrossOriginPolicy"]
+__all__ = ["CrossOriginPolicy", "origins"]
 
 _ANY = "*"
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@\\]+")
@@ -33,7 +33,12 @@ _MAX_AGE = "7200"
 _NO_CONTENT = 204
 
 
-def _origins(value: Iterable[str]) -> tuple[str, ...]:
+def origins(value: Iterable[str]) -> tuple[str, ...]:
+    """Return the origins of web pages, in lower case.
+
+    Raises:
+        InvalidRequestError: one is not a scheme, a host and an optional port.
+    """
     return tuple(each(enumerate(as_tuple(value, "a collection of origins")), _origin))
 
 
@@ -54,7 +59,7 @@ class CrossOriginPolicy(Validated):
         InvalidRequestError: an origin is not a scheme, a host and an optional port.
     """
 
-    allow_origins: tuple[str, ...] = attrs.field(default=(), converter=_origins)
+    allow_origins: tuple[str, ...] = attrs.field(default=(), converter=origins)
 
     def is_preflight(self, head: RequestHead) -> bool:
         """Return whether a request is an allowed preflight, which the emulator answers itself."""

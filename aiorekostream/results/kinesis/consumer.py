@@ -8,13 +8,13 @@ from typing import Literal, final
 
 import attrs
 
-from aiorekostream.clock import Clock, SystemClock
+from aiorekostream.clock import Clock
 from aiorekostream.domain.faces import FaceSearchRecord
 from aiorekostream.domain.fields import seconds
 from aiorekostream.results.calls import open_calls
 from aiorekostream.results.consumer import Consumer
 from aiorekostream.results.delivery import Delivery
-from aiorekostream.results.kinesis.checkpoints import Checkpoints, MemoryCheckpoints
+from aiorekostream.results.kinesis.checkpoints import Checkpoints
 from aiorekostream.results.kinesis.cursor import ShardCursor
 from aiorekostream.results.kinesis.inbox import RecordInbox
 from aiorekostream.results.kinesis.options import KinesisOptions
@@ -129,32 +129,35 @@ class KinesisConsumer(Consumer[FaceSearchRecord]):
 
         Raises:
             InvalidRequestError: arguments break their rules; all issues at once.
-            ConfigurationError: both a session and a profile are given.
         """
-        options = KinesisOptions(stream=stream, start=start, name=name, max_in_flight=max_in_flight)
-        super().__init__(clock=SystemClock() if clock is None else clock)
+        options = KinesisOptions(
+            stream=stream,
+            start=start,
+            name=name,
+            max_in_flight=max_in_flight,
+            checkpoints=checkpoints,
+            record_stream=record_stream,
+            region=region,
+            endpoint_url=endpoint_url,
+            profile=profile,
+            session=session,
+            retry=retry,
+            timeout=timeout,
+            clock=clock,
+        )
+        super().__init__(clock=options.clock)
         self._max_in_flight = options.max_in_flight
         self._stream: RecordStream = (
-            record_stream
-            if record_stream is not None
+            options.record_stream
+            if options.record_stream is not None
             else KinesisStream(
                 options.stream,
-                open_calls(
-                    "kinesis",
-                    region=options.region if region is None else region,
-                    endpoint_url=endpoint_url,
-                    profile=profile,
-                    session=session,
-                    retry=retry,
-                    timeout=timeout,
-                    clock=self._clock,
-                    max_connections=_CONNECTIONS,
-                ),
+                open_calls("kinesis", options, region=options.stream_region, max_connections=_CONNECTIONS),
             )
         )
         self._inbox = RecordInbox(clock=self._clock, on_delivery=self._news.set, on_settled=self._settled)
         self._writer = CheckpointWriter(
-            store=MemoryCheckpoints() if checkpoints is None else checkpoints,
+            store=options.checkpoints,
             consumer=f"{options.stream}/{options.name}",
             owner=owner_name(_random.random()),  # noqa: S311 - no secret
             clock=self._clock,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aiorekostream.results import Delivery, FaceSearchRecord, KinesisConsumer, MemoryCheckpoints, SequenceNumber
-from aiorekostream.results.calls import open_calls
+from aiorekostream.results.calls import CallOptions, open_calls
 from aiorekostream.results.kinesis.service import KinesisStream
 from aiorekostream.retry.policy import RetryPolicy
 from tests.results.kinesis.memory_stream import Connection, MemoryStream, VirtualClock
@@ -39,18 +39,9 @@ def consumer_of(stream: MemoryStream | Connection, **options: object) -> Kinesis
 
 def stream_of(stream: str, url: str) -> KinesisStream:
     """The port over a service, which makes one attempt of each call."""
-    calls = open_calls(
-        "kinesis",
-        region="us-east-1",
-        endpoint_url=url,
-        profile=None,
-        session=None,
-        retry=RetryPolicy(max_attempts=1),
-        timeout=5,
-        clock=None,
-        max_connections=2,
-    )
-    return KinesisStream(stream, calls)
+    retry = RetryPolicy(max_attempts=1)
+    options = CallOptions(region="us-east-1", endpoint_url=url, retry=retry, timeout=5, max_connections=2)
+    return KinesisStream(stream, open_calls("kinesis", options))
 
 
 async def take(consumer: KinesisConsumer, count: int) -> list[str]:
