@@ -400,7 +400,7 @@ class CallError(RekostreamError):
     retry_safe: bool = attrs.field(default=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        self.args = (self._message,)
+        Exception.__init__(self, self._message)  # sets `args`
 
     def _said(self) -> str:
         return str(self._message)

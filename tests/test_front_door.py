@@ -32,7 +32,7 @@ CLASSES_AND_FUNCTIONS = [
 
 def _is_open(value: type) -> bool:
     """Whether a class has subclasses in the package, or may have them in programs, as every exception may."""
-    return value.__name__ in OPEN_CLASSES or issubclass(value, BaseException) or bool(type.__subclasses__(value))
+    return value.__name__ in OPEN_CLASSES or bool(type.__subclasses__(value)) or issubclass(value, BaseException)
 
 
 def _isort_key(name: str) -> tuple[int, str]:
