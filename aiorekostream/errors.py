@@ -461,7 +461,7 @@ class MalformedResponseError(CallError):
 
     def __attrs_post_init__(self) -> None:
         self._message = "the response cannot be read: " + "; ".join(map(str, self.issues))
-        self.args = (self.issues,)
+        Exception.__init__(self, self.issues)
 
     def _facts(self) -> list[str]:
         return [*super()._facts(), *([f"request id: {self.request_id}"] if self.request_id else [])]

@@ -22,9 +22,8 @@ from aiorekostream.domain.video import VideoPosition
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["bounding_box", "duration", "instance", "setters", "video_position"]
+__all__ = ["bounding_box", "duration", "setters", "video_position"]
 
-instance = object.__new__
 _timedelta, _from_timestamp, _UTC = datetime.timedelta, datetime.datetime.fromtimestamp, datetime.UTC
 _MAX_FRAGMENT_DIGITS = 128  # as in domain/selectors.py
 # Milliseconds, in the year 2242: up to here, a float of seconds rounds to the microsecond that is exact.
@@ -47,7 +46,7 @@ def _fragment_number(digits: str) -> FragmentNumber:
     """Make a fragment number."""
     if not (type(digits) is str and len(digits) <= _MAX_FRAGMENT_DIGITS and digits.isdigit() and digits.isascii()):
         raise ValueError
-    made: FragmentNumber = instance(FragmentNumber)
+    made: FragmentNumber = object.__new__(FragmentNumber)
     _set_digits(made, digits)
     return made
 
@@ -58,7 +57,7 @@ def bounding_box(left: float, top: float, width: float, height: float) -> Boundi
         type(left) is type(top) is type(width) is type(height) is float and math.isfinite(left + top + width + height)
     ):
         raise ValueError
-    box: BoundingBox = instance(BoundingBox)
+    box: BoundingBox = object.__new__(BoundingBox)
     _set_left(box, left)
     _set_top(box, top)
     _set_width(box, width)

@@ -13,7 +13,7 @@ import datetime
 import math
 from typing import TYPE_CHECKING, cast
 
-from aiorekostream.codec.direct import bounding_box, instance, setters, video_position
+from aiorekostream.codec.direct import bounding_box, setters, video_position
 from aiorekostream.codec.envelopes import unwrap_face_record
 from aiorekostream.codec.lenient import LenientConverter, Members, number, text, unreadable
 from aiorekostream.codec.times import Times
@@ -149,7 +149,7 @@ def _direct_landmarks(items: list[Members]) -> tuple[Landmark, ...]:
         if not (type(kind) is str and type(x) is type(y) is float):
             raise TypeError
         total += x + y
-        landmark: Landmark = instance(Landmark)
+        landmark: Landmark = object.__new__(Landmark)
         _set_type(landmark, kind)
         _set_x(landmark, x)
         _set_y(landmark, y)

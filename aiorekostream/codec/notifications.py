@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from aiorekostream.codec.direct import bounding_box, duration, instance, setters, video_position
+from aiorekostream.codec.direct import bounding_box, duration, setters, video_position
 from aiorekostream.codec.envelopes import unwrap_notification
 from aiorekostream.codec.lenient import LenientConverter, Members, members_of, number, text
 from aiorekostream.codec.times import Times
@@ -130,7 +130,7 @@ def _direct_label(members: Members) -> DetectedLabel:
 
 def _direct_s3_uri(value: str) -> S3Uri:
     bucket, key = cast("re.Match[str]", _S3_URI.fullmatch(value)).groups()
-    uri: S3Uri = instance(S3Uri)
+    uri: S3Uri = object.__new__(S3Uri)
     _set_bucket(uri, bucket)
     _set_key(uri, key)
     return uri
