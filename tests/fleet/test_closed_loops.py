@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import gc
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 import pytest
 
@@ -12,8 +13,18 @@ from aiorekostream.errors import RequestCancelledError
 from aiorekostream.fleet import StartReport
 from aiorekostream.testing import MemoryTransport
 
+# Of tasks that are destroyed while they are pending.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::RuntimeWarning")
+
 Use = Callable[[rks.Client, rks.Fleet], Awaitable[object]]
 _ARN = "arn:aws:rekognition:us-east-1:123456789012:streamprocessor/"
+
+
+@pytest.fixture(autouse=True)
+def destroyed_tasks() -> Iterator[None]:
+    """Destroy the tasks that a test leaves at its end, so that no later test has their warnings."""
+    yield
+    gc.collect()
 
 
 async def _next_end(fleet: rks.Fleet) -> object:
@@ -66,7 +77,6 @@ def _leave(client: rks.Client, fleet: rks.Fleet, uses: list[Use], steps: int) ->
     return tasks
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::RuntimeWarning")
 @pytest.mark.parametrize("use", _USES.keys() - {"session_ends"})
 @pytest.mark.parametrize("steps", [1, 2, 3, 5, 8, 13])
 def test_next_loop_is_served_after_one_that_was_closed_at_work(steps: int, use: str) -> None:
