@@ -55,7 +55,7 @@ def test_sessions_raise_when_the_client_is_closed(caplog: pytest.LogCaptureFixtu
     assert not caplog.records
 
 
-def test_session_that_has_ended_yields_late_events_when_the_client_is_closed() -> None:
+def test_ended_session_yields_late_events_when_the_client_is_closed() -> None:
     cameras = Cameras()
 
     async def main() -> None:
