@@ -2,7 +2,7 @@
 
 The server leases permits ahead of time, each with the moment at which it is due. A host asks for as many as it is
 likely to use within ``LEASE_SECONDS``, and returns those that it does not use after all. Without the server it grants
-permits at its share of the rate, in turns that differ from those of the other hosts.
+permits at its share of the rate.
 
 The time is an argument, and nothing here waits.
 """
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aiorekostream.distributed.exchange import LeaseExchange, Report
-from aiorekostream.distributed.host_share import HostShare, phase_of
 from aiorekostream.limits import Quota
 from aiorekostream.rate_limiting.token_bucket import (
     BURST_SPEED,
     DUE_WITHIN,
     MIN_BURST_WITH_ROOM,
     REMEMBERED_REQUESTS,
+    AdaptiveTokenBucket,
     Grant,
 )
 
@@ -75,7 +75,6 @@ class LeaseBook:
         slack: see ``AdaptiveTokenBucket``.
         hosts: the number of hosts last seen; at first, the number that is expected.
         patience: seconds for which the host waits for a reply.
-        host: the name of this host, unique among all hosts.
         operation: AWS's name of the operation, for the log.
         leases: permits that were leased and not used yet, in the order in which they are due.
         alone: the bucket of this host's share; ``None`` while the server is reachable.
@@ -85,10 +84,9 @@ class LeaseBook:
     slack: float
     hosts: int
     patience: float = math.inf
-    host: str = ""
     operation: str = ""
     leases: deque[Lease] = attrs.field(factory=deque[Lease], init=False)
-    alone: HostShare | None = attrs.field(default=None, init=False)
+    alone: AdaptiveTokenBucket | None = attrs.field(default=None, init=False)
     _alone_count: int = attrs.field(default=0, init=False)
     _sharers: int = attrs.field(default=1, init=False)
     _reports: list[Report] = attrs.field(factory=list[Report], init=False)
@@ -251,10 +249,9 @@ class LeaseBook:
             self._sharers = max(1, self.hosts)
             share = min(self._known_rate or self.quota.rate, self.quota.rate) / self._sharers
             slack = 1.0 if self.has_room else self.slack
-            self.alone = HostShare(share, 1.0, self.operation, slack=slack, phase=phase_of(self.host))
-            if math.isfinite(self._granted_at):  # the share counts from the last request on
-                self.alone.ready_at(self._granted_at)
-                self.alone.acquire(self._granted_at)
+            self.alone = AdaptiveTokenBucket(share, 1.0, self.operation, slack=slack)
+            if math.isfinite(self._granted_at):
+                self.alone.try_acquire(self._granted_at)  # the share counts from the last request on
 
     # --------------------------------------------------------------------------------------------------------- internal
 

@@ -65,9 +65,8 @@ class RedisRateLimiter:
     throttled, so that all hosts learn the real quota together. Only the server's clock counts.
 
     While the server is out of reach, hung or out of memory, a host continues at its share of the rate, which is the
-    rate divided by the number of hosts last seen, without a burst. A call after a rest waits for the next turn of its
-    host, at most for the time in which the share allows one call. The host asks again once a second. A loss is logged
-    at WARNING to ``aiorekostream``, and the recovery at INFO.
+    rate divided by the number of hosts last seen, without a burst. It asks again once a second. A loss is logged at
+    WARNING to ``aiorekostream``, and the recovery at INFO.
 
     The limiter may be used from several event loops; each counts as a host. Close it in each of them, with ``aclose``
     or ``async with``. The server's time is real, so a client with another clock needs a ``LocalRateLimiter``.
@@ -199,7 +198,6 @@ class RedisRateLimiter:
                 slack=self._options.slack,
                 hosts=self._options.expected_hosts,
                 patience=self._options.timeout,
-                host=host.name,
                 operation=request.operation,
             )
             quota = host.quotas[key] = SharedQuota(
