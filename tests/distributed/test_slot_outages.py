@@ -14,6 +14,7 @@ from aiorekostream.distributed import RedisSessionSlots
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.fleet import Fleet
 from tests.distributed.hosts import client_of, run, running_hosts
+from tests.distributed.virtual_redis import wait_for_slots
 from tests.fleet.service import START, label, labels, names
 from tests.fleet.slots_contract import LIMIT, service_of
 
@@ -129,6 +130,7 @@ def test_start_under_way_is_reported_to_a_restarted_server(own_server: Server) -
             assert service.starts()
             own_server.kill()
             own_server.start()
+            await wait_for_slots(own_server.url, 1)
             assert isinstance(await second.fleet.submit(label("camera-1")), rks.Started)
             assert isinstance(await starting, rks.Started)
 

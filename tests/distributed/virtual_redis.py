@@ -104,6 +104,22 @@ class TroubledRedis(VirtualRedis):
         return await super().execute_command(*args, **options)
 
 
+async def wait_for_slots(url: str, taken: int) -> None:
+    """Wait until hosts have reported so many slots to a server.
+
+    A server that restarts takes real time, in which any virtual time may pass. The pools of the hosts may still have
+    connections to the server that was killed.
+    """
+    async with VirtualRedis.from_url(url) as reader:
+        for _ in range(600):
+            keys = cast("list[bytes]", await reader.execute_command("KEYS", "rks:*:slots"))
+            if keys and await reader.execute_command("ZCARD", keys[0].decode()) == taken:
+                return
+            await asyncio.sleep(0.1)
+    message = f"{taken} slots were not reported within a minute"
+    raise AssertionError(message)
+
+
 def script_at(source: str, now: float) -> str:
     """Return the script with this time instead of the server's."""
     assert "redis.call('TIME')" in source
