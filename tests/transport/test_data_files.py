@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 import botocore
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from botocore.loaders import Loader
 
-_Endpoints = dict[str, list[dict[str, object]]]
+_Endpoints = dict[str, list[dict[str, Mapping[str, object]]]]
 
 _NAMES = st.sampled_from(["services", "partitions", "a", "{", "}", 'a" : {', "\n", "é"]) | st.text(max_size=3)
 _VALUES = st.recursive(
@@ -69,7 +70,8 @@ def test_botocores_endpoints_are_the_same_and_its_services_are_read_later() -> N
     path = f"{botocore.__path__[0]}/data/endpoints"
     ours = LazyJSONFileLoader().load_file(path)
     services = cast("_Endpoints", ours)["partitions"][0]["services"]
-    assert isinstance(services, LaterServices)
+    if botocore.__version__ != "1.42.5":  # the oldest supported one, whose file is decoded as a whole
+        assert type(services) is LaterServices
     assert cast("dict[str, object]", services["rekognition"])["endpoints"]
     assert services.get("nothing of the kind") is None
     assert len(services) > 100
