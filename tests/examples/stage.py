@@ -35,7 +35,10 @@ class Stage:
 
     def new_client(self) -> rks.Client:
         """Another client, for a program that closes its own."""
-        client = rks.Client(region=REGION, endpoint_url=self.emulator.url, clock=self.clock)
+        return self.hold_for(rks.Client(region=REGION, endpoint_url=self.emulator.url, clock=self.clock))
+
+    def hold_for(self, client: rks.Client) -> rks.Client:
+        """Hold the clock until a client is open, and return the client."""
         self._unopened.append(client)
         return client
 
@@ -50,12 +53,12 @@ class Stage:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Let time pass until a condition holds."""
-        # Opening takes real time, during which the clock must stand: a call's time would pass in no time.
-        while self._unopened:
-            await self._unopened.pop().pipeline.open()
         while not condition():
             for _ in range(_TURNS):
                 await asyncio.sleep(0)
+            # Opening takes real time, during which the clock must stand: a call's time would pass in no time.
+            while self._unopened:
+                await self._unopened.pop().pipeline.open()
             self.clock.advance(_STEP)
 
     async def complete(self, program: Coroutine[object, object, _T]) -> _T:

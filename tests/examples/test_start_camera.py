@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import runpy
 import sys
 import time
@@ -25,7 +24,8 @@ def _play(monkeypatch: pytest.MonkeyPatch, prepare: Callable[[Stage], None]) -> 
         async with on_stage() as stage:
             await stage.create("front-door")
             prepare(stage)
-            monkeypatch.setattr(rks, "Client", functools.partial(rks.Client, clock=stage.clock))
+            client = rks.Client
+            monkeypatch.setattr(rks, "Client", lambda: stage.hold_for(client(clock=stage.clock)))
             monkeypatch.setenv("AWS_ENDPOINT_URL_REKOGNITION", stage.emulator.url)
             monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
             await stage.complete(script)
