@@ -3,118 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import datetime
 import json
-from typing import TYPE_CHECKING
 
-import attrs
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from aiorekostream.emulator import ManualClock
 from aiorekostream.errors import ConnectError, InvalidRequestError, InvalidSignatureError, MalformedEventError
 from aiorekostream.results import SnsCertificates, SnsMessage, verify_sns_message
 from aiorekostream.results.sns_certificates import fetch_from_sns, is_sns_url
-from tests.payloads import DETECTED, text
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-TOPIC = "arn:aws:sns:us-east-1:111122223333:porch"
-CERTIFICATE_URL = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem"
-SUBSCRIBE_URL = "https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription&Token=t0"
-NOTIFICATION = {
-    "Type": "Notification",
-    "MessageId": "00000000-0000-5000-8000-000000000001",
-    "TopicArn": TOPIC,
-    "Subject": "Rekognition Stream Processing Event",
-    "Message": text("label-detected"),
-    "Timestamp": "2022-04-15T05:22:03.999Z",
-    "UnsubscribeURL": "https://sns.us-east-1.amazonaws.com/?Action=Unsubscribe",
-}
-CONFIRMATION = {
-    "Type": "SubscriptionConfirmation",
-    "MessageId": "00000000-0000-5000-8000-000000000002",
-    "Token": "t0",
-    "TopicArn": TOPIC,
-    "Message": "You have chosen to subscribe to the topic.\nTo confirm, visit the SubscribeURL.",
-    "SubscribeURL": SUBSCRIBE_URL,
-    "Timestamp": "2022-04-15T05:22:03.999Z",
-}
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def _certificate(
-    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey = KEY,
-    *,
-    begin: datetime.datetime | None = None,
-    days: int = 365,
-) -> bytes:
-    begin = begin or datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sns.amazonaws.com")])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(begin)
-        .not_valid_after(begin + datetime.timedelta(days=days))
-        .sign(key, hashes.SHA256())
-    )
-    return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def _signed(message: Mapping[str, str], version: str = "1", **changes: object) -> dict[str, object]:
-    """Sign as AWS's documentation describes it, in the order that it lists."""
-    if message["Type"] == "Notification":
-        keys = ["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"]
-    else:
-        keys = ["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
-    document = "".join(f"{key}\n{message[key]}\n" for key in keys if key in message)
-    algorithm = hashes.SHA1() if version == "1" else hashes.SHA256()  # noqa: S303 - version 1 is SHA-1
-    signature = KEY.sign(document.encode(), padding.PKCS1v15(), algorithm)
-    return {
-        **message,
-        "SignatureVersion": version,
-        "Signature": base64.b64encode(signature).decode(),
-        "SigningCertURL": CERTIFICATE_URL,
-        **changes,
-    }
-
-
-@attrs.define
-class _Web:
-    """What stands behind URLs."""
-
-    pages: dict[str, bytes] = attrs.field(factory=lambda: {CERTIFICATE_URL: _certificate()})
-    fetched: list[str] = attrs.field(factory=list)
-
-    async def fetch(self, url: str) -> bytes:
-        self.fetched.append(url)
-        await asyncio.sleep(0)
-        if url not in self.pages:
-            raise ConnectError("HTTP 404", operation="fetching", retry_safe=True)
-        return self.pages[url]
+from tests.payloads import DETECTED
+from tests.results.signed_messages import (
+    CERTIFICATE_URL,
+    CONFIRMATION,
+    NOTIFICATION,
+    SUBSCRIBE_URL,
+    TOPIC,
+    Web,
+    pem_certificate,
+    signed,
+)
 
 
 @pytest.fixture
-def web() -> _Web:
-    return _Web()
+def web() -> Web:
+    return Web()
 
 
 @pytest.fixture
-def certificates(web: _Web) -> SnsCertificates:
+def certificates(web: Web) -> SnsCertificates:
     return SnsCertificates(fetch=web.fetch)
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
 @pytest.mark.parametrize("message", [NOTIFICATION, CONFIRMATION], ids=lambda message: message["Type"])
 async def test_signed_message_is_verified(certificates: SnsCertificates, version: str, message: dict[str, str]) -> None:
-    body = _signed(message, version)
+    body = signed(message, version)
     for data in (body, json.dumps(body), json.dumps(body).encode()):
         found = await verify_sns_message(data, certificates=certificates, topic_arn=TOPIC)
         assert found == SnsMessage(
@@ -129,10 +54,10 @@ async def test_signed_message_is_verified(certificates: SnsCertificates, version
 
 
 async def test_verified_notification_has_its_event(certificates: SnsCertificates) -> None:
-    message = await verify_sns_message(_signed(NOTIFICATION), certificates=certificates)
+    message = await verify_sns_message(signed(NOTIFICATION), certificates=certificates)
     assert message.is_notification
     assert message.event == DETECTED
-    confirmation = await verify_sns_message(_signed(CONFIRMATION), certificates=certificates)
+    confirmation = await verify_sns_message(signed(CONFIRMATION), certificates=certificates)
     assert not confirmation.is_notification
     with pytest.raises(MalformedEventError, match="Type"):
         _ = confirmation.event
@@ -140,15 +65,15 @@ async def test_verified_notification_has_its_event(certificates: SnsCertificates
 
 async def test_notification_without_a_subject_is_verified(certificates: SnsCertificates) -> None:
     message = {key: value for key, value in NOTIFICATION.items() if key != "Subject"}
-    assert (await verify_sns_message(_signed(message), certificates=certificates)).subject is None
+    assert (await verify_sns_message(signed(message), certificates=certificates)).subject is None
     with pytest.raises(InvalidSignatureError, match="does not match"):
-        await verify_sns_message(_signed(message, Subject="new"), certificates=certificates)
+        await verify_sns_message(signed(message, Subject="new"), certificates=certificates)
 
 
 @pytest.mark.parametrize("key", ["Message", "MessageId", "Subject", "TopicArn"])
 @pytest.mark.parametrize("version", ["1", "2"])
 async def test_changed_message_is_refused(certificates: SnsCertificates, key: str, version: str) -> None:
-    body = _signed(NOTIFICATION, version)
+    body = signed(NOTIFICATION, version)
     body[key] = f"{body[key]} "
     with pytest.raises(InvalidSignatureError, match="does not match"):
         await verify_sns_message(body, certificates=certificates)
@@ -156,7 +81,7 @@ async def test_changed_message_is_refused(certificates: SnsCertificates, key: st
 
 async def test_signature_of_the_other_version_is_refused(certificates: SnsCertificates) -> None:
     with pytest.raises(InvalidSignatureError, match="does not match"):
-        await verify_sns_message(_signed(NOTIFICATION, "1", SignatureVersion="2"), certificates=certificates)
+        await verify_sns_message(signed(NOTIFICATION, "1", SignatureVersion="2"), certificates=certificates)
 
 
 @pytest.mark.parametrize(
@@ -179,9 +104,9 @@ async def test_signature_of_the_other_version_is_refused(certificates: SnsCertif
         "",
     ],
 )
-async def test_certificate_from_elsewhere_is_never_fetched(certificates: SnsCertificates, web: _Web, url: str) -> None:
+async def test_certificate_from_elsewhere_is_never_fetched(certificates: SnsCertificates, web: Web, url: str) -> None:
     with pytest.raises(InvalidSignatureError, match="not from a host"):
-        await verify_sns_message(_signed(NOTIFICATION, SigningCertURL=url), certificates=certificates)
+        await verify_sns_message(signed(NOTIFICATION, SigningCertURL=url), certificates=certificates)
     assert web.fetched == []
 
 
@@ -191,13 +116,13 @@ def test_hosts_of_sns_are_recognized(host: str) -> None:
     assert is_sns_url(f"https://{host}:443/?Action=ConfirmSubscription")
 
 
-async def test_certificate_is_fetched_once(certificates: SnsCertificates, web: _Web) -> None:
-    await asyncio.gather(*(verify_sns_message(_signed(NOTIFICATION), certificates=certificates) for _ in range(20)))
-    await verify_sns_message(_signed(CONFIRMATION), certificates=certificates)
+async def test_certificate_is_fetched_once(certificates: SnsCertificates, web: Web) -> None:
+    await asyncio.gather(*(verify_sns_message(signed(NOTIFICATION), certificates=certificates) for _ in range(20)))
+    await verify_sns_message(signed(CONFIRMATION), certificates=certificates)
     assert web.fetched == [CERTIFICATE_URL]
 
 
-async def test_cancelled_verification_does_not_disturb_another(web: _Web) -> None:
+async def test_cancelled_verification_does_not_disturb_another(web: Web) -> None:
     arrived, leaves = asyncio.Event(), asyncio.Event()
 
     async def fetch(url: str) -> bytes:
@@ -206,64 +131,60 @@ async def test_cancelled_verification_does_not_disturb_another(web: _Web) -> Non
         return await web.fetch(url)
 
     certificates = SnsCertificates(fetch=fetch)
-    tasks = [
-        asyncio.create_task(verify_sns_message(_signed(NOTIFICATION), certificates=certificates)) for _ in range(2)
-    ]
+    tasks = [asyncio.create_task(verify_sns_message(signed(NOTIFICATION), certificates=certificates)) for _ in range(2)]
     await arrived.wait()
     tasks[0].cancel()
     leaves.set()
     assert (await tasks[1]).is_notification
 
 
-async def test_oldest_certificate_is_forgotten(web: _Web) -> None:
+async def test_oldest_certificate_is_forgotten(web: Web) -> None:
     urls = [f"https://sns.us-east-{number}.amazonaws.com/x.pem" for number in (1, 2, 3)]
-    web.pages = dict.fromkeys(urls, _certificate())
+    web.pages = dict.fromkeys(urls, pem_certificate())
     certificates = SnsCertificates(fetch=web.fetch, most=2)
     for url in (*urls, urls[2], urls[0]):
-        await verify_sns_message(_signed(NOTIFICATION, SigningCertURL=url), certificates=certificates)
+        await verify_sns_message(signed(NOTIFICATION, SigningCertURL=url), certificates=certificates)
     assert web.fetched == [*urls, urls[0]]
 
 
-async def test_failed_fetch_is_not_kept(certificates: SnsCertificates, web: _Web) -> None:
+async def test_failed_fetch_is_not_kept(certificates: SnsCertificates, web: Web) -> None:
     pages, web.pages = web.pages, {}
     with pytest.raises(ConnectError) as caught:
-        await verify_sns_message(_signed(NOTIFICATION), certificates=certificates)
+        await verify_sns_message(signed(NOTIFICATION), certificates=certificates)
     assert caught.value.retry_safe
     web.pages = pages
-    await verify_sns_message(_signed(NOTIFICATION), certificates=certificates)
+    await verify_sns_message(signed(NOTIFICATION), certificates=certificates)
 
 
 @pytest.mark.parametrize(
     "page",
-    [b"", b"<html>", _certificate(ec.generate_private_key(ec.SECP256R1()))],
+    [b"", b"<html>", pem_certificate(ec.generate_private_key(ec.SECP256R1()))],
     ids=["empty", "html", "elliptic"],
 )
-async def test_page_that_is_no_rsa_certificate_is_refused(
-    certificates: SnsCertificates, web: _Web, page: bytes
-) -> None:
+async def test_page_that_is_no_rsa_certificate_is_refused(certificates: SnsCertificates, web: Web, page: bytes) -> None:
     web.pages[CERTIFICATE_URL] = page
     with pytest.raises(InvalidSignatureError, match="no certificate"):
-        await verify_sns_message(_signed(NOTIFICATION), certificates=certificates)
+        await verify_sns_message(signed(NOTIFICATION), certificates=certificates)
 
 
 @pytest.mark.parametrize(("days", "since"), [(1, -2), (1, 2)], ids=["expired", "not-yet-valid"])
 async def test_certificate_that_is_not_valid_now_is_refused(
-    certificates: SnsCertificates, web: _Web, days: int, since: int
+    certificates: SnsCertificates, web: Web, days: int, since: int
 ) -> None:
     begin = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=since)
-    web.pages[CERTIFICATE_URL] = _certificate(begin=begin, days=days)
+    web.pages[CERTIFICATE_URL] = pem_certificate(begin=begin, days=days)
     with pytest.raises(InvalidSignatureError, match="expired or not valid yet"):
-        await verify_sns_message(_signed(NOTIFICATION), certificates=certificates)
+        await verify_sns_message(signed(NOTIFICATION), certificates=certificates)
 
 
-async def test_kept_certificate_expires(web: _Web) -> None:
+async def test_kept_certificate_expires(web: Web) -> None:
     clock = ManualClock()
-    web.pages[CERTIFICATE_URL] = _certificate(begin=clock.wall())
+    web.pages[CERTIFICATE_URL] = pem_certificate(begin=clock.wall())
     certificates = SnsCertificates(fetch=web.fetch, clock=clock)
-    await verify_sns_message(_signed(NOTIFICATION), certificates=certificates)
+    await verify_sns_message(signed(NOTIFICATION), certificates=certificates)
     clock.advance(400 * 86_400)
     with pytest.raises(InvalidSignatureError, match="expired"):
-        await verify_sns_message(_signed(NOTIFICATION), certificates=certificates)
+        await verify_sns_message(signed(NOTIFICATION), certificates=certificates)
 
 
 # --------------------------------------------------------------------------------------------------------------- topics
@@ -271,18 +192,18 @@ async def test_kept_certificate_expires(web: _Web) -> None:
 
 async def test_message_of_another_topic_is_refused(certificates: SnsCertificates) -> None:
     """Any customer of AWS can have SNS sign a message."""
-    body = _signed({**NOTIFICATION, "TopicArn": "arn:aws:sns:us-east-1:999999999999:evil"})
+    body = signed({**NOTIFICATION, "TopicArn": "arn:aws:sns:us-east-1:999999999999:evil"})
     await verify_sns_message(body, certificates=certificates)
     for topics in (TOPIC, [TOPIC], []):
         with pytest.raises(InvalidSignatureError, match="another topic"):
             await verify_sns_message(body, certificates=certificates, topic_arn=topics)
-    message = await verify_sns_message(_signed(NOTIFICATION), certificates=certificates, topic_arn={TOPIC, "other"})
+    message = await verify_sns_message(signed(NOTIFICATION), certificates=certificates, topic_arn={TOPIC, "other"})
     assert message.topic_arn == TOPIC
 
 
-async def test_subscription_is_confirmed_on_request(certificates: SnsCertificates, web: _Web) -> None:
+async def test_subscription_is_confirmed_on_request(certificates: SnsCertificates, web: Web) -> None:
     web.pages[SUBSCRIBE_URL] = b"<ConfirmSubscriptionResponse/>"
-    body = _signed(CONFIRMATION)
+    body = signed(CONFIRMATION)
     await verify_sns_message(body, certificates=certificates, topic_arn=TOPIC, fetch=web.fetch)
     assert SUBSCRIBE_URL not in web.fetched
     await verify_sns_message(
@@ -290,18 +211,18 @@ async def test_subscription_is_confirmed_on_request(certificates: SnsCertificate
     )
     assert web.fetched == [CERTIFICATE_URL, SUBSCRIBE_URL]
     await verify_sns_message(
-        _signed(NOTIFICATION), certificates=certificates, topic_arn=TOPIC, confirm_subscription=True, fetch=web.fetch
+        signed(NOTIFICATION), certificates=certificates, topic_arn=TOPIC, confirm_subscription=True, fetch=web.fetch
     )
     assert web.fetched == [CERTIFICATE_URL, SUBSCRIBE_URL]
 
 
-async def test_subscription_of_any_topic_is_never_confirmed(certificates: SnsCertificates, web: _Web) -> None:
+async def test_subscription_of_any_topic_is_never_confirmed(certificates: SnsCertificates, web: Web) -> None:
     with pytest.raises(InvalidRequestError, match="topic_arn"):
         await verify_sns_message(
-            _signed(CONFIRMATION), certificates=certificates, confirm_subscription=True, fetch=web.fetch
+            signed(CONFIRMATION), certificates=certificates, confirm_subscription=True, fetch=web.fetch
         )
-    other = _signed({**CONFIRMATION, "TopicArn": "arn:aws:sns:us-east-1:999999999999:evil"})
-    elsewhere = _signed({**CONFIRMATION, "SubscribeURL": "https://example/?Action=ConfirmSubscription"})
+    other = signed({**CONFIRMATION, "TopicArn": "arn:aws:sns:us-east-1:999999999999:evil"})
+    elsewhere = signed({**CONFIRMATION, "SubscribeURL": "https://example/?Action=ConfirmSubscription"})
     for body in (other, elsewhere):
         with pytest.raises(InvalidSignatureError):
             await verify_sns_message(
@@ -331,10 +252,10 @@ async def test_subscription_of_any_topic_is_never_confirmed(certificates: SnsCer
     ids=str,
 )
 async def test_malformed_message_is_reported_by_its_path(
-    certificates: SnsCertificates, web: _Web, change: dict[str, object], path: str
+    certificates: SnsCertificates, web: Web, change: dict[str, object], path: str
 ) -> None:
     with pytest.raises(MalformedEventError) as caught:
-        await verify_sns_message({**_signed(NOTIFICATION), **change}, certificates=certificates)
+        await verify_sns_message({**signed(NOTIFICATION), **change}, certificates=certificates)
     assert [issue.path for issue in caught.value.issues] == [path]
     assert web.fetched == []
 
@@ -347,7 +268,7 @@ async def test_body_that_is_no_json_object_is_malformed(certificates: SnsCertifi
 
 async def test_timestamp_that_is_none_is_malformed(certificates: SnsCertificates) -> None:
     with pytest.raises(MalformedEventError, match="Timestamp"):
-        await verify_sns_message(_signed({**NOTIFICATION, "Timestamp": "yesterday"}), certificates=certificates)
+        await verify_sns_message(signed({**NOTIFICATION, "Timestamp": "yesterday"}), certificates=certificates)
 
 
 # ----------------------------------------------------------------------------------------------------------------- HTTP
