@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["FrameKey", "VideoOrder", "frame_key"]
 
 _ItemT = TypeVar("_ItemT")
+_MOST_VIDEOS = 10_000  # each takes about 500 bytes
 FrameKey: TypeAlias = tuple[int, datetime.timedelta]
 """The position of a frame in its video: the number of the fragment, and the offset in it."""
 
@@ -42,10 +43,13 @@ class VideoOrder(Generic[_ItemT]):
     Attributes:
         window: the seconds for which an item is held.
         most: the most items that are held; beyond it, the oldest are released before their window ends.
+        most_videos: how many videos without held items are remembered. Beyond it, the one that has had no items for the
+            longest time is forgotten, and its next item is not late.
     """
 
     window: float
     most: int
+    most_videos: int = _MOST_VIDEOS
     _videos: dict[str, _Video[_ItemT]] = attrs.field(factory=dict[str, _Video[_ItemT]], init=False)
     # When the window of each item ends, in the order of arrival. An item may have been released before.
     _due: deque[tuple[float, str, FrameKey]] = attrs.field(factory=deque[tuple[float, str, FrameKey]], init=False)
@@ -57,7 +61,9 @@ class VideoOrder(Generic[_ItemT]):
         Returns:
             Whether it is held.
         """
-        held = self._videos.setdefault(video, _Video())
+        held = self._videos.pop(video, None) or _Video()
+        self._videos[video] = held  # at the end, behind those that have had no items for longer
+        self._forget_idle()
         if held.released is not None and key < held.released:
             return False
         heapq.heappush(held.waiting, (key, next(self._numbers), item))
@@ -72,8 +78,8 @@ class VideoOrder(Generic[_ItemT]):
         """
         while self._due and (self._due[0][0] <= now or len(self._due) > self.most):
             _, video, key = self._due[0]
-            held = self._videos[video]
-            if held.waiting and held.waiting[0][0] <= key:
+            held = self._videos.get(video)
+            if held is not None and held.waiting and held.waiting[0][0] <= key:
                 held.released, _, item = heapq.heappop(held.waiting)
                 return item
             self._due.popleft()
@@ -83,3 +89,10 @@ class VideoOrder(Generic[_ItemT]):
     def next_moment(self) -> float:
         """When the next item may be released; infinity if none is held."""
         return self._due[0][0] if self._due else math.inf
+
+    def _forget_idle(self) -> None:
+        while len(self._videos) > self.most_videos:
+            video = next(iter(self._videos))
+            if self._videos[video].waiting:
+                return
+            del self._videos[video]

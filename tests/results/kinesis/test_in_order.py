@@ -195,3 +195,23 @@ def test_order_releases_each_item_once_in_order_and_in_time(arrivals: list[_Arri
         assert [keys[item][1] for item in items] == sorted(keys[item][1] for item in items)
     assert sorted([*late, *(item for items in released.values() for item in items)]) == list(range(len(arrivals)))
     assert order.next_moment == math.inf
+
+
+def test_order_forgets_the_video_that_is_idle_for_the_longest_time() -> None:
+    """A video that is forgotten has no late items, and one that holds an item is never forgotten."""
+    order: VideoOrder[str] = VideoOrder(window=1, most=100, most_videos=2)
+
+    def add(now: float, video: str, frame: int) -> bool:
+        return order.add(now, video, (frame, datetime.timedelta()), f"{video}{frame}")
+
+    assert add(0, "a", 5)
+    assert add(0, "b", 5)
+    assert [order.pop(2), order.pop(2), order.pop(2)] == ["a5", "b5", None]
+    assert not add(3, "a", 4)
+    assert add(3, "c", 5)  # forgets b
+    assert not add(3, "a", 4)
+    assert add(3, "b", 4)
+    assert [order.pop(5) for _ in range(3)] == ["c5", "b4", None]
+    held = [f"{video}1" for video in "defg"]
+    assert all(add(6, video, 1) for video in "defg")
+    assert [order.pop(8) for _ in range(5)] == [*held, None]
