@@ -69,7 +69,8 @@ $(VENV)/.runtime: $(VENV)/.home pyproject.toml constraints.txt
 	@$(PIP) install -e '.[cli]'
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.home pyproject.toml constraints.txt
+# The Makefile itself names the packages of JavaScript.
+$(VENV)/.dev: $(VENV)/.home pyproject.toml constraints.txt Makefile
 	@echo "installing aiorekostream and its tools into $(VENV)"
 	@$(PIP) install pip
 	@$(PIP) install -e '.[cli,redis]' --group dev

@@ -92,6 +92,20 @@ async def test_pictures_of_each_event_are_jpeg(home: Home) -> None:
         frame.load()
 
 
+async def test_frame_shows_the_box_of_its_label(home: Home) -> None:
+    """The line is 3 pixels wide; the crop has it at its edge."""
+    image = pytest.importorskip("PIL.Image")
+    for label in [label for event in home.events for label in event.get("labels", [])]:
+        box = label["boundingBox"]
+        left, middle = round(box["left"] * 640), round((box["top"] + box["height"] / 2) * 360)
+        frame = image.open(io.BytesIO(await content(home.s3, label["frameImageUri"]))).convert("RGB")
+        crop = image.open(io.BytesIO(await content(home.s3, label["croppedImageUri"]))).convert("RGB")
+        outside, line, inside = (frame.getpixel((left + x, middle)) for x in (-8, 1, 12))
+        edge, centre = (crop.getpixel((x, crop.height // 2)) for x in (1, 12))
+        for one, other in ((line, outside), (line, inside), (edge, centre)):
+            assert max(abs(a - b) for a, b in zip(one, other, strict=True)) > 60
+
+
 async def test_head_tells_size_and_type(home: Home) -> None:
     key = home.events[0]["labels"][0]["frameImageUri"].removeprefix("s3://pictures/")
     found = await home.s3("head_object", Bucket="pictures", Key=key)
