@@ -19,7 +19,6 @@ from aiorekostream.codec import decode, encode, processor_in
 from aiorekostream.errors import (
     CallError,
     ConfigurationError,
-    ConnectError,
     DeadlineExceededError,
     RateLimitedError,
     RequestCancelledError,
@@ -28,10 +27,10 @@ from aiorekostream.errors import (
 from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota
 from aiorekostream.operations import Operation
 from aiorekostream.pipeline.connections import ConnectionQueue
+from aiorekostream.pipeline.failures import CallFailures
 from aiorekostream.pipeline.log import CallLogger
-from aiorekostream.pipeline.trace import CallTrace, LostAttempt
+from aiorekostream.pipeline.trace import CallTrace
 from aiorekostream.rate_limiting.port import Permit, PermitRequest, Priority, RateLimiter
-from aiorekostream.retry.classify import is_retryable, is_throttling
 from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.retry.token_bucket import RetryTokenBucket
 from aiorekostream.transport.hints import advise
@@ -217,39 +216,49 @@ class _Call(Generic[_RequestT, _ReplyT]):
     body: Mapping[str, object] = attrs.field(factory=dict[str, object], init=False)
     began: float = attrs.field(init=False)
     answer_by: float = attrs.field(init=False)
-    failure: CallError | None = attrs.field(default=None, init=False)
-    retries_paid: int = attrs.field(default=0, init=False)
-    is_limited: bool = attrs.field(default=False, init=False)
     missing: str = attrs.field(default="", init=False)
     log: CallLogger = attrs.field(init=False)
+    failures: CallFailures = attrs.field(init=False)
 
     async def run(self) -> _ReplyT:
         pipeline, total = self.pipeline, self.total_timeout
         self.began = pipeline.clock.now()
         self.log = CallLogger(self.operation.name, self.body, self.trace, pipeline.clock, self.began)
+        self.failures = failures = CallFailures(
+            operation=self.operation.name,
+            idempotent=self.operation.idempotent,
+            policy=pipeline.retry,
+            tokens=pipeline.retry_tokens,
+            random=pipeline.random,
+            trace=self.trace,
+            log=self.log,
+        )
         kept = min(_RECOVERY, total * _RECOVERY_SHARE) if self.recover is not None else 0.0
         self.answer_by = self.began + max(0.0, total - kept)
         try:
             reply = await pipeline.retry.run(
                 self._attempt,
-                is_retryable=self._is_retryable,
-                delay=self._delay,
-                before_retry=self._before_retry,
+                is_retryable=failures.is_retryable,
+                delay=failures.delay,
+                before_retry=failures.before_retry,
                 clock=pipeline.clock,
                 deadline=lambda: min(self.answer_by, self.trace.send_by),
                 attempts_made=self.trace.attempts,
             )
         except CallError as error:
-            self.failure = None  # an error that refers to itself is freed late
+            failures.latest = None  # an error that refers to itself is freed late
             if isinstance(error, CredentialsNotReadyError):
                 raise ConfigurationError(str(error)) from error
             error.attempts, error.name = self.trace.attempts, processor_in(self.body)
             if isinstance(error, ServiceError) and not error.hint:
-                error.hint = self._hint(error)
+                region, limits = pipeline.transport.region, pipeline.limits
+                error.hint = advise(
+                    error.code, error.message, operation=error.operation, region=region, body=self.body, limits=limits
+                )
             raise
         tokens = pipeline.retry_tokens
-        if self.retries_paid or tokens.tokens < tokens.capacity:
-            tokens.succeeded(self.retries_paid)
+        if failures.retries_paid or tokens.tokens < tokens.capacity:
+            tokens.succeeded(failures.retries_paid)
         return reply
 
     async def _attempt(self) -> _ReplyT:
@@ -265,8 +274,8 @@ class _Call(Generic[_RequestT, _ReplyT]):
         except CallError as error:
             failure = error
         try:
-            if failure is not self.failure:  # it is, where an attempt was given up before it was sent
-                self._note(failure)
+            if failure is not self.failures.latest:  # it is, where an attempt was given up before it was sent
+                self.failures.add(failure)
                 if self.recover is not None and self.trace.lost:
                     return await self._recovered(failure, self.recover)
             raise failure
@@ -277,17 +286,18 @@ class _Call(Generic[_RequestT, _ReplyT]):
         trace, operation = self.trace, self.operation
         self.missing = "no connection was made"
         permit = await self._acquire()
-        if self.failure is not None and self.pipeline.clock.now() > trace.send_by:
+        failures = self.failures
+        if failures.latest is not None and self.pipeline.clock.now() > trace.send_by:
             if permit is not None:
                 permit.cancel()
-            raise self.failure
-        self.is_limited = permit is not None
+            raise failures.latest
+        failures.is_limited = permit is not None
         trace.attempts += 1
         try:
             reply = await self.pipeline.transport.send(operation.name, self.body, on_sent=self._sent)
         except BaseException as error:
             if permit is not None:
-                self._report(permit, error)
+                failures.report(permit, error)
             raise
         trace.in_flight, trace.reply = False, reply
         if _log.isEnabledFor(logging.DEBUG):
@@ -306,15 +316,6 @@ class _Call(Generic[_RequestT, _ReplyT]):
         self.missing = "no answer came"
         if trace.on_event is not None:
             trace.on_event("sent")
-
-    def _report(self, permit: Permit, error: BaseException) -> None:
-        """Report the result of the attempt to the rate limiter; nothing if the response was lost."""
-        if is_throttling(error):
-            permit.throttled()
-        elif isinstance(error, ServiceError):
-            permit.allowed()
-        elif not self.trace.in_flight:
-            permit.cancel()
 
     async def _acquire(self) -> Permit | None:
         """Return a permit to send at once; without a free connection, return it and queue for both."""
@@ -350,23 +351,6 @@ class _Call(Generic[_RequestT, _ReplyT]):
         self.missing = "no connection was made"
         return permit
 
-    def _note(self, failure: CallError) -> None:
-        """Record a failed attempt in the trace."""
-        trace = self.trace
-        if _log.isEnabledFor(logging.DEBUG):
-            self.log.attempted(failure)
-        trace.in_flight, self.failure = False, failure
-        if is_throttling(failure):
-            if trace.on_event is not None:
-                trace.on_event("throttled")
-        elif not failure.retry_safe:
-            now = self.pipeline.clock.now()
-            sent_at = now if trace.sent_at is None else trace.sent_at
-            applied_by = self.pipeline.retry.applied_by(failure, sent_at=sent_at, now=now)
-            code, request_id = getattr(failure, "code", None), getattr(failure, "request_id", None)
-            trace.lost.append(LostAttempt(sent_at, applied_by, code, request_id))
-            trace.unresolved = True
-
     async def _recovered(self, failure: CallError, recover: Recover[_ReplyT]) -> _ReplyT:
         """Determine the outcome after a lost response, and log it."""
         self.log.lost(failure)
@@ -378,51 +362,10 @@ class _Call(Generic[_RequestT, _ReplyT]):
         self.log.applied()
         return reply
 
-    def _is_retryable(self, error: BaseException) -> bool:
-        trace = self.trace
-        if not is_retryable(error) or (is_throttling(error) and not trace.retries_throttled and not trace.lost):
-            return False
-        if self._is_free(error) or self.pipeline.retry_tokens.has_tokens:
-            return True
-        _log.debug("no retry tokens are left after %s", error)
-        return False
-
-    def _before_retry(self, error: BaseException) -> None:
-        if not self._is_free(error):
-            self.retries_paid += self.pipeline.retry_tokens.acquire()
-        if self.trace.on_event is not None:
-            self.trace.on_event("retried")
-
-    def _is_free(self, error: BaseException) -> bool:
-        """Whether a retry adds no load to a service that is down: the rate limiter sees to it, or nothing was sent."""
-        return self.is_limited or is_throttling(error) or isinstance(error, ConnectError)
-
-    def _delay(self, error: BaseException, attempt: int) -> float:
-        asked = error.retry_after if isinstance(error, ServiceError) else 0.0
-        if self.is_limited and is_throttling(error):
-            return asked  # the rate limiter knows when
-        return max(asked, self.pipeline.retry.delay(attempt, self.pipeline.random()))
-
-    def _hint(self, error: ServiceError) -> str:
-        return advise(
-            error.code,
-            error.message,
-            operation=error.operation,
-            region=self.pipeline.transport.region,
-            body=self.body,
-            limits=self.pipeline.limits,
-        )
-
     def _deadline_exceeded(self) -> DeadlineExceededError:
-        if isinstance(self.failure, CredentialsNotReadyError):
-            raise ConfigurationError(str(self.failure)) from self.failure
         seconds = min(self.pipeline.clock.now(), self.answer_by) - self.began
-        cause = "" if self.failure is None else f"; the attempt before failed: {self.failure}"
-        return DeadlineExceededError(
-            f"{self.missing} within {seconds:.3g} s{cause}",
-            operation=self.operation.name,
+        return self.failures.deadline_exceeded(
+            f"{self.missing} within {seconds:.3g} s",
             deadline=seconds,
-            attempts=self.trace.attempts,
-            retry_safe=self.operation.idempotent or not self.trace.in_flight,
             hint=_MANY_CALLS if self.missing == _NO_PERMIT else "",
         )

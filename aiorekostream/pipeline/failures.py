@@ -1,0 +1,130 @@
+"""Record the failed attempts of a call, and decide whether each of them is made again, and when."""
+
+import logging
+from collections.abc import Callable
+
+import attrs
+
+from aiorekostream.errors import CallError, ConfigurationError, ConnectError, DeadlineExceededError, ServiceError
+from aiorekostream.pipeline.log import CallLogger
+from aiorekostream.pipeline.trace import CallTrace, LostAttempt
+from aiorekostream.rate_limiting.port import Permit
+from aiorekostream.retry.classify import is_retryable, is_throttling
+from aiorekostream.retry.policy import RetryPolicy
+from aiorekostream.retry.token_bucket import RetryTokenBucket
+from aiorekostream.transport.port import CredentialsNotReadyError
+
+__all__ = ["CallFailures"]
+
+_log = logging.getLogger("aiorekostream")
+
+
+@attrs.define(eq=False, kw_only=True)
+class CallFailures:
+    """The failed attempts of one call.
+
+    Attributes:
+        operation: AWS's name of the operation.
+        idempotent: whether applying the call twice has the same effect as applying it once.
+        policy: how many attempts are made, and when.
+        tokens: the retries that may still be made without a rate limiter.
+        random: gives a number from 0 to 1 each time.
+        trace: the progress of the call.
+        log: logs the attempts.
+        latest: the error of the latest attempt that failed; ``None`` before.
+        is_limited: whether the latest attempt had a permit of a rate limiter.
+        retries_paid: the retries that took tokens.
+    """
+
+    operation: str
+    idempotent: bool
+    policy: RetryPolicy
+    tokens: RetryTokenBucket
+    random: Callable[[], float]
+    trace: CallTrace
+    log: CallLogger
+    latest: CallError | None = attrs.field(default=None, init=False)
+    is_limited: bool = attrs.field(default=False, init=False)
+    retries_paid: int = attrs.field(default=0, init=False)
+
+    def report(self, permit: Permit, error: BaseException) -> None:
+        """Report the result of the attempt to the rate limiter; nothing if the response was lost."""
+        if is_throttling(error):
+            permit.throttled()
+        elif isinstance(error, ServiceError):
+            permit.allowed()
+        elif not self.trace.in_flight:
+            permit.cancel()
+
+    def add(self, failure: CallError) -> None:
+        """Record a failed attempt in the trace."""
+        trace = self.trace
+        if _log.isEnabledFor(logging.DEBUG):
+            self.log.attempted(failure)
+        trace.in_flight, self.latest = False, failure
+        if is_throttling(failure):
+            if trace.on_event is not None:
+                trace.on_event("throttled")
+        elif not failure.retry_safe:
+            now = self.log.clock.now()
+            sent_at = now if trace.sent_at is None else trace.sent_at
+            applied_by = self.policy.applied_by(failure, sent_at=sent_at, now=now)
+            code, request_id = getattr(failure, "code", None), getattr(failure, "request_id", None)
+            trace.lost.append(LostAttempt(sent_at, applied_by, code, request_id))
+            trace.unresolved = True
+
+    def is_retryable(self, error: BaseException) -> bool:
+        """Whether the call may be sent again after an error."""
+        trace = self.trace
+        if not is_retryable(error) or (is_throttling(error) and not trace.retries_throttled and not trace.lost):
+            return False
+        if self._is_free(error) or self.tokens.has_tokens:
+            return True
+        _log.debug("no retry tokens are left after %s", error)
+        return False
+
+    def before_retry(self, error: BaseException) -> None:
+        """Take the tokens of the retry after an error, and report it as an event."""
+        if not self._is_free(error):
+            self.retries_paid += self.tokens.acquire()
+        if self.trace.on_event is not None:
+            self.trace.on_event("retried")
+
+    def delay(self, error: BaseException, attempt: int) -> float:
+        """Return the seconds from an error to the next attempt.
+
+        Args:
+            error: the error of the attempt.
+            attempt: the number of the attempt.
+        """
+        asked = error.retry_after if isinstance(error, ServiceError) else 0.0
+        if self.is_limited and is_throttling(error):
+            return asked  # the rate limiter knows when
+        return max(asked, self.policy.delay(attempt, self.random()))
+
+    def deadline_exceeded(self, missing: str, *, deadline: float, hint: str) -> DeadlineExceededError:
+        """Return the error of a call whose time has passed.
+
+        Args:
+            missing: what did not happen within the time.
+            deadline: the time of the call in seconds.
+            hint: what to do about it; may be empty.
+
+        Raises:
+            ConfigurationError: the credentials were not ready in all this time.
+        """
+        if isinstance(self.latest, CredentialsNotReadyError):
+            raise ConfigurationError(str(self.latest)) from self.latest
+        cause = "" if self.latest is None else f"; the attempt before failed: {self.latest}"
+        return DeadlineExceededError(
+            f"{missing}{cause}",
+            operation=self.operation,
+            deadline=deadline,
+            attempts=self.trace.attempts,
+            retry_safe=self.idempotent or not self.trace.in_flight,
+            hint=hint,
+        )
+
+    def _is_free(self, error: BaseException) -> bool:
+        """Whether a retry adds no load to a service that is down: the rate limiter sees to it, or nothing was sent."""
+        return self.is_limited or is_throttling(error) or isinstance(error, ConnectError)
