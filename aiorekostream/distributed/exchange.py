@@ -11,7 +11,7 @@ import attrs
 if TYPE_CHECKING:
     from aiorekostream.limits import Quota
 
-__all__ = ["VERSION", "ForeignVersion", "LeaseExchange", "Report", "Taken", "TooLate", "read_reply"]
+__all__ = ["VERSION", "ForeignVersion", "LeaseExchange", "Report", "Taken", "TooLate", "read_reply", "reply_text"]
 
 # The version of the stored fields and of their meaning. Hosts of another version leave the bucket alone.
 VERSION = "1"
@@ -134,7 +134,7 @@ def read_reply(reply: object) -> Taken | ForeignVersion | TooLate:
     """Read the reply of the script."""
     status, *rest = cast("_Reply", reply)
     if status == _FOREIGN:
-        return ForeignVersion(_text(rest[0]), int(rest[1]))
+        return ForeignVersion(reply_text(rest[0]), int(rest[1]))
     if status == _TOO_LATE:
         return TooLate(float(rest[0]))
     now, first, rate, hosts, retry, *waits = rest
@@ -148,5 +148,6 @@ def read_reply(reply: object) -> Taken | ForeignVersion | TooLate:
     )
 
 
-def _text(value: int | bytes | str) -> str:
+def reply_text(value: int | bytes | str) -> str:
+    """Return a value of a reply as text."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

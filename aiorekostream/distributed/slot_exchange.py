@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 import attrs
 
+from aiorekostream.distributed.exchange import TooLate, reply_text
 from aiorekostream.domain.responses import StartedSession
 from aiorekostream.fleet.slot_leases import SharedSession
 
@@ -22,7 +23,6 @@ __all__ = [
     "SlotExchange",
     "SlotReply",
     "SlotVerb",
-    "TooLateForSlots",
     "read_list",
     "read_slot_reply",
 ]
@@ -126,17 +126,6 @@ class OtherVersion:
 
 
 @attrs.frozen
-class TooLateForSlots:
-    """The server ran the script after the host had given up, or its clock has jumped. The script did nothing.
-
-    Attributes:
-        now: the server's time.
-    """
-
-    now: float
-
-
-@attrs.frozen
 class Listed:
     """The slots that are taken.
 
@@ -152,21 +141,21 @@ class Listed:
 _Value: TypeAlias = "int | bytes | str"
 
 
-def read_slot_reply(reply: object) -> SlotReply | OtherVersion | TooLateForSlots:
+def read_slot_reply(reply: object) -> SlotReply | OtherVersion | TooLate:
     """Read the reply of ``session_slots.lua``."""
     status, *rest = cast("list[_Value]", reply)
     if status == _FOREIGN:
-        return OtherVersion(_text(rest[0]))
+        return OtherVersion(reply_text(rest[0]))
     if status != _DONE:
-        return TooLateForSlots(float(rest[0]))
+        return TooLate(float(rest[0]))
     now, epoch, leases, retry, is_synced, *answers = rest
     return SlotReply(
         now=float(now),
-        epoch=_text(epoch),
+        epoch=reply_text(epoch),
         leases=int(leases),
         retry_after=None if int(retry) < 0 else int(retry) / 1e6,
         is_synced=bool(int(is_synced)),
-        answers=[answer if isinstance(answer, int) else _text(answer) for answer in answers],
+        answers=[answer if isinstance(answer, int) else reply_text(answer) for answer in answers],
     )
 
 
@@ -174,10 +163,10 @@ def read_list(reply: object, kind: ProcessorKind) -> Listed | OtherVersion | Non
     """Read the reply of ``session_list.lua``; ``None`` if another host polls for ended sessions."""
     status, *rest = cast("list[_Value]", reply)
     if status == _FOREIGN:
-        return OtherVersion(_text(rest[0]))
+        return OtherVersion(reply_text(rest[0]))
     if status != _DONE:
         return None
-    epoch, *values = map(_text, rest)
+    epoch, *values = map(reply_text, rest)
     rows = zip(*(values[number::_FIELDS_OF_A_SLOT] for number in range(_FIELDS_OF_A_SLOT)), strict=True)
     return Listed(epoch, [_session(row, kind) for row in rows])
 
@@ -193,7 +182,3 @@ def _session(row: Sequence[str], kind: ProcessorKind) -> SharedSession:
         age=float(age),
         seconds=math.inf if float(left) < 0 else float(left),
     )
-
-
-def _text(value: _Value) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
