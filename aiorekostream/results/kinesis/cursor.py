@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aiorekostream.results.kinesis.positions import Position, PositionType
+from aiorekostream.results.kinesis.positions import SHARD_END, Position
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["ShardCursor"]
-
-_END = Position(PositionType.SHARD_END)
 
 
 @attrs.define(eq=False)
@@ -66,7 +64,7 @@ class ShardCursor:
         """The position after the last record up to which all are settled."""
         if self._pending:
             return self._after(next(iter(self._pending.values())))
-        return _END if self._is_at_end else self.position
+        return SHARD_END if self._is_at_end else self.position
 
     @property
     def is_done(self) -> bool:

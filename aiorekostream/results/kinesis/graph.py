@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aiorekostream.results.kinesis.port import Shard
-from aiorekostream.results.kinesis.positions import Position, PositionType
+from aiorekostream.results.kinesis.positions import SHARD_END, Position, PositionType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 __all__ = ["ShardGraph"]
 
-_END = Position(PositionType.SHARD_END)
 _OLDEST = Position(PositionType.TRIM_HORIZON)
 
 
@@ -52,7 +51,9 @@ class ShardGraph:
         """
         for shard in shards:
             self._add(shard, saved.get(shard.id, _OLDEST))
-        return [shard_id for shard_id, position in saved.items() if shard_id not in self._shards and position != _END]
+        return [
+            shard_id for shard_id, position in saved.items() if shard_id not in self._shards and position != SHARD_END
+        ]
 
     def extend(self, shards: Iterable[Shard]) -> None:
         """Take in a later list, or the children of a shard, and add the shards that are new."""
@@ -89,13 +90,13 @@ class ShardGraph:
         """Note that a shard is read to its end, and that all its records are settled."""
         self._reading.discard(shard_id)
         if shard_id in self._positions:
-            self._positions[shard_id] = _END
+            self._positions[shard_id] = SHARD_END
 
     @property
     def lacks_children(self) -> bool:
         """Whether a shard is done whose children are not known yet, so that another list is needed."""
         parents = {parent for shard in self._shards.values() for parent in shard.parents}
-        return any(position == _END and shard_id not in parents for shard_id, position in self._positions.items())
+        return any(position == SHARD_END and shard_id not in parents for shard_id, position in self._positions.items())
 
     def positions(self) -> dict[str, Position]:
         """Return the positions of the shards that are not being read."""
@@ -106,4 +107,4 @@ class ShardGraph:
         self._positions[shard.id] = position
 
     def _is_done(self, shard_id: str) -> bool:
-        return self._positions.get(shard_id, _END) == _END
+        return self._positions.get(shard_id, SHARD_END) == SHARD_END

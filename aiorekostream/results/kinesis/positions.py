@@ -11,7 +11,16 @@ from aiorekostream.domain.fields import text
 from aiorekostream.domain.rules import Validated, collecting, reject
 from aiorekostream.errors import ConfigurationError
 
-__all__ = ["Position", "PositionType", "SequenceNumber", "StreamStart", "kinesis_name", "record_id", "stream_start"]
+__all__ = [
+    "SHARD_END",
+    "Position",
+    "PositionType",
+    "SequenceNumber",
+    "StreamStart",
+    "kinesis_name",
+    "record_id",
+    "stream_start",
+]
 
 # https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetShardIterator.html
 _SEQUENCE_NUMBER = re.compile(r"0|[1-9][0-9]{0,128}", re.ASCII)
@@ -149,3 +158,7 @@ class Position:
         if self.timestamp is not None:
             return f"{self.type.value} {self.timestamp.isoformat()}"
         return f"{self.type.value} {self.sequence_number}".rstrip()
+
+
+SHARD_END = Position(PositionType.SHARD_END)
+"""The end of a closed shard."""

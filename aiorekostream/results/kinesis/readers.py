@@ -15,7 +15,14 @@ from aiorekostream.results.kinesis.cursor import ShardCursor
 from aiorekostream.results.kinesis.graph import ShardGraph
 from aiorekostream.results.kinesis.inbox import RecordInbox
 from aiorekostream.results.kinesis.port import RecordStream, Shard, may_list_later
-from aiorekostream.results.kinesis.positions import Position, PositionType, SequenceNumber, StreamStart, record_id
+from aiorekostream.results.kinesis.positions import (
+    SHARD_END,
+    Position,
+    PositionType,
+    SequenceNumber,
+    StreamStart,
+    record_id,
+)
 from aiorekostream.results.kinesis.reader import ShardReader
 from aiorekostream.retry.policy import full_jitter
 
@@ -126,8 +133,8 @@ class ShardReaders:
                 # nothing. The first iterators are those of the tip: AWS refuses a time in the future, which the clock
                 # of this machine may take for the present.
                 self._from_tip = {shard.id for shard in shards if not shard.is_closed}
-                now, end = Position.at_time(self.clock.wall()), Position(PositionType.SHARD_END)
-                return {shard.id: end if shard.is_closed else now for shard in shards}
+                now = Position.at_time(self.clock.wall())
+                return {shard.id: SHARD_END if shard.is_closed else now for shard in shards}
             case "oldest":
                 return dict.fromkeys((shard.id for shard in shards), Position(PositionType.TRIM_HORIZON))
             case SequenceNumber(value=value, shard_id=shard_id):
