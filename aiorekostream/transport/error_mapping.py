@@ -86,24 +86,6 @@ _SILENT = (TimeoutError, botocore.ReadTimeoutError, botocore.ConnectTimeoutError
 # The network between is gone, so the service did not see the connection end.
 _SILENT_ERRNOS = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN)
 
-_HELP: Mapping[type[Exception], str] = {
-    botocore.NoRegionError: (
-        "no AWS Region is set: give region=..., set AWS_DEFAULT_REGION, or name one in the profile"
-        " (botocore does not read AWS_REGION)"
-    ),
-    botocore.NoCredentialsError: (
-        "no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where"
-        " a role is attached; see https://docs.aws.amazon.com/boto3/latest/guide/credentials.html"
-    ),
-    botocore.PartialCredentialsError: "the AWS credentials are incomplete: an access key needs its secret key",
-    botocore.ProfileNotFound: (
-        "there is no such AWS profile: check profile=..., AWS_PROFILE, AWS_CONFIG_FILE and ~/.aws/config"
-    ),
-    botocore.SSOError: "the sign-in has run out: run `aws sso login`",
-    botocore.LoginError: "the sign-in has run out: run `aws login`",
-    botocore.TokenRetrievalError: "the sign-in has run out: run `aws sso login`",
-}
-
 
 def translated(error: Exception, attempt: Attempt) -> errors.RekostreamError:
     """The error of this package that an exception of an attempt means."""
@@ -148,10 +130,9 @@ def configuration_error(
 ) -> errors.ConfigurationError:
     """The same as the set-up's fault, with what to do about it where that is known."""
     said = (secrets or Secrets()).clean
-    for kind, text in _HELP.items():
-        if isinstance(error, kind):
-            hint = f". {hint}" if hint else ""
-            return errors.ConfigurationError(f"{text} ({said(str(error))}){hint}")
+    if text := misconfiguration.of_settings(error):
+        hint = f". {hint}" if hint else ""
+        return errors.ConfigurationError(f"{text} ({said(str(error))}){hint}")
     if (status := _agent_status(error)) is not None:
         text = (
             f"the credential agent of the container answered HTTP {status}: check AWS_CONTAINER_CREDENTIALS_FULL_URI or"

@@ -1,4 +1,4 @@
-"""Tell a wrong configuration from a failure that passes, by what stopped a connection; name it, and what to fix."""
+"""Tell a wrong configuration from a failure that passes; name it, and what to fix."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import ssl
 from typing import TYPE_CHECKING
 
 import aiohttp
+from botocore import exceptions as botocore
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
-__all__ = ["PROXY_AUTHENTICATION", "failure_to_connect", "of_connecting"]
+__all__ = ["PROXY_AUTHENTICATION", "failure_to_connect", "of_connecting", "of_settings"]
 
 _PROXY_AUTHENTICATION_REQUIRED = 407
 
@@ -25,6 +26,29 @@ PROXY_AUTHENTICATION = (
 _NOT_YET_VALID, _EXPIRED = 9, 10
 _HOST_MISMATCH, _IP_ADDRESS_MISMATCH = 62, 64
 _NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+
+_SETTINGS: Mapping[type[Exception], str] = {
+    botocore.NoRegionError: (
+        "no AWS Region is set: give region=..., set AWS_DEFAULT_REGION, or name one in the profile"
+        " (botocore does not read AWS_REGION)"
+    ),
+    botocore.NoCredentialsError: (
+        "no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where"
+        " a role is attached; see https://docs.aws.amazon.com/boto3/latest/guide/credentials.html"
+    ),
+    botocore.PartialCredentialsError: "the AWS credentials are incomplete: an access key needs its secret key",
+    botocore.ProfileNotFound: (
+        "there is no such AWS profile: check profile=..., AWS_PROFILE, AWS_CONFIG_FILE and ~/.aws/config"
+    ),
+    botocore.SSOError: "the sign-in has run out: run `aws sso login`",
+    botocore.LoginError: "the sign-in has run out: run `aws login`",
+    botocore.TokenRetrievalError: "the sign-in has run out: run `aws sso login`",
+}
+
+
+def of_settings(error: Exception) -> str:
+    """Return what to fix, for an error of botocore before a request was signed; empty for any other error."""
+    return next((text for kind, text in _SETTINGS.items() if isinstance(error, kind)), "")
 
 
 def of_connecting(error: Exception, *, region: str, regions: Collection[str]) -> str:
