@@ -8,6 +8,7 @@ from typing import Protocol
 
 import attrs
 
+from aiorekostream.client.poller import SHOWN_AFTER
 from aiorekostream.clock import Clock
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.status import Status
@@ -21,13 +22,7 @@ from aiorekostream.rate_limiting.port import Permit
 
 _log = logging.getLogger("aiorekostream")
 
-__all__ = ["SHOWN_AFTER", "SharedSessionSlots", "SlotSharing"]
-
-SHOWN_AFTER = 1.0
-"""Seconds for which a start that was just answered may still be listed as STOPPED.
-
-UNCERTAIN: AWS does not document how long.
-"""
+__all__ = ["SharedSessionSlots", "SlotSharing"]
 
 # Seconds. A fleet leases the slots that it can use within this time at the rate of the quota, and one at least.
 _LEASE_SECONDS = 0.3

@@ -11,14 +11,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aiorekostream.client import reconcile
+from aiorekostream.client.poller import SHOWN_AFTER
 from aiorekostream.domain.requests import StartRequest
 from aiorekostream.domain.status import WITHOUT_SESSION, Status
-from aiorekostream.errors import (
-    LimitExceededError,
-    RekostreamError,
-    ResourceInUseError,
-    ServiceQuotaExceededError,
-)
+from aiorekostream.errors import LimitExceededError, RekostreamError, ResourceInUseError, ServiceQuotaExceededError
 from aiorekostream.fleet.events import FleetEventType
 from aiorekostream.fleet.executor import Executor
 from aiorekostream.fleet.monitor import ask
@@ -26,7 +22,7 @@ from aiorekostream.fleet.notified import NotifiedEnds
 from aiorekostream.fleet.outcomes import AlreadyRunning, Outcome, Started, Unknown
 from aiorekostream.fleet.session_list import list_sessions
 from aiorekostream.fleet.sessions import SessionEnd, SessionEnds, SessionSnapshot, snapshot
-from aiorekostream.fleet.slot_sharing import SHOWN_AFTER, SlotSharing
+from aiorekostream.fleet.slot_sharing import SlotSharing
 from aiorekostream.fleet.slots import SessionSlots, limits_of_region
 from aiorekostream.fleet.start_queue import QueuedStart, StartQueue
 from aiorekostream.operations import START

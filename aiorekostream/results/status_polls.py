@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aiorekostream.client import Client
+from aiorekostream.client.poller import SHOWN_AFTER
 from aiorekostream.clock import TimerHandle
 from aiorekostream.domain.status import WITHOUT_SESSION, Status
 from aiorekostream.errors import ConfigurationError, RekostreamError
@@ -26,8 +27,6 @@ _log = logging.getLogger("aiorekostream")
 
 # Polls begin this share of the interval apart: their answer takes time, and the end is to be seen within the interval.
 _CADENCE = 0.8
-# Seconds for which a poll may show the status from before the start. UNCERTAIN: AWS does not document how long.
-_SHOWN_AFTER = 1.0
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -112,7 +111,7 @@ class StatusPolls:
             return
         clock = self.client.pipeline.clock
         began = clock.now()
-        asked = {name: each for name, each in self._sessions.items() if each.since <= began - _SHOWN_AFTER}
+        asked = {name: each for name, each in self._sessions.items() if each.since <= began - SHOWN_AFTER}
         seen = await self._observe(asked)
         unexplained: list[PolledSession] = []
         for name, session in asked.items():
