@@ -3,14 +3,17 @@
 import asyncio
 import datetime
 import enum
+from collections.abc import Callable
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
 from aiorekostream.domain.fields import seconds
 from aiorekostream.errors import MalformedEventError
 
-__all__ = ["Delivery", "Settlement", "SettlementState"]
+__all__ = ["Delivery", "Settlement", "SettlementState", "outcome_of"]
 
+_ContentT = TypeVar("_ContentT")
+_EventT = TypeVar("_EventT")
 _EventT_co = TypeVar("_EventT_co", covariant=True)
 
 # Seconds: the longest visibility timeout of SQS, 12 hours.
@@ -162,3 +165,12 @@ class Delivery(Generic[_EventT_co]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id}, {self._state.value}, {self._outcome!r}>"
+
+
+def outcome_of(parse: Callable[[_ContentT], _EventT], content: _ContentT) -> _EventT | MalformedEventError:
+    """Return the event that was received, or the error of a malformed one."""
+    try:
+        return parse(content)
+    except MalformedEventError as error:
+        error.__traceback__ = None  # it is kept, and its frames would keep more
+        return error

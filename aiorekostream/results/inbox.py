@@ -12,7 +12,7 @@ import attrs
 from aiorekostream.codec.notifications import parse_notification
 from aiorekostream.domain.labels import StreamProcessorEvent
 from aiorekostream.errors import ConfigurationError, MalformedEventError, RekostreamError
-from aiorekostream.results.delivery import Delivery
+from aiorekostream.results.delivery import Delivery, outcome_of
 from aiorekostream.results.event_ids import EventIds
 from aiorekostream.results.held import Arrival, CopyLedger, HeldMessage, Stage
 from aiorekostream.results.leases import LeaseKeeper
@@ -90,7 +90,7 @@ class Inbox:
     async def accept(self, messages: Sequence[QueueMessage]) -> None:
         """Take in received messages."""
         self.counts.received += len(messages)
-        outcomes = [_parsed(message) for message in messages]
+        outcomes = [outcome_of(parse_notification, message.body) for message in messages]
         event_ids = [outcome.event_id for outcome in outcomes if not isinstance(outcome, MalformedEventError)]
         known = frozenset(await self.event_ids.known(list(dict.fromkeys(event_ids)))) if event_ids else frozenset[str]()
         for message, outcome in zip(messages, outcomes, strict=True):
@@ -229,11 +229,3 @@ class _MessageSettlement:
 
     async def release(self, delay: float | None) -> None:
         self.inbox.release(self.held, delay)
-
-
-def _parsed(message: QueueMessage) -> StreamProcessorEvent | MalformedEventError:
-    try:
-        return parse_notification(message.body)
-    except MalformedEventError as error:
-        error.__traceback__ = None  # it is kept, and its frames would keep more
-        return error

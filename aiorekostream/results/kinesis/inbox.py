@@ -15,7 +15,7 @@ from aiorekostream.clock import Clock, TimerHandle
 from aiorekostream.codec.face_records import parse_face_record
 from aiorekostream.deadline_queue import DeadlineQueue
 from aiorekostream.errors import ConfigurationError, MalformedEventError
-from aiorekostream.results.delivery import Delivery
+from aiorekostream.results.delivery import Delivery, outcome_of
 from aiorekostream.results.kinesis.cursor import ShardCursor
 from aiorekostream.results.kinesis.port import StreamRecord
 from aiorekostream.results.kinesis.positions import record_id
@@ -102,7 +102,7 @@ class RecordInbox:
         held.receive_count += 1
         self.counts.delivered += 1
         # Parsed as late as possible: a read has up to 10,000 records, which would take the event loop too long.
-        outcome = _parsed(held.record)
+        outcome = outcome_of(parse_face_record, held.record.data)
         name = record_id(held.cursor.shard_id, held.record.sequence_number)
         if isinstance(outcome, MalformedEventError):
             self.counts.malformed += 1
@@ -185,11 +185,3 @@ class _RecordSettlement:
     async def release(self, delay: float | None) -> None:
         if not self.is_settled:
             self.inbox.release(self.held, delay)
-
-
-def _parsed(record: StreamRecord) -> FaceSearchRecord | MalformedEventError:
-    try:
-        return parse_face_record(record.data)
-    except MalformedEventError as error:
-        error.__traceback__ = None  # it is kept, and its frames would keep more
-        return error
