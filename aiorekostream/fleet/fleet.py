@@ -2,28 +2,27 @@
 
 import asyncio
 import datetime
-import math
+import functools
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self, TypeAlias, cast
 
 from aiorekostream.client import Client
-from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart, StartRequest
+from aiorekostream.domain.requests import StartRequest
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
 from aiorekostream.fleet.ensure import EnsureRunning, EnsureStopped
 from aiorekostream.fleet.events import FleetEvent
 from aiorekostream.fleet.monitor import PolledSessions, SessionMonitor
 from aiorekostream.fleet.options import FleetOptions, wait_timeout
-from aiorekostream.fleet.outcomes import Failed, StartOutcome, StopOutcome
-from aiorekostream.fleet.queued_request import QueuedRequest
+from aiorekostream.fleet.outcomes import StartOutcome, StopOutcome
 from aiorekostream.fleet.report import StartReport, StopReport
 from aiorekostream.fleet.requests import FleetRequest, WhenBusy
 from aiorekostream.fleet.runs import PendingRequests, StartRun, StopRun
 from aiorekostream.fleet.sessions import SessionEnd, SessionSnapshot
 from aiorekostream.fleet.slot_sharing import SharedSessionSlots
-from aiorekostream.fleet.start_queue import QueuedStart
+from aiorekostream.fleet.start_queue import QueuedStart, queued_start
 from aiorekostream.fleet.starting import Starter
-from aiorekostream.fleet.stopping import QueuedStop, Stopper
+from aiorekostream.fleet.stopping import Stopper, queued_stop
 
 __all__ = ["Fleet"]
 
@@ -42,7 +41,7 @@ class Fleet:
     have one for an account and Region. ``async with`` closes it; the client stays open.
     """
 
-    __slots__ = ("_client", "_clock", "_options", "_starter", "_stopper")
+    __slots__ = ("_client", "_options", "_queued_start", "_starter", "_stopper")
 
     def __init__(
         self,
@@ -95,8 +94,10 @@ class Fleet:
             slots=slots,
         )
         self._client = client
-        self._clock = client.pipeline.clock
         self._options = options
+        self._queued_start = functools.partial(
+            queued_start, clock=client.pipeline.clock, lifetime=options.expires_after
+        )
         self._starter = Starter(options, PolledSessions(client) if session_monitor is None else session_monitor)
         self._stopper = Stopper(options, self._starter)
 
@@ -306,27 +307,8 @@ class Fleet:
 
     def _stop_run(self, names: Iterable[str] | AsyncIterable[str], executor: Stopper | EnsureStopped) -> StopRun:
         _check_many("names", names, "a collection of names, or an iterator or async iterator of them")
-        pending = PendingRequests[str, str, StopOutcome](executor, _queued_stop, self._options.max_pending)
+        pending = PendingRequests[str, str, StopOutcome](executor, queued_stop, self._options.max_pending)
         return StopRun(names, pending, StopReport)
-
-    def _queued_start(self, item: StartRequest | FleetRequest) -> QueuedStart | Failed[StartRequest]:
-        clock, start, urgent, tag, lifetime = self._clock, item, False, None, self._options.expires_after
-        if isinstance(item, FleetRequest):
-            start, urgent, tag = item.request, item.urgent, item.tag
-            if item.expires_at is not None:
-                lifetime = min(lifetime, (item.expires_at - clock.wall()).total_seconds())
-        if not isinstance(start, FaceSearchStart | LabelDetectionStart):
-            issue = ValidationIssue(("request",), start, "a FaceSearchStart, a LabelDetectionStart or a FleetRequest")
-            return Failed(cast("StartRequest", cast("object", start)), InvalidRequestError([issue]))
-        deadline = math.inf if lifetime == math.inf else clock.now() + lifetime
-        return QueuedRequest(start, name=start.name, kind=start.kind, deadline=deadline, urgent=urgent, tag=tag)
-
-
-def _queued_stop(name: str) -> QueuedStop | Failed[str]:
-    if not isinstance(name, str):
-        issue = ValidationIssue(("name",), name, "the name of a stream processor")
-        return Failed(name, InvalidRequestError([issue]))
-    return QueuedRequest(name, name=name)
 
 
 def _check_many(parameter: str, value: object, expected: str) -> None:

@@ -12,24 +12,25 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import attrs
 
 from aiorekostream.domain.enums import ProcessorKind
-from aiorekostream.domain.requests import LabelDetectionStart, StartRequest
-from aiorekostream.errors import ProcessorBusyError
+from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart, StartRequest
+from aiorekostream.errors import InvalidRequestError, ProcessorBusyError, ValidationIssue
 from aiorekostream.fleet.outcomes import AlreadyRunning, Failed, Outcome, Started, Unknown
 from aiorekostream.fleet.queue import RequestQueue
 from aiorekostream.fleet.queued_request import QueuedRequest, RequestState
-from aiorekostream.fleet.requests import WhenBusy
+from aiorekostream.fleet.requests import FleetRequest, WhenBusy
 from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.fleet.slots import MARGIN, SessionSlot, SessionSlots
 
 if TYPE_CHECKING:
+    from aiorekostream.clock import Clock
     from aiorekostream.domain.responses import StartedSession
 
-__all__ = ["QueuedStart", "StartQueue", "longest_session"]
+__all__ = ["QueuedStart", "StartQueue", "longest_session", "queued_start"]
 
 QueuedStart = QueuedRequest[StartRequest]
 
@@ -254,6 +255,28 @@ class StartQueue(RequestQueue[StartRequest]):
         self.on_session_end(end)
         if end.name not in self._leaders:
             self._unblock(end.name)
+
+
+def queued_start(
+    item: StartRequest | FleetRequest, *, clock: Clock, lifetime: float
+) -> QueuedStart | Failed[StartRequest]:
+    """Return the request for a start; the outcome if it is none.
+
+    Args:
+        item: the start, alone or with a deadline or a priority.
+        clock: the clock of its deadline.
+        lifetime: the most seconds for which it is worth sending; infinity for no limit.
+    """
+    start, urgent, tag = item, False, None
+    if isinstance(item, FleetRequest):
+        start, urgent, tag = item.request, item.urgent, item.tag
+        if item.expires_at is not None:
+            lifetime = min(lifetime, (item.expires_at - clock.wall()).total_seconds())
+    if not isinstance(start, FaceSearchStart | LabelDetectionStart):
+        issue = ValidationIssue(("request",), start, "a FaceSearchStart, a LabelDetectionStart or a FleetRequest")
+        return Failed(cast("StartRequest", cast("object", start)), InvalidRequestError([issue]))
+    deadline = math.inf if lifetime == math.inf else clock.now() + lifetime
+    return QueuedRequest(start, name=start.name, kind=start.kind, deadline=deadline, urgent=urgent, tag=tag)
 
 
 def longest_session(start: StartRequest) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aiorekostream.client import reconcile
 from aiorekostream.domain.requests import StopRequest
 from aiorekostream.domain.status import NOT_STOPPABLE, WITHOUT_SESSION
-from aiorekostream.errors import ResourceInUseError
+from aiorekostream.errors import InvalidRequestError, ResourceInUseError, ValidationIssue
 from aiorekostream.fleet.executor import Executor
 from aiorekostream.fleet.outcomes import AlreadyStopped, Failed, Outcome, Stopped
 from aiorekostream.fleet.queue import RequestQueue
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aiorekostream.fleet.starting import Starter
     from aiorekostream.rate_limiting.port import Permit
 
-__all__ = ["QueuedStop", "Stopper"]
+__all__ = ["QueuedStop", "Stopper", "queued_stop"]
 
 QueuedStop = QueuedRequest[str]
 
@@ -53,3 +53,11 @@ class Stopper(Executor[str]):
             return AlreadyStopped(name)
         starter.mark_stopping(name, slot)
         return Stopped(name)
+
+
+def queued_stop(name: str) -> QueuedStop | Failed[str]:
+    """Return the request to stop a processor; the outcome if it is no name."""
+    if not isinstance(name, str):
+        issue = ValidationIssue(("name",), name, "the name of a stream processor")
+        return Failed(name, InvalidRequestError([issue]))
+    return QueuedRequest(name, name=name)
