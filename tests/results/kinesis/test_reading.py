@@ -83,21 +83,23 @@ def test_consumers_of_two_names_share_the_reads_of_a_shard() -> None:
     run(scenario())
 
 
-def test_iterators_that_expired_lose_nothing() -> None:
+@pytest.mark.parametrize("start", ["oldest", "latest"])
+def test_iterators_that_expired_lose_nothing(start: str) -> None:
     """Handlers take longer than an iterator lives, and the inbox is full meanwhile."""
 
     async def scenario() -> None:
         stream = MemoryStream(2)
         one, other = stream.open_shards()
-        ids = stream.put(one, *map(face_record, range(12)))
-        async with consumer_of(stream, start="oldest", max_in_flight=8) as consumer:
+        async with consumer_of(stream, start=start, max_in_flight=8) as consumer:
+            await asyncio.sleep(10)
+            ids = stream.put(one, *map(face_record, range(12)))
             taken = [await next_of(consumer) for _ in range(4)]
             await asyncio.sleep(400)
-            stream.put(other, face_record(99))
+            ids += stream.put(other, face_record(99))
             for delivery in taken:
                 await delivery.ack()
             rest = await take(consumer, 9)
-            assert sorted(rest) == sorted([*ids[4:], f"{other}:1012"])
+            assert sorted(rest) == sorted(ids[4:])
 
     run(scenario())
 
@@ -129,6 +131,20 @@ def test_latest_iterator_that_expired_before_its_first_read_loses_nothing() -> N
             ids = stream.put(shard, face_record(1))
             assert await take(consumer, 1) == ids
             assert stream.count("iterator") == 2
+
+    run(scenario())
+
+
+def test_handlers_that_never_wait_leave_turns_to_other_tasks() -> None:
+    async def scenario() -> None:
+        stream = MemoryStream(1)
+        stream.put(stream.only, *map(face_record, range(100)))
+        async with consumer_of(stream) as consumer:
+            await next_of(consumer)
+            other = asyncio.create_task(asyncio.sleep(0))
+            for _ in range(40):
+                await anext(consumer)
+            assert other.done()
 
     run(scenario())
 
