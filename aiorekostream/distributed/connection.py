@@ -36,6 +36,9 @@ __all__ = ["RedisConnection", "RedisScript", "RedisUnavailableError", "host_name
 
 # Connections of one event loop. Each quota has at most one script under way, and there are ten quotas.
 _MAX_CONNECTIONS = 16
+# Seconds, after which the same connection is read again. A read without a time of its own ends after the client's
+# `socket_timeout` in redis-py 8.0, which takes the silence of a channel for a lost connection.
+_READ_FOR = 3600.0
 
 _HINTS: Mapping[type[RedisError], str] = {
     AuthenticationError: "check the user name and the password in the URL",
@@ -151,7 +154,7 @@ class RedisConnection:
             async with self._client.pubsub() as subscription:
                 await subscription.subscribe(*channels)
                 while True:
-                    message = await subscription.get_message(timeout=None)
+                    message = await subscription.get_message(timeout=_READ_FOR)
                     if message is not None and message["type"] in {"subscribe", "message"}:
                         data = message["data"] if message["type"] == "message" else b""
                         yield _decoded(message["channel"]), data

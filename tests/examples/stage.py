@@ -14,7 +14,7 @@ from tests.emulator.samples import labels
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
 
-__all__ = ["EXAMPLES", "REGION", "Stage", "on_stage"]
+__all__ = ["EXAMPLES", "REGION", "Stage", "on_stage", "pass_time"]
 
 _T = TypeVar("_T")
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -22,6 +22,13 @@ REGION = "us-east-1"
 # Turns of the event loop in which a call over HTTP is certainly answered. Too few only let more time pass.
 _TURNS = 100
 _STEP = 0.1  # seconds
+
+
+async def pass_time(clock: ManualClock) -> None:
+    """Let what is under way over HTTP complete, then advance the clock by a step."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+    clock.advance(_STEP)
 
 
 class Stage:
@@ -54,12 +61,10 @@ class Stage:
     async def until(self, condition: Callable[[], bool]) -> None:
         """Let time pass until a condition holds."""
         while not condition():
-            for _ in range(_TURNS):
-                await asyncio.sleep(0)
             # Opening takes real time, during which the clock must stand: a call's time would pass in no time.
             while self._unopened:
                 await self._unopened.pop().pipeline.open()
-            self.clock.advance(_STEP)
+            await pass_time(self.clock)
 
     async def complete(self, program: Coroutine[object, object, _T]) -> _T:
         """Let time pass until a program ends."""
