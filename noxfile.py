@@ -1,6 +1,6 @@
 """Define the nox sessions: checks of the source tree in nox's own environment, and of the wheel in new environments.
 
-``make test`` runs all sessions, two in parallel; ``nox --list`` lists them.
+``make test`` runs all sessions, two to four in parallel; ``nox --list`` lists them.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent
 OLDEST = (3, 11)
+OLDEST_NAME = ".".join(map(str, OLDEST))
 NEWEST = (3, 14)
 
 # Every test runs, with a part of its random cases: tests/effort.py.
@@ -189,17 +190,17 @@ def on_interpreter(version: str) -> None:
         try_wheel(session, PRESENT[version], "constraints.txt", *options)
 
 
-for _version in reversed(PRESENT):
+# The oldest has sessions of its own, `lowest` and usually `unit`.
+for _version in reversed([version for version in PRESENT if version != OLDEST_NAME] or list(PRESENT)):
     on_interpreter(_version)
 
 
 @nox.session
 def lowest(session: nox.Session) -> None:
     """Run the tests against the installed wheel with the oldest allowed dependencies, on the oldest Python."""
-    version = ".".join(map(str, OLDEST))
-    if version not in PRESENT:
-        session.skip(f"Python {version} is not installed")
-    try_wheel(session, PRESENT[version], "constraints-lowest.txt", BRIEF)
+    if OLDEST_NAME not in PRESENT:
+        session.skip(f"Python {OLDEST_NAME} is not installed")
+    try_wheel(session, PRESENT[OLDEST_NAME], "constraints-lowest.txt", BRIEF)
 
 
 @nox.session

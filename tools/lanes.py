@@ -1,8 +1,9 @@
-"""Run every session of the noxfile, two in parallel; print the output of failed sessions last, then a summary."""
+"""Run every session of the noxfile, some in parallel; print the output of failed sessions last, then a summary."""
 
 from __future__ import annotations
 
 import json
+import os
 import queue
 import re
 import subprocess
@@ -11,7 +12,7 @@ import threading
 import time
 from pathlib import Path
 
-LANES = 2
+LANES = max(2, min(4, os.cpu_count() or 1))
 LOGS = Path(".nox") / "logs"
 NOX = (sys.executable, "-m", "nox", "--no-stop-on-first-error")
 PYTEST_SUMMARY = re.compile(

@@ -119,8 +119,10 @@ class Workers:
                 raise RuntimeError(f"a worker has ended by itself, with status {process.returncode}")
 
     async def end(self) -> None:
-        """Kill all workers."""
-        await self.complete()
+        """Kill all workers, those that are not ready yet included."""
+        for starting in self._starting:
+            starting.cancel()
+        await asyncio.gather(*self._starting, return_exceptions=True)
         await asyncio.gather(*map(self._end, tuple(self._running)))
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
