@@ -60,7 +60,7 @@ class Executor(Scheduler[_RequestT]):
     ) -> None:
         super().__init__(options.client.pipeline, operation, queue, max_in_flight=options.max_in_flight)
         self._options = options
-        self._slots = slots
+        self.slots: SessionSlots = slots
         queue.on_complete = self._on_complete
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: TimerHandle | None = None
@@ -287,7 +287,7 @@ class Executor(Scheduler[_RequestT]):
                 name=name,
                 queued=queue.queued,
                 in_flight=queue.in_flight,
-                running=len(self._slots),
+                running=len(self.slots),
                 outcome=outcome,
                 session_end=session_end,
             )

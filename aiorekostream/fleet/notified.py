@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection, Mapping
 
 import attrs
 
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.fleet.monitor import NotifyingMonitor, SessionMonitor
 from aiorekostream.fleet.sessions import SessionEnd
-from aiorekostream.fleet.slots import SessionSlot
+from aiorekostream.fleet.slots import SessionSlot, SessionSlots
 
 __all__ = ["NotifiedEnds"]
 
@@ -26,16 +27,14 @@ class NotifiedEnds:
 
     Attributes:
         monitor: the monitor; one that only answers is polled.
-        slot_of: returns the slot of a processor.
+        slots: the sessions that the fleet knows. The ends of others are reported to the slots that many hosts share.
         session_ended: called with an end, and with the slot of its session.
-        end_unknown: called with the processor and the id of a session that ended, and that the fleet does not know.
         early: ends that may have overtaken the answer to the start in flight, by the names of the processors.
     """
 
     monitor: SessionMonitor
-    slot_of: Callable[[str], SessionSlot | None]
+    slots: SessionSlots
     session_ended: Callable[[SessionEnd, SessionSlot], None]
-    end_unknown: Callable[[str, str], None] = lambda _name, _session_id: None
     early: dict[str, SessionEnd] = attrs.field(factory=dict[str, SessionEnd], init=False)
     _ended: dict[str, None] = attrs.field(factory=dict[str, None], init=False)
 
@@ -48,7 +47,7 @@ class NotifiedEnds:
         session_id = None if end.session is None else end.session.session_id
         if session_id is None:
             return False
-        if (slot := self.slot_of(end.name)) is not None:
+        if (slot := self.slots.get(end.name)) is not None:
             is_known = slot.session is not None and slot.session.session_id == session_id
             if is_known and slot.since < math.inf:
                 self._remember(session_id)
@@ -59,7 +58,8 @@ class NotifiedEnds:
                 return True
         if session_id in self._ended:
             return True
-        self.end_unknown(end.name, session_id)
+        if self.slots.leases is not None:  # of another host; only label detections have ids
+            self.slots.leases.end_session(end.name, ProcessorKind.LABEL_DETECTION, session_id)
         return False
 
     def start_completed(self, name: str) -> None:

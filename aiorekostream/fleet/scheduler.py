@@ -76,7 +76,7 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
     def _on_failure(self, error: BaseException) -> None:
         """End the requests that wait when none can be dispatched."""
 
-    def _on_open(self) -> None:
+    def on_open(self) -> None:
         """Act on the client being open, when its Region is known."""
 
     async def _join(self) -> None:
@@ -143,7 +143,7 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
         """Open the client; false where nothing was left to send before it was open."""
         with self._interruptible():
             await self._pipeline.open()
-            self._on_open()
+            self.on_open()
             return True
         return False
 

@@ -14,15 +14,16 @@ from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.status import Status
 from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.fleet.slot_leases import Reservation, SharedSession, SlotLeases, SlotListener
-from aiorekostream.fleet.slots import MARGIN, MAX_PROCESSORS, SessionSlots
+from aiorekostream.fleet.slots import MARGIN, MAX_PROCESSORS
 from aiorekostream.fleet.start_queue import QueuedStart, StartQueue, longest_session
-from aiorekostream.limits import Quota, Scope
+from aiorekostream.limits import Scope
+from aiorekostream.operations import START
 from aiorekostream.pipeline import Pipeline
 from aiorekostream.rate_limiting.port import Permit
 
 _log = logging.getLogger("aiorekostream")
 
-__all__ = ["SharedSessionSlots", "SlotSharing"]
+__all__ = ["SharedSessionSlots", "SlotSharing", "shown_sessions"]
 
 # Seconds. A fleet leases the slots that it can use within this time at the rate of the quota, and one at least.
 _LEASE_SECONDS = 0.3
@@ -59,34 +60,24 @@ class SlotSharing:
     Attributes:
         shared: the slots that many hosts share.
         pipeline: has the scope, the clock and the timeout of a call.
-        quota: the quota of starts; ``None`` where nothing limits them.
-        slots: the sessions that the fleet knows.
-        queue: the starts.
-        changed: called when the fleet must check its queue again.
+        queue: the starts, and the sessions that the fleet knows.
+        on_change: see ``SlotListener``.
         fail: ends the queued requests with an error.
     """
 
     shared: SharedSessionSlots
     pipeline: Pipeline
-    quota: Quota | None
-    slots: SessionSlots
     queue: StartQueue
-    changed: Callable[[], None]
+    on_change: Callable[[], None]
     fail: Callable[[BaseException], None]
     _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False)
 
-    # --------------------------------------------------------------------------------------------------------- listener
-
-    def on_change(self) -> None:
-        """See ``SlotListener``."""
-        self.changed()
-
     def on_end(self, name: str, status: Status | None) -> None:
         """See ``SlotListener``."""
-        slot = self.slots.get(name)
+        slot = self.queue.slots.get(name)
         if slot is not None and math.isfinite(slot.since):
             self.queue.session_ended(SessionEnd(name, status), slot)
-            self.changed()
+            self.on_change()
 
     def on_mistake(self, error: Exception) -> None:
         """See ``SlotListener``."""
@@ -105,27 +96,17 @@ class SlotSharing:
             return
         self._loop = loop
         most = {kind: limits.get(kind, MAX_PROCESSORS) for kind in ProcessorKind}
-        clock, now = self.pipeline.clock, self.pipeline.clock.now()
-        leases = self.slots.leases = self.shared.open(
-            self.pipeline.transport.scope, limits=most, clock=clock, listener=self
-        )
-        for name, slot in tuple(self.slots.items()):
-            if slot.kind is not None and math.isfinite(slot.since):
-                leases.occupy(
-                    name,
-                    slot.kind,
-                    seconds=slot.latest_end - now,
-                    begins_in=max(0.0, slot.since - now),
-                    session=slot.session,
-                    is_external=True,
-                )
-        self.changed()
+        clock, scope = self.pipeline.clock, self.pipeline.transport.scope
+        self.queue.slots.share(self.shared.open(scope, limits=most, clock=clock, listener=self), clock.now())
+        self.on_change()
 
     def update(self) -> None:
         """Lease the slots that the queue wants."""
-        if self.slots.leases is not None and asyncio.get_running_loop() is self._loop:
-            batch = _UNLIMITED_BATCH if self.quota is None else math.ceil(self.quota.rate * _LEASE_SECONDS)
-            self.slots.leases.request({kind: min(count, batch) for kind, count in self.queue.wanted_slots().items()})
+        leases = self.queue.slots.leases
+        if leases is not None and asyncio.get_running_loop() is self._loop:
+            quota = self.pipeline.quota(START.name)
+            batch = _UNLIMITED_BATCH if quota is None else math.ceil(quota.rate * _LEASE_SECONDS)
+            leases.request({kind: min(count, batch) for kind, count in self.queue.wanted_slots().items()})
 
     async def reserve(self, request: QueuedStart, permit: Permit | None) -> bool:
         """Reserve the slot of a dispatched start; one that gets none is put back in the queue, and its permit too."""
@@ -145,7 +126,7 @@ class SlotSharing:
         return is_reserved
 
     async def _reserve(self, request: QueuedStart) -> Reservation:
-        leases, kind = self.slots.leases, request.kind
+        leases, kind = self.queue.slots.leases, request.kind
         if leases is None or kind is None:
             return Reservation.RESERVED
         session = longest_session(request.request) + MARGIN
@@ -156,11 +137,12 @@ class SlotSharing:
     @property
     def needs_sync(self) -> bool:
         """Whether the sessions of the account must be listed before a slot is leased."""
-        return self.slots.leases is not None and self.slots.leases.needs_sync
+        leases = self.queue.slots.leases
+        return leases is not None and leases.needs_sync
 
     async def sync(self, list_sessions: Callable[[], Awaitable[None]]) -> bool:
         """List the sessions of the account for all hosts; false if another host does, or it failed."""
-        leases = self.slots.leases
+        leases = self.queue.slots.leases
         try:
             if leases is None or await leases.sessions(sweep=_SYNC_SECONDS) is None:
                 return False
@@ -170,10 +152,6 @@ class SlotSharing:
             return False
         return True
 
-    async def sessions(self) -> dict[str, SharedSession]:
-        """The sessions of all hosts, by processor, less those that polls may not show yet."""
-        return _shown(await self.slots.leases.sessions() if self.slots.leases is not None else None) or {}
-
     async def others(self, own: Collection[str], interval: float) -> dict[str, SharedSession] | None:
         """The sessions that this host alone is to poll during an interval; ``None`` if another host polls.
 
@@ -181,30 +159,20 @@ class SlotSharing:
             own: processors whose sessions the fleet polls as its own.
             interval: seconds until the next poll.
         """
-        if self.slots.leases is None:
-            return None
-        shown = _shown(await self.slots.leases.sessions(sweep=interval))
+        slots = self.queue.slots
+        shown = None if slots.leases is None else await shown_sessions(slots.leases, sweep=interval)
         if shown is None:
             return None
-        return {name: each for name, each in shown.items() if name not in own and name not in self.slots}
-
-    def end(self, session: SharedSession, status: Status | None) -> None:
-        """Report that a session of another host is over."""
-        if self.slots.leases is not None:
-            self.slots.leases.end(session, status)
-
-    def end_unknown(self, name: str, session_id: str) -> None:
-        """Report the end of a session that this fleet does not know; only label detections have ids."""
-        if self.slots.leases is not None:
-            self.slots.leases.end_session(name, ProcessorKind.LABEL_DETECTION, session_id)
-
-    def confirm_sync(self) -> None:
-        """Report that the sessions of the account were listed."""
-        if self.slots.leases is not None:
-            self.slots.leases.confirm_sync()
+        return {name: each for name, each in shown.items() if name not in own and name not in slots}
 
 
-def _shown(sessions: Collection[SharedSession] | None) -> dict[str, SharedSession] | None:
-    if sessions is None:
+async def shown_sessions(leases: SlotLeases, *, sweep: float = 0.0) -> dict[str, SharedSession] | None:
+    """List the sessions of all hosts, by processor, less those that polls may not show yet.
+
+    Args:
+        leases: the shared slots.
+        sweep: see ``SlotLeases.sessions``.
+    """
+    if (sessions := await leases.sessions(sweep=sweep)) is None:
         return None
     return {each.name: each for each in sessions if not each.is_reserved and each.age >= SHOWN_AFTER}

@@ -139,41 +139,24 @@ class SessionSlots:
         else:
             self._remove(name)
 
-    def occupy(
-        self,
-        name: str,
-        kind: ProcessorKind | None,
-        *,
-        since: float,
-        expected_end: float,
-        latest_end: float,
-        session: StartedSession | None = None,
-        now: float | None = None,
-        is_external: bool = False,
-    ) -> None:
-        """Record a session that there is or may be; see ``SessionSlot``.
+    def occupy(self, name: str, slot: SessionSlot, now: float, *, is_external: bool = False) -> None:
+        """Record a session that there is or may be.
 
         Args:
             name: the processor.
-            kind: the limit that it counts against.
-            since: when it began.
-            expected_end: when it should end by itself.
-            latest_end: when it cannot last any longer.
-            session: the session, if this fleet began it.
-            now: the present; ``since`` if not given.
+            slot: its session.
+            now: the present.
             is_external: whether it was found, rather than begun by this fleet.
         """
-        self._put(name, SessionSlot(kind, since, expected_end, session, latest_end))
-        if self.leases is not None and kind is not None:
-            now = since if now is None else now
-            self.leases.occupy(
-                name,
-                kind,
-                seconds=latest_end - now,
-                begins_in=since - now,
-                session=session,
-                is_external=is_external,
-            )
+        self._put(name, slot)
+        self._report(name, slot, now, is_external=is_external)
+
+    def share(self, leases: SlotLeases, now: float) -> None:
+        """Report every session, and each change from now on, to slots that many hosts share."""
+        self.leases = leases
+        for name, slot in tuple(self._slots.items()):
+            if math.isfinite(slot.since):
+                self._report(name, slot, now, is_external=True)
 
     def mark_stopping(self, name: str, now: float) -> None:
         """Record that a stop of a processor was sent.
@@ -225,6 +208,17 @@ class SessionSlots:
     def begun_before(self, moment: float) -> dict[str, SessionSlot]:
         """The slots of sessions that began before a moment, by the names of their processors."""
         return {name: slot for name, slot in self._slots.items() if slot.since < moment}
+
+    def _report(self, name: str, slot: SessionSlot, now: float, *, is_external: bool) -> None:
+        if self.leases is not None and slot.kind is not None:
+            self.leases.occupy(
+                name,
+                slot.kind,
+                seconds=slot.latest_end - now,
+                begins_in=max(0.0, slot.since - now),
+                session=slot.session,
+                is_external=is_external,
+            )
 
     def _remove(self, name: str) -> SessionSlot | None:
         slot = self._slots.pop(name, None)

@@ -73,7 +73,7 @@ class StartQueue(RequestQueue[StartRequest]):
         match outcome:
             case Started(session=session):
                 before, end = self.slots.get(name), now + longest_session(request.request)
-                self.slots.occupy(name, kind, since=now, expected_end=end, latest_end=end + MARGIN, session=session)
+                self.slots.occupy(name, SessionSlot(kind, now, end, session, end + MARGIN), now)
                 if before is not None and before.previous is not None:  # that session is over: a new one has begun
                     request.state = RequestState.COMPLETED  # a listener may cancel it
                     self.on_session_end(SessionEnd(name, session=before.session))
@@ -239,17 +239,10 @@ class StartQueue(RequestQueue[StartRequest]):
         is_external: bool = True,
     ) -> None:
         longest = math.inf if kind is ProcessorKind.FACE_SEARCH else self.longest
-        slot, latest_end = self.slots.get(name), since + longest + MARGIN
-        self.slots.occupy(
-            name,
-            kind,
-            since=since,
-            expected_end=since,
-            latest_end=latest_end,
-            session=session or (None if slot is None else slot.session),
-            now=now,
-            is_external=is_external,
-        )
+        before = self.slots.get(name)
+        session = session or (None if before is None else before.session)
+        slot = SessionSlot(kind, since, expected_end=since, session=session, latest_end=since + longest + MARGIN)
+        self.slots.occupy(name, slot, now, is_external=is_external)
 
     def _session_over(self, end: SessionEnd) -> None:
         self.on_session_end(end)

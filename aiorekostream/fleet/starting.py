@@ -44,28 +44,25 @@ class Starter(Executor[StartRequest]):
     """Carry out starts for all runs of a fleet."""
 
     def __init__(self, options: FleetOptions, monitor: SessionMonitor) -> None:
-        self.slots: SessionSlots = SessionSlots(retry_interval=options.poll_interval)
+        slots = SessionSlots(retry_interval=options.poll_interval)
         self.queue: StartQueue = StartQueue(
-            self.slots,
+            slots,
             when_busy=options.when_busy,
             longest=options.client.pipeline.limits.max_duration_in_seconds,
             poll_interval=options.poll_interval,
             on_session_end=self._on_session_end,
         )
-        super().__init__(options, START.name, self.queue, self.slots)
-        self._notified = NotifiedEnds(monitor=monitor, slot_of=self.slots.get, session_ended=self.session_ended)
+        super().__init__(options, START.name, self.queue, slots)
+        self._notified = NotifiedEnds(monitor=monitor, slots=slots, session_ended=self.session_ended)
         self._sharing = None
         if options.slots is not None:
             self._sharing = SlotSharing(
                 shared=options.slots,
                 pipeline=self._pipeline,
-                quota=self._pipeline.quota(START.name),
-                slots=self.slots,
                 queue=self.queue,
-                changed=self._changed,
+                on_change=self._changed,
                 fail=self._on_failure,
             )
-            self._notified.end_unknown = self._sharing.end_unknown
         self._poll: asyncio.Task[None] | None = None
         self._polled_at = self._seen_at = self._synced_at = -math.inf
         self._iterators: weakref.WeakSet[SessionEnds] = weakref.WeakSet()
@@ -110,7 +107,7 @@ class Starter(Executor[StartRequest]):
 
     # --------------------------------------------------------------------------------------------------------- sessions
 
-    def open_slots(self) -> None:
+    def on_open(self) -> None:
         """Apply the limits of the Region, once the client is open. A client never changes its Region."""
         if self._sharing is None and self.slots.limits:
             return
@@ -119,9 +116,6 @@ class Starter(Executor[StartRequest]):
             self.slots.limits = limits
         else:
             self._sharing.open(limits)
-
-    def _on_open(self) -> None:
-        self.open_slots()
 
     def mark_stopping(self, name: str, slot: SessionSlot | None) -> None:
         """See ``StartQueue.mark_stopping``."""
@@ -181,9 +175,9 @@ class Starter(Executor[StartRequest]):
         clock, queue = self._pipeline.clock, self.queue
         if self._sharing is not None:
             await self._pipeline.open()
-            self.open_slots()
+            self.on_open()
         queue.advance(began := clock.now())  # sessions may have ended since the last poll
-        await list_sessions(self._options.client, queue, self._asked(), self._sharing)
+        await list_sessions(self._options.client, queue, self._asked())
         self._seen_at, self._polled_at = began, clock.now()
         queue.mark_polled(began, self._polled_at)
         self._changed()
@@ -227,7 +221,8 @@ class Starter(Executor[StartRequest]):
         self._changed()
 
     async def _poll_ends(self) -> None:
-        begun, began, sharing = self._asked(), self._pipeline.clock.now(), self._sharing
+        begun, began = self._asked(), self._pipeline.clock.now()
+        sharing, leases = self._sharing, self.slots.leases
         asked = self._notified.unreported(begun, self.queue.unpolled, began)
         others = {} if sharing is None else await sharing.others(begun.keys(), self._options.poll_interval)
         if others is None and not self._polls_own:
@@ -244,8 +239,8 @@ class Starter(Executor[StartRequest]):
         for end in ended:
             if end.name in asked:
                 self.queue.session_ended(end, asked[end.name])
-            elif sharing is not None and end.name in others:
-                sharing.end(others[end.name], end.status)
+            elif leases is not None and end.name in others:
+                leases.end(others[end.name], end.status)
         self.queue.mark_polled(began if len(asked) == len(begun) else -math.inf, now)
 
     def _on_session_end(self, end: SessionEnd) -> None:

@@ -32,12 +32,13 @@ class Stopper(Executor[str]):
         super().__init__(options, STOP.name, RequestQueue[str](), starter.slots)
         self._starter = starter
 
-    def _on_open(self) -> None:
-        self._starter.open_slots()  # a stop shortens the slot of a session, whichever host started it
+    def on_open(self) -> None:
+        """See ``Scheduler``."""
+        self._starter.on_open()  # a stop shortens the slot of a session, whichever host started it
 
     async def _call(self, request: QueuedStop, permit: Permit | None) -> Outcome:
         pipeline, starter, name = self._pipeline, self._starter, request.name
-        slot, end = self._slots.get(name), pipeline.clock.now() + pipeline.total_timeout
+        slot, end = self.slots.get(name), pipeline.clock.now() + pipeline.total_timeout
         try:
             stop = StopRequest(name)
             await reconcile.call(pipeline, STOP, stop, permit=permit, trace=request.trace)

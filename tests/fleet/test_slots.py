@@ -6,7 +6,7 @@ import math
 
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.responses import StartedSession
-from aiorekostream.fleet.slots import MARGIN, SessionSlots
+from aiorekostream.fleet.slots import MARGIN, SessionSlot, SessionSlots
 
 LABELS, FACES = ProcessorKind.LABEL_DETECTION, ProcessorKind.FACE_SEARCH
 
@@ -15,7 +15,7 @@ def full(limit: int = 2) -> SessionSlots:
     slots = SessionSlots({LABELS: limit, FACES: 1})
     for number in range(limit):
         end = 10 + number
-        slots.occupy(f"c{number}", LABELS, since=0, expected_end=end, latest_end=end + MARGIN)
+        slots.occupy(f"c{number}", SessionSlot(LABELS, since=0, expected_end=end, latest_end=end + MARGIN), now=0)
     return slots
 
 
@@ -44,14 +44,14 @@ def test_slot_expires_when_its_session_cannot_last_any_longer() -> None:
 def test_slot_does_not_expire_when_reserved_or_without_an_end() -> None:
     slots = SessionSlots()
     slots.reserve("a", LABELS)
-    slots.occupy("b", FACES, since=0, expected_end=math.inf, latest_end=math.inf)
+    slots.occupy("b", SessionSlot(FACES, since=0, expected_end=math.inf, latest_end=math.inf), now=0)
     assert slots.next_change == math.inf
     assert list(slots.expire(1e9)) == []
 
 
 def test_slot_does_not_expire_when_it_was_freed() -> None:
     slots = SessionSlots()
-    slots.occupy("a", LABELS, since=0, expected_end=10, latest_end=30)
+    slots.occupy("a", SessionSlot(LABELS, since=0, expected_end=10, latest_end=30), now=0)
     slots.free("a")
     assert slots.next_change == math.inf
     assert list(slots.expire(30)) == []
@@ -59,7 +59,7 @@ def test_slot_does_not_expire_when_it_was_freed() -> None:
 
 def test_slots_count_a_processor_once() -> None:
     slots = SessionSlots({LABELS: 1})
-    slots.occupy("a", LABELS, since=0, expected_end=5, latest_end=25)
+    slots.occupy("a", SessionSlot(LABELS, since=0, expected_end=5, latest_end=25), now=0)
     slots.reserve("a", LABELS)
     assert slots.count(LABELS) == 1
     assert list(slots.expire(100)) == []
@@ -75,7 +75,7 @@ def test_slot_is_free_again_when_its_start_is_not_applied() -> None:
 
 def test_slot_of_an_older_session_is_restored_when_a_start_is_not_applied() -> None:
     slots = SessionSlots({LABELS: 1})
-    slots.occupy("a", LABELS, since=0, expected_end=5, latest_end=25)
+    slots.occupy("a", SessionSlot(LABELS, since=0, expected_end=5, latest_end=25), now=0)
     older = slots.get("a")
     slots.reserve("a", LABELS)
     slots.restore("a")
@@ -85,7 +85,7 @@ def test_slot_of_an_older_session_is_restored_when_a_start_is_not_applied() -> N
 
 def test_slot_lasts_for_the_margin_after_a_stop() -> None:
     slots = SessionSlots()
-    slots.occupy("a", FACES, since=0, expected_end=math.inf, latest_end=math.inf, session=StartedSession())
+    slots.occupy("a", SessionSlot(FACES, since=0, session=StartedSession()), now=0)
     slots.mark_stopping("a", 100)
     slot = slots.get("a")
     assert slot is not None
@@ -114,7 +114,7 @@ def test_stop_takes_no_room_when_the_kind_is_not_known() -> None:
 def test_limit_is_lowered_to_the_taken_slots_by_a_refusal() -> None:
     slots = SessionSlots({LABELS: 10}, retry_interval=5)
     for name in "abc":
-        slots.occupy(name, LABELS, since=0, expected_end=100, latest_end=120)
+        slots.occupy(name, SessionSlot(LABELS, since=0, expected_end=100, latest_end=120), now=0)
     slots.learn_limit(LABELS, now=1)
     assert not slots.has_room(LABELS)
     assert slots.has_room(FACES)
@@ -138,6 +138,6 @@ def test_learned_limit_rises_faster_and_faster_until_it_is_forgotten() -> None:
 def test_slots_begun_before_a_moment_exclude_dispatched_starts() -> None:
     slots = SessionSlots()
     slots.reserve("dispatched", LABELS)
-    slots.occupy("old", LABELS, since=5, expected_end=20, latest_end=40)
-    slots.occupy("new", LABELS, since=9.5, expected_end=20, latest_end=40)
+    slots.occupy("old", SessionSlot(LABELS, since=5, expected_end=20, latest_end=40), now=5)
+    slots.occupy("new", SessionSlot(LABELS, since=9.5, expected_end=20, latest_end=40), now=9.5)
     assert set(slots.begun_before(9)) == {"old"}
