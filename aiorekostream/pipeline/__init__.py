@@ -11,7 +11,6 @@ anything to Amazon Rekognition.
 - ``pipeline``: the path, with all retries of a call.
 - ``failures``: the failed attempts of a call, and whether each is made again.
 - ``trace``: the progress of a call, which its caller reads.
-- ``connections``: the queue of calls that find every connection in use.
 - ``log``: what a call writes to the log.
 """
 

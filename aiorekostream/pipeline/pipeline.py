@@ -6,6 +6,8 @@ reconciled by the ``recover`` that the caller passes in.
 
 from __future__ import annotations
 
+import asyncio
+import collections
 import logging
 import math
 import random as _random  # noqa: TID251 - the only default source of randomness; everything else takes an argument
@@ -26,7 +28,6 @@ from aiorekostream.errors import (
 )
 from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota
 from aiorekostream.operations import Operation
-from aiorekostream.pipeline.connections import ConnectionQueue
 from aiorekostream.pipeline.failures import CallFailures
 from aiorekostream.pipeline.log import CallLogger
 from aiorekostream.pipeline.trace import CallTrace
@@ -77,7 +78,7 @@ class Pipeline:
         rate_limiter: grants permits; ``None`` sends at once.
         urgent: whether calls go before those that are not urgent.
         retry_tokens: the retries that may still be made without a rate limiter.
-        connection_queue: the calls that wait for a free connection, where all are in use.
+        connection_locks: by operation, has the calls that find every connection in use wait in turn.
         clock: measures the time and sleeps.
         random: gives a number from 0 to 1 each time.
     """
@@ -89,7 +90,7 @@ class Pipeline:
     rate_limiter: RateLimiter | None = None
     urgent: bool = False
     retry_tokens: RetryTokenBucket = attrs.field(factory=RetryTokenBucket)
-    connection_queue: ConnectionQueue = attrs.field(factory=ConnectionQueue)
+    connection_locks: Mapping[str, asyncio.Lock] = attrs.field(factory=lambda: collections.defaultdict(asyncio.Lock))
     clock: Clock = attrs.field(factory=SystemClock)
     random: Callable[[], float] = _random.random
 
@@ -318,13 +319,24 @@ class _Call(Generic[_RequestT, _ReplyT]):
             trace.on_event("sent")
 
     async def _acquire(self) -> Permit | None:
-        """Return a permit to send at once; without a free connection, return it and queue for both."""
-        pipeline = self.pipeline
+        """Return a permit at a moment at which a connection is free; ``None`` where the operation is not limited.
+
+        No permit ages while its call waits for a connection: a permit that finds none is given back. Then the calls of
+        an operation wait for both, first come, first served. None of them takes the connection before it has its
+        permit, so it keeps no connection from calls of other operations.
+        """
+        transport = self.pipeline.transport
         permit = await self._granted()
-        if permit is None or pipeline.transport.is_ready:
+        if permit is None or transport.is_ready:
             return permit
         permit.cancel()
-        return await pipeline.connection_queue.acquire(self.operation.name, pipeline.transport, self._granted)
+        async with self.pipeline.connection_locks[self.operation.name]:
+            while True:
+                await transport.ready()
+                permit = await self._granted()
+                if permit is None or transport.is_ready:
+                    return permit
+                permit.cancel()
 
     async def _granted(self) -> Permit | None:
         if self.permit is not None:
