@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from aiorekostream.domain.status import Status
     from aiorekostream.pipeline import Pipeline
 
-__all__ = ["OBSERVE_TIMEOUT", "SHOWN_AFTER", "Poller"]
+__all__ = ["OBSERVE_TIMEOUT", "SHOWN_AFTER", "Poller", "wait_seconds"]
 
 # The longest that one poll may take, in seconds: polls are made one at a time, so an answer that never comes holds up
 # every wait for this long.
@@ -161,13 +161,10 @@ class Poller:
         Raises:
             InvalidRequestError: the timeout breaks its rule.
         """
-        if timeout is None:
-            longest_session = self._pipeline.limits.max_duration_in_seconds
-            return _DEFAULT_TIMEOUTS.get(condition, longest_session + _BEYOND_SESSION)
-        try:
-            return seconds(timeout, least=0, most=_LONGEST_TIMEOUT)
-        except InvalidRequestError as error:
-            raise InvalidRequestError([issue.under("timeout") for issue in error.issues]) from error
+        if (given := wait_seconds(timeout)) is not None:
+            return given
+        longest_session = self._pipeline.limits.max_duration_in_seconds
+        return _DEFAULT_TIMEOUTS.get(condition, longest_session + _BEYOND_SESSION)
 
     async def _wait(self, names: Collection[str], condition: WaitCondition, duration: float) -> _Ends:
         """Wait until every wait has ended or the time is over."""
@@ -258,6 +255,18 @@ class Poller:
                 raise
             seen = Observation(status=None, described=True, error=error)
         return planner.described(poll, seen, now=now(), random=pipeline.random())
+
+
+def wait_seconds(timeout: Duration | None) -> float | None:
+    """Return the longest wait in seconds; ``None`` for the default.
+
+    Raises:
+        InvalidRequestError: it is not from 0 to 1e9 seconds.
+    """
+    try:
+        return None if timeout is None else seconds(timeout, least=0, most=_LONGEST_TIMEOUT)
+    except InvalidRequestError as error:
+        raise InvalidRequestError([issue.under("timeout") for issue in error.issues]) from error
 
 
 def _may_pass(error: RekostreamError) -> bool:

@@ -14,7 +14,7 @@ from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.status import STARTABLE, Status
 from aiorekostream.errors import RekostreamError, ResourceNotFoundError
 
-__all__ = ["Evaluation", "Observation", "WaitCondition", "Waiter", "evaluate", "poll_interval"]
+__all__ = ["Evaluation", "Observation", "WaitCondition", "Waiter", "evaluate"]
 
 # The time from one poll of a processor to the next, in seconds: half of the wait's age, within these bounds.
 _SHORTEST_INTERVAL = 0.5
@@ -137,11 +137,6 @@ def _evaluate_absence(waiter: Waiter, observation: Observation, now: float) -> E
     return Evaluation.PENDING if is_new and not is_denied else Evaluation.REFUSED
 
 
-def poll_interval(age: float, random: float) -> float:
-    """Compute the seconds until the next poll for a wait of this age: 0.5 to 5, with 25 % of jitter either way."""
-    return min(max(_SHORTEST_INTERVAL, age / 2), _LONGEST_INTERVAL) * (0.75 + random / 2)
-
-
 @attrs.define(eq=False)
 class Waiter:
     """One wait, and what its polls have shown so far.
@@ -193,8 +188,14 @@ class Waiter:
         return is_young and status in _MAY_BE_STALE.get(self.condition, ())
 
     def next_poll_at(self, now: float, random: float) -> float:
-        """Compute when to poll again after an observation; one that may be stale is repeated once it cannot be."""
-        moment = now + poll_interval(now - self.joined, random)
+        """Compute when to poll again after an observation; one that may be stale is repeated once it cannot be.
+
+        Args:
+            now: the time.
+            random: a number from 0 to 1, for 25 % of jitter either way.
+        """
+        interval = min(max(_SHORTEST_INTERVAL, (now - self.joined) / 2), _LONGEST_INTERVAL)
+        moment = now + interval * (0.75 + random / 2)
         return max(moment, self.joined + _STALE) if self.is_stale else moment
 
     def may_be_wrong_kind(self, now: float) -> bool:

@@ -1,8 +1,6 @@
 """Report the events of a fleet, for dashboards and logs. A listener changes nothing."""
 
 import enum
-import logging
-from collections.abc import Callable
 from typing import final
 
 import attrs
@@ -10,9 +8,7 @@ import attrs
 from aiorekostream.fleet.outcomes import Outcome
 from aiorekostream.fleet.sessions import SessionEnd
 
-__all__ = ["FleetEvent", "FleetEventType", "notify"]
-
-_log = logging.getLogger("aiorekostream")
+__all__ = ["FleetEvent", "FleetEventType"]
 
 
 class FleetEventType(enum.StrEnum):
@@ -59,11 +55,3 @@ class FleetEvent:
     running: int
     outcome: Outcome | None = None
     session_end: SessionEnd | None = None
-
-
-def notify(listener: Callable[[FleetEvent], None], event: FleetEvent) -> None:
-    """Call a listener; an exception that it raises is logged and goes no further."""
-    try:
-        listener(event)
-    except Exception:  # noqa: BLE001 - the listener is the user's code, and no request may fail for it
-        _log.exception("on_event failed at %s of %s", event.type, event.name)

@@ -20,7 +20,7 @@ from aiorekostream.errors import (
     ServiceError,
     UnknownOutcomeError,
 )
-from aiorekostream.fleet.events import FleetEvent, FleetEventType, notify
+from aiorekostream.fleet.events import FleetEvent, FleetEventType
 from aiorekostream.fleet.outcomes import Failed, Outcome, Started, Unknown
 from aiorekostream.fleet.queued_request import QueuedRequest, RequestState
 from aiorekostream.fleet.scheduler import Scheduler
@@ -279,7 +279,7 @@ class Executor(Scheduler[_RequestT]):
         outcome: Outcome | None = None,
         session_end: SessionEnd | None = None,
     ) -> None:
-        """Report an event."""
+        """Report an event; an exception that the listener raises is logged and goes no further."""
         if (listener := self._options.on_event) is not None:
             queue = self._requests
             event = FleetEvent(
@@ -291,4 +291,7 @@ class Executor(Scheduler[_RequestT]):
                 outcome=outcome,
                 session_end=session_end,
             )
-            notify(listener, event)
+            try:
+                listener(event)
+            except Exception:  # noqa: BLE001 - the listener is the user's code, and no request may fail for it
+                _log.exception("on_event failed at %s of %s", kind, name)

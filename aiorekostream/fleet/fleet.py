@@ -8,12 +8,13 @@ from types import TracebackType
 from typing import Self, TypeAlias, cast
 
 from aiorekostream.client import Client
+from aiorekostream.client.poller import wait_seconds
 from aiorekostream.domain.requests import StartRequest
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
 from aiorekostream.fleet.ensure import EnsureRunning, EnsureStopped
 from aiorekostream.fleet.events import FleetEvent
 from aiorekostream.fleet.monitor import PolledSessions, SessionMonitor
-from aiorekostream.fleet.options import FleetOptions, wait_timeout
+from aiorekostream.fleet.options import FleetOptions
 from aiorekostream.fleet.outcomes import StartOutcome, StopOutcome
 from aiorekostream.fleet.report import StartReport, StopReport
 from aiorekostream.fleet.requests import FleetRequest, WhenBusy
@@ -201,7 +202,7 @@ class Fleet:
             InvalidRequestError: an argument breaks its rule, such as a single request instead of a collection of them;
                 nothing was sent.
         """
-        ensurer = EnsureRunning(self._starter, self._starter, self._client, wait_timeout(timeout))
+        ensurer = EnsureRunning(self._starter, self._starter, self._client, wait_seconds(timeout))
         return await self._start_run(starts, ensurer).wait()
 
     # ------------------------------------------------------------------------------------------------------------ stops
@@ -247,7 +248,7 @@ class Fleet:
             InvalidRequestError: an argument breaks its rule, such as a single name instead of a collection of them;
                 nothing was sent.
         """
-        ensurer = EnsureStopped(self._stopper, self._starter, self._client, wait_timeout(timeout))
+        ensurer = EnsureStopped(self._stopper, self._starter, self._client, wait_seconds(timeout))
         return await self._stop_run(names, ensurer).wait()
 
     def iter_stop(self, names: Iterable[str] | AsyncIterable[str]) -> StopRun:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING, get_args
 
 import attrs
 
 from aiorekostream.client import Client
 from aiorekostream.domain.fields import seconds, whole_number
-from aiorekostream.domain.rules import Validated, collecting, reject
-from aiorekostream.errors import InvalidRequestError
+from aiorekostream.domain.rules import Validated, collecting, optional, reject
 from aiorekostream.fleet.events import FleetEvent
 from aiorekostream.fleet.monitor import SessionMonitor
 from aiorekostream.fleet.requests import WhenBusy
@@ -21,9 +20,9 @@ from aiorekostream.fleet.slot_sharing import SharedSessionSlots
 if TYPE_CHECKING:
     import datetime
 
-__all__ = ["FleetOptions", "wait_timeout"]
+__all__ = ["FleetOptions"]
 
-# The range of a request's lifetime, and the longest wait, in seconds.
+# The range of a request's lifetime in seconds.
 _SHORTEST, _LONGEST = 0.001, 1e9
 
 
@@ -62,27 +61,11 @@ def _listener(value: Callable[[FleetEvent], None] | None) -> Callable[[FleetEven
 
 
 def _monitor(value: SessionMonitor | None) -> SessionMonitor | None:
-    if value is not None and not callable(cast("object", getattr(value, "ended", None))):
-        reject(value, "a SessionMonitor, which has a method `ended`, or None")
-    return value
+    return optional(value, "ended", expected="a SessionMonitor, which has a method `ended`")
 
 
 def _slots(value: SharedSessionSlots | None) -> SharedSessionSlots | None:
-    if value is not None and not callable(cast("object", getattr(value, "open", None))):
-        reject(value, "a SharedSessionSlots, such as a RedisSessionSlots, or None")
-    return value
-
-
-def wait_timeout(value: datetime.timedelta | float | None) -> float | None:
-    """Return the longest wait in seconds; ``None`` for the default.
-
-    Raises:
-        InvalidRequestError: it is not from 0 to 1e9 seconds.
-    """
-    try:
-        return None if value is None else seconds(value, least=0, most=_LONGEST)
-    except InvalidRequestError as error:
-        raise InvalidRequestError([issue.under("timeout") for issue in error.issues]) from error
+    return optional(value, "open", expected="a SharedSessionSlots, such as a RedisSessionSlots")
 
 
 @attrs.frozen(kw_only=True, field_transformer=collecting)

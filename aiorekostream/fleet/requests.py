@@ -31,10 +31,6 @@ def _moment(value: datetime.datetime | None) -> datetime.datetime | None:
     return value
 
 
-def _urgent(value: bool) -> bool:  # noqa: FBT001 - type checkers read the type of a converter's argument
-    return flag(value)
-
-
 @final
 @attrs.frozen(field_transformer=collecting)
 class FleetRequest(Validated):
@@ -53,5 +49,5 @@ class FleetRequest(Validated):
 
     request: StartRequest = attrs.field(converter=_start)
     expires_at: datetime.datetime | None = attrs.field(default=None, converter=_moment, kw_only=True)
-    urgent: bool = attrs.field(default=False, converter=_urgent, kw_only=True)
+    urgent: bool = attrs.field(default=False, converter=flag, kw_only=True)
     tag: Any = attrs.field(default=None, kw_only=True, hash=False)

@@ -8,7 +8,7 @@ import attrs
 
 from aiorekostream.clock import Clock
 from aiorekostream.domain.fields import seconds, whole_number
-from aiorekostream.domain.rules import Validated, collecting
+from aiorekostream.domain.rules import Validated, all_valid, collecting
 from aiorekostream.errors import (
     CallError,
     ConnectionLostError,
@@ -65,11 +65,7 @@ class RetryPolicy(Validated):
     max_apply_delay_after_close: float = attrs.field(default=3.0, converter=_seconds)
 
     def _contradictions(self) -> Iterator[ValidationIssue]:
-        if (
-            isinstance(self.base_delay, float)
-            and isinstance(self.max_delay, float)
-            and self.base_delay > self.max_delay
-        ):
+        if all_valid(self.base_delay, self.max_delay) and self.base_delay > self.max_delay:
             yield ValidationIssue(("base_delay",), self.base_delay, f"at most max_delay, {self.max_delay:g}")
 
     def delay(self, attempt: int, random: float) -> float:
