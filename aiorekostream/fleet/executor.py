@@ -18,7 +18,6 @@ from aiorekostream.errors import (
     RekostreamError,
     RequestCancelledError,
     ServiceError,
-    UnknownOutcomeError,
 )
 from aiorekostream.fleet.events import FleetEvent, FleetEventType
 from aiorekostream.fleet.outcomes import Failed, Outcome, Started, Unknown
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from aiorekostream.fleet.queue import RequestQueue
     from aiorekostream.fleet.sessions import SessionEnd
     from aiorekostream.fleet.slots import SessionSlots
+    from aiorekostream.pipeline import CallTrace
     from aiorekostream.rate_limiting.port import Permit
 
 __all__ = ["Executor"]
@@ -115,17 +115,15 @@ class Executor(Scheduler[_RequestT]):
         if request.state is RequestState.DISPATCHED:
             request.trace.send_by = -math.inf  # nothing is sent after its outcome
             self._abandon(request)
-            outcome: Outcome = (
-                Unknown(request.request, self._unknown_error(request, _BROKEN_OFF))
-                if request.trace.may_be_applied
-                else Failed(request.request, RequestCancelledError(name=request.name))
-            )
+            outcome: Outcome = Failed(request.request, RequestCancelledError(name=request.name))
+            if request.trace.may_be_applied:
+                outcome = self._unknown(request, request.trace, _BROKEN_OFF)
             self._requests.complete(request, outcome, self._pipeline.clock.now())
         else:
-            call = self._requests.shared_call(request)
-            is_sent = call is not None and call.trace.may_be_applied
-            error = self._unknown_error(call, _NOT_AWAITED) if call is not None and is_sent else None
-            self._requests.withdraw(request, None if error is None else Unknown(request.request, error))
+            shared: Outcome | None = None
+            if (call := self._requests.shared_call(request)) is not None and call.trace.may_be_applied:
+                shared = self._unknown(request, call.trace, _NOT_AWAITED)
+            self._requests.withdraw(request, shared)
         self._changed()
 
     async def aclose(self) -> None:
@@ -159,9 +157,9 @@ class Executor(Scheduler[_RequestT]):
             _log.exception("%s of %s failed in an unexpected way", self._operation, request.name)
             if not request.trace.may_be_applied:
                 return Failed(request.request, error)
-            unknown = self._unknown_error(request, f"the call failed in an unexpected way: {error!r}")
-            unknown.__cause__ = error
-            return Unknown(request.request, unknown)
+            unknown = self._unknown(request, request.trace, f"the call failed in an unexpected way: {error!r}")
+            unknown.error.__cause__ = error
+            return unknown
 
     @abc.abstractmethod
     async def _call(self, request: QueuedRequest[_RequestT], permit: Permit | None) -> Outcome:
@@ -185,9 +183,9 @@ class Executor(Scheduler[_RequestT]):
             self.notify(FleetEventType.RETRIED, request.name)
         return True
 
-    def _unknown_error(self, request: QueuedRequest[_RequestT], reason: str) -> UnknownOutcomeError:
-        """The error of a call that the service may have applied, which is not reconciled."""
-        return unknown_error(self._pipeline, self._operation, request.trace, reason)
+    def _unknown(self, request: QueuedRequest[_RequestT], trace: CallTrace, reason: str) -> Unknown[_RequestT]:
+        """The outcome of a request whose call the service may have applied, and which is not reconciled."""
+        return Unknown(request.request, unknown_error(self._pipeline, self._operation, trace, reason))
 
     async def _describe(self, name: str, *, within: float | None = None) -> StreamProcessor | None:
         """Describe a processor; ``None`` where the service does not show it within so many seconds."""

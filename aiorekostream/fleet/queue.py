@@ -129,13 +129,24 @@ class RequestQueue(Generic[_RequestT]):
     def withdraw(self, request: QueuedRequest[_RequestT], outcome: Outcome | None = None) -> None:
         """Complete a request that is not dispatched, also one that shares the call of another.
 
+        A request that has its outcome keeps it: the listener of another's may have cancelled it.
+
         Args:
             request: the request.
             outcome: its outcome; ``Failed`` with ``RequestCancelledError`` if not given.
         """
-        if request.state not in {RequestState.DISPATCHED, RequestState.COMPLETED}:
-            cancelled = Failed(request.request, RequestCancelledError(name=request.name))
-            self._call_off(request, cancelled if outcome is None else outcome)
+        if request.state in {RequestState.DISPATCHED, RequestState.COMPLETED}:
+            return
+        outcome = outcome or Failed(request.request, RequestCancelledError(name=request.name))
+        if request.state is RequestState.BLOCKED:
+            self._leave_followers(request)
+            self._finish(request, outcome)
+            return
+        self._leave_lane(request)
+        self._backoffs.remove(request)
+        del self._leaders[request.name]
+        self._finish(request, outcome)
+        self._unblock(request.name)
 
     def fail_queued(self, error_of: Callable[[QueuedRequest[_RequestT]], Exception]) -> None:
         """Fail every request that is neither dispatched nor shares the call of one that is."""
@@ -157,9 +168,7 @@ class RequestQueue(Generic[_RequestT]):
     def advance(self, now: float) -> None:
         """Do what is due: deadlines and backoffs."""
         for request in self._deadlines.pop_due(now):
-            if request.state is not RequestState.COMPLETED:  # a listener may have cancelled it
-                expired = _expired(request, now - request.arrived_at, self._waits_for(request))
-                self._call_off(request, expired)
+            self.withdraw(request, _expired(request, now - request.arrived_at, self._waits_for(request)))
         for request in self._backoffs.pop_due(now):
             self._enqueue(request)
 
@@ -247,18 +256,6 @@ class RequestQueue(Generic[_RequestT]):
             del followers[request]
             if not followers:
                 del self._followers[request.name]
-
-    def _call_off(self, request: QueuedRequest[_RequestT], outcome: Outcome) -> None:
-        """Complete a request that is not dispatched."""
-        if request.state is RequestState.BLOCKED:
-            self._leave_followers(request)
-            self._finish(request, outcome)
-            return
-        self._leave_lane(request)
-        self._backoffs.remove(request)
-        del self._leaders[request.name]
-        self._finish(request, outcome)
-        self._unblock(request.name)
 
     def _finish(self, request: QueuedRequest[_RequestT], outcome: Outcome) -> None:
         request.state = RequestState.COMPLETED

@@ -120,7 +120,7 @@ class FleetRun(Generic[_ItemT, _RequestT, _OutcomeT, _ReportT]):
     ``report`` has the outcomes that were not handed on, at any time: after a cancellation, too.
     """
 
-    __slots__ = ("__weakref__", "_failure", "_loop", "_make_report", "_reader", "_requests", "_source")
+    __slots__ = ("__weakref__", "_failure", "_make_report", "_reader", "_requests", "_source")
 
     def __init__(
         self,
@@ -133,7 +133,6 @@ class FleetRun(Generic[_ItemT, _RequestT, _OutcomeT, _ReportT]):
         self._requests = requests
         self._make_report = make_report
         self._reader: asyncio.Task[None] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._failure: BaseException | None = None
 
     @property
@@ -227,17 +226,16 @@ class FleetRun(Generic[_ItemT, _RequestT, _OutcomeT, _ReportT]):
 
     def __del__(self) -> None:
         # A loop that was left without closing the run: cancel the queued requests.
-        loop, reader = self._loop, self._reader
-        if loop is None or reader is None or loop.is_closed() or (reader.done() and not self._requests.pending):
+        reader = self._reader
+        if reader is None or (loop := reader.get_loop()).is_closed() or (reader.done() and not self._requests.pending):
             return
         loop.call_soon_threadsafe(reader.cancel)
         loop.call_soon_threadsafe(self._requests.cancel)
 
     def _start(self) -> None:
         if self._reader is None:
-            self._loop = asyncio.get_running_loop()
             reading = _read(self._source, self._requests)
-            self._reader = self._loop.create_task(reading, name="aiorekostream reads requests")
+            self._reader = asyncio.create_task(reading, name="aiorekostream reads requests")
             self._watch(self._reader)
 
     def _watch(self, reader: asyncio.Task[None]) -> None:

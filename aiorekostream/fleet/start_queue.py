@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, cast
 
 import attrs
@@ -45,6 +45,7 @@ class StartQueue(RequestQueue[StartRequest]):
         longest: the longest that another client's label detection may last, in seconds.
         poll_interval: how long a session is believed to go on after a poll showed it, in seconds.
         on_session_end: called with each session that has ended.
+        unpolled: the processors that a poll must show before the requests behind them can be decided about.
     """
 
     slots: SessionSlots
@@ -52,7 +53,7 @@ class StartQueue(RequestQueue[StartRequest]):
     longest: float = 120.0
     poll_interval: float = 5.0
     on_session_end: Callable[[SessionEnd], None] = lambda _: None
-    _unpolled: set[str] = attrs.field(factory=set[str], init=False)
+    unpolled: set[str] = attrs.field(factory=set[str], init=False)
     _polled_at: float = attrs.field(default=-math.inf, init=False)
 
     def add(self, request: QueuedStart, now: float) -> None:
@@ -109,11 +110,6 @@ class StartQueue(RequestQueue[StartRequest]):
         return min(super().next_moment, self.slots.next_change)
 
     @property
-    def unpolled(self) -> Collection[str]:
-        """The processors that a poll must show before the requests behind them can be decided about."""
-        return self._unpolled
-
-    @property
     def waits_for_session_end(self) -> bool:
         """Whether a request waits for a session to end."""
         return self.waits_for_own_session or any(self.slots.is_full(kind) for _, kind in self._lanes)
@@ -121,7 +117,7 @@ class StartQueue(RequestQueue[StartRequest]):
     @property
     def waits_for_own_session(self) -> bool:
         """Whether a request waits for a session of its own processor to end."""
-        return bool(self._unpolled or (self._followers and self.when_busy == "queue"))
+        return bool(self.unpolled or (self._followers and self.when_busy == "queue"))
 
     def wanted_slots(self) -> dict[ProcessorKind, int]:
         """The number of requests of each kind that a leased slot would let be sent."""
@@ -176,7 +172,7 @@ class StartQueue(RequestQueue[StartRequest]):
 
     def _take_unpolled(self) -> Iterator[QueuedStart]:
         """Yield the requests that a poll decides about, less those that a listener cancels on the way."""
-        unpolled, self._unpolled = self._unpolled, set()
+        unpolled, self.unpolled = self.unpolled, set()
         for name in unpolled:
             for request in tuple(self._followers.pop(name, ())):
                 if request.state is RequestState.BLOCKED:
@@ -196,7 +192,7 @@ class StartQueue(RequestQueue[StartRequest]):
             self._place_behind(request)
         elif max(slot.since, self._polled_at) < now - self.poll_interval:
             # No recent poll has shown that the session goes on, so a poll decides.
-            self._unpolled.add(request.name)
+            self.unpolled.add(request.name)
             self._follow(request)
         elif policy == "share" and slot.session is not None and slot.since <= now:
             self._finish(request, Started(request.request, slot.session, shared=True))
@@ -204,7 +200,7 @@ class StartQueue(RequestQueue[StartRequest]):
             self._place_behind(request)
             if policy == "share":
                 # An unknown start may still be applied, so there is no session to share yet; polls show when none is.
-                self._unpolled.add(request.name)
+                self.unpolled.add(request.name)
 
     def _place_behind(self, request: QueuedStart) -> None:
         if request.when_busy == "reject":
@@ -226,7 +222,7 @@ class StartQueue(RequestQueue[StartRequest]):
     def _leave_followers(self, request: QueuedStart) -> None:
         super()._leave_followers(request)
         if request.name not in self._followers:
-            self._unpolled.discard(request.name)
+            self.unpolled.discard(request.name)
 
     def _reserve_external(
         self,

@@ -85,7 +85,7 @@ class Starter(Executor[StartRequest]):
         if request.stopped and request.trace.lost and not isinstance(outcome, Unknown):
             # A processor at rest proves nothing: the stop may have ended the session that this start began.
             reason = f"the response was lost ({error}), and the processor was stopped meanwhile"
-            return Unknown(request.request, self._unknown_error(request, reason))
+            return self._unknown(request, request.trace, reason)
         return outcome
 
     def _goes_back(self, request: QueuedStart, error: RekostreamError, permit: Permit | None) -> bool:

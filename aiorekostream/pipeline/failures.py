@@ -5,14 +5,13 @@ from collections.abc import Callable
 
 import attrs
 
-from aiorekostream.errors import CallError, ConfigurationError, ConnectError, DeadlineExceededError, ServiceError
+from aiorekostream.errors import CallError, ConnectError, ServiceError
 from aiorekostream.pipeline.log import CallLogger
 from aiorekostream.pipeline.trace import CallTrace, LostAttempt
 from aiorekostream.rate_limiting.port import Permit
 from aiorekostream.retry.classify import is_retryable, is_throttling
 from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.retry.token_bucket import RetryTokenBucket
-from aiorekostream.transport.port import CredentialsNotReadyError
 
 __all__ = ["CallFailures"]
 
@@ -24,8 +23,6 @@ class CallFailures:
     """The failed attempts of one call.
 
     Attributes:
-        operation: AWS's name of the operation.
-        idempotent: whether applying the call twice has the same effect as applying it once.
         policy: how many attempts are made, and when.
         tokens: the retries that may still be made without a rate limiter.
         random: gives a number from 0 to 1 each time.
@@ -36,8 +33,6 @@ class CallFailures:
         retries_paid: the retries that took tokens.
     """
 
-    operation: str
-    idempotent: bool
     policy: RetryPolicy
     tokens: RetryTokenBucket
     random: Callable[[], float]
@@ -101,29 +96,6 @@ class CallFailures:
         if self.is_limited and is_throttling(error):
             return asked  # the rate limiter knows when
         return max(asked, self.policy.delay(attempt, self.random()))
-
-    def deadline_exceeded(self, missing: str, *, deadline: float, hint: str) -> DeadlineExceededError:
-        """Return the error of a call whose time has passed.
-
-        Args:
-            missing: what did not happen within the time.
-            deadline: the time of the call in seconds.
-            hint: what to do about it; may be empty.
-
-        Raises:
-            ConfigurationError: the credentials were not ready in all this time.
-        """
-        if isinstance(self.latest, CredentialsNotReadyError):
-            raise ConfigurationError(str(self.latest)) from self.latest
-        cause = "" if self.latest is None else f"; the attempt before failed: {self.latest}"
-        return DeadlineExceededError(
-            f"{missing}{cause}",
-            operation=self.operation,
-            deadline=deadline,
-            attempts=self.trace.attempts,
-            retry_safe=self.idempotent or not self.trace.in_flight,
-            hint=hint,
-        )
 
     def _is_free(self, error: BaseException) -> bool:
         """Whether a retry adds no load to a service that is down: the rate limiter sees to it, or nothing was sent."""

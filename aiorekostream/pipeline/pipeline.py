@@ -226,8 +226,6 @@ class _Call(Generic[_RequestT, _ReplyT]):
         self.began = pipeline.clock.now()
         self.log = CallLogger(self.operation.name, self.body, self.trace, pipeline.clock, self.began)
         self.failures = failures = CallFailures(
-            operation=self.operation.name,
-            idempotent=self.operation.idempotent,
             policy=pipeline.retry,
             tokens=pipeline.retry_tokens,
             random=pipeline.random,
@@ -375,9 +373,20 @@ class _Call(Generic[_RequestT, _ReplyT]):
         return reply
 
     def _deadline_exceeded(self) -> DeadlineExceededError:
-        seconds = min(self.pipeline.clock.now(), self.answer_by) - self.began
-        return self.failures.deadline_exceeded(
-            f"{self.missing} within {seconds:.3g} s",
+        """Return the error of a call whose time has passed.
+
+        Raises:
+            ConfigurationError: the credentials were not ready in all this time.
+        """
+        latest, seconds = self.failures.latest, min(self.pipeline.clock.now(), self.answer_by) - self.began
+        if isinstance(latest, CredentialsNotReadyError):
+            raise ConfigurationError(str(latest)) from latest
+        cause = "" if latest is None else f"; the attempt before failed: {latest}"
+        return DeadlineExceededError(
+            f"{self.missing} within {seconds:.3g} s{cause}",
+            operation=self.operation.name,
             deadline=seconds,
+            attempts=self.trace.attempts,
+            retry_safe=self.operation.idempotent or not self.trace.in_flight,
             hint=_MANY_CALLS if self.missing == _NO_PERMIT else "",
         )
