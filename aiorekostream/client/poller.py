@@ -37,16 +37,13 @@ if TYPE_CHECKING:
     from aiorekostream.domain.status import Status
     from aiorekostream.pipeline import Pipeline
 
-__all__ = ["OBSERVE_TIMEOUT", "SHOWN_AFTER", "Poller", "wait_seconds"]
+__all__ = ["OBSERVE_TIMEOUT", "Poller", "wait_seconds"]
 
 # The longest that one poll may take, in seconds: polls are made one at a time, so an answer that never comes holds up
 # every wait for this long.
 _POLL_TIMEOUT = 10.0
 # Seconds that `observe` takes at most: a service that stays away would hold it up for ever.
 OBSERVE_TIMEOUT = 60.0
-# Seconds for which a poll may show the status from before a start that was just answered. UNCERTAIN: AWS does not
-# document how long.
-SHOWN_AFTER = 1.0
 # Default timeouts in seconds. AWS's troubleshooting page calls a face search that is STARTING for more than two minutes
 # stuck.
 _DEFAULT_TIMEOUTS = {WaitCondition.RUNNING: 150.0, WaitCondition.STOPPED: 60.0, WaitCondition.DELETED: 60.0}

@@ -35,7 +35,7 @@ from aiorekostream.errors import (
 )
 from aiorekostream.operations import CREATE, DELETE, DESCRIBE, START, STOP, Operation
 from aiorekostream.pipeline import CallTrace, LostAttempt, Pipeline
-from aiorekostream.rate_limiting.port import Permit, Priority
+from aiorekostream.rate_limiting.port import LEAST_REST, Permit, Priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,8 +56,6 @@ _STALE_PAUSES = (1.0, 2.0, 2.0)
 _DELETING = 10.0
 # Event loops may wake a little before the time: the last poll is sent this many seconds after it.
 _MARGIN = 0.01
-# The least wait after a rate limiter that does not wait has refused a poll, in seconds.
-_LEAST_REST = 0.1
 
 # For each operation: the rule that evaluates what a poll shows, and the value of a call that was shown to be applied.
 _EFFECTS: dict[str, tuple[Callable[[Evidence, Any], Resolution], Callable[[Evidence], object]]] = {
@@ -210,7 +208,7 @@ class _Recovery(Generic[_RequestT, _ReplyT]):
                 found = None
             except RateLimitedError as limited:
                 # The caller may have chosen not to wait for a permit; the call was sent, and that cannot be undone.
-                rest = max(limited.retry_after, _LEAST_REST)
+                rest = max(limited.retry_after, LEAST_REST)
                 await self._rest(rest, error, "there was no time to ask what became of it")
                 continue
             except RekostreamError as failure:

@@ -14,7 +14,7 @@ from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.status import STARTABLE, Status
 from aiorekostream.errors import RekostreamError, ResourceNotFoundError
 
-__all__ = ["Evaluation", "Observation", "WaitCondition", "Waiter", "evaluate"]
+__all__ = ["SHOWN_AFTER", "Evaluation", "Observation", "WaitCondition", "Waiter", "evaluate"]
 
 # The time from one poll of a processor to the next, in seconds: half of the wait's age, within these bounds.
 _SHORTEST_INTERVAL = 0.5
@@ -23,9 +23,10 @@ _LONGEST_INTERVAL = 5.0
 _CREATION_DELAY = 5.0
 # A face search was seen to be RUNNING 2 s after its start. One that is STARTING for 10 s may be a label detection.
 _SLOW_START = 10.0
-# UNCERTAIN: for how many seconds Describe and List may still show the status from before the call that the caller made
-# just before the wait.
-_STALE = 1.0
+SHOWN_AFTER = 1.0
+"""Seconds for which a poll may show the status from before a call that was just answered. UNCERTAIN: AWS does not
+document how long.
+"""
 
 
 class WaitCondition(enum.StrEnum):
@@ -184,7 +185,7 @@ class Waiter:
 
     def may_be_stale(self, status: Status | None, now: float) -> bool:
         """Tell whether a status may be from before the call that the caller made just before the wait."""
-        is_young = self.starting_since is None and now < self.joined + _STALE
+        is_young = self.starting_since is None and now < self.joined + SHOWN_AFTER
         return is_young and status in _MAY_BE_STALE.get(self.condition, ())
 
     def next_poll_at(self, now: float, random: float) -> float:
@@ -196,7 +197,7 @@ class Waiter:
         """
         interval = min(max(_SHORTEST_INTERVAL, (now - self.joined) / 2), _LONGEST_INTERVAL)
         moment = now + interval * (0.75 + random / 2)
-        return max(moment, self.joined + _STALE) if self.is_stale else moment
+        return max(moment, self.joined + SHOWN_AFTER) if self.is_stale else moment
 
     def may_be_wrong_kind(self, now: float) -> bool:
         """Tell whether the list shows a slow start that may be a label detection, which never runs."""

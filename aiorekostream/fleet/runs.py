@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import weakref
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator, Iterable
 from types import TracebackType
@@ -42,6 +41,7 @@ class PendingRequests(Generic[_ItemT, _RequestT, _OutcomeT]):
         counts_outcomes: whether outcomes take up room until they are handed on; they are kept if not.
         pending: the requests without an outcome, and the items that they were made of.
         outcomes: the outcomes, in the order in which they came.
+        failure: what reading the requests has raised; ``None`` if it was raised to the caller.
     """
 
     executor: Executor[_RequestT] | Ensurer[_RequestT]
@@ -50,6 +50,7 @@ class PendingRequests(Generic[_ItemT, _RequestT, _OutcomeT]):
     counts_outcomes: bool = attrs.field(default=False, init=False)
     pending: dict[QueuedRequest[_RequestT], _ItemT] = attrs.field(factory=dict, init=False)
     outcomes: deque[_OutcomeT] = attrs.field(factory=deque[_OutcomeT], init=False)
+    failure: BaseException | None = attrs.field(default=None, init=False)
     _changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False)
 
@@ -84,6 +85,13 @@ class PendingRequests(Generic[_ItemT, _RequestT, _OutcomeT]):
         """Give every request an outcome now, whatever its call is doing."""
         for request in tuple(self.pending):
             self.executor.abort(request)
+
+    def on_read(self, reader: asyncio.Task[None]) -> None:
+        """Record that the source has ended, or cannot be read any further."""
+        if not reader.cancelled() and (failure := reader.exception()) is not None:
+            self.failure = failure
+            self.cancel()
+        self.changed()
 
     def changed(self) -> None:
         """Let the waits below check again."""
@@ -120,7 +128,7 @@ class FleetRun(Generic[_ItemT, _RequestT, _OutcomeT, _ReportT]):
     ``report`` has the outcomes that were not handed on, at any time: after a cancellation, too.
     """
 
-    __slots__ = ("__weakref__", "_failure", "_make_report", "_reader", "_requests", "_source")
+    __slots__ = ("__weakref__", "_make_report", "_reader", "_requests", "_source")
 
     def __init__(
         self,
@@ -133,7 +141,6 @@ class FleetRun(Generic[_ItemT, _RequestT, _OutcomeT, _ReportT]):
         self._requests = requests
         self._make_report = make_report
         self._reader: asyncio.Task[None] | None = None
-        self._failure: BaseException | None = None
 
     @property
     def report(self) -> _ReportT:
@@ -183,7 +190,7 @@ class FleetRun(Generic[_ItemT, _RequestT, _OutcomeT, _ReportT]):
         """
         if self._reader is None:
             self._reader = asyncio.create_task(_close(self._source), name="aiorekostream closes a source")
-            self._watch(self._reader)
+            self._reader.add_done_callback(self._requests.on_read)
         else:
             self._reader.cancel()
         self._requests.cancel()
@@ -234,35 +241,16 @@ class FleetRun(Generic[_ItemT, _RequestT, _OutcomeT, _ReportT]):
 
     def _start(self) -> None:
         if self._reader is None:
+            # Without a reference to the run: one that was left is collected while its source is still read.
             reading = _read(self._source, self._requests)
             self._reader = asyncio.create_task(reading, name="aiorekostream reads requests")
-            self._watch(self._reader)
-
-    def _watch(self, reader: asyncio.Task[None]) -> None:
-        # Without a reference to the run: one that was left is collected while its source is still read.
-        this = weakref.ref(self)
-
-        def on_done(reader: asyncio.Task[None]) -> None:
-            run = this()
-            if run is not None:
-                run._on_read(reader)  # noqa: SLF001 - its own
-            elif not reader.cancelled():
-                reader.exception()  # no caller is left to receive it
-
-        reader.add_done_callback(on_done)
-
-    def _on_read(self, reader: asyncio.Task[None]) -> None:
-        """The source has ended, or cannot be read any further."""
-        if not reader.cancelled() and (failure := reader.exception()) is not None:
-            self._failure = failure
-            self._requests.cancel()
-        self._requests.changed()
+            self._reader.add_done_callback(self._requests.on_read)
 
     def _is_over(self) -> bool:
         return self._reader is not None and self._reader.done() and not self._requests.pending
 
     def _raise_failure(self) -> None:
-        failure, self._failure = self._failure, None
+        failure, self._requests.failure = self._requests.failure, None
         if failure is not None:
             raise failure
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from aiorekostream.domain.requests import StartRequest
 from aiorekostream.errors import DeadlineExceededError, RateLimitedError
-from aiorekostream.rate_limiting.port import Permit, Priority
+from aiorekostream.rate_limiting.port import LEAST_REST, Permit, Priority
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -27,8 +27,6 @@ _log = logging.getLogger("aiorekostream")
 
 # A rate limiter that has not answered this many seconds after the time it was given does not work.
 _GRACE = 1.0
-# The least wait after a rate limiter has refused a permit, in seconds.
-_LEAST_REST = 0.1
 # Calls under way at once are those of this many seconds at the rate of the quota: enough for slow answers, and few
 # enough that an outage does not take the whole queue along.
 _SECONDS_IN_FLIGHT, _LEAST_IN_FLIGHT, _MOST_IN_FLIGHT = 5, 2, 100
@@ -120,9 +118,11 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
             is_open = False
             while self._requests.pending:
                 if not is_open:
-                    is_open = await self._open()
-                    continue
-                if self._requests.in_flight >= self._max_in_flight or (first := self._requests.first()) is None:
+                    with self._interruptible():
+                        await self._pipeline.open()
+                        self.on_open()
+                        is_open = True
+                elif self._requests.in_flight >= self._max_in_flight or (first := self._requests.first()) is None:
                     await self._wait()
                 elif self._quota is None:
                     self._dispatch(None)
@@ -138,14 +138,6 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
         finally:
             if self._task is task:
                 self._task = None
-
-    async def _open(self) -> bool:
-        """Open the client; false where nothing was left to send before it was open."""
-        with self._interruptible():
-            await self._pipeline.open()
-            self.on_open()
-            return True
-        return False
 
     def _dispatch(self, permit: Permit | None) -> None:
         request = self._requests.dispatch(self._pipeline.clock.now())
@@ -201,7 +193,7 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
                 return None if limiter is None else await limiter.acquire(request)
         except RateLimitedError as error:
             # The limiter works: ask again. Deadlines of requests hold meanwhile.
-            await clock.sleep(min(max(error.retry_after, _LEAST_REST), request.timeout))
+            await clock.sleep(min(max(error.retry_after, LEAST_REST), request.timeout))
             return None
         except TimeoutError as error:
             raise DeadlineExceededError(

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import attrs
 
-from aiorekostream.client.poller import SHOWN_AFTER
+from aiorekostream.client.wait_conditions import SHOWN_AFTER
 from aiorekostream.clock import Clock
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.status import Status

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aiorekostream.client import reconcile
-from aiorekostream.client.poller import SHOWN_AFTER
+from aiorekostream.client.wait_conditions import SHOWN_AFTER
 from aiorekostream.domain.requests import StartRequest
 from aiorekostream.domain.status import WITHOUT_SESSION, Status
 from aiorekostream.errors import LimitExceededError, RekostreamError, ResourceInUseError, ServiceQuotaExceededError

@@ -12,7 +12,10 @@ import attrs
 from aiorekostream.clock import Clock, SystemClock
 from aiorekostream.limits import Quota, Scope
 
-__all__ = ["Permit", "PermitRequest", "Priority", "RateLimiter", "RateStatus"]
+__all__ = ["LEAST_REST", "Permit", "PermitRequest", "Priority", "RateLimiter", "RateStatus"]
+
+LEAST_REST = 0.1
+"""The least wait after a rate limiter has refused a permit, in seconds, before it is asked again."""
 
 
 class Priority(enum.IntEnum):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aiorekostream.client import Client
-from aiorekostream.client.poller import SHOWN_AFTER
+from aiorekostream.client.wait_conditions import SHOWN_AFTER
 from aiorekostream.clock import TimerHandle
 from aiorekostream.domain.status import WITHOUT_SESSION, Status
 from aiorekostream.errors import ConfigurationError, RekostreamError
