@@ -15,17 +15,10 @@ from aiorekostream.client import reconcile
 from aiorekostream.client.drift import drift
 from aiorekostream.client.ensured import Ensured, EnsuredProcessor, EnsuredRunning
 from aiorekostream.client.wait_conditions import WaitCondition
+from aiorekostream.client.wait_errors import contested_error, wrong_kind_error
 from aiorekostream.domain.requests import DescribeRequest, FaceSearchStart, ListTagsRequest, StartRequest, StopRequest
 from aiorekostream.domain.status import ACTIVE, STARTABLE, Status
-from aiorekostream.errors import (
-    InvalidRequestError,
-    RekostreamError,
-    ResourceInUseError,
-    ResourceNotFoundError,
-    UnknownOutcomeError,
-    ValidationIssue,
-    WaitTimeoutError,
-)
+from aiorekostream.errors import RekostreamError, ResourceInUseError, ResourceNotFoundError, UnknownOutcomeError
 from aiorekostream.operations import CREATE, DESCRIBE, LIST_TAGS, START, STOP
 from aiorekostream.pipeline import Pipeline
 
@@ -57,7 +50,8 @@ async def running(
     before: tuple[Status, datetime.datetime | None] | None = None
     for _ in range(_MAX_TRIES):
         found = await tries.describe()
-        _check_kind(request, found)
+        if found.kind not in {None, request.kind}:
+            raise wrong_kind_error(request, found.kind)
         status, session = found.status, None
         if status in STARTABLE:
             state = status, found.last_update_timestamp
@@ -179,12 +173,4 @@ class _Tries:
 
     def error(self, wanted: str) -> RekostreamError:
         """The error after the last try."""
-        seconds, hint = self.pipeline.clock.now() - self.begun, "Another client changes it again and again"
-        return self.refusal or WaitTimeoutError(name=self.name, wanted=wanted, status=None, seconds=seconds, hint=hint)
-
-
-def _check_kind(request: StartRequest, found: StreamProcessor) -> None:
-    if found.kind not in {None, request.kind}:
-        raise InvalidRequestError(
-            [ValidationIssue(("request",), request, f"a start of the processor's own kind, {found.kind}")]
-        )
+        return self.refusal or contested_error(self.name, wanted, self.pipeline.clock.now() - self.begun)

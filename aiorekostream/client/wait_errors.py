@@ -18,8 +18,18 @@ from aiorekostream.errors import (
 
 if TYPE_CHECKING:
     from aiorekostream.client.wait_conditions import Observation, Waiter
+    from aiorekostream.domain.enums import ProcessorKind
+    from aiorekostream.domain.requests import StartRequest
 
-__all__ = ["failure_error", "failure_hint", "never_started_error", "timeout_error", "wait_error"]
+__all__ = [
+    "contested_error",
+    "failure_error",
+    "failure_hint",
+    "never_started_error",
+    "timeout_error",
+    "wait_error",
+    "wrong_kind_error",
+]
 
 _LABELS = "https://docs.aws.amazon.com/rekognition/latest/dg/streaming-labels-detection.html"
 _TROUBLE = "https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video-troubleshooting.html"
@@ -115,6 +125,18 @@ def never_started_error(waiter: Waiter) -> StreamProcessorFailedError:
     message = f"it is {waiter.status}, was not seen STARTING, and sent no notification"
     hint = "The session has not begun, or it was over at once and its notifications were lost: start it again"
     return StreamProcessorFailedError(name=waiter.name, status_message=message, hint=hint)
+
+
+def contested_error(name: str, wanted: str, seconds: float) -> WaitTimeoutError:
+    """Build the error of a processor that did not keep a state for so many seconds."""
+    hint = "Another client changes it again and again"
+    return WaitTimeoutError(name=name, wanted=wanted, status=None, seconds=seconds, hint=hint)
+
+
+def wrong_kind_error(request: StartRequest, kind: ProcessorKind | None) -> InvalidRequestError:
+    """Build the error of a start of a processor that has another kind."""
+    issue = ValidationIssue(("request",), request, f"a start of the processor's own kind, {kind}")
+    return InvalidRequestError([issue])
 
 
 def wait_error(waiter: Waiter) -> RekostreamError | None:

@@ -10,17 +10,15 @@ import attrs
 
 from aiorekostream.client import Client
 from aiorekostream.client.wait_conditions import WaitCondition
+from aiorekostream.client.wait_errors import contested_error, wrong_kind_error
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.requests import StartRequest
 from aiorekostream.domain.status import ACTIVE, STARTABLE, WITHOUT_SESSION, Status
 from aiorekostream.errors import (
-    InvalidRequestError,
     RekostreamError,
     RequestCancelledError,
     ResourceInUseError,
     StreamProcessorFailedError,
-    ValidationIssue,
-    WaitTimeoutError,
 )
 from aiorekostream.fleet.events import FleetEventType
 from aiorekostream.fleet.executor import Executor
@@ -103,10 +101,6 @@ class Ensurer(abc.ABC, Generic[_RequestT]):
             self.starter.session_ended(SessionEnd(name, status), slot)
         return status
 
-    def _error(self, name: str, wanted: str, since: float) -> WaitTimeoutError:
-        seconds, hint = self.client.pipeline.clock.now() - since, "Another client changes it again and again"
-        return WaitTimeoutError(name=name, wanted=wanted, status=None, seconds=seconds, hint=hint)
-
 
 class EnsureRunning(Ensurer[StartRequest]):
     """See ``Fleet.ensure_running``."""
@@ -130,7 +124,7 @@ class EnsureRunning(Ensurer[StartRequest]):
             await pipeline.clock.sleep(_PAUSE * (0.75 + pipeline.random() / 4))
         else:
             if status is not None:
-                raise self._error(start.name, "running", began)
+                raise contested_error(start.name, "running", pipeline.clock.now() - began)
         await self._check(start, status)
         return AlreadyRunning(start)
 
@@ -138,8 +132,7 @@ class EnsureRunning(Ensurer[StartRequest]):
         """Wait until a face search runs. A label detection works as long as it is STARTING."""
         if start.kind is ProcessorKind.LABEL_DETECTION:
             if status is Status.RUNNING:
-                expected = f"a start of the processor's own kind, {ProcessorKind.FACE_SEARCH}"
-                raise InvalidRequestError([ValidationIssue(("request",), start, expected)])
+                raise wrong_kind_error(start, ProcessorKind.FACE_SEARCH)
         elif status is not Status.RUNNING:
             try:
                 await self._until(WaitCondition.RUNNING, start.name)
@@ -152,7 +145,8 @@ class EnsureStopped(Ensurer[str]):
     """See ``Fleet.ensure_stopped``."""
 
     async def _ensure(self, request: QueuedRequest[str]) -> Outcome:
-        name, began = request.name, self.client.pipeline.clock.now()
+        name, clock = request.name, self.client.pipeline.clock
+        began = clock.now()
         outcome: Outcome = AlreadyStopped(name)
         status = await self.starter.observe(name, None)
         if status in STARTABLE:
@@ -170,4 +164,4 @@ class EnsureStopped(Ensurer[str]):
                 return outcome if isinstance(outcome, Stopped) else AlreadyStopped(name)
         if isinstance(outcome, Failed):
             return outcome
-        raise self._error(name, "at rest", began)
+        raise contested_error(name, "at rest", clock.now() - began)

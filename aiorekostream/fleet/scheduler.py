@@ -128,13 +128,11 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
                     self._dispatch(None)
                 elif (permit := await self._acquire(first, self._quota)) is not None:
                     self._dispatch(permit)
-        except asyncio.CancelledError as error:
+        except (asyncio.CancelledError, Exception) as error:  # whatever it is, every request that waits gets an outcome
             self._task = None  # requests that come now get another task
             self._on_failure(error)
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, every request that waits must get an outcome
-            self._task = None
-            self._on_failure(error)
+            if not isinstance(error, Exception):
+                raise
         finally:
             if self._task is task:
                 self._task = None
