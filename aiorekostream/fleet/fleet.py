@@ -42,7 +42,7 @@ class Fleet:
     have one for an account and Region. ``async with`` closes it; the client stays open.
     """
 
-    __slots__ = ("_client", "_options", "_queued_start", "_starter", "_stopper")
+    __slots__ = ("_options", "_queued_start", "_starter", "_stopper")
 
     def __init__(
         self,
@@ -94,7 +94,6 @@ class Fleet:
             poll_interval=poll_interval,
             slots=slots,
         )
-        self._client = client
         self._options = options
         self._queued_start = functools.partial(
             queued_start, clock=client.pipeline.clock, lifetime=options.expires_after
@@ -103,7 +102,7 @@ class Fleet:
         self._stopper = Stopper(options, self._starter)
 
     def __repr__(self) -> str:
-        return f"Fleet({self._client!r})"
+        return f"Fleet({self._options.client!r})"
 
     async def __aenter__(self) -> Self:
         return self
@@ -202,7 +201,7 @@ class Fleet:
             InvalidRequestError: an argument breaks its rule, such as a single request instead of a collection of them;
                 nothing was sent.
         """
-        ensurer = EnsureRunning(self._starter, self._starter, self._client, wait_seconds(timeout))
+        ensurer = EnsureRunning(self._starter, self._starter, self._options.client, wait_seconds(timeout))
         return await self._start_run(starts, ensurer).wait()
 
     # ------------------------------------------------------------------------------------------------------------ stops
@@ -248,7 +247,7 @@ class Fleet:
             InvalidRequestError: an argument breaks its rule, such as a single name instead of a collection of them;
                 nothing was sent.
         """
-        ensurer = EnsureStopped(self._stopper, self._starter, self._client, wait_seconds(timeout))
+        ensurer = EnsureStopped(self._stopper, self._starter, self._options.client, wait_seconds(timeout))
         return await self._stop_run(names, ensurer).wait()
 
     def iter_stop(self, names: Iterable[str] | AsyncIterable[str]) -> StopRun:
