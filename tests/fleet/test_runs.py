@@ -231,6 +231,25 @@ def test_requests_that_were_read_have_outcomes_when_the_source_fails() -> None:
     assert all(isinstance(it.error, RequestCancelledError) for it in report.failed)
 
 
+def test_queued_requests_are_cancelled_when_the_source_fails() -> None:
+    service = service_of(1)
+
+    def requests() -> Iterator[LabelDetectionStart]:
+        yield from labels(1)
+        yield from labels(1)
+        raise ConnectionResetError
+
+    async def main() -> StartReport:
+        starting = Fleet(service.client()).iter_start(requests())
+        with pytest.raises(ConnectionResetError):
+            await starting.wait()
+        return starting.report
+
+    report = run(main())
+    assert [type(it.error) for it in report.failed] == [RequestCancelledError] * 2
+    assert service.starts() == []
+
+
 def test_iteration_gives_all_outcomes_before_the_error_of_the_source() -> None:
     service = service_of(200)
 

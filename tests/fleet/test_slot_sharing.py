@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -11,16 +11,16 @@ import pytest
 
 import aiorekostream as rks
 from aiorekostream.domain.enums import ProcessorKind
+from aiorekostream.domain.responses import StartedSession
 from aiorekostream.domain.status import Status
-from aiorekostream.fleet import Expired, Fleet, Reservation, SharedSession
+from aiorekostream.fleet import Expired, Fleet, Reservation, SessionEnd, SharedSession, Unknown
 from aiorekostream.rate_limiting.limiter import LocalRateLimiter
-from tests.fleet.service import START, Service, label, run
+from tests.fleet.service import START, Service, label, lost, run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from aiorekostream.clock import Clock
-    from aiorekostream.domain.responses import StartedSession
     from aiorekostream.fleet import SlotListener
     from aiorekostream.limits import Scope
     from aiorekostream.rate_limiting import Permit, PermitRequest
@@ -112,6 +112,60 @@ class _Slots:
         raise AssertionError
 
 
+@attrs.define(eq=False)
+class _Shared(_Slots):
+    """Slots that other hosts use too, and what the fleet reports of sessions.
+
+    Attributes:
+        others: the sessions of other hosts.
+        reports: the reports, in their order.
+    """
+
+    others: Sequence[SharedSession] = ()
+    reports: list[tuple[object, ...]] = attrs.field(factory=list[tuple[object, ...]])
+
+    async def reserve(self, name: str, kind: ProcessorKind, *, call: float, session: float) -> Reservation:
+        del name, kind, call, session
+        return Reservation.RESERVED
+
+    def occupy(
+        self,
+        name: str,
+        kind: ProcessorKind,
+        *,
+        seconds: float,
+        begins_in: float = 0.0,
+        session: StartedSession | None = None,
+        is_external: bool = False,
+    ) -> None:
+        del kind, seconds, session
+        self.reports.append(("session", name, round(begins_in, 2), is_external))
+
+    async def sessions(self, *, sweep: float = 0.0) -> Sequence[SharedSession] | None:
+        del sweep
+        return self.others
+
+    def end(self, session: SharedSession, status: Status | None) -> None:
+        self.reports.append(("end", session.name, status))
+
+    def end_session(self, name: str, kind: ProcessorKind, session_id: str) -> None:
+        self.reports.append(("end", name, kind, session_id))
+
+    def confirm_sync(self) -> None:
+        self.reports.append(("listed",))
+
+
+class _Monitor:
+    """Reports the ends that a test tells it."""
+
+    def listen(self, on_end: Callable[[SessionEnd], bool]) -> None:
+        self.report = on_end
+
+    async def ended(self, names: Collection[str]) -> Collection[str]:
+        del names
+        return ()
+
+
 @attrs.frozen(eq=False)
 class _Limiter(LocalRateLimiter):
     """Notes the operations of permits that were returned."""
@@ -199,3 +253,64 @@ def test_slots_hear_of_the_whole_life_of_a_session() -> None:
     run(main())
     assert slots.taken == set()
     assert slots.statuses == {"door": rks.Status.STOPPED}
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_sync_reports_the_end_of_another_hosts_session(is_listed: bool) -> None:  # noqa: FBT001 - a parameter
+    """Also where a list does not show the processor, since it was deleted."""
+    service, name = _service(), "door" if is_listed else "gone"
+    other = SharedSession(
+        name=name, kind=ProcessorKind.LABEL_DETECTION, token="t", is_reserved=False, session=None, age=60.0
+    )
+    slots = _Shared(others=[other])
+
+    async def main() -> None:
+        assert not await Fleet(service.client(), slots=slots).sync_sessions()
+
+    run(main())
+    assert slots.reports == [("end", name, Status.STOPPED if is_listed else None), ("listed",)]
+
+
+def test_notified_end_of_another_hosts_session_is_reported_by_its_id() -> None:
+    service, slots, monitor = _service(), _Shared(), _Monitor()
+
+    async def main() -> None:
+        fleet = Fleet(service.client(), slots=slots, session_monitor=monitor)
+        await fleet.sync_sessions()
+        assert not monitor.report(SessionEnd("door", session=StartedSession("theirs")))
+
+    run(main())
+    assert slots.reports == [("listed",), ("end", "door", ProcessorKind.LABEL_DETECTION, "theirs")]
+
+
+def test_sessions_are_reported_again_in_another_event_loop() -> None:
+    service, slots = _service(), _Shared()
+    fleet = Fleet(service.client(), slots=slots)
+
+    async def start() -> None:
+        await fleet.submit(label("door"))
+
+    async def sync() -> None:
+        await fleet.sync_sessions()
+
+    run(start())
+    own = slots.reports.copy()
+    run(sync())
+    assert [(report[1], report[3]) for report in own] == [("door", False)]
+    assert ("session", "door", True) in {(*report[:2], report[-1]) for report in slots.reports[len(own) :]}
+
+
+def test_unknown_start_is_reported_until_it_is_safe_to_retry() -> None:
+    service, slots = _service(), _Shared()
+    service.before = lambda operation, _: lost(operation)
+
+    async def main() -> None:
+        client = service.client(total=20)
+        outcome = await Fleet(client, slots=slots).submit(label("door"))
+        assert isinstance(outcome, Unknown)
+        assert outcome.retry_safe_at is not None
+        left = (outcome.retry_safe_at - service.clock.wall()).total_seconds()
+        assert left > 0
+        assert slots.reports == [("session", "door", round(left, 2), False)]
+
+    run(main())
