@@ -19,7 +19,7 @@ _GARBAGE_FACTOR = 2
 _GARBAGE_SPARE = 64
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class DeadlineQueue(Generic[_KeyT]):
     """Hold one moment for each key; memory grows with the keys, not with the changes."""
 

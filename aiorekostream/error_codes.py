@@ -36,7 +36,7 @@ class Category(enum.StrEnum):
     """Neither the code nor the HTTP status is known. The call may have been applied, so it is not retried."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ErrorCode:
     """The meaning of one code.
 

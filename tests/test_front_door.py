@@ -78,10 +78,15 @@ def test_import_loads_no_heavy_dependency(module: str) -> None:
 
 def test_client_loads_nothing_that_it_uses_later() -> None:
     later = (
+        "aiorekostream.client.recovery",
+        "aiorekostream.client.reconcile_rules",
         "aiorekostream.codec.notifications",
         "aiorekostream.domain.faces",
         "aiorekostream.domain.labels",
+        "aiorekostream.domain.s3",
+        "aiorekostream.domain.video",
         "aiorekostream.fleet",
+        "aiorekostream.transport.hints",
         "tenacity",
     )
     program = (

@@ -124,7 +124,7 @@ async def created(pipeline: Pipeline, processor: Processor) -> EnsuredProcessor:
     raise tries.error("there")
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Tries:
     """The tries to bring one processor to a state, and how the last call was refused.
 

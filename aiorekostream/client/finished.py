@@ -64,7 +64,7 @@ def session_to_wait_for(session: str | StartedSession, events: SessionEvents | N
     return session.name, None if events is None else session.session_id
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, repr=False, kw_only=True)
 class FinishedWait:
     """Wait for one session whose notifications are received.
 

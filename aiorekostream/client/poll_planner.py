@@ -48,7 +48,7 @@ class DescribePoll:
     name: str
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class ListPoll:
     """Read a page of the list. One sweep over all pages is one object, from the poll of the first page on.
 
@@ -91,7 +91,7 @@ class _DueNames(DeadlineQueue[str]):
     served = 0
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class PollPlanner:
     """Chooses polls for all waits.
 

@@ -138,7 +138,7 @@ def _evaluate_absence(waiter: Waiter, observation: Observation, now: float) -> E
     return Evaluation.PENDING if is_new and not is_denied else Evaluation.REFUSED
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Waiter:
     """One wait, and what its polls have shown so far.
 

@@ -159,8 +159,7 @@ def _mapping(value: Mapping[str, str]) -> dict[str, str]:
     return dict(value)
 
 
-for _cls in SPELLING:
-    _encoder.register_unstructure_hook(_cls, _unstructure_by_table(_cls))
+_encoder.register_unstructure_hook_factory(SPELLING.__contains__, _unstructure_by_table)
 _encoder.register_unstructure_hook(LabelDetectionUpdate, _update)
 _encoder.register_unstructure_hook(Tags, _mapping)
 _encoder.register_unstructure_hook(tuple, _sequence)

@@ -50,7 +50,7 @@ _T = TypeVar("_T")
 Hook: TypeAlias = Callable[[object, object], object]
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class UnreadableError(Exception):
     """A part of an event cannot be read."""
 

@@ -47,11 +47,9 @@ from aiorekostream.domain.responses import (
     StreamProcessorSummary,
     UnknownRegion,
 )
-from aiorekostream.domain.s3 import S3Uri
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StartSelector, StopSelector
 from aiorekostream.domain.status import ACTIVE, NOT_STOPPABLE, STARTABLE, TRANSITIONS, WITHOUT_SESSION, Event, Status
 from aiorekostream.domain.tags import Tags
-from aiorekostream.domain.video import ProducerTime, VideoPosition
 
 if TYPE_CHECKING:
     from aiorekostream.domain.faces import (
@@ -71,6 +69,8 @@ if TYPE_CHECKING:
         StreamProcessorEvent,
         UnknownEvent,
     )
+    from aiorekostream.domain.s3 import S3Uri
+    from aiorekostream.domain.video import ProducerTime, VideoPosition
 
 __all__ = [
     "ACTIVE",
@@ -153,6 +153,8 @@ _HOMES = {
     **dict.fromkeys(
         ("DetectedLabel", "LabelDetected", "SessionCompleted", "StreamProcessorEvent", "UnknownEvent"), "labels"
     ),
+    "S3Uri": "s3",
+    **dict.fromkeys(("ProducerTime", "VideoPosition"), "video"),
 }
 
 

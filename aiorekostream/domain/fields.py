@@ -34,10 +34,11 @@ Duration: TypeAlias = datetime.timedelta | float
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MILLISECOND = datetime.timedelta(milliseconds=1)
+# Patterns are compiled by `re` on first use, and kept there: few programs use all of them.
 # Any text that can be sent: a lone surrogate has no UTF-8 encoding.
-UNICODE = re.compile(r"[^\ud800-\udfff]*")
-_NAME = re.compile(r"[a-zA-Z0-9_.\-]+")
-_KMS_KEY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_/+=,@.\-]*")
+UNICODE = r"[^\ud800-\udfff]*"
+_NAME = r"[a-zA-Z0-9_.\-]+"
+_KMS_KEY_ID = r"[A-Za-z0-9][A-Za-z0-9:_/+=,@.\-]*"
 
 # In milliseconds since 1970: 3 March 1973 and 16 November 5138. AWS accepts any number from 0, and takes seconds or
 # microseconds that are passed by mistake for a moment decades or millennia away.
@@ -45,13 +46,13 @@ _MIN_MILLISECONDS = 10**11
 _MAX_MILLISECONDS = 10**14 - 1
 
 
-def text(value: object, *, least: int, most: int, pattern: re.Pattern[str], expected: str) -> str:
+def text(value: object, *, least: int, most: int, pattern: str | re.Pattern[str], expected: str) -> str:
     """Validate text by its length and by a pattern that must match the whole of it."""
     if not isinstance(value, str):
         reject(value, expected)
     # str() of text that is also a member of an enumeration may return that member's name.
     plain = str.__str__(value)
-    if not least <= len(plain) <= most or pattern.fullmatch(plain) is None:
+    if not least <= len(plain) <= most or re.fullmatch(pattern, plain) is None:
         reject(value, expected)
     return plain
 

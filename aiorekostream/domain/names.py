@@ -33,7 +33,8 @@ class Arn:
     """
 
     _service: ClassVar[str] = "*"
-    _pattern: ClassVar[re.Pattern[str]] = re.compile(r"(?!)")  # matches nothing: only the classes below have instances
+    # Compiled by `re` on first use. This one matches nothing: only the classes below have instances.
+    _pattern: ClassVar[str] = r"(?!)"
     _example: ClassVar[str] = "those of the classes KinesisVideoStreamArn, KinesisDataStreamArn, RoleArn and so on"
 
     partition: str
@@ -43,7 +44,7 @@ class Arn:
 
     def __attrs_post_init__(self) -> None:
         parts = (self.partition, self.region, self.account_id, self.resource)
-        if not all(type(part) is str for part in parts) or self._pattern.fullmatch(str(self)) is None:
+        if not all(type(part) is str for part in parts) or re.fullmatch(self._pattern, str(self)) is None:
             reject(parts, f"an ARN such as {self._example}")
 
     @classmethod
@@ -59,7 +60,7 @@ class Arn:
     def _parse(cls, value: str | Self) -> Self:
         if isinstance(value, cls):
             return value
-        match = cls._pattern.fullmatch(str.__str__(value)) if isinstance(value, str) else None
+        match = re.fullmatch(cls._pattern, str.__str__(value)) if isinstance(value, str) else None
         if match is None:
             reject(value, f"an ARN such as {cls._example}")
         return cls(*match.group("partition", "region", "account_id", "resource"))
@@ -68,76 +69,81 @@ class Arn:
         return f"arn:{self.partition}:{self._service}:{self.region}:{self.account_id}:{self.resource}"
 
 
-def _compiled(service: str, region: str, resource: str) -> re.Pattern[str]:
-    return re.compile(
+def _pattern_of(service: str, region: str, resource: str) -> str:
+    return (
         rf"arn:(?P<partition>{_PARTITION}):{service}:(?P<region>{region}):(?P<account_id>{_ACCOUNT}):"
         rf"(?P<resource>{resource})"
     )
 
 
 @final
-@attrs.frozen
 class KinesisVideoStreamArn(Arn):
     """A Kinesis video stream, ``arn:aws:kinesisvideo:<region>:<account>:stream/<name>/<creation time>``.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_KinesisVideoStream.html.
     """
 
+    __slots__ = ()
+
     _service = "kinesisvideo"
     # Kinesis Video Streams always appends the creation time, but examples in Rekognition's documentation omit it.
-    _pattern = _compiled(_service, _REGION, rf"stream/{_STREAM}{{1,256}}(?:/[0-9]+)?")
+    _pattern = _pattern_of(_service, _REGION, rf"stream/{_STREAM}{{1,256}}(?:/[0-9]+)?")
     _example = "arn:aws:kinesisvideo:us-east-1:123456789012:stream/front-door/1656000000000"
 
 
 @final
-@attrs.frozen
 class KinesisDataStreamArn(Arn):
     """A Kinesis data stream, ``arn:aws:kinesis:<region>:<account>:stream/<name>``.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_KinesisDataStream.html.
     """
 
+    __slots__ = ()
+
     _service = "kinesis"
-    _pattern = _compiled(_service, _REGION, rf"stream/{_STREAM}{{1,128}}")
+    _pattern = _pattern_of(_service, _REGION, rf"stream/{_STREAM}{{1,128}}")
     _example = "arn:aws:kinesis:us-east-1:123456789012:stream/faces"
 
 
 @final
-@attrs.frozen
 class SNSTopicArn(Arn):
     """An SNS topic, ``arn:aws:sns:<region>:<account>:<name>``.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StreamProcessorNotificationChannel.html.
     """
 
+    __slots__ = ()
+
     _service = "sns"
-    _pattern = _compiled(_service, _REGION, r"[a-zA-Z0-9_\-]{1,256}(?:\.fifo)?")
+    _pattern = _pattern_of(_service, _REGION, r"[a-zA-Z0-9_\-]{1,256}(?:\.fifo)?")
     _example = "arn:aws:sns:us-east-1:123456789012:AmazonRekognitionDoors"
 
 
 @final
-@attrs.frozen
 class RoleArn(Arn):
     """An IAM role, ``arn:aws:iam::<account>:role/<path and name>``.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_CreateStreamProcessor.html.
     """
 
+    __slots__ = ()
+
     _service = "iam"
-    _pattern = _compiled(_service, "", r"role/[a-zA-Z_0-9+=,.@\-/]*[a-zA-Z_0-9+=,.@\-]")
+    _pattern = _pattern_of(_service, "", r"role/[a-zA-Z_0-9+=,.@\-/]*[a-zA-Z_0-9+=,.@\-]")
     _example = "arn:aws:iam::123456789012:role/Rekognition"
 
 
 @final
-@attrs.frozen
 class StreamProcessorArn(Arn):
     """A stream processor, ``arn:aws:rekognition:<region>:<account>:streamprocessor/<name>``.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_TagResource.html.
     """
 
+    __slots__ = ()
+
     _service = "rekognition"
-    _pattern = _compiled(_service, _REGION, r"streamprocessor/[a-zA-Z0-9_.\-]{1,128}")
+    _pattern = _pattern_of(_service, _REGION, r"streamprocessor/[a-zA-Z0-9_.\-]{1,128}")
     _example = "arn:aws:rekognition:us-east-1:123456789012:streamprocessor/front-door"
 
 

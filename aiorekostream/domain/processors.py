@@ -1,6 +1,5 @@
 """Stream processors to create: one class for each of the two kinds, so that their settings cannot be mixed up."""
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import ClassVar, TypeAlias, final
 
@@ -26,7 +25,7 @@ from aiorekostream.limits import limits_in_force
 
 __all__ = ["FaceSearchProcessor", "LabelDetectionProcessor", "Processor", "S3Destination"]
 
-_BUCKET = re.compile(r"[0-9A-Za-z.\-_]+")
+_BUCKET = r"[0-9A-Za-z.\-_]+"
 
 
 def _bucket(value: str) -> str:

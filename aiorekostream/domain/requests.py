@@ -81,21 +81,26 @@ StartRequest: TypeAlias = FaceSearchStart | LabelDetectionStart
 """A start request, of either kind."""
 
 
-@final
 @attrs.frozen(field_transformer=collecting)
-class StopRequest(Validated):
+class _OfProcessor(Validated):
+    """A request that has the name of a processor and no other parameter."""
+
+    name: str = attrs.field(converter=processor_name)
+
+
+@final
+class StopRequest(_OfProcessor):
     """Stop a processor; see https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StopStreamProcessor.html.
 
     Attributes:
         name: the processor, 1 to 128 characters of ``a-z A-Z 0-9 _ . -``.
     """
 
-    name: str = attrs.field(converter=processor_name)
+    __slots__ = ()
 
 
 @final
-@attrs.frozen(field_transformer=collecting)
-class DescribeRequest(Validated):
+class DescribeRequest(_OfProcessor):
     """Read the configuration and the status of a processor.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_DescribeStreamProcessor.html.
@@ -104,12 +109,11 @@ class DescribeRequest(Validated):
         name: the processor, 1 to 128 characters of ``a-z A-Z 0-9 _ . -``.
     """
 
-    name: str = attrs.field(converter=processor_name)
+    __slots__ = ()
 
 
 @final
-@attrs.frozen(field_transformer=collecting)
-class DeleteRequest(Validated):
+class DeleteRequest(_OfProcessor):
     """Delete a processor.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_DeleteStreamProcessor.html.
@@ -118,7 +122,7 @@ class DeleteRequest(Validated):
         name: the processor, 1 to 128 characters of ``a-z A-Z 0-9 _ . -``.
     """
 
-    name: str = attrs.field(converter=processor_name)
+    __slots__ = ()
 
 
 class Keep(enum.Enum):

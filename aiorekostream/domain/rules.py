@@ -57,7 +57,7 @@ class Absent:
 ABSENT: Final = Absent()
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Rejected:
     """Takes the place of a field's value that was rejected, until ``Validated`` raises."""
 

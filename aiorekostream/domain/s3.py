@@ -10,7 +10,7 @@ from aiorekostream.domain.rules import reject
 __all__ = ["S3Uri"]
 
 # https://docs.aws.amazon.com/rekognition/latest/APIReference/API_S3Destination.html
-_BUCKET = re.compile(r"[0-9A-Za-z.\-_]{3,255}")
+_BUCKET = r"[0-9A-Za-z.\-_]{3,255}"
 _SCHEME = "s3://"
 _EXPECTED = "an S3 URI such as s3://bucket/key"
 
@@ -32,7 +32,7 @@ class S3Uri:
     key: str
 
     def __attrs_post_init__(self) -> None:
-        if type(self.bucket) is not str or _BUCKET.fullmatch(self.bucket) is None:
+        if type(self.bucket) is not str or re.fullmatch(_BUCKET, self.bucket) is None:
             reject(self.bucket, "the name of a bucket: 3 to 255 characters of a-z, A-Z, 0-9, '.', '-', '_'")
         if type(self.key) is not str or not self.key:
             reject(self.key, "the key of an object: text of at least 1 character")
@@ -50,7 +50,7 @@ class S3Uri:
             reject(value, _EXPECTED)
         # By hand: to urllib, '?' and '#', which a key may contain, end it.
         bucket, _, key = str.__str__(value)[len(_SCHEME) :].partition("/")
-        if _BUCKET.fullmatch(bucket) is None or not key:
+        if re.fullmatch(_BUCKET, bucket) is None or not key:
             reject(value, _EXPECTED)
         return cls(bucket, key)
 

@@ -1,7 +1,6 @@
 """Selectors of a label detection session: the position in the video to start at, and the maximum duration."""
 
 import datetime
-import re
 from typing import Self, TypeAlias, final
 
 import attrs
@@ -11,7 +10,7 @@ from aiorekostream.domain.rules import Validated, collecting, reject
 
 __all__ = ["FragmentNumber", "ProducerTimestamp", "StartSelector", "StopSelector", "start_selector", "stop_selector"]
 
-_DIGITS = re.compile(r"[0-9]+")
+_DIGITS = r"[0-9]+"
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 

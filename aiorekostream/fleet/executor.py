@@ -9,7 +9,7 @@ import logging
 import math
 from typing import TYPE_CHECKING, TypeVar
 
-from aiorekostream.client.reconcile import unknown_error
+from aiorekostream.client.recovery import unknown_error
 from aiorekostream.clock import running_loop
 from aiorekostream.domain.requests import DescribeRequest, StartRequest
 from aiorekostream.errors import (

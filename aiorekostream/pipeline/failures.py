@@ -18,7 +18,7 @@ __all__ = ["CallFailures"]
 _log = logging.getLogger("aiorekostream")
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, repr=False, kw_only=True)
 class CallFailures:
     """The failed attempts of one call.
 

@@ -14,7 +14,7 @@ __all__ = ["CallLogger"]
 _log = logging.getLogger("aiorekostream")
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class CallLogger:
     """Log the attempts of a call at DEBUG, and what became of a lost response at INFO and WARNING.
 

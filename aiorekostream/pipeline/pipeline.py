@@ -34,7 +34,6 @@ from aiorekostream.pipeline.trace import CallTrace
 from aiorekostream.rate_limiting.port import Permit, PermitRequest, Priority, RateLimiter
 from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.retry.token_bucket import RetryTokenBucket
-from aiorekostream.transport.hints import advise
 from aiorekostream.transport.port import CredentialsNotReadyError, Transport
 
 __all__ = ["Pipeline", "Recover"]
@@ -66,7 +65,7 @@ It raises an error with ``retry_safe`` if the call was certainly not applied (th
 """
 
 
-@attrs.frozen(eq=False, kw_only=True)
+@attrs.frozen(eq=False, repr=False, kw_only=True)
 class Pipeline:
     """Make calls: over which transport, with which retries, how fast, and by when they end.
 
@@ -203,7 +202,7 @@ class Pipeline:
                 call.permit.cancel()
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Call(Generic[_RequestT, _ReplyT]):
     """One call on its way."""
 
@@ -250,6 +249,8 @@ class _Call(Generic[_RequestT, _ReplyT]):
                 raise ConfigurationError(str(error)) from error
             error.attempts, error.name = self.trace.attempts, processor_in(self.body)
             if isinstance(error, ServiceError) and not error.hint:
+                from aiorekostream.transport.hints import advise  # noqa: PLC0415 - only errors of the service need it
+
                 region, limits = pipeline.transport.region, pipeline.limits
                 error.hint = advise(
                     error.code, error.message, operation=error.operation, region=region, body=self.body, limits=limits

@@ -35,7 +35,7 @@ class LostAttempt:
     request_id: str | None = None
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, repr=False, kw_only=True)
 class CallTrace:
     """The progress of a call. The pipeline writes it; the caller reads it and may move ``send_by``.
 

@@ -32,7 +32,7 @@ def _find_queue(bucket: AdaptiveTokenBucket) -> PermitQueue | None:
     return _queues.get((id(asyncio.get_running_loop()), bucket))
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _LocalPermit:
     """See ``Permit``."""
 

@@ -109,7 +109,7 @@ _ROUNDING = 1e-6
 _MIN_WINDOW = 1e-6
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Grant:
     """One token taken from the bucket.
 
@@ -122,7 +122,7 @@ class Grant:
     at: float
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class AdaptiveTokenBucket:
     """Hold the tokens of one operation, in one Region of one account.
 

@@ -14,7 +14,7 @@ _RETRY_COST = 5  # tokens
 _SUCCESS_REWARD = 1  # tokens
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class RetryTokenBucket:
     """One bucket for all calls of a client.
 

@@ -31,7 +31,7 @@ _SWITCHING_PROTOCOLS, _FIRST_FINAL = 101, 200
 _CEIL_THRESHOLD = 5  # seconds: aiohttp rounds longer timeouts up to whole seconds, so that they can share a wake-up
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class RawResponse:
     """A response whose body was read."""
 
@@ -53,7 +53,7 @@ class Exchange(Protocol):
         ...
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class _Wire:
     """Write the request to a connection of the pool, without aiohttp's objects for a request and its response.
 
@@ -126,7 +126,7 @@ class _Body(aiohttp.BytesPayload):
         await super().write_with_length(writer, content_length)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class _OneHop:
     """Send as an aiohttp session does, but never follow a redirect.
 
@@ -149,7 +149,7 @@ class _OneHop:
         return response
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class _Relayed:
     """Send with aiohttp's own request, which knows what a proxy needs."""
 

@@ -27,7 +27,7 @@ __all__ = ["TlsSession"]
 
 _SCHEMES = frozenset({"http", "https"})
 # botocore puts http:// before a proxy with any other scheme.
-_PREFIXED = re.compile(r"^http://(?=[A-Za-z][A-Za-z0-9+.-]*://)")
+_PREFIXED = r"^http://(?=[A-Za-z][A-Za-z0-9+.-]*://)"
 
 
 class TlsSession(AIOHTTPSession):
@@ -149,7 +149,7 @@ def _proxy_scheme(proxy: str) -> str:
     Raises:
         ConfigurationError: the URL has another scheme than http or https, or no valid port.
     """
-    proxy = _PREFIXED.sub("", proxy)
+    proxy = re.sub(_PREFIXED, "", proxy)
     try:
         parts = urlsplit(proxy)
         _ = parts.port

@@ -16,7 +16,7 @@ __all__ = ["CURRENT", "Answer", "Attempt", "seconds"]
 _EMULATED_DATE = "x-emulator-date"
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Answer:
     """The status and the headers of a response, as far as they are used.
 
@@ -63,7 +63,7 @@ def seconds(text: str | None, *, since: str | None = None) -> float:
     return 0.0 if until is None or now is None else max(0.0, (until - now).total_seconds())
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Attempt:
     """The progress of one attempt at a call.
 

@@ -32,7 +32,7 @@ _SILENCE = (
 _INVALID = re.compile(r"[\x00-\x1f\x7f]|^\s|\s$")
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class CredentialWatch:
     """Notes the credentials that sign the calls of a client, on whatever path.
 
@@ -99,7 +99,7 @@ def _check(keys: Keys) -> None:
         )
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class MetadataWatch:
     """Notes whether the metadata service of an EC2 instance was asked and did not answer.
 

@@ -59,7 +59,7 @@ _PROVIDER_AWAY = "IDPCommunicationError"
 _OF_A_MACHINE = "iam-role"
 # botocore's name for those of a container, and the only place where the status of its agent's answer is told.
 _OF_A_CONTAINER = "container-role"
-_AGENT_STATUS = re.compile(r"non 200 response (\d{3})\b")
+_AGENT_STATUS = r"non 200 response (\d{3})\b"
 
 # Errors of the operating system that are no trouble of the network.
 _FILES = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
@@ -194,7 +194,7 @@ def _agent_status(error: BaseException) -> int | None:
     """Return the HTTP status that a container's credential agent answered; ``None`` if the error names none."""
     if not isinstance(error, botocore.CredentialRetrievalError | botocore.MetadataRetrievalError):
         return None
-    found = _AGENT_STATUS.search(str(error))
+    found = re.search(_AGENT_STATUS, str(error))
     return int(found[1]) if found else None
 
 

@@ -30,7 +30,7 @@ _PROCESSORS = "L-01C8D885"
 _SESSIONS = {ProcessorKind.FACE_SEARCH: "L-8D9029A2", ProcessorKind.LABEL_DETECTION: "L-0A2A7683"}
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Case:
     """An error, and the call that caused it."""
 

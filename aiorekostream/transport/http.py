@@ -62,7 +62,7 @@ _CONSTANT_BUILTINS = frozenset({"AWS::Region", "AWS::UseDualStack", "AWS::UseFIP
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class _Route:
     """The constants of requests to one URL."""
 
@@ -70,7 +70,7 @@ class _Route:
     exchange: Exchange
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class _BotocoreResponse:
     """The HTTP response of botocore's ``before-call`` protocol, of which only the status is read."""
 

@@ -42,7 +42,7 @@ class AwsConfig(Protocol):
         ...
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(eq=False, repr=False, kw_only=True)  # a repr would show the keys
 class TransportOptions:
     """The options of an aiobotocore client. ``None`` lets botocore resolve the value. See ``AwsTransport``.
 
@@ -63,10 +63,10 @@ class TransportOptions:
     profile: str | None
     timeout: Timeout
     max_connections: int
-    aws_access_key_id: str | None = attrs.field(default=None, repr=False)
-    aws_secret_access_key: str | None = attrs.field(default=None, repr=False)
-    aws_session_token: str | None = attrs.field(default=None, repr=False)
-    config: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
+    aws_access_key_id: str | None = None
+    aws_secret_access_key: str | None = None
+    aws_session_token: str | None = None
+    config: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
 
 
 # Options of botocore that have an argument of their own; both may not say it.

@@ -50,11 +50,11 @@ def without_userinfo(text: str) -> str:
     return _USERINFO.sub("", text)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)  # a repr would show the values
 class Secrets:
     """The values that must not be shown: those of the credentials, and the user names and passwords of URLs."""
 
-    _values: set[str] = attrs.field(factory=set[str], repr=False)
+    _values: set[str] = attrs.field(factory=set[str])
 
     def add(self, keys: Keys) -> None:
         """Add the values of credentials, except those that are too short to be a secret of AWS."""

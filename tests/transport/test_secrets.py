@@ -217,7 +217,7 @@ def test_secrets_are_redacted_with_their_decoded_forms() -> None:
     assert secrets.clean(text) == (
         "[redacted] [redacted] [redacted] [redacted] [redacted] http://host/x http://host/y@z"
     )
-    assert repr(secrets) == "Secrets()"
+    assert not any(value in repr(secrets) for value in ("AKIA12345", "secret-key", "p@ss/word"))
 
 
 @given(st.text(max_size=4000))
