@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["VERSION", "ForeignVersion", "LeaseExchange", "Report", "Taken", "TooLate", "read_reply", "reply_text"]
 
 # The version of the stored fields and of their meaning. Hosts of another version leave the bucket alone.
-VERSION = "1"
+VERSION = "2"
 
 _FOREIGN, _TOO_LATE = 0, 2
 _NEVER = -1.0

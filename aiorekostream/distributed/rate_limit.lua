@@ -27,6 +27,7 @@ local CONFIRMED_SHARE, CONFIRMED_TOKENS, DECREASE_SHARE = 0.9, 0.9, 0.97
 local LINEAR_RECOVERY, QUADRATIC_RECOVERY = 0.01, 0.001
 local DIP_SHARE, DIP_SECONDS, DIP_TOKENS, MAX_DIPS = 0.75, 2, 0.25, 3
 local TRUSTED_SHARE, STRAY_SHARE, MIN_THROTTLES = 0.25, 0.06, 2
+local REMEMBERED_REQUESTS = 100
 local MAX_UNUSED_CAPACITY, PRIOR_WEIGHT, MIN_RATE_SHARE, ROUNDING, MIN_WINDOW = 1, 3, 0.01, 1e-6, 1e-6
 -- Seconds. A host that asked within this time takes part.
 local HOST_TTL = 10
@@ -69,7 +70,9 @@ if not is_new and stored[1] ~= VERSION then
   return {0, stored[1] or '', count_hosts()}
 end
 local s = {}
-local returned = redis.call('HGET', KEYS[1], 'returned') or ''
+local lists = redis.call('HMGET', KEYS[1], 'returned', 'cancelled')
+local returned, cancelled = lists[1] or '', {}
+for number in string.gmatch(lists[2] or '', '%d+') do cancelled[#cancelled + 1] = tonumber(number) end
 for i, field in ipairs(FIELDS) do s[field] = tonumber(stored[i + 1] or '') end
 s.measured_rate = s.measured_rate or math.huge
 
@@ -102,6 +105,7 @@ local function start_window(began_full)
   s.window_number = s.last_number - count_pending()
   s.window_dips, s.window_not_accepted, s.window_throttled = 0, 0, 0
   s.window_has_strays, s.unused_capacity = 0, 0
+  cancelled = {}
 end
 
 local function refill()
@@ -127,7 +131,11 @@ end
 
 local function learn(at, number, overtaking)
   local current = rate_at()
-  local accepted = math.max(0, number - s.window_number - s.window_not_accepted) + overtaking
+  local not_accepted = s.window_not_accepted
+  for _, other in ipairs(cancelled) do
+    if other > number then not_accepted = not_accepted - 1 end
+  end
+  local accepted = math.max(0, number - s.window_number - not_accepted) + overtaking
   local elapsed = math.max(at - s.window_start, MIN_WINDOW)
   local measured
   if s.window_began_full == 1 then
@@ -141,7 +149,8 @@ local function learn(at, number, overtaking)
   if s.window_began_full == 1 and not is_trusted and measured < current * DIP_SHARE then
     s.dip_share, s.dipped_at = dip_at() * math.max(DIP_SHARE, 1 - share), now
     s.window_dips = s.window_dips + 1
-    s.tokens = math.min(s.tokens, s.tokens * DIP_TOKENS)
+    local pending = count_pending()
+    s.tokens = math.min(s.tokens, (s.tokens + pending) * DIP_TOKENS - pending)
     return
   end
   local is_confirmed = accepted > 0 and measured >= rate * CONFIRMED_SHARE
@@ -152,10 +161,11 @@ local function learn(at, number, overtaking)
   end
   s.measured_at, s.dip_share = now, 1
   start_window(0)
+  s.heard_number = s.last_number
   if is_confirmed and burst < MIN_BURST_WITH_ROOM then
     s.tokens = CONFIRMED_TOKENS - count_pending()
   else
-    s.tokens = math.min(s.tokens, 0)
+    s.tokens = math.min(s.tokens, -count_pending())
   end
 end
 
@@ -174,7 +184,11 @@ end
 function events.cancelled(number)
   s.tokens = s.tokens + 1
   if number == s.last_number then s.last_due_at = s.last_due_at - distance end
-  if number > s.window_number then s.window_not_accepted = s.window_not_accepted + 1 end
+  if number > s.window_number then
+    s.window_not_accepted = s.window_not_accepted + 1
+    cancelled[#cancelled + 1] = number
+    if #cancelled > REMEMBERED_REQUESTS then table.remove(cancelled, 1) end
+  end
 end
 
 function events.delayed(_, seconds)
@@ -270,7 +284,7 @@ for _ = 1, want do
   reply[#reply + 1] = math.ceil(wait * 1e6)
 end
 
-local changes = {'version', VERSION, 'returned', returned}
+local changes = {'version', VERSION, 'returned', returned, 'cancelled', table.concat(cancelled, ' ')}
 for _, field in ipairs(FIELDS) do
   changes[#changes + 1] = field
   changes[#changes + 1] = s[field] == math.huge and '' or string.format('%.17g', s[field])

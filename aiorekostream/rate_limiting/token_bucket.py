@@ -15,8 +15,9 @@ A throttle while the rate is still below the last measured one, and nearly all r
 quota of that size would not have refused it. It changes nothing, and neither do further throttles until the next
 measurement, as long as they are a small share of the requests: they do not depend on the rate. So the rate recovers.
 
-A permit may be granted before it is due, to a queue that waits for the moment itself. Such a permit is *pending*: it
-counts as sent after a throttle that is heard meanwhile.
+A permit may be granted before it is due, to a queue or a host that waits for the moment itself. Such a permit is
+*pending*: it counts as sent after a throttle that is heard meanwhile, and is paid from the tokens that the throttle
+leaves. It was granted at the rate of before: if the throttle measured the rate, a throttle of this permit is no news.
 
 ``distributed/rate_limit.lua`` has the same arithmetic for the bucket that many hosts share. A test feeds the same
 events to both, so a change here needs the same change there.
@@ -96,7 +97,8 @@ PRIOR_WEIGHT = 3.0
 # Share of the believed rate below which a measurement never lowers the rate.
 MIN_RATE_SHARE = 0.01
 
-# Requests. The last accepted ones are remembered by number, to count those that overtook a throttled one.
+# Requests. The last accepted ones are remembered by number, to count those that overtook a throttled one, and the last
+# cancelled ones, since those that were granted after a throttled one are not among the requests before it.
 REMEMBERED_REQUESTS = 100
 
 # Share of the rate that was logged last. A client that uses its whole quota is throttled every few seconds and lowers
@@ -166,6 +168,7 @@ class AdaptiveTokenBucket:
     _window_has_strays: bool = attrs.field(default=False, init=False)
     _unused_capacity: float = attrs.field(default=MAX_UNUSED_CAPACITY, init=False)
     _accepted: deque[int] = attrs.field(factory=lambda: deque[int](maxlen=REMEMBERED_REQUESTS), init=False)
+    _cancelled: deque[int] = attrs.field(factory=lambda: deque[int](maxlen=REMEMBERED_REQUESTS), init=False)
     _logged_rate: float | None = attrs.field(default=None, init=False)
     # A call that the garbage collector ends while a method runs returns its token from within that method.
     _lock: threading.RLock = attrs.field(factory=threading.RLock, init=False)
@@ -263,6 +266,7 @@ class AdaptiveTokenBucket:
                 self._last_due_at -= self._distance  # the next request takes the place of this one
             if grant.number > self._window_number:
                 self._window_not_accepted += 1
+                self._cancelled.append(grant.number)
 
     def delayed(self, seconds: float) -> None:
         """Learn that a request reached the service so many seconds after its permit.
@@ -294,7 +298,8 @@ class AdaptiveTokenBucket:
     def _learn(self, grant: Grant, now: float, current: float) -> None:
         """Lower the rate, and take the tokens that the service turned out not to have."""
         overtaking = sum(number > grant.number for number in self._accepted)
-        accepted = max(0, grant.number - self._window_number - self._window_not_accepted) + overtaking
+        not_accepted = self._window_not_accepted - sum(number > grant.number for number in self._cancelled)
+        accepted = max(0, grant.number - self._window_number - not_accepted) + overtaking
         measured = self._measure(accepted, max(grant.at - self._window_start, _MIN_WINDOW), current)
         share = self._throttled_share(now)
         if self._is_stray(current, share):
@@ -302,16 +307,18 @@ class AdaptiveTokenBucket:
         if self._window_began_full and not self._is_trusted(share) and measured < current * DIP_SHARE:
             self._dip_share, self._dipped_at = self._dip_at(now) * max(DIP_SHARE, 1 - share), now
             self._window_dips += 1
-            self._tokens = min(self._tokens, self._tokens * DIP_TOKENS)
+            pending = self._count_pending(now)
+            self._tokens = min(self._tokens, (self._tokens + pending) * DIP_TOKENS - pending)
             return
         is_confirmed = accepted > 0 and measured >= self.rate * CONFIRMED_SHARE
         is_believed = is_confirmed and self._window_began_full
         self._measured_rate = float("inf") if is_believed else min(self.rate, max(measured, self.rate * MIN_RATE_SHARE))
         self._measured_at, self._dip_share = now, 1.0
         self._start_window(now, began_full=False)
-        has_room = self.burst >= MIN_BURST_WITH_ROOM
-        is_early = is_confirmed and not has_room
-        self._tokens = CONFIRMED_TOKENS - self._count_pending(now) if is_early else min(self._tokens, 0.0)
+        self._heard_number = self._last_number  # pending permits were granted at the rate of before
+        is_early = is_confirmed and self.burst < MIN_BURST_WITH_ROOM
+        pending = self._count_pending(now)
+        self._tokens = CONFIRMED_TOKENS - pending if is_early else min(self._tokens, -pending)
 
     def _throttled_share(self, now: float) -> float:
         not_sent = self._window_not_accepted - self._window_throttled + self._count_pending(now)
@@ -345,6 +352,7 @@ class AdaptiveTokenBucket:
         self._window_dips = self._window_not_accepted = self._window_throttled = 0
         self._unused_capacity, self._window_has_strays = 0.0, False
         self._accepted.clear()
+        self._cancelled.clear()
 
     def _log_change(self, message: str, before: float, after: float) -> None:
         fields = {"operation": self.operation, "rate_before": before, "rate_after": after}

@@ -194,12 +194,12 @@ def test_newer_version_leaves_the_host_its_share(server: Server, caplog: pytest.
         async with RedisRateLimiter(server.url) as limiter, Redis.from_url(server.url) as client:
             assert await _acquire_once(limiter)
             [quota] = limiter._host().quotas.values()
-            await client.hset(quota._keys[0], "version", "2")
+            await client.hset(quota._keys[0], "version", "3")
             await quota.refresh()
             assert not quota.status().reachable
 
     asyncio.run(check())
-    assert "belongs to version '2', and this host has version '1'" in caplog.text
+    assert "belongs to version '3', and this host has version '2'" in caplog.text
 
 
 @pytest.mark.parametrize(

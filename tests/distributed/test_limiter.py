@@ -120,11 +120,12 @@ def test_hosts_use_a_quota_without_a_burst_together(server: Server) -> None:
     run(check())
 
 
-def test_hosts_learn_a_lower_quota_together(server: Server) -> None:
+@pytest.mark.parametrize(("count", "share"), [(3, 0.06), (10, 0.1)])
+def test_hosts_learn_a_lower_quota_together(server: Server, count: int, share: float) -> None:
     async def check() -> None:
-        async with _hosts(server, 3, Quota(7, 7), believed=_STARTS) as hosts:
-            assert await hosts.send_all(150) <= 1.1 * 143 / 7
-            assert len(hosts.throttled) <= 0.08 * 150
+        async with _hosts(server, count, Quota(7, 7), believed=_STARTS) as hosts:
+            assert await hosts.send_all(200) <= 1.1 * 193 / 7
+            assert len(hosts.throttled) <= share * (200 + len(hosts.throttled))
             rates = [
                 limiter.rates(_SCOPE, {"StartStreamProcessor": _STARTS}, SystemClock()) for limiter in hosts.limiters
             ]

@@ -216,16 +216,30 @@ def test_overtaken_request_counts_those_that_passed_it() -> None:
     assert _rate_after_a_throttle(sent=30, took=0.5, throttled=14, allowed=range(15, 29)) == 20
 
 
-def test_continuing_throttles_are_trusted() -> None:
-    bucket = AdaptiveTokenBucket(20, 20)
+def _leased(bucket: AdaptiveTokenBucket, now: float) -> Grant:
+    grant = bucket.try_acquire(now, horizon=1.0)
+    assert isinstance(grant, Grant)
+    return grant
+
+
+def _learn_a_lower_rate(bucket: AdaptiveTokenBucket, *, leases: int = 0) -> tuple[list[float], list[Grant]]:
+    """Have seven requests accepted, and throttle four; returns the rates after them, and permits leased before."""
     now, rates = 0.0, list[float]()
     for _ in range(7):
         now = bucket.ready_at(now)
         bucket.allowed(bucket.acquire(now))
+    leased: list[Grant] = []
     for _ in range(4):
         now = bucket.ready_at(now)
-        bucket.throttled(bucket.acquire(now), now)
+        grant = bucket.acquire(now)
+        leased = [_leased(bucket, now) for _ in range(leases)]
+        bucket.throttled(grant, now)
         rates.append(bucket.rate_at(now))
+    return rates, leased
+
+
+def test_continuing_throttles_are_trusted() -> None:
+    rates, _ = _learn_a_lower_rate(AdaptiveTokenBucket(20, 20))
     assert rates == sorted(rates, reverse=True)
     assert rates[0] == pytest.approx(17.5)
     assert rates[3] == pytest.approx(6, rel=0.1)  # 8 requests, in the second of the full bucket and 0.3 s
@@ -414,6 +428,39 @@ def test_cancelled_requests_are_not_counted_as_accepted() -> None:
         bucket.throttled(grants[-1], 1.0)
         rates.append(bucket.rate_at(1.0))
     assert rates[0] == pytest.approx(rates[1], rel=0.05)
+
+
+def test_permits_that_went_back_after_a_throttled_request_came_later() -> None:
+    """They are not among the requests before it, so they do not lower the measured rate."""
+    bucket = AdaptiveTokenBucket(20, 20)
+    grants = [bucket.acquire(number / 60) for number in range(45)]
+    for grant in grants[30:]:
+        bucket.cancel(grant)
+    bucket.throttled(grants[29], 0.5)
+    assert bucket.rate_at(0.5) == 20
+
+
+def test_pending_permits_are_paid_from_what_a_throttle_leaves() -> None:
+    ready: list[float] = []
+    for before in (1, 10):
+        bucket = AdaptiveTokenBucket(20, 20)
+        grants = [_leased(bucket, 0.0) for _ in range(before)]
+        bucket.throttled(grants[0], 0.0)
+        ready.append(max([_leased(bucket, 0.0).at for _ in range(11 - before)]))
+    assert ready[1] > 0.3
+    assert ready[0] == pytest.approx(ready[1], rel=0.1)
+
+
+def test_throttle_of_a_permit_from_before_a_measurement_is_no_news() -> None:
+    """Taken for a stray, it would have the next throttles of the window taken for strays, too."""
+    bucket = AdaptiveTokenBucket(20, 20)
+    _, [leased] = _learn_a_lower_rate(bucket, leases=1)
+    now = leased.at
+    bucket.throttled(leased, now)
+    later = [bucket.acquire(now := bucket.ready_at(now)) for _ in range(100)]
+    before = bucket.rate_at(now)
+    bucket.throttled(later[-1], now)
+    assert bucket.rate_at(now) < 0.9 * before
 
 
 def test_cancelled_request_of_a_burst_leaves_its_place_to_the_next() -> None:
