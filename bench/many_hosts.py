@@ -4,7 +4,7 @@
 
 Motion events come at random, 55.6 a second. Hosts die and are replaced. For a sixth of the time, the Redis server is
 away, and it is empty when it is back. An hour takes about 20 minutes of one core. The status is 1 if a quota was
-exceeded by more than its burst and a call of each host, if there were too many sessions, or if an outcome is not true.
+exceeded by more than its burst, if there were too many sessions, or if an outcome is not true.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class LeaseExchange:
         rested: seconds since the host sent a request; ``None`` if it has sent none.
         known_rate: the rate that the host knows the bucket to have learned, in calls a second; 0 if none.
         alone: the permits that the host granted without the server since the last reply.
-        sharers: the hosts among which it divided the rate then; at least 1.
+        sharers: the hosts among which it divided the rate then, or would have; at least 1.
         reports: what became of permits.
     """
 
@@ -93,6 +93,7 @@ class Taken:
         rate: the rate of the bucket, in calls a second.
         hosts: the number of hosts that asked within the last seconds.
         now: the server's time.
+        rank: the number of those hosts whose names come before that of this host.
     """
 
     first_number: int
@@ -101,6 +102,7 @@ class Taken:
     rate: float
     hosts: int
     now: float
+    rank: int = 0
 
 
 @attrs.frozen
@@ -137,12 +139,13 @@ def read_reply(reply: object) -> Taken | ForeignVersion | TooLate:
         return ForeignVersion(reply_text(rest[0]), int(rest[1]))
     if status == _TOO_LATE:
         return TooLate(float(rest[0]))
-    now, first, rate, hosts, retry, *waits = rest
+    now, first, rate, hosts, rank, retry, *waits = rest
     return Taken(
         now=float(now),
         first_number=int(first),
         rate=float(rate),
         hosts=int(hosts),
+        rank=int(rank),
         retry_after=int(retry) / 1e6,
         waits=[int(wait) / 1e6 for wait in waits],
     )

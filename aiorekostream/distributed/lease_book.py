@@ -2,7 +2,7 @@
 
 The server leases permits ahead of time, each with the moment at which it is due. A host asks for as many as it is
 likely to use within ``LEASE_SECONDS``, and returns those that it does not use after all. Without the server it grants
-permits at its share of the rate.
+permits at its share of the rate; the turns of many hosts differ.
 
 The time is an argument, and nothing here waits.
 """
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aiorekostream.distributed.exchange import LeaseExchange, Report
+from aiorekostream.distributed.host_share import Seat, begin_share, latest_seat
 from aiorekostream.limits import Quota
 from aiorekostream.rate_limiting.token_bucket import (
     BURST_SPEED,
@@ -76,6 +77,7 @@ class LeaseBook:
         hosts: the number of hosts last seen; at first, the number that is expected.
         patience: seconds for which the host waits for a reply.
         operation: AWS's name of the operation, for the log.
+        seats: the place of this host among those of the account, as each quota heard it last, by operation.
         leases: permits that were leased and not used yet, in the order in which they are due.
         alone: the bucket of this host's share; ``None`` while the server is reachable.
     """
@@ -85,6 +87,7 @@ class LeaseBook:
     hosts: int
     patience: float = math.inf
     operation: str = ""
+    seats: dict[str, Seat] = attrs.field(factory=dict[str, Seat])
     leases: deque[Lease] = attrs.field(factory=deque[Lease], init=False)
     alone: AdaptiveTokenBucket | None = attrs.field(default=None, init=False)
     _alone_count: int = attrs.field(default=0, init=False)
@@ -221,6 +224,8 @@ class LeaseBook:
         self.alone, self._is_asking = None, False
         self._alone_count -= exchange.alone
         self._seen, self._known_at, self._known_rate, self.hosts = taken.now, now, taken.rate, taken.hosts
+        self._sharers = taken.hosts
+        self.seats[self.operation] = Seat(taken.hosts, taken.rank / taken.hosts, taken.now - now, now)
         for offset, wait in enumerate(taken.waits):
             self.leases.append(Lease(taken.first_number + offset, now + wait))
         self._known_number = taken.first_number + len(taken.waits) - 1
@@ -246,12 +251,15 @@ class LeaseBook:
         self.hosts = self.hosts if hosts is None else hosts
         self._retry_at, self._is_asking = now + _RETRY, False
         if self.alone is None:
-            self._sharers = max(1, self.hosts)
-            share = min(self._known_rate or self.quota.rate, self.quota.rate) / self._sharers
-            slack = 1.0 if self.has_room else self.slack
-            self.alone = AdaptiveTokenBucket(share, 1.0, self.operation, slack=slack)
-            if math.isfinite(self._granted_at):
-                self.alone.try_acquire(self._granted_at)  # the share counts from the last request on
+            seat = latest_seat([*self.seats.values(), Seat(self.hosts)])
+            seat = seat if hosts is None else attrs.evolve(seat, hosts=hosts)
+            self._sharers, slack = seat.hosts, 1.0 if self.has_room else self.slack
+            share = min(self._known_rate or self.quota.rate, self.quota.rate) / seat.hosts
+            self.alone = begin_share(share, seat, burst=self.quota.burst, slack=slack, operation=self.operation)
+            last = self.leases[-1].at if self.leases else self._granted_at
+            if math.isfinite(last):  # the share counts from the last permit of the server on
+                self.alone.ready_at(last)
+                self.alone.acquire(last)
 
     # --------------------------------------------------------------------------------------------------------- internal
 
@@ -267,7 +275,7 @@ class LeaseBook:
 
     def _terms(self, now: float) -> tuple[int, float]:
         """Return the size of a batch and its horizon."""
-        rate = self.rate_at(now) * (self.hosts if self.alone is not None else 1)
+        rate = self.rate_at(now) * (self._sharers if self.alone is not None else 1)
         if not self.has_room and self.quota.rate * _SLOW_INTERVAL <= 1:
             return 1, DUE_WITHIN
         batch = int(rate * LEASE_SECONDS / max(1, self.hosts))

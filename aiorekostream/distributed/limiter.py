@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from aiorekostream.clock import Clock, SystemClock, running_loop
 from aiorekostream.distributed.connection import RedisConnection, host_name
+from aiorekostream.distributed.host_share import Seat
 from aiorekostream.distributed.lease_book import Lease, LeaseBook
 from aiorekostream.distributed.options import RedisOptions, describe_server, tagged_key
 from aiorekostream.distributed.outages import OutageLog
@@ -55,6 +56,8 @@ class _Host:
         self.outages = OutageLog(describe_server(redis))
         self.name = host_name()
         self.quotas: dict[tuple[object, Scope, str], SharedQuota] = {}
+        # By clock and scope: what the quotas of an account know about the hosts.
+        self.seats: dict[tuple[object, Scope], dict[str, Seat]] = {}
 
 
 class RedisRateLimiter:
@@ -65,8 +68,10 @@ class RedisRateLimiter:
     throttled, so that all hosts learn the real quota together. Only the server's clock counts.
 
     While the server is out of reach, hung or out of memory, a host continues at its share of the rate, which is the
-    rate divided by the number of hosts last seen, without a burst. It asks again once a second. A loss is logged at
-    WARNING to ``aiorekostream``, and the recovery at INFO.
+    rate divided by the number of hosts that used any quota of the account, as last seen, without a burst. If there are
+    more hosts than one and a tenth of the burst, a call waits for the turn of its host, at most for the number of hosts
+    divided by the rate, in seconds. The host asks again once a second. A loss is logged at WARNING to
+    ``aiorekostream``, and the recovery at INFO.
 
     The limiter may be used from several event loops; each counts as a host. Close it in each of them, with ``aclose``
     or ``async with``. The server's time is real, so a client with another clock needs a ``LocalRateLimiter``.
@@ -193,12 +198,14 @@ class RedisRateLimiter:
         key = (request.clock.timeline(), *names)
         quota = host.quotas.get(key)
         if quota is None:
+            guess = Seat.guessed(host.name, self._options.expected_hosts)
             book = LeaseBook(
                 quota=request.quota,
                 slack=self._options.slack,
                 hosts=self._options.expected_hosts,
                 patience=self._options.timeout,
                 operation=request.operation,
+                seats=host.seats.setdefault(key[:2], {"": guess}),
             )
             quota = host.quotas[key] = SharedQuota(
                 book,

@@ -8,11 +8,12 @@
 --       8 number of the last permit that the host knows of, 9 this server's time in the last reply, or 0,
 --      10 seconds since that reply, 11 seconds for which the host waits for this one,
 --      12 seconds since the host sent a request, or -1, 13 the learned rate that it knows of, or 0,
---      14 permits that it granted itself since the last reply, 15 among how many hosts it divided the rate then,
+--      14 permits that it granted itself since the last reply, 15 among how many hosts it divided the rate then, or
+--         would have,
 --      16... reports, four each: 'throttled', number, seconds since its permit was due, later ones that were accepted
 --                                'cancelled', number, 0, 0
 --                                'delayed', 0, seconds, 0
--- Reply: {1, now, number of the first permit, rate, hosts, retry (us), wait (us)...}
+-- Reply: {1, now, number of the first permit, rate, hosts, rank of this one among them, retry (us), wait (us)...}
 --    or: {0, version, hosts} if the bucket belongs to another version: only the host is counted.
 --    or: {2, now} if the host no longer waits, or this server's clock has jumped: nothing was done.
 
@@ -55,6 +56,14 @@ local function count_hosts()
   redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - HOST_TTL)
   redis.call('ZREMRANGEBYSCORE', KEYS[2], now + HOST_TTL, '+inf') -- from before the clock was set back
   return math.max(1, redis.call('ZCARD', KEYS[2]))
+end
+
+local function rank()
+  local before = 0
+  for _, other in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '+inf')) do
+    if other < host then before = before + 1 end
+  end
+  return before
 end
 
 -- ------------------------------------------------------------------------------------------------------------- state
@@ -269,16 +278,18 @@ local is_abandoned = is_new or now - s.refilled_at >= RETRY or now - s.returned_
 if is_new then begin() else reconcile() end
 refill()
 find_missed()
-if alone > 0 then settle(not is_abandoned) end
+-- A host that knows of a bucket that is gone may have rested while others granted permits themselves.
+local is_lost = is_new and seen > 0 and known_for < BUCKET_TTL
+if alone > 0 or is_lost then settle(not is_abandoned) end
 for i = 16, #ARGV, 4 do
   events[ARGV[i]](tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]))
   refill()
 end
-local reply = {1, now_text, s.last_number + 1, string.format('%.17g', rate_at()), count_hosts(), 0}
+local reply = {1, now_text, s.last_number + 1, string.format('%.17g', rate_at()), count_hosts(), rank(), 0}
 for _ = 1, want do
   local wait, is_taken = take()
   if not is_taken then
-    reply[6] = math.ceil((wait - horizon) * 1e6)
+    reply[7] = math.ceil((wait - horizon) * 1e6)
     break
   end
   reply[#reply + 1] = math.ceil(wait * 1e6)

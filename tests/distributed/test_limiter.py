@@ -76,10 +76,14 @@ class _Hosts:
         return seconds
 
 
-def request(quota: Quota, *, timeout: float = float("inf"), priority: Priority = Priority.NORMAL) -> PermitRequest:
-    return PermitRequest(
-        scope=_SCOPE, operation="StartStreamProcessor", quota=quota, timeout=timeout, priority=priority
-    )
+def request(
+    quota: Quota,
+    *,
+    timeout: float = float("inf"),
+    priority: Priority = Priority.NORMAL,
+    operation: str = "StartStreamProcessor",
+) -> PermitRequest:
+    return PermitRequest(scope=_SCOPE, operation=operation, quota=quota, timeout=timeout, priority=priority)
 
 
 @contextlib.asynccontextmanager
@@ -205,6 +209,21 @@ def test_hosts_without_a_server_at_the_start_have_their_expected_share(server: S
         async with _hosts(server, 4) as hosts:
             hosts.disturb("gone")
             assert await hosts.send_all(100) == pytest.approx(5, rel=0.1)
+
+    run(check())
+
+
+def test_share_counts_the_hosts_that_use_other_quotas_of_the_account(server: Server) -> None:
+    async def check() -> None:
+        async with _hosts(server, 4) as hosts:
+            for number in (*range(4), 0):
+                await hosts.send(number)
+            describe = request(_STARTS, operation="DescribeStreamProcessor")
+            (await hosts.limiters[0].acquire(describe)).allowed()
+            hosts.disturb("gone")
+            await asyncio.gather(*(hosts.limiters[0].acquire(describe) for _ in range(5)))
+            rates = hosts.limiters[0].rates(_SCOPE, {describe.operation: _STARTS}, SystemClock())
+            assert rates[describe.operation].used_rate == 5
 
     run(check())
 

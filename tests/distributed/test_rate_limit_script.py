@@ -206,6 +206,14 @@ def test_hosts_that_asked_of_late_are_counted() -> None:
     assert script.take().hosts == 1
 
 
+def test_each_host_hears_its_place_among_the_others() -> None:
+    script, ranks = ScriptHost(_STARTS), list[int]()
+    for name in "bcabc":
+        script.name = name
+        ranks.append(script.take().rank)
+    assert ranks == [0, 1, 0, 1, 2]
+
+
 def test_permits_of_several_hosts_do_not_exceed_the_quota() -> None:
     script, moments = ScriptHost(Quota(20, 2)), list[float]()
     for turn in range(30):
@@ -223,6 +231,14 @@ def test_emptied_server_grants_no_second_burst() -> None:
     script.redis.flushall()
     again = script.take(100, horizon=0.5, knows=_knowing(rested=0.0, known_number=27, seen=script.now))
     assert (len(again.waits), again.first_number) == (10, 28)
+
+
+@pytest.mark.parametrize(("known_for", "permits"), [(20.0, 0), (3700.0, 17)])
+def test_emptied_server_gives_a_rested_host_no_burst(known_for: float, permits: int) -> None:
+    """Other hosts may have sent without the server meanwhile; a bucket that all left alone expires."""
+    script = ScriptHost(_STARTS)
+    knows = _knowing(rested=20.0, known_number=27, seen=script.now - known_for, known_for=known_for, sharers=3)
+    assert len(script.take(17, horizon=0.6, knows=knows).waits) == permits
 
 
 def test_emptied_server_hears_the_learned_rate_from_a_host() -> None:

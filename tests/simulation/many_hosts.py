@@ -124,8 +124,7 @@ class Course:
         found = [
             f"{operation} exceeded its rate by {excess:.1f} calls"
             for operation, excess in self.service.excess.items()
-            # Without the server, the first call of each host goes out at once.
-            if excess > 2 * self.service.quotas[operation].burst + self.plan.hosts
+            if excess > self.service.quotas[operation].burst
         ]
         if self.service.peak > self.plan.session_limit:
             found.append(f"{self.service.peak} sessions at once")
