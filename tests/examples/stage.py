@@ -14,7 +14,7 @@ from tests.emulator.samples import labels
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
 
-__all__ = ["EXAMPLES", "REGION", "Stage", "on_stage", "pass_time"]
+__all__ = ["EXAMPLES", "REGION", "Stage", "complete_calls", "on_stage"]
 
 _T = TypeVar("_T")
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -24,11 +24,10 @@ _TURNS = 100
 _STEP = 0.1  # seconds
 
 
-async def pass_time(clock: ManualClock) -> None:
-    """Let what is under way over HTTP complete, then advance the clock by a step."""
+async def complete_calls() -> None:
+    """Let the calls that are under way over HTTP be answered, and the answers be read."""
     for _ in range(_TURNS):
         await asyncio.sleep(0)
-    clock.advance(_STEP)
 
 
 class Stage:
@@ -61,10 +60,11 @@ class Stage:
     async def until(self, condition: Callable[[], bool]) -> None:
         """Let time pass until a condition holds."""
         while not condition():
+            await complete_calls()
             # Opening takes real time, during which the clock must stand: a call's time would pass in no time.
             while self._unopened:
                 await self._unopened.pop().pipeline.open()
-            await pass_time(self.clock)
+            self.clock.advance(_STEP)
 
     async def complete(self, program: Coroutine[object, object, _T]) -> _T:
         """Let time pass until a program ends."""

@@ -13,7 +13,7 @@ from examples.watch_cameras import serve
 from tests.emulator.aws_services import KEY, queue_url
 from tests.emulator.clients import until
 from tests.emulator.samples import labels
-from tests.examples.stage import pass_time
+from tests.examples.stage import complete_calls
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,10 +42,13 @@ async def test_watcher_logs_what_each_camera_sees(caplog: pytest.LogCaptureFixtu
         client = rks.Client(region="us-east-1", endpoint_url=emulator.url, clock=clock, rate_limiter=None)
         consumer = results.SqsConsumer(await queue_url(emulator.url), region="us-east-1")
         watching = asyncio.create_task(serve(client, consumer, _cameras()))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             await until(lambda: len([call for call in emulator.calls if call.operation == "StartStreamProcessor"]) == 3)
-            while not watching.done():
-                await pass_time(clock)
+            await complete_calls()  # an event that came before its session is known would be released for some time
+            clock.advance(30)
+            await until(lambda: len(logged()) == 5)  # the consumer receives in real time
+            await until(lambda: consumer.report.delivered == 6)
+            clock.advance(5)
             await watching
     lines = logged()
     assert lines[0].startswith("attic: ")

@@ -70,7 +70,7 @@ async def test_sessions_of_two_cameras_read_their_events() -> None:
                 assert event.processor_name == camera
                 seen[camera].append(event)
 
-    async with _stage(*seen) as stage, asyncio.timeout(30):
+    async with _stage(*seen) as stage, asyncio.timeout(120):
         reading = [asyncio.create_task(read(stage, camera)) for camera in seen]
         await until(lambda: len(sessions) == 2)
         stage.clock.advance(3)
@@ -90,7 +90,7 @@ async def test_sessions_of_two_cameras_read_their_events() -> None:
 
 
 async def test_session_whose_notification_is_lost_ends_by_its_status() -> None:
-    async with _stage("door") as stage, asyncio.timeout(30):
+    async with _stage("door") as stage, asyncio.timeout(120):
         stage.emulator.inject(LoseNotification(name="door", event="STREAM_PROCESSING_COMPLETE"))
         async with results.Session(stage.client, start_of("door", 10), events=stage.consumer) as session:
             events: list[results.StreamProcessorEvent] = []
@@ -115,7 +115,7 @@ async def test_fleet_and_wait_follow_the_notifications() -> None:
     async def take(event: results.StreamProcessorEvent) -> None:
         unclaimed.append(event)
 
-    async with _stage("door") as stage, asyncio.timeout(30):
+    async with _stage("door") as stage, asyncio.timeout(120):
         client = stage.client
         async with (
             results.SessionRouter(stage.consumer, on_unclaimed=take) as router,
@@ -159,7 +159,7 @@ async def test_session_of_a_face_search_reads_its_records_and_stops() -> None:
     async with (
         Emulator(clock=clock, footage=footage, timings=timings, quotas=False) as emulator,
         rks.Client(region="us-east-1", endpoint_url=emulator.url, clock=clock, rate_limiter=None) as client,
-        asyncio.timeout(30),
+        asyncio.timeout(120),
     ):
         await client.create_stream_processor(rks.parse_processor(faces("lobby")))
         await client.start_stream_processor(start)
