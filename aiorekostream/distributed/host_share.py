@@ -51,7 +51,7 @@ def latest_seat(seats: Iterable[Seat]) -> Seat:
     return max((seat for seat in known if seat.heard_at >= latest - _SAME_HOSTS), key=lambda seat: seat.hosts)
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False)
 class HostShare(AdaptiveTokenBucket):
     """A bucket of one token that is granted in a turn of this host.
 
@@ -64,8 +64,8 @@ class HostShare(AdaptiveTokenBucket):
         room: the calls by which the hosts together may exceed the rate.
     """
 
-    seat: Seat
-    room: float
+    seat: Seat = attrs.field(kw_only=True)
+    room: float = attrs.field(kw_only=True)
     _turn_at: float = attrs.field(default=-math.inf, init=False)
 
     def ready_at(self, now: float, *, spread: bool = True) -> float:
