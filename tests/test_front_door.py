@@ -96,6 +96,12 @@ def test_client_loads_nothing_that_it_uses_later() -> None:
     assert completed.stdout.strip() == "[]"
 
 
+def test_fleet_loads_no_recovery_of_lost_responses() -> None:
+    program = 'import aiorekostream, sys; aiorekostream.Fleet; print("aiorekostream.client.recovery" in sys.modules)'
+    completed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert completed.stdout.strip() == "False"
+
+
 def test_dir_lists_every_public_name_and_module() -> None:
     assert set(dir(aiorekostream)) == {*aiorekostream.__all__, *MODULES, "__version__"}
 

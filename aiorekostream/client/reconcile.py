@@ -14,7 +14,7 @@ import attrs
 from aiorekostream.domain.processors import Processor
 from aiorekostream.domain.requests import DeleteRequest, StartRequest, StopRequest
 from aiorekostream.domain.responses import StartedSession
-from aiorekostream.pipeline import CallTrace, Pipeline
+from aiorekostream.pipeline import CallTrace, Pipeline, unknown_error
 
 if TYPE_CHECKING:
     from aiorekostream.errors import CallError
@@ -48,8 +48,11 @@ async def call(
     end = pipeline.clock.now() + pipeline.total_timeout
 
     async def recover(error: CallError) -> _ReplyT:
-        from aiorekostream.client.recovery import Recovery  # noqa: PLC0415 - only a lost response needs it
-
+        try:
+            from aiorekostream.client.recovery import Recovery  # noqa: PLC0415 - only a lost response needs it
+        except (ImportError, OSError) as failure:  # such as too many open files
+            reason = f"the response was lost ({error}), and what determines the outcome cannot be loaded: {failure}"
+            raise unknown_error(operation.name, trace, reason, clock=pipeline.clock, policy=pipeline.retry) from error
         return await Recovery(pipeline, operation, request, trace, end=end)(error)
 
     reply = await pipeline.call(operation, request, permit=permit, trace=trace, recover=recover)

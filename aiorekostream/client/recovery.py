@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -32,13 +31,13 @@ from aiorekostream.errors import (
     UnknownOutcomeError,
 )
 from aiorekostream.operations import CREATE, DELETE, DESCRIBE, START, STOP, Operation
-from aiorekostream.pipeline import CallTrace, LostAttempt, Pipeline
+from aiorekostream.pipeline import CallTrace, Pipeline, unknown_error
 from aiorekostream.rate_limiting.port import LEAST_REST, Priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Recovery", "unknown_error"]
+__all__ = ["Recovery"]
 
 _RequestT = TypeVar("_RequestT", bound=StartRequest | StopRequest | Processor | DeleteRequest)
 _ReplyT = TypeVar("_ReplyT")
@@ -199,8 +198,8 @@ class Recovery(Generic[_RequestT, _ReplyT]):
             return Evidence(found, sent), asked_at
 
     def _unknown(self, error: CallError, seen: str) -> UnknownOutcomeError:
-        reason = f"the response was lost ({error}), and {seen}"
-        return unknown_error(self.pipeline, self.operation.name, self.trace, reason)
+        reason, pipeline = f"the response was lost ({error}), and {seen}", self.pipeline
+        return unknown_error(self.operation.name, self.trace, reason, clock=pipeline.clock, policy=pipeline.retry)
 
     def _in_use(self, evidence: Evidence) -> ResourceInUseError:
         return ResourceInUseError(
@@ -211,21 +210,3 @@ class Recovery(Generic[_RequestT, _ReplyT]):
             attempts=self.trace.attempts,
             retry_safe=True,
         )
-
-
-def unknown_error(pipeline: Pipeline, operation: str, trace: CallTrace, reason: str) -> UnknownOutcomeError:
-    """The error of a call that the service may have applied, with the moment from which a retry is safe."""
-    clock = pipeline.clock
-    if trace.in_flight:  # the answer will not be read
-        sent_at = clock.now() if trace.sent_at is None else trace.sent_at
-        trace.lost.append(LostAttempt(sent_at, sent_at + pipeline.retry.max_apply_delay))
-        trace.unresolved = True
-    left, first = max(0.0, trace.applied_by - clock.now()), trace.lost[0]
-    return UnknownOutcomeError(
-        reason,
-        operation=operation,
-        retry_safe_at=clock.wall() + datetime.timedelta(seconds=left),
-        code=first.code,
-        request_id=first.request_id,
-        attempts=trace.attempts,
-    )

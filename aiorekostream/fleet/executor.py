@@ -9,7 +9,6 @@ import logging
 import math
 from typing import TYPE_CHECKING, TypeVar
 
-from aiorekostream.client.recovery import unknown_error
 from aiorekostream.clock import running_loop
 from aiorekostream.domain.requests import DescribeRequest, StartRequest
 from aiorekostream.errors import (
@@ -24,6 +23,7 @@ from aiorekostream.fleet.outcomes import Failed, Outcome, Started, Unknown
 from aiorekostream.fleet.queued_request import QueuedRequest, RequestState
 from aiorekostream.fleet.scheduler import Scheduler
 from aiorekostream.operations import DESCRIBE
+from aiorekostream.pipeline import unknown_error
 from aiorekostream.retry.classify import is_throttling
 
 if TYPE_CHECKING:
@@ -185,7 +185,8 @@ class Executor(Scheduler[_RequestT]):
 
     def _unknown(self, request: QueuedRequest[_RequestT], trace: CallTrace, reason: str) -> Unknown[_RequestT]:
         """The outcome of a request whose call the service may have applied, and which is not reconciled."""
-        return Unknown(request.request, unknown_error(self._pipeline, self._operation, trace, reason))
+        clock, policy = self._pipeline.clock, self._pipeline.retry
+        return Unknown(request.request, unknown_error(self._operation, trace, reason, clock=clock, policy=policy))
 
     async def _describe(self, name: str, *, within: float | None = None) -> StreamProcessor | None:
         """Describe a processor; ``None`` where the service does not show it within so many seconds."""

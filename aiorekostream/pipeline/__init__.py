@@ -9,12 +9,13 @@ Every attempt is rate limited, and every answer is reported to the rate limiter.
 anything to Amazon Rekognition.
 
 - ``pipeline``: the path, with all retries of a call.
-- ``failures``: the failed attempts of a call, and whether each is made again.
+- ``failures``: the failed attempts of a call, whether each is made again, and the error of an unknown outcome.
 - ``trace``: the progress of a call, which its caller reads.
 - ``log``: what a call writes to the log.
 """
 
+from aiorekostream.pipeline.failures import unknown_error
 from aiorekostream.pipeline.pipeline import Pipeline, Recover
 from aiorekostream.pipeline.trace import CallEvent, CallTrace, LostAttempt
 
-__all__ = ["CallEvent", "CallTrace", "LostAttempt", "Pipeline", "Recover"]
+__all__ = ["CallEvent", "CallTrace", "LostAttempt", "Pipeline", "Recover", "unknown_error"]

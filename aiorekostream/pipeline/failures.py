@@ -1,11 +1,13 @@
 """Record the failed attempts of a call, and decide whether each of them is made again, and when."""
 
+import datetime
 import logging
 from collections.abc import Callable
 
 import attrs
 
-from aiorekostream.errors import CallError, ConnectError, ServiceError
+from aiorekostream.clock import Clock
+from aiorekostream.errors import CallError, ConnectError, ServiceError, UnknownOutcomeError
 from aiorekostream.pipeline.log import CallLogger
 from aiorekostream.pipeline.trace import CallTrace, LostAttempt
 from aiorekostream.rate_limiting.port import Permit
@@ -13,7 +15,7 @@ from aiorekostream.retry.classify import is_retryable, is_throttling
 from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.retry.token_bucket import RetryTokenBucket
 
-__all__ = ["CallFailures"]
+__all__ = ["CallFailures", "unknown_error"]
 
 _log = logging.getLogger("aiorekostream")
 
@@ -100,3 +102,22 @@ class CallFailures:
     def _is_free(self, error: BaseException) -> bool:
         """Whether a retry adds no load to a service that is down: the rate limiter sees to it, or nothing was sent."""
         return self.is_limited or is_throttling(error) or isinstance(error, ConnectError)
+
+
+def unknown_error(
+    operation: str, trace: CallTrace, reason: str, *, clock: Clock, policy: RetryPolicy
+) -> UnknownOutcomeError:
+    """Build the error of a call that the service may have applied, with the moment from which a retry is safe."""
+    if trace.in_flight:  # the answer will not be read
+        sent_at = clock.now() if trace.sent_at is None else trace.sent_at
+        trace.lost.append(LostAttempt(sent_at, sent_at + policy.max_apply_delay))
+        trace.unresolved = True
+    left, first = max(0.0, trace.applied_by - clock.now()), trace.lost[0]
+    return UnknownOutcomeError(
+        reason,
+        operation=operation,
+        retry_safe_at=clock.wall() + datetime.timedelta(seconds=left),
+        code=first.code,
+        request_id=first.request_id,
+        attempts=trace.attempts,
+    )

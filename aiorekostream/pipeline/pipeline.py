@@ -249,17 +249,22 @@ class _Call(Generic[_RequestT, _ReplyT]):
                 raise ConfigurationError(str(error)) from error
             error.attempts, error.name = self.trace.attempts, processor_in(self.body)
             if isinstance(error, ServiceError) and not error.hint:
-                from aiorekostream.transport.hints import advise  # noqa: PLC0415 - only errors of the service need it
-
-                region, limits = pipeline.transport.region, pipeline.limits
-                error.hint = advise(
-                    error.code, error.message, operation=error.operation, region=region, body=self.body, limits=limits
-                )
+                error.hint = self._hint(error)
             raise
         tokens = pipeline.retry_tokens
         if failures.retries_paid or tokens.tokens < tokens.capacity:
             tokens.succeeded(failures.retries_paid)
         return reply
+
+    def _hint(self, error: ServiceError) -> str:
+        try:
+            from aiorekostream.transport.hints import advise  # noqa: PLC0415 - only errors of the service need it
+        except (ImportError, OSError):  # such as too many open files: the error itself matters more
+            return ""
+        region, limits = self.pipeline.transport.region, self.pipeline.limits
+        return advise(
+            error.code, error.message, operation=error.operation, region=region, body=self.body, limits=limits
+        )
 
     async def _attempt(self) -> _ReplyT:
         clock = self.pipeline.clock

@@ -118,8 +118,10 @@ class RetryPolicy(Validated):
             if not is_retryable(error):
                 raise
             failures = [error]
-
-        import tenacity  # noqa: PLC0415 - its import takes milliseconds, and few programs that call once need it
+            try:
+                import tenacity  # noqa: PLC0415 - its import takes milliseconds, and few programs that call once need it
+            except (ImportError, OSError):  # such as too many open files, for which the attempt may have failed
+                raise error from error.__cause__
 
         async def next_attempt() -> _T:
             if failures:
