@@ -2,7 +2,7 @@
 
 The server leases permits ahead of time, each with the moment at which it is due. A host asks for as many as it is
 likely to use within ``LEASE_SECONDS``, and returns those that it does not use after all. Without the server it grants
-permits at its share of the rate; the turns of many hosts differ.
+permits at its share of the rate; many hosts do so in turns.
 
 The time is an argument, and nothing here waits.
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aiorekostream.distributed.exchange import LeaseExchange, Report
-from aiorekostream.distributed.host_share import Seat, begin_share, latest_seat
+from aiorekostream.distributed.host_share import Membership, begin_share, latest_membership
 from aiorekostream.limits import Quota
 from aiorekostream.rate_limiting.token_bucket import (
     BURST_SPEED,
@@ -77,7 +77,7 @@ class LeaseBook:
         hosts: the number of hosts last seen; at first, the number that is expected.
         patience: seconds for which the host waits for a reply.
         operation: AWS's name of the operation, for the log.
-        seats: the place of this host among those of the account, as each quota heard it last, by operation.
+        memberships: by operation, the place of this host among those of the account, as its quota heard last.
         leases: permits that were leased and not used yet, in the order in which they are due.
         alone: the bucket of this host's share; ``None`` while the server is reachable.
     """
@@ -87,7 +87,7 @@ class LeaseBook:
     hosts: int
     patience: float = math.inf
     operation: str = ""
-    seats: dict[str, Seat] = attrs.field(factory=dict[str, Seat])
+    memberships: dict[str, Membership] = attrs.field(factory=dict[str, Membership])
     leases: deque[Lease] = attrs.field(factory=deque[Lease], init=False)
     alone: AdaptiveTokenBucket | None = attrs.field(default=None, init=False)
     _alone_count: int = attrs.field(default=0, init=False)
@@ -223,9 +223,10 @@ class LeaseBook:
         """Take in the reply to an exchange."""
         self.alone, self._is_asking = None, False
         self._alone_count -= exchange.alone
-        self._seen, self._known_at, self._known_rate, self.hosts = taken.now, now, taken.rate, taken.hosts
-        self._sharers = taken.hosts
-        self.seats[self.operation] = Seat(taken.hosts, taken.rank / taken.hosts, taken.now - now, now)
+        self._seen, self._known_at, self._known_rate = taken.now, now, taken.rate
+        if exchange.want:  # the script counts only hosts that want permits, so this one may not be among them
+            self.hosts = self._sharers = taken.hosts
+            self.memberships[self.operation] = Membership(taken.hosts, taken.rank / taken.hosts, taken.now - now, now)
         for offset, wait in enumerate(taken.waits):
             self.leases.append(Lease(taken.first_number + offset, now + wait))
         self._known_number = taken.first_number + len(taken.waits) - 1
@@ -251,11 +252,11 @@ class LeaseBook:
         self.hosts = self.hosts if hosts is None else hosts
         self._retry_at, self._is_asking = now + _RETRY, False
         if self.alone is None:
-            seat = latest_seat([*self.seats.values(), Seat(self.hosts)])
-            seat = seat if hosts is None else attrs.evolve(seat, hosts=hosts)
-            self._sharers, slack = seat.hosts, 1.0 if self.has_room else self.slack
-            share = min(self._known_rate or self.quota.rate, self.quota.rate) / seat.hosts
-            self.alone = begin_share(share, seat, burst=self.quota.burst, slack=slack, operation=self.operation)
+            membership = latest_membership([*self.memberships.values(), Membership(self.hosts)])
+            membership = membership if hosts is None else attrs.evolve(membership, hosts=hosts)
+            self._sharers, slack = membership.hosts, 1.0 if self.has_room else self.slack
+            share = min(self._known_rate or self.quota.rate, self.quota.rate) / membership.hosts
+            self.alone = begin_share(share, membership, burst=self.quota.burst, slack=slack, operation=self.operation)
             last = self.leases[-1].at if self.leases else self._granted_at
             if math.isfinite(last):  # the share counts from the last permit of the server on
                 self.alone.ready_at(last)

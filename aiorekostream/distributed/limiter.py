@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from aiorekostream.clock import Clock, SystemClock, running_loop
 from aiorekostream.distributed.connection import RedisConnection, host_name
-from aiorekostream.distributed.host_share import Seat
+from aiorekostream.distributed.host_share import Membership
 from aiorekostream.distributed.lease_book import Lease, LeaseBook
 from aiorekostream.distributed.options import RedisOptions, describe_server, tagged_key
 from aiorekostream.distributed.outages import OutageLog
@@ -56,8 +56,8 @@ class _Host:
         self.outages = OutageLog(describe_server(redis))
         self.name = host_name()
         self.quotas: dict[tuple[object, Scope, str], SharedQuota] = {}
-        # By clock and scope: what the quotas of an account know about the hosts.
-        self.seats: dict[tuple[object, Scope], dict[str, Seat]] = {}
+        # By clock and scope: the places of this host, as the quotas of the account heard.
+        self.memberships: dict[tuple[object, Scope], dict[str, Membership]] = {}
 
 
 class RedisRateLimiter:
@@ -198,14 +198,14 @@ class RedisRateLimiter:
         key = (request.clock.timeline(), *names)
         quota = host.quotas.get(key)
         if quota is None:
-            guess = Seat.guessed(host.name, self._options.expected_hosts)
+            guess = Membership.guessed(host.name, self._options.expected_hosts)
             book = LeaseBook(
                 quota=request.quota,
                 slack=self._options.slack,
                 hosts=self._options.expected_hosts,
                 patience=self._options.timeout,
                 operation=request.operation,
-                seats=host.seats.setdefault(key[:2], {"": guess}),
+                memberships=host.memberships.setdefault(key[:2], {"": guess}),
             )
             quota = host.quotas[key] = SharedQuota(
                 book,

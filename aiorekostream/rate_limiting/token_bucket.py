@@ -17,7 +17,7 @@ measurement, as long as they are a small share of the requests: they do not depe
 
 A permit may be granted before it is due, to a queue or a host that waits for the moment itself. Such a permit is
 *pending*: it counts as sent after a throttle that is heard meanwhile, and is paid from the tokens that the throttle
-leaves. It was granted at the rate of before: if the throttle measured the rate, a throttle of this permit is no news.
+leaves. It was granted at the previous rate: if the throttle measured the rate, a throttle of this permit adds nothing.
 
 ``distributed/rate_limit.lua`` has the same arithmetic for the bucket that many hosts share. A test feeds the same
 events to both, so a change here needs the same change there.
@@ -315,7 +315,7 @@ class AdaptiveTokenBucket:
         self._measured_rate = float("inf") if is_believed else min(self.rate, max(measured, self.rate * MIN_RATE_SHARE))
         self._measured_at, self._dip_share = now, 1.0
         self._start_window(now, began_full=False)
-        self._heard_number = self._last_number  # pending permits were granted at the rate of before
+        self._heard_number = self._last_number  # pending permits were granted at the previous rate
         is_early = is_confirmed and self.burst < MIN_BURST_WITH_ROOM
         pending = self._count_pending(now)
         self._tokens = CONFIRMED_TOKENS - pending if is_early else min(self._tokens, -pending)
