@@ -82,14 +82,14 @@ StartRequest: TypeAlias = FaceSearchStart | LabelDetectionStart
 
 
 @attrs.frozen(field_transformer=collecting)
-class _OfProcessor(Validated):
+class _ProcessorRequest(Validated):
     """A request that has the name of a processor and no other parameter."""
 
     name: str = attrs.field(converter=processor_name)
 
 
 @final
-class StopRequest(_OfProcessor):
+class StopRequest(_ProcessorRequest):
     """Stop a processor; see https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StopStreamProcessor.html.
 
     Attributes:
@@ -100,7 +100,7 @@ class StopRequest(_OfProcessor):
 
 
 @final
-class DescribeRequest(_OfProcessor):
+class DescribeRequest(_ProcessorRequest):
     """Read the configuration and the status of a processor.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_DescribeStreamProcessor.html.
@@ -113,7 +113,7 @@ class DescribeRequest(_OfProcessor):
 
 
 @final
-class DeleteRequest(_OfProcessor):
+class DeleteRequest(_ProcessorRequest):
     """Delete a processor.
 
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_DeleteStreamProcessor.html.

@@ -129,7 +129,7 @@ class RequestQueue(Generic[_RequestT]):
     def withdraw(self, request: QueuedRequest[_RequestT], outcome: Outcome | None = None) -> None:
         """Complete a request that is not dispatched, also one that shares the call of another.
 
-        A request that has its outcome keeps it: the listener of another's may have cancelled it.
+        A request that already has an outcome keeps it: a listener may have cancelled it during another request's event.
 
         Args:
             request: the request.

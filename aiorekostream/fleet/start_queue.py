@@ -74,7 +74,8 @@ class StartQueue(RequestQueue[StartRequest]):
         match outcome:
             case Started(session=session):
                 before, end = self.slots.get(name), now + longest_session(request.request)
-                self.slots.occupy(name, SessionSlot(kind, now, end, session, end + MARGIN), now)
+                slot = SessionSlot(kind, since=now, expected_end=end, session=session, latest_end=end + MARGIN)
+                self.slots.occupy(name, slot, now)
                 if before is not None and before.previous is not None:  # that session is over: a new one has begun
                     request.state = RequestState.COMPLETED  # a listener may cancel it
                     self.on_session_end(SessionEnd(name, session=before.session))
@@ -249,7 +250,7 @@ class StartQueue(RequestQueue[StartRequest]):
 def queued_start(
     item: StartRequest | FleetRequest, *, clock: Clock, lifetime: float
 ) -> QueuedStart | Failed[StartRequest]:
-    """Return the request for a start; the outcome if it is none.
+    """Return the queued request of an item; ``Failed`` if the item is not a start.
 
     Args:
         item: the start, alone or with a deadline or a priority.

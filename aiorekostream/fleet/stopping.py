@@ -57,7 +57,7 @@ class Stopper(Executor[str]):
 
 
 def queued_stop(name: str) -> QueuedStop | Failed[str]:
-    """Return the request to stop a processor; the outcome if it is no name."""
+    """Return the queued request of a stop; ``Failed`` if the name is not a string."""
     if not isinstance(name, str):
         issue = ValidationIssue(("name",), name, "the name of a stream processor")
         return Failed(name, InvalidRequestError([issue]))

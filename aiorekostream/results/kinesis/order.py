@@ -43,8 +43,8 @@ class VideoOrder(Generic[_ItemT]):
     Attributes:
         window: the seconds for which an item is held.
         most: the most items that are held; beyond it, the oldest are released before their window ends.
-        most_videos: how many videos without held items are remembered. Beyond it, the one that has had no items for the
-            longest time is forgotten, and its next item is not late.
+        most_videos: how many videos are remembered. Beyond it, the one that has had no items for the longest time is
+            forgotten once it holds none, and its next item is not late.
     """
 
     window: float
