@@ -18,7 +18,8 @@ __all__ = ["HostShare", "Membership", "begin_share", "latest_membership"]
 # Seconds. Quotas that heard of the hosts within this time of each other heard of the same hosts: the script counts a
 # host for so long.
 _SAME_HOSTS = 10.0
-# Seconds. A request that waited for a turn and is late by no more still goes at once, not a whole period later.
+# Seconds. A request that waited for a turn and is late by no more still goes at once, not a whole period later. A later
+# one waits: it cannot be told from one that has just come, and those of all hosts at once would be a burst.
 _LATE_WITHIN = 0.1
 
 

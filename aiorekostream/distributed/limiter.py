@@ -69,8 +69,8 @@ class RedisRateLimiter:
 
     While the server is out of reach, hung or out of memory, a host continues at its share of the rate, which is the
     rate divided by the number of hosts that used any quota of the account, as last seen, without a burst. If there are
-    more hosts than one and a tenth of the burst, a call waits for the turn of its host, at most for the number of hosts
-    divided by the rate, in seconds. The host asks again once a second. A loss is logged at WARNING to
+    more hosts than one plus a tenth of the burst, a call waits for the turn of its host, at most for the number of
+    hosts divided by the rate, in seconds. The host asks again once a second. A loss is logged at WARNING to
     ``aiorekostream``, and the recovery at INFO.
 
     The limiter may be used from several event loops; each counts as a host. Close it in each of them, with ``aclose``
