@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
@@ -126,8 +125,7 @@ def build(session: nox.Session, folder: Path) -> Path:
     hatchling = ("python", "-m", "hatchling", "build")
     session.run(*hatchling, "-t", "sdist", "-d", str(folder), silent=True)
     [sdist] = folder.glob("*.tar.gz")
-    with tarfile.open(sdist) as archive:
-        archive.extractall(folder, filter="data")
+    shutil.unpack_archive(sdist, folder)
     unpacked = sdist.with_suffix("").with_suffix("")
     for needed in ("tests/tree", "typings", "docs/conf.py", "examples", "LICENSE", "conftest.py", "constraints.txt"):
         if not (unpacked / needed).exists():
