@@ -23,6 +23,10 @@ class OpenEnum(enum.StrEnum):
         member._name_ = member._value_ = text
         return member
 
+    def __reduce_ex__(self, proto: object) -> tuple[type[Self], tuple[str]]:
+        # Until Python 3.11.3, a member was pickled by its name, which finds no unknown value.
+        return type(self), (self._value_,)
+
     @property
     def is_known(self) -> bool:
         """Whether this version of the package defines the value."""
