@@ -21,6 +21,8 @@ __all__ = ["EPOCH", "RealIoLoop", "TroubledRedis", "VirtualRedis", "run", "scrip
 _T = TypeVar("_T")
 # Seconds that a server may take to answer before a test fails.
 _PATIENCE = 20.0
+# Seconds for which a loop waits for what the server publishes with the reply to a command, before so long a jump.
+_PUBLISHING, _JUMP = 0.02, 1.0
 # Any moment; the server's clock has nothing to do with the hosts' clocks.
 EPOCH = 1_700_000_000.0
 
@@ -31,12 +33,16 @@ class RealIoLoop(virtual_time.VirtualLoop):
     def __init__(self) -> None:
         super().__init__()
         self.commands = 0
+        self.is_subscribed = self.may_hear = False
         selector = cast("selectors.SelectSelector", cast("Any", self)._selector)
         in_virtual_time = selector.select
 
         def select(timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
             is_real = timeout is None or (self.commands and timeout != 0)
-            ready = selectors.SelectSelector.select(selector, _PATIENCE) if is_real else []
+            seconds = _PATIENCE if is_real else 0.0
+            if timeout is not None and timeout > _JUMP and self.may_hear:
+                seconds, self.may_hear = max(seconds, _PUBLISHING), False
+            ready = selectors.SelectSelector.select(selector, seconds) if seconds else []
             return ready or in_virtual_time(timeout)
 
         selector.select = select  # type: ignore[method-assign]
@@ -51,6 +57,7 @@ class _VirtualPubSub(PubSub):
         loop.commands += 1
         try:
             await super().subscribe(*channels)
+            loop.is_subscribed = True
         finally:
             loop.commands -= 1
 
@@ -83,6 +90,7 @@ class VirtualRedis(Redis):
             return await super().execute_command("EVAL", source, *args[2:], **options)
         finally:
             loop.commands -= 1
+            loop.may_hear = loop.is_subscribed
 
 
 class TroubledRedis(VirtualRedis):
