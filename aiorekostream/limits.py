@@ -13,8 +13,9 @@ from typing import TypeVar, cast, final
 
 import attrs
 
-from aiorekostream.errors import InvalidRequestError, ValidationIssue, shown
+from aiorekostream.errors import InvalidRequestError, ValidationIssue
 from aiorekostream.frozen import FrozenMapping
+from aiorekostream.issues import shown
 
 __all__ = ["DEFAULT_LIMITS", "Limits", "Quota", "Scope", "limits_in_force", "using_limits"]
 

@@ -16,7 +16,8 @@ from typing import Any, Final, NoReturn, TypeAlias, TypeVar, cast
 
 import attrs
 
-from aiorekostream.errors import AwsGuidanceWarning, InvalidRequestError, ValidationIssue, shown
+from aiorekostream.errors import AwsGuidanceWarning, InvalidRequestError, ValidationIssue
+from aiorekostream.issues import shown
 
 __all__ = [
     "ABSENT",

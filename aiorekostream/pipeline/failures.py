@@ -2,22 +2,40 @@
 
 import datetime
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import attrs
 
 from aiorekostream.clock import Clock
-from aiorekostream.errors import CallError, ConnectError, ServiceError, UnknownOutcomeError
+from aiorekostream.errors import (
+    CallError,
+    ConfigurationError,
+    ConnectError,
+    DeadlineExceededError,
+    ServiceError,
+    UnknownOutcomeError,
+)
+from aiorekostream.limits import Limits
+from aiorekostream.operations import Operation
 from aiorekostream.pipeline.log import CallLogger
 from aiorekostream.pipeline.trace import CallTrace, LostAttempt
 from aiorekostream.rate_limiting.port import Permit
 from aiorekostream.retry.classify import is_retryable, is_throttling
 from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.retry.token_bucket import RetryTokenBucket
+from aiorekostream.transport.port import CredentialsNotReadyError
 
-__all__ = ["CallFailures", "unknown_error"]
+__all__ = ["NO_PERMIT", "CallFailures", "hint_for", "unknown_error"]
 
 _log = logging.getLogger("aiorekostream")
+
+NO_PERMIT = "no permit was granted"
+"""What was missing, where a call's time has passed while it waited for the rate limiter."""
+_MANY_CALLS = (
+    "More calls wait than the quota lets through in this time: make fewer at once, or give them more time with"
+    " client.with_options(timeout=...)"
+)
 
 
 @attrs.define(eq=False, repr=False, kw_only=True)
@@ -99,9 +117,49 @@ class CallFailures:
             return asked  # the rate limiter knows when
         return max(asked, self.policy.delay(attempt, self.random()))
 
+    def deadline_exceeded(self, operation: Operation[Any, Any], missing: str, seconds: float) -> DeadlineExceededError:
+        """Build the error of a call whose time has passed.
+
+        Args:
+            operation: what was called.
+            missing: what did not come in time.
+            seconds: the call's time.
+
+        Raises:
+            ConfigurationError: the credentials were not ready in all this time.
+        """
+        latest = self.latest
+        if isinstance(latest, CredentialsNotReadyError):
+            raise ConfigurationError(str(latest)) from latest
+        cause = "" if latest is None else f"; the attempt before failed: {latest}"
+        return DeadlineExceededError(
+            f"{missing} within {seconds:.3g} s{cause}",
+            operation=operation.name,
+            deadline=seconds,
+            attempts=self.trace.attempts,
+            retry_safe=operation.idempotent or not self.trace.in_flight,
+            hint=_MANY_CALLS if missing == NO_PERMIT else "",
+        )
+
     def _is_free(self, error: BaseException) -> bool:
         """Whether a retry adds no load to a service that is down: the rate limiter sees to it, or nothing was sent."""
         return self.is_limited or is_throttling(error) or isinstance(error, ConnectError)
+
+
+def hint_for(error: ServiceError, body: Mapping[str, object], region: str | None, limits: Limits) -> str:
+    """Return the recommended action for an error of the service; empty where there is none.
+
+    Args:
+        error: the error.
+        body: the members of the request.
+        region: the Region of the client.
+        limits: the account's numbers.
+    """
+    try:
+        from aiorekostream.transport.hints import advise  # noqa: PLC0415 - only errors of the service need it
+    except (ImportError, OSError):  # such as too many open files: the error itself matters more
+        return ""
+    return advise(error.code, error.message, operation=error.operation, region=region, body=body, limits=limits)
 
 
 def unknown_error(

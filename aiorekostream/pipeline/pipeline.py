@@ -28,7 +28,7 @@ from aiorekostream.errors import (
 )
 from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota
 from aiorekostream.operations import Operation
-from aiorekostream.pipeline.failures import CallFailures
+from aiorekostream.pipeline.failures import NO_PERMIT, CallFailures, hint_for
 from aiorekostream.pipeline.log import CallLogger
 from aiorekostream.pipeline.trace import CallTrace
 from aiorekostream.rate_limiting.port import Permit, PermitRequest, Priority, RateLimiter
@@ -47,11 +47,6 @@ _log = logging.getLogger("aiorekostream")
 _ANSWER_SHARE, _ANSWER = 0.1, 2.0
 # The part that is kept to reconcile an attempt whose response was lost, in seconds at the most.
 _RECOVERY_SHARE, _RECOVERY = 0.25, 10.0
-_NO_PERMIT = "no permit was granted"
-_MANY_CALLS = (
-    "More calls wait than the quota lets through in this time: make fewer at once, or give them more time with"
-    " client.with_options(timeout=...)"
-)
 # Event loops may wake a little before the time: a timeout at most this many seconds early is the deadline's own.
 _EARLY = 0.05
 
@@ -249,22 +244,12 @@ class _Call(Generic[_RequestT, _ReplyT]):
                 raise ConfigurationError(str(error)) from error
             error.attempts, error.name = self.trace.attempts, processor_in(self.body)
             if isinstance(error, ServiceError) and not error.hint:
-                error.hint = self._hint(error)
+                error.hint = hint_for(error, self.body, pipeline.transport.region, pipeline.limits)
             raise
         tokens = pipeline.retry_tokens
         if failures.retries_paid or tokens.tokens < tokens.capacity:
             tokens.succeeded(failures.retries_paid)
         return reply
-
-    def _hint(self, error: ServiceError) -> str:
-        try:
-            from aiorekostream.transport.hints import advise  # noqa: PLC0415 - only errors of the service need it
-        except (ImportError, OSError):  # such as too many open files: the error itself matters more
-            return ""
-        region, limits = self.pipeline.transport.region, self.pipeline.limits
-        return advise(
-            error.code, error.message, operation=error.operation, region=region, body=self.body, limits=limits
-        )
 
     async def _attempt(self) -> _ReplyT:
         clock = self.pipeline.clock
@@ -354,7 +339,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
         priority = Priority.RECOVERY if self.trace.attempts > 0 else self.priority
         left = self.answer_by - pipeline.clock.now()
         request = pipeline.permit_request(operation, quota, priority=priority, timeout=left, arrived_at=self.began)
-        self.missing = _NO_PERMIT
+        self.missing = NO_PERMIT
         try:
             permit = await limiter.acquire(request)
         except RateLimitedError as error:
@@ -379,20 +364,5 @@ class _Call(Generic[_RequestT, _ReplyT]):
         return reply
 
     def _deadline_exceeded(self) -> DeadlineExceededError:
-        """Return the error of a call whose time has passed.
-
-        Raises:
-            ConfigurationError: the credentials were not ready in all this time.
-        """
-        latest, seconds = self.failures.latest, min(self.pipeline.clock.now(), self.answer_by) - self.began
-        if isinstance(latest, CredentialsNotReadyError):
-            raise ConfigurationError(str(latest)) from latest
-        cause = "" if latest is None else f"; the attempt before failed: {latest}"
-        return DeadlineExceededError(
-            f"{self.missing} within {seconds:.3g} s{cause}",
-            operation=self.operation.name,
-            deadline=seconds,
-            attempts=self.trace.attempts,
-            retry_safe=self.operation.idempotent or not self.trace.in_flight,
-            hint=_MANY_CALLS if self.missing == _NO_PERMIT else "",
-        )
+        seconds = min(self.pipeline.clock.now(), self.answer_by) - self.began
+        return self.failures.deadline_exceeded(self.operation, self.missing, seconds)
