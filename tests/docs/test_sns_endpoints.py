@@ -1,4 +1,4 @@
-"""The HTTP endpoints for SNS in the guide to results, with messages that are signed as SNS signs them."""
+"""The HTTP endpoints for SNS in the guides, with messages that are signed as SNS signs them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from aiohttp import web as aiohttp_web
 from aiorekostream import results
 from tests.results.signed_messages import CONFIRMATION, NOTIFICATION, SUBSCRIBE_URL, Web, signed
 
-GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "results.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "notifications-over-http.md"
 TOPIC = "arn:aws:sns:us-east-1:111122223333:doors"  # of the guide
 OTHER_TOPIC = "arn:aws:sns:us-east-1:999999999999:doors"
 
@@ -30,7 +30,7 @@ def _body(message: Mapping[str, str], topic: str = TOPIC, **changes: object) -> 
 
 def _program(heading: str, folder: Path) -> Any:  # noqa: ANN401 - a module of the guide
     """Import the program under a heading of the guide."""
-    found = re.search(rf"^### {heading}\n.*?^```python\n(.*?)^```$", GUIDE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    found = re.search(rf"^## {heading}\n.*?^```python\n(.*?)^```$", GUIDE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
     assert found is not None
     path = folder / "endpoint.py"
     path.write_text(found[1], encoding="utf-8")
