@@ -6,7 +6,7 @@ import enum
 import importlib
 import inspect
 import pickle
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -153,12 +153,18 @@ def test_service_rejects_every_argument_of_a_wrong_kind(make: Callable[..., obje
 
 
 @pytest.mark.parametrize(
-    "make",
-    [make for make in SERVICES if make is not rks.Client],
-    ids=lambda make: make.__qualname__,
+    ("make", "left_out"),
+    [*((make, "positional") for make in SERVICES), (rks.Client, "transport")],
+    ids=lambda value: getattr(value, "__qualname__", value),
 )
-def test_service_reports_all_wrong_arguments_at_once(make: Callable[..., object]) -> None:
-    parameters = set(_parameters(make))
+def test_service_reports_all_wrong_arguments_at_once(make: Callable[..., object], left_out: str) -> None:
+    parameters = {*_parameters(make)} - {"positional", left_out}
     with pytest.raises(InvalidRequestError) as caught:
         make(**{name: _Anything() for name in parameters})
     assert {issue.path.partition(".")[0] for issue in caught.value.issues} >= parameters
+
+
+def test_client_reports_a_positional_argument_beside_the_others() -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        cast("Callable[..., object]", rks.Client)("us-east-1", max_connections=0, timeout=-1)
+    assert {issue.path for issue in caught.value.issues} == {"", "max_connections", "timeout"}

@@ -115,10 +115,13 @@ class Client:
         Raises:
             InvalidRequestError: arguments break their rules; all issues at once.
         """
+        issues = _option_issues(retry=retry, rate_limiter=rate_limiter, limits=limits, timeout=timeout)
         if positional:
             word = f"region={positional[0]!r}" if type(positional[0]) is str else "region='us-east-1'"
-            raise InvalidRequestError([ValidationIssue((), positional[0], f"given by name, as in Client({word})")])
-        _check_options(retry=retry, rate_limiter=rate_limiter, limits=limits, timeout=timeout)
+            issues.append(ValidationIssue((), positional[0], f"given by name, as in Client({word})"))
+        for name, value, method in (("transport", transport, "send"), ("clock", clock, "call_at")):
+            if value is not None and not has_method(value, method):
+                issues.append(ValidationIssue((name,), value, f"a {name.capitalize()}, or None"))
         aws: dict[str, Any] = {
             "region": region,
             "endpoint_url": endpoint_url,
@@ -130,17 +133,20 @@ class Client:
             "config": config,
             "max_connections": max_connections,
         }
-        for name, value, method in (("transport", transport, "send"), ("clock", clock, "call_at")):
-            if value is not None and not has_method(value, method):
-                raise InvalidRequestError([ValidationIssue((name,), value, f"a {name.capitalize()}, or None")])
         self._owns_transport = transport is None
         if transport is None:
-            transport = AwsTransport(
-                timeout=cast("Timeout", timeout) if issubclass(type(timeout), Timeout) else None, **aws
-            )
-        elif given := [name for name, value in aws.items() if value is not None]:
+            limit = cast("Timeout", timeout) if issubclass(type(timeout), Timeout) else None
+            try:
+                transport = AwsTransport(timeout=limit, **aws)
+            except InvalidRequestError as error:
+                raise InvalidRequestError([*issues, *error.issues]) from error
+        else:
             expected = "left out beside transport=: it belongs to the transport to AWS"
-            raise InvalidRequestError([ValidationIssue((name,), "a value", expected) for name in given])
+            issues += [
+                ValidationIssue((name,), "a value", expected) for name, value in aws.items() if value is not None
+            ]
+        if issues:
+            raise InvalidRequestError(issues)
         self._pipeline = Pipeline(
             transport=transport,
             retry=retry or RetryPolicy(),
@@ -192,7 +198,8 @@ class Client:
         """
         mine = self._pipeline
         limiter = mine.rate_limiter if rate_limiter is KEEP else rate_limiter
-        _check_options(retry=retry, rate_limiter=limiter, limits=limits, timeout=timeout)
+        if issues := _option_issues(retry=retry, rate_limiter=limiter, limits=limits, timeout=timeout):
+            raise InvalidRequestError(issues)
         view = Client.__new__(Client)
         view._owns_transport = False  # noqa: SLF001 - of this very class
         view._pipeline = attrs.evolve(  # noqa: SLF001 - the same
@@ -530,14 +537,14 @@ class Client:
             raise InvalidRequestError([ValidationIssue(("kinesis_video_stream_arn",), str(stream), allowed)])
 
 
-def _check_options(
+def _option_issues(
     *,
     retry: RetryPolicy | None,
     rate_limiter: RateLimiter | None,
     limits: Limits | None,
     timeout: Timeout | Duration | None,
-) -> None:
-    """Refuse options of a wrong type now: they are used much later."""
+) -> list[ValidationIssue]:
+    """Return the issues of options that would fail only much later, when they are used."""
     issues = [
         ValidationIssue((name,), value, f"a {kind.__name__}")
         for name, value, kind in (("retry", retry, RetryPolicy), ("limits", limits, Limits))
@@ -549,5 +556,4 @@ def _check_options(
         timeout_of(timeout)
     except InvalidRequestError as error:
         issues += [issue.under("timeout") for issue in error.issues]
-    if issues:
-        raise InvalidRequestError(issues)
+    return issues
