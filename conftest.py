@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # No deadline: a loaded machine exceeds any. CI is derandomized, so that a failed run can be repeated.
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
-hypothesis.settings.register_profile("brief", deadline=None, derandomize=True, print_blob=True, max_examples=20)
+hypothesis.settings.register_profile("brief", deadline=None, derandomize=True, print_blob=True, max_examples=5)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 

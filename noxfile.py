@@ -29,6 +29,9 @@ NEWEST = (3, 14)
 # Every test runs, with a part of its random cases: tests/effort.py.
 BRIEF = "--hypothesis-profile=brief"
 
+# The tests of the built reference, which the session `docs` runs on its own build.
+REFERENCE = "tests/tree/test_reference.py"
+
 nox.options.default_venv_backend = "none"
 
 
@@ -50,7 +53,7 @@ def run_all(session: nox.Session, *commands: str) -> None:
 @nox.session
 def unit(session: nox.Session) -> None:
     """Run the tests and the examples with branch coverage, which doubles their time: without all random cases."""
-    session.run("coverage", "run", "-m", "pytest", BRIEF, *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", BRIEF, f"--ignore={REFERENCE}", *session.posargs)
     session.run("coverage", "report")
 
 
@@ -62,8 +65,9 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation; warnings are errors."""
+    """Build the documentation, with warnings as errors, and test the reference that was built."""
     session.run("sphinx-build", "-W", "--keep-going", "-q", "-E", "-b", "html", "docs", "docs/_build")
+    session.run("pytest", "-q", REFERENCE, env={"BUILT_DOCS": str(ROOT / "docs" / "_build")})
 
 
 @nox.session

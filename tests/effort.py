@@ -31,5 +31,5 @@ def examples(most: int, *, steps: int = 50) -> settings:
 
 
 def part(whole: int) -> int:
-    """Return how many of the cases of a simulation are tried: all, or with ``brief`` a tenth, and one at least."""
+    """Return how many cases are tried, or how large one is: the whole, or with ``brief`` a tenth, and one at least."""
     return max(1, whole // _PART) if _is_brief() else whole

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from cattrs.preconf.json import make_converter
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import aiorekostream
 from aiorekostream.domain.requests import LabelDetectionUpdate
 from tests.annotations import PUBLIC_MODULES
+from tests.effort import examples
 from tests.strategies import VALUES
 
 ROOT = Path(__file__).parents[1]
@@ -44,7 +45,7 @@ def test_annotations_of_the_emulator_resolve() -> None:
 
 @pytest.mark.filterwarnings("ignore::aiorekostream.errors.AwsGuidanceWarning")
 @pytest.mark.parametrize("cls", READABLE, ids=lambda cls: cls.__name__)
-@settings(max_examples=10)
+@examples(10)
 @given(data=st.data())
 def test_value_round_trips_through_a_converter_of_cattrs(cls: type, data: st.DataObject) -> None:
     value, converter = data.draw(VALUES[cls]), make_converter()

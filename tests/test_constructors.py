@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
+import functools
 import importlib
 import inspect
 import pickle
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import aiorekostream as rks
@@ -22,6 +23,7 @@ from aiorekostream.testing import MemoryTransport
 from tests.annotations import PUBLIC_MODULES
 from tests.domain.test_unusual_inputs import VALID_ARGUMENTS
 from tests.domain.unusual_inputs import UNUSUAL_INPUTS
+from tests.effort import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -94,13 +96,18 @@ SERVICES = [
 CALLABLES: list[Callable[..., object]] = [*_public_classes(), Emulator, *FUNCTIONS]
 
 
+@functools.cache  # inspecting takes longer than most constructors
+def _signature(make: Callable[..., object]) -> inspect.Signature:
+    return inspect.signature(make)
+
+
 def _parameters(make: Callable[..., object]) -> list[str]:
-    found = inspect.signature(make).parameters.values()
+    found = _signature(make).parameters.values()
     return [parameter.name for parameter in found if parameter.kind is not parameter.VAR_POSITIONAL]
 
 
 def _assert_accepts_or_rejects(make: Callable[..., object], arguments: Mapping[str, object]) -> None:
-    parameters = inspect.signature(make).parameters.values()
+    parameters = _signature(make).parameters.values()
     required = {it.name: None for it in parameters if it.default is it.empty and it.kind is not it.VAR_POSITIONAL}
     try:
         make(**{**required, **VALID.get(make, {}), **arguments})
@@ -127,7 +134,7 @@ def test_constructor_accepts_or_rejects_each_unusual_argument(make: Callable[...
 @pytest.mark.parametrize(
     "make", [make for make in CALLABLES if len(_parameters(make)) > 1], ids=lambda make: make.__qualname__
 )
-@settings(max_examples=20)
+@examples(20)
 @given(data=st.data())
 def test_constructor_accepts_or_rejects_several_unusual_arguments(
     make: Callable[..., object], data: st.DataObject

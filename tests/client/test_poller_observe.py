@@ -14,6 +14,7 @@ from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.status import Status
 from tests.client.test_wait import _ROOMY, _now, _outcome
 from tests.client.virtual_aws import VirtualAws
+from tests.effort import part
 from tests.virtual_time import run
 
 if TYPE_CHECKING:
@@ -48,17 +49,18 @@ def test_observe_describes_a_few_processors() -> None:
 def test_observe_costs_ten_pages_for_ten_thousand_processors() -> None:
     async def main() -> None:
         aws = VirtualAws(limits=_ROOMY)
-        aws.faces(*_NAMES)
+        many, page = part(10_000), 1_000
+        aws.faces(*_NAMES[:many])
         tasks: set[int] = set()
 
         def count(_operation: str, _body: Mapping[str, object]) -> None:
             tasks.add(len(asyncio.all_tasks()))
 
         aws.meddle = count
-        found = await Poller(aws.pipeline).observe(_NAMES)
-        assert found.keys() == set(_NAMES)
+        found = await Poller(aws.pipeline).observe(_NAMES[:many])
+        assert found.keys() == set(_NAMES[:many])
         assert {seen.status for seen in found.values()} == {Status.STOPPED}
-        assert aws.calls == {"ListStreamProcessors": 10}
+        assert aws.calls == {"ListStreamProcessors": many // page}
         assert max(tasks) <= 3
 
     run(main())

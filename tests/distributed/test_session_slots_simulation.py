@@ -18,6 +18,7 @@ from aiorekostream.distributed.slot_leases import LIST_SCRIPT, SLOTS_SCRIPT, Slo
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.fleet.slot_leases import Reservation
 from tests.distributed.virtual_redis import EPOCH, script_at
+from tests.effort import part
 
 _KIND = ProcessorKind.LABEL_DETECTION
 _KEYS = SlotKeys("rks:{slots}")
@@ -233,7 +234,7 @@ class _Simulation:
         return {name: moment for name, moment in slots if moment > self.now or math.isinf(moment)}
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(part(4)))
 def test_sessions_keep_the_limit_and_slots_come_back(seed: int) -> None:
     simulation = _Simulation(seed)
     for _ in range(1200):

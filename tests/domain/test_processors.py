@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from aiorekostream.domain.enums import Label, ProcessorKind
 from aiorekostream.domain.geometry import BoundingBox
@@ -16,6 +16,7 @@ from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionP
 from aiorekostream.domain.requests import RESET, LabelDetectionUpdate
 from aiorekostream.errors import AwsGuidanceWarning, InvalidRequestError, ValidationIssue
 from tests import strategies
+from tests.effort import examples
 
 REGION_AND_ACCOUNT = "us-east-1:123456789012"
 COMMON: dict[str, Any] = {
@@ -264,7 +265,7 @@ def test_face_search_rejects_streams_in_different_regions(data: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::aiorekostream.errors.AwsGuidanceWarning")
-@settings(max_examples=20)
+@examples(20)
 @given(strategies.face_search_processors())
 def test_face_search_accepts_streams_in_one_region_of_any_partition(processor: FaceSearchProcessor) -> None:
     assert processor.kinesis_video_stream_arn.region == processor.kinesis_data_stream_arn.region

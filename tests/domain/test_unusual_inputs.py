@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aiorekostream.codec import encode
@@ -32,6 +32,7 @@ from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, St
 from aiorekostream.errors import InvalidRequestError
 from tests.codec.cases import DATA, PROCESSOR, ROLE, TOPIC, VIDEO
 from tests.domain.unusual_inputs import DRAWABLE, UNUSUAL_INPUTS, OddInt
+from tests.effort import examples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,7 +137,7 @@ _any_input = st.recursive(
 
 
 @pytest.mark.parametrize(("cls", "name"), FIELDS, ids=lambda value: getattr(value, "__name__", value))
-@settings(max_examples=10)
+@examples(10)
 @given(value=_any_input)
 def test_value_accepts_or_rejects_any_input(cls: type[Validated], name: str, value: object) -> None:
     _assert_accepted_or_rejected(cls, name, value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor
@@ -16,6 +16,7 @@ from aiorekostream.domain.requests import KEEP, RESET, LabelDetectionStart, Labe
 from aiorekostream.domain.rules import ABSENT, Validated
 from aiorekostream.domain.tags import Tags
 from aiorekostream.errors import InvalidRequestError
+from tests.effort import examples
 from tests.strategies import REQUESTS, VALUES
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ Data: TypeAlias = st.DataObject
 
 pytestmark = pytest.mark.filterwarnings("ignore::aiorekostream.errors.AwsGuidanceWarning")
 each_value_class = pytest.mark.parametrize("cls", VALUES, ids=lambda cls: cls.__name__)
-few_examples = settings(max_examples=10)
+few_examples = examples(10)
 
 
 def _draw(data: Data, cls: type) -> Any:  # noqa: ANN401 - any value

@@ -9,11 +9,13 @@ import pytest
 from examples.motion_workers.run_locally import SETTINGS, run
 from examples.motion_workers.worker import Settings
 from tests.distributed.servers import find_programs, running_server
+from tests.effort import part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_EVENTS, _KILLS = 24, 4
+# Workers are killed in the first half of the events.
+_EVENTS, _KILLS = max(6, part(24)), part(4)
 _URLS = {"REDIS_URL": "redis://localhost", "MOTION_QUEUE_URL": "motion", "RESULTS_QUEUE_URL": "results"}
 
 

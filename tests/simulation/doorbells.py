@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import gc
 import random
 import tracemalloc
 from collections import Counter
@@ -68,6 +69,7 @@ async def ring(seed: int, *, times: int, seconds: float, doors: int, limit: int,
             moment += rng.expovariate(times / seconds)
             await asyncio.sleep(moment - loop.time())
             if weighs and number in {times // 10, times - 1}:
+                gc.collect()  # how much garbage there is depends on the moment of the last collection
                 memory.append(tracemalloc.get_traced_memory()[0])
             name = rng.choice(names)
             rung[name] = loop.time()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.effort import part
 from tests.simulation.many_hosts import Plan, play
 from tests.virtual_time import run
 
@@ -19,7 +20,7 @@ _PLAN = Plan(
 )
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", range(1, 1 + part(2)))
 def test_many_hosts_keep_the_quotas_and_each_event_has_one_outcome(seed: int) -> None:
     course = run(play(_PLAN, seed=seed))
     assert course.flaws() == []

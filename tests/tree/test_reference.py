@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import importlib
 import inspect
+import os
 import re
 import runpy
 import shutil
@@ -32,15 +33,21 @@ def _text(html: str) -> str:
     return re.sub(r"<[^>]+>", "", html)
 
 
+def _read(built: Path) -> str:
+    return "\n".join(page.read_text(encoding="utf-8") for page in sorted((built / "reference").glob("*.html")))
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The pages of the reference."""
+    """The pages of the reference: those that the nox session ``docs`` has built, or else a build of these alone."""
+    if (built_docs := os.environ.get("BUILT_DOCS")) is not None:
+        return _read(Path(built_docs))
     source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("built")
     shutil.copy(ROOT / "docs" / "conf.py", source)
     shutil.copytree(ROOT / "docs" / "reference", source / "reference")
     command = ("-m", "sphinx", "-q", "-E", "-b", "html", "-D", "root_doc=reference/index", str(source), str(built))
     subprocess.run([sys.executable, *command], cwd=ROOT, check=True)
-    return "\n".join(page.read_text(encoding="utf-8") for page in sorted((built / "reference").glob("*.html")))
+    return _read(built)
 
 
 def _public_modules() -> list[str]:
