@@ -5,21 +5,17 @@ assumption about time; see ``RetryPolicy.max_apply_delay``. Only then is a call 
 becomes two sessions. Where the call's time ends before, the outcome is ``UnknownOutcomeError``.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import attrs
 
 from aiorekostream.domain.processors import Processor
 from aiorekostream.domain.requests import DeleteRequest, StartRequest, StopRequest
 from aiorekostream.domain.responses import StartedSession
+from aiorekostream.errors import CallError
+from aiorekostream.operations import Operation
 from aiorekostream.pipeline import CallTrace, Pipeline, unknown_error
-
-if TYPE_CHECKING:
-    from aiorekostream.errors import CallError
-    from aiorekostream.operations import Operation
-    from aiorekostream.rate_limiting.port import Permit
+from aiorekostream.rate_limiting.port import Permit
 
 __all__ = ["call"]
 

@@ -8,26 +8,21 @@ call's own. One that began later may be the call's own or another client's, and 
 Whether the service may still apply the call later is not decided here; see ``RetryPolicy.max_apply_delay``.
 """
 
-from __future__ import annotations
-
 import datetime
 import enum
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import attrs
 
+from aiorekostream.domain.processors import Processor
 from aiorekostream.domain.requests import LabelDetectionStart, StartRequest
-from aiorekostream.domain.responses import StreamProcessor
+from aiorekostream.domain.responses import CreatedStreamProcessor, StartedSession, StreamProcessor
 from aiorekostream.domain.status import ACTIVE, STARTABLE, Status
+from aiorekostream.operations import CREATE, DELETE, START, STOP
 from aiorekostream.service_text import one_line
 
-if TYPE_CHECKING:
-    from typing import Self
-
-    from aiorekostream.domain.processors import Processor
-
-__all__ = ["Age", "Evidence", "Resolution", "SendWindow", "age", "on_create", "on_delete", "on_start", "on_stop"]
+__all__ = ["EFFECTS", "Age", "Evidence", "Resolution", "SendWindow", "on_create", "on_delete", "on_start", "on_stop"]
 
 
 # What a call does, it does within a few seconds; and the clocks of the service's servers may differ.
@@ -61,66 +56,6 @@ class Age(enum.StrEnum):
     AFTER = "after"
 
 
-def age(moment: datetime.datetime | None, *, since: datetime.datetime, until: datetime.datetime) -> Age | None:
-    """Whether a moment lies before or after the time of the sending, by the service's clock; ``None`` for no moment."""
-    if moment is None:
-        return None
-    return Age.BEFORE if moment < since else Age.AFTER if moment > until else Age.ABOUT
-
-
-def on_start(evidence: Evidence, request: StartRequest) -> Resolution:
-    """After a StartStreamProcessor."""
-    found, changed = evidence.processor, evidence.changed
-    if found is None:
-        return Resolution.NOT_APPLIED  # another start does no harm, and its error says what is wrong
-    if changed is Age.BEFORE:
-        return Resolution.NOT_APPLIED if found.status in STARTABLE else Resolution.CONFLICT
-    if found.status is Status.STOPPED and changed is Age.ABOUT:
-        # A label detection that finds no video is over in a moment, another client may stop a face search right after
-        # its start, and both look like the end of an older session.
-        return Resolution.UNDETERMINED if evidence.may_show_an_end() else Resolution.NOT_APPLIED
-    # The change that a session of this start would have made by itself, and when it would have.
-    if isinstance(request, LabelDetectionStart):
-        length = datetime.timedelta(seconds=request.stop_selector.max_duration_in_seconds)
-        is_in_time = found.status is Status.STOPPED and evidence.has_lasted(length)
-    else:
-        is_in_time = found.status is Status.RUNNING and evidence.has_come_to_run()
-    is_started = found.status is Status.STARTING and changed is Age.ABOUT
-    return Resolution.APPLIED if is_in_time or is_started else Resolution.UNDETERMINED
-
-
-def on_stop(evidence: Evidence) -> Resolution:
-    """After a StopStreamProcessor: what counts is that the session ends which there was."""
-    if evidence.processor is None:
-        return Resolution.NOT_APPLIED  # as for a start
-    status, changed = evidence.processor.status, evidence.changed
-    if status is Status.STARTING and changed is Age.AFTER:
-        return Resolution.APPLIED  # another session, which this stop was not meant for
-    if status is Status.RUNNING and changed is Age.AFTER and not evidence.has_gone_on_to_run():
-        return Resolution.UNDETERMINED  # perhaps another session, and perhaps one that was slow to start
-    if status in ACTIVE:
-        return Resolution.NOT_APPLIED
-    return Resolution.APPLIED if status.is_known and status is not Status.UPDATING else Resolution.UNDETERMINED
-
-
-def on_create(evidence: Evidence, wanted: Processor) -> Resolution:
-    """After a CreateStreamProcessor, by the processor of that name, if there is one, and when it was created."""
-    found, created = evidence.processor, evidence.created
-    if found is None:
-        return Resolution.NOT_APPLIED
-    same = found.kind is wanted.kind and found.kinesis_video_stream_arn == str(wanted.kinesis_video_stream_arn)
-    if not same or created is Age.BEFORE:
-        return Resolution.CONFLICT
-    return Resolution.APPLIED if created is Age.ABOUT else Resolution.UNDETERMINED
-
-
-def on_delete(evidence: Evidence) -> Resolution:
-    """After a DeleteStreamProcessor, by the processor of that name, if there is one, and when it was created."""
-    # One that was created later is another one: to delete it was not asked for.
-    is_gone = evidence.processor is None or evidence.created is Age.AFTER
-    return Resolution.APPLIED if is_gone else Resolution.NOT_APPLIED
-
-
 @attrs.frozen
 class SendWindow:
     """The time in which a request was sent whose response was lost.
@@ -140,6 +75,14 @@ class SendWindow:
         """It was sent so many seconds, from the least to the most, before the service said this date."""
         ago = datetime.timedelta(seconds=most)
         return cls(date - ago, date + _SECOND - datetime.timedelta(seconds=least), ago)
+
+    def age(self, moment: datetime.datetime | None) -> Age | None:
+        """Whether a change at a moment of the service's clock is older or newer than the request; ``None`` for none."""
+        if moment is None:
+            return None
+        if moment < self.since + _SOONEST:
+            return Age.BEFORE
+        return Age.AFTER if moment > self.until + _LATEST else Age.ABOUT
 
 
 @attrs.frozen
@@ -204,7 +147,7 @@ class Evidence:
         return self.processor.last_update_timestamp if self.processor else None
 
     def _age(self, moment: datetime.datetime | None) -> Age | None:
-        ages = {age(moment, since=each.since + _SOONEST, until=each.until + _LATEST) for each in self.sent}
+        ages = {each.age(moment) for each in self.sent}
         return next((found for found in (Age.ABOUT, Age.AFTER, Age.BEFORE) if found in ages), None)
 
     def _has_changed(self, least: datetime.timedelta, most: datetime.timedelta) -> bool:
@@ -212,3 +155,68 @@ class Evidence:
         return changed is not None and any(
             each.since + _SOONEST + least <= changed <= each.until + _LATEST + most for each in self.sent
         )
+
+
+def on_start(evidence: Evidence, request: StartRequest) -> Resolution:
+    """After a StartStreamProcessor."""
+    found, changed = evidence.processor, evidence.changed
+    if found is None:
+        return Resolution.NOT_APPLIED  # another start does no harm, and its error says what is wrong
+    if changed is Age.BEFORE:
+        return Resolution.NOT_APPLIED if found.status in STARTABLE else Resolution.CONFLICT
+    if found.status is Status.STOPPED and changed is Age.ABOUT:
+        # A label detection that finds no video is over in a moment, another client may stop a face search right after
+        # its start, and both look like the end of an older session.
+        return Resolution.UNDETERMINED if evidence.may_show_an_end() else Resolution.NOT_APPLIED
+    # The change that a session of this start would have made by itself, and when it would have.
+    if isinstance(request, LabelDetectionStart):
+        length = datetime.timedelta(seconds=request.stop_selector.max_duration_in_seconds)
+        is_in_time = found.status is Status.STOPPED and evidence.has_lasted(length)
+    else:
+        is_in_time = found.status is Status.RUNNING and evidence.has_come_to_run()
+    is_started = found.status is Status.STARTING and changed is Age.ABOUT
+    return Resolution.APPLIED if is_in_time or is_started else Resolution.UNDETERMINED
+
+
+def on_stop(evidence: Evidence) -> Resolution:
+    """After a StopStreamProcessor: what counts is that the session ends which there was."""
+    if evidence.processor is None:
+        return Resolution.NOT_APPLIED  # as for a start
+    status, changed = evidence.processor.status, evidence.changed
+    if status is Status.STARTING and changed is Age.AFTER:
+        return Resolution.APPLIED  # another session, which this stop was not meant for
+    if status is Status.RUNNING and changed is Age.AFTER and not evidence.has_gone_on_to_run():
+        return Resolution.UNDETERMINED  # perhaps another session, and perhaps one that was slow to start
+    if status in ACTIVE:
+        return Resolution.NOT_APPLIED
+    return Resolution.APPLIED if status.is_known and status is not Status.UPDATING else Resolution.UNDETERMINED
+
+
+def on_create(evidence: Evidence, wanted: Processor) -> Resolution:
+    """After a CreateStreamProcessor, by the processor of that name, if there is one, and when it was created."""
+    found, created = evidence.processor, evidence.created
+    if found is None:
+        return Resolution.NOT_APPLIED
+    same = found.kind is wanted.kind and found.kinesis_video_stream_arn == str(wanted.kinesis_video_stream_arn)
+    if not same or created is Age.BEFORE:
+        return Resolution.CONFLICT
+    return Resolution.APPLIED if created is Age.ABOUT else Resolution.UNDETERMINED
+
+
+def on_delete(evidence: Evidence) -> Resolution:
+    """After a DeleteStreamProcessor, by the processor of that name, if there is one, and when it was created."""
+    # One that was created later is another one: to delete it was not asked for.
+    is_gone = evidence.processor is None or evidence.created is Age.AFTER
+    return Resolution.APPLIED if is_gone else Resolution.NOT_APPLIED
+
+
+EFFECTS: dict[str, tuple[Callable[[Evidence, Any], Resolution], Callable[[Evidence], object]]] = {
+    START.name: (on_start, lambda _: StartedSession(reconciled=True)),
+    STOP.name: (lambda evidence, _: on_stop(evidence), lambda _: None),
+    CREATE.name: (
+        on_create,
+        lambda evidence: CreatedStreamProcessor(evidence.processor.stream_processor_arn if evidence.processor else ""),
+    ),
+    DELETE.name: (lambda evidence, _: on_delete(evidence), lambda _: None),
+}
+"""For each operation: the rule that evaluates evidence, and the value of a call that was shown to be applied."""

@@ -3,25 +3,14 @@
 ``reconcile.call`` loads this module when a response is lost for the first time.
 """
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 import attrs
 
-from aiorekostream.client.reconcile_rules import (
-    Evidence,
-    Resolution,
-    SendWindow,
-    on_create,
-    on_delete,
-    on_start,
-    on_stop,
-)
+from aiorekostream.client.reconcile_rules import EFFECTS, Evidence, Resolution, SendWindow
 from aiorekostream.domain.processors import Processor
 from aiorekostream.domain.requests import DeleteRequest, DescribeRequest, StartRequest, StopRequest
-from aiorekostream.domain.responses import CreatedStreamProcessor, StartedSession
 from aiorekostream.errors import (
     CallError,
     RateLimitedError,
@@ -30,12 +19,9 @@ from aiorekostream.errors import (
     ResourceNotFoundError,
     UnknownOutcomeError,
 )
-from aiorekostream.operations import CREATE, DELETE, DESCRIBE, START, STOP, Operation
+from aiorekostream.operations import DELETE, DESCRIBE, Operation
 from aiorekostream.pipeline import CallTrace, Pipeline, unknown_error
 from aiorekostream.rate_limiting.port import LEAST_REST, Priority
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["Recovery"]
 
@@ -45,25 +31,14 @@ _ReplyT = TypeVar("_ReplyT")
 # Seconds between polls while the service may still apply the call: the first and the last poll show nearly everything,
 # and each of them takes a permit of Describe.
 _FIRST_PAUSE = 4.0
-# Describe may show for a while what was before the call: the seconds between polls of a processor that the service
-# finds in use although Describe shows it at rest. UNCERTAIN: AWS does not say how long.
-_STALE_PAUSES = (1.0, 2.0, 2.0)
+# For so many seconds Describe may show what was before the call: a processor that the service finds in use although
+# Describe shows it at rest is polled until then, first after the shorter pause. UNCERTAIN: AWS does not say how long.
+_STALE, _FIRST_STALE_PAUSE = 5.0, 1.0
 # For so many seconds Describe may still show a processor that was deleted. UNCERTAIN: AWS says only that deleting takes
 # some time. The emulator needs 2 seconds.
 _DELETING = 10.0
 # Event loops may wake a little before the time: the last poll is sent this many seconds after it.
 _MARGIN = 0.01
-
-# For each operation: the rule that evaluates what a poll shows, and the value of a call that was shown to be applied.
-_EFFECTS: dict[str, tuple[Callable[[Evidence, Any], Resolution], Callable[[Evidence], object]]] = {
-    START.name: (on_start, lambda _: StartedSession(reconciled=True)),
-    STOP.name: (lambda evidence, _: on_stop(evidence), lambda _: None),
-    CREATE.name: (
-        on_create,
-        lambda evidence: CreatedStreamProcessor(evidence.processor.stream_processor_arn if evidence.processor else ""),
-    ),
-    DELETE.name: (lambda evidence, _: on_delete(evidence), lambda _: None),
-}
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -86,79 +61,67 @@ class Recovery(Generic[_RequestT, _ReplyT]):
 
     async def __call__(self, error: CallError) -> _ReplyT:
         """Return the value of the applied call, or raise. See ``pipeline.Recover``."""
+        trace, is_lost = self.trace, self.trace.unresolved
         if self.operation is DELETE and isinstance(error, ResourceNotFoundError):
-            return self._applied(Evidence(None))  # an earlier attempt deleted it
-        is_refused = isinstance(error, ResourceInUseError)
-        if not is_refused and not self.trace.unresolved:
+            evidence, resolution = Evidence(None), Resolution.APPLIED  # an earlier attempt deleted it
+        elif not is_lost and not isinstance(error, ResourceInUseError):
             raise error
-        if self.trace.on_event is not None:
-            self.trace.on_event("reconciling")
-        return await (self._recover_lost(error) if self.trace.unresolved else self._recover_refused(error))
+        else:
+            if trace.on_event is not None:
+                trace.on_event("reconciling")
+            evidence, resolution = await self._resolve(error, is_lost=is_lost)
+        if resolution is Resolution.UNDETERMINED:
+            raise self._unknown(error, str(evidence)) from error
+        trace.unresolved = False
+        if resolution is Resolution.APPLIED:
+            _, reply = EFFECTS[self.operation.name]
+            return cast("_ReplyT", reply(evidence))
+        if resolution is Resolution.CONFLICT:
+            raise self._in_use(evidence) from error
+        if is_lost:
+            error.retry_safe = True
+            error.hint = "DescribeStreamProcessor shows that it was not applied"
+            if self._now >= trace.send_by:
+                why = "it was cancelled" if trace.send_by == -math.inf else "its deadline (expires_at) has passed"
+                error.hint += f"; it is not sent again, since {why}"
+        raise error
 
     @property
     def _now(self) -> float:
         return self.pipeline.clock.now()
 
-    async def _recover_lost(self, error: CallError) -> _ReplyT:
-        """Poll until the call is seen to be applied, or can no longer be applied."""
-        # From this moment on, a poll shows the call for certain, if it was applied.
-        resolved_by = self.trace.applied_by + (_DELETING if self.operation is DELETE else 0.0)
+    async def _resolve(self, error: CallError, *, is_lost: bool) -> tuple[Evidence, Resolution]:
+        """Poll until a poll is conclusive, and return what it shows.
+
+        A lost call may still be applied, and one that was refused may have been applied by an earlier attempt, which
+        Describe does not show yet. So both are polled until no later poll can show anything else.
+        """
+        if is_lost:
+            conclusive_at = self.trace.applied_by + (_DELETING if self.operation is DELETE else 0.0)
+            pause, conclusive = _FIRST_PAUSE, {Resolution.APPLIED, Resolution.UNDETERMINED}
+        else:
+            conclusive_at = self._now + _STALE
+            pause, conclusive = _FIRST_STALE_PAUSE, {Resolution.APPLIED, Resolution.CONFLICT}
+        rule, _ = EFFECTS[self.operation.name]
         unchanged: tuple[object, ...] | None = None
-        pause = _FIRST_PAUSE
         while True:
             evidence, asked_at = await self._poll(error)
-            resolution = self._evaluate(evidence)
+            resolution = rule(evidence, self.request)
             # What an early poll shows to be older than the call is still so when a later poll shows the same, even if
             # the service's dates of the two polls differ by a second.
             if unchanged is not None and evidence.state == unchanged:
                 resolution = Resolution.NOT_APPLIED
-            if resolution is Resolution.APPLIED:
-                return self._applied(evidence)
-            if resolution is Resolution.UNDETERMINED:
-                raise self._unknown(error, str(evidence)) from error
-            if asked_at >= resolved_by:
-                self.trace.unresolved = False
-                if resolution is Resolution.CONFLICT:
-                    raise self._in_use(evidence) from error
-                error.retry_safe = True
-                error.hint = "DescribeStreamProcessor shows that it was not applied"
-                if self._now >= self.trace.send_by:
-                    is_cancelled = self.trace.send_by == -math.inf
-                    why = "it was cancelled" if is_cancelled else "its deadline (expires_at) has passed"
-                    error.hint += f"; it is not sent again, since {why}"
-                raise error
+            if resolution in conclusive or asked_at >= conclusive_at:
+                return evidence, resolution
             if resolution is Resolution.NOT_APPLIED:
                 unchanged = evidence.state
-            left = max(0.0, resolved_by - self._now)
+            left = max(0.0, conclusive_at - self._now)
             # A poll shortly before the last one would show no more than that one.
             rest = left + _MARGIN if left < 1.5 * pause else pause
+            if not is_lost and self._now + rest >= self.end:
+                return evidence, resolution
             await self._rest(rest, error, f"{evidence}, and the service may still apply the call")
             pause *= 2
-
-    async def _recover_refused(self, error: CallError) -> _ReplyT:
-        """Look why a retry is refused: Describe may still show what was before an earlier attempt was applied."""
-        for pause in (*_STALE_PAUSES, math.inf):
-            evidence, _ = await self._poll(error)
-            resolution = self._evaluate(evidence)
-            if resolution is Resolution.APPLIED:
-                return self._applied(evidence)
-            if resolution is Resolution.CONFLICT:
-                raise self._in_use(evidence) from error
-            if self._now + pause >= self.end:
-                if resolution is Resolution.UNDETERMINED:
-                    raise self._unknown(error, str(evidence)) from error
-                raise error
-            await self.pipeline.clock.sleep(pause)
-        raise AssertionError  # the last pause has no end
-
-    def _evaluate(self, evidence: Evidence) -> Resolution:
-        rule, _ = _EFFECTS[self.operation.name]
-        return rule(evidence, self.request)
-
-    def _applied(self, evidence: Evidence) -> _ReplyT:
-        self.trace.unresolved = False
-        _, reply = _EFFECTS[self.operation.name]
-        return cast("_ReplyT", reply(evidence))
 
     async def _rest(self, seconds: float, error: CallError, seen: str) -> None:
         """Sleep before another poll; where the call's time ends before, its outcome stays unknown."""

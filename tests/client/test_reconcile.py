@@ -113,10 +113,11 @@ def test_start_is_in_use_when_another_client_runs_the_processor(fate: Fate) -> N
     def before() -> None:
         service.act(_START, session("door", seconds=120), after=90)
 
-    answer, _ = _settled(service, _start_door, before=before)
+    answer, seconds = _settled(service, _start_door, before=before)
     assert isinstance(answer, rks.ResourceInUseError)
     assert "STARTING, last changed at" in str(answer)
     assert answer.retry_safe
+    assert seconds >= 3  # the service may apply the lost request until then
     assert service.applied(_START, "door") == []
 
 
@@ -373,6 +374,7 @@ def test_start_that_stays_refused_is_in_use() -> None:
     transport = MemoryTransport(handler)
     answer = run(outcome_of(_start_door(rks.Client(transport=transport))))
     assert isinstance(answer, rks.ResourceInUseError)
+    assert "was not applied" not in answer.hint  # said of lost calls
     assert [operation for operation, _ in transport.calls] == [_START, *[_DESCRIBE] * 2, _START, *[_DESCRIBE] * 4]
 
 
@@ -565,6 +567,20 @@ def test_create_is_in_use_when_an_older_processor_changed_just_now(fate: Fate) -
     assert isinstance(answer, rks.ResourceInUseError)
 
 
+def test_retry_of_a_lost_create_is_in_use_at_once_when_the_name_is_taken() -> None:
+    service = Service(fates=_fated(Fate.CLOSED_NOT_APPLIED))
+    service.chance = lambda: 0.99
+    patient = rks.RetryPolicy(base_delay=5, max_delay=5)
+    answer, seconds = _settled(
+        service,
+        lambda client: client.with_options(retry=patient).create_stream_processor(_hall()),
+        before=lambda: service.act(_CREATE, labels("hall"), after=105),
+    )
+    assert isinstance(answer, rks.ResourceInUseError)
+    assert "in use by another client" in str(answer)
+    assert seconds < 10
+
+
 @pytest.mark.parametrize("fate", _LOSSES)
 def test_create_is_in_use_when_its_stream_is_taken(fate: Fate) -> None:
     service = Service(fates=_fated(fate))
@@ -601,6 +617,20 @@ def test_processor_that_was_created_anew_after_a_lost_delete_is_left_alone() -> 
     answer, _ = _settled(service, _delete_door, before=lambda: service.act(_CREATE, labels("door"), after=110))
     assert answer is None
     assert service.sent[_DELETE] == 1
+
+
+def test_retry_of_a_lost_delete_that_finds_nothing_is_applied() -> None:
+    """The processor may have been deleted by the request whose response was lost, later than is assumed."""
+    service = Service(fates=_fated(Fate.CLOSED_NOT_APPLIED))
+    service.chance = lambda: 0.99
+    patient = rks.RetryPolicy(base_delay=5, max_delay=5)
+    answer, _ = _settled(
+        service,
+        lambda client: _delete_door(client.with_options(retry=patient)),
+        before=lambda: service.act(_DELETE, {"Name": "door"}, after=115),
+    )
+    assert answer is None
+    assert service.decisions[-1].code == "ResourceNotFoundException"
 
 
 @pytest.mark.parametrize("fate", _LOSSES)
@@ -750,6 +780,24 @@ def test_slow_describe_request_does_not_age_the_start() -> None:
 
     client = rks.Client(transport=MemoryTransport(handler))
     assert run(client.start_stream_processor(label_start("door"))) == rks.StartedSession(reconciled=True)
+
+
+def test_poll_asked_while_a_start_may_be_applied_is_not_conclusive() -> None:
+    """However late its answer comes: it shows what was before."""
+
+    async def handler(operation: str, _body: Mapping[str, object]) -> Reply | Exception:
+        if operation == _START:
+            return _lost(_START)
+        if asyncio.get_running_loop().time() > 3:
+            return _shown("STARTING", changed=2)
+        answer = _shown("STOPPED", changed=-50)
+        await asyncio.sleep(8)
+        return answer
+
+    transport = MemoryTransport(handler)
+    answer = run(rks.Client(transport=transport).start_stream_processor(label_start("door")))
+    assert answer == rks.StartedSession(name="door", reconciled=True)
+    assert [operation for operation, _ in transport.calls] == [_START, _DESCRIBE, _DESCRIBE]
 
 
 def _door_of(handler: Handler, *, after: float = 0.0) -> Answer:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiorekostream.client import reconcile_rules
-from aiorekostream.client.reconcile_rules import Age, Evidence, Resolution, age
+from aiorekostream.client.reconcile_rules import Age, Evidence, Resolution, SendWindow
 from aiorekostream.domain.processors import FaceSearchProcessor, Processor
 from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart, StartRequest
 from aiorekostream.domain.responses import ConnectedHomeSettings, FaceSearchSettings, Settings, StreamProcessor
@@ -231,12 +231,14 @@ def test_processor_created_after_the_delete_is_left_alone() -> None:
 
 
 @given(_seconds, _seconds, st.floats(0, 100))
-def test_moment_lies_before_about_or_after_a_span(at: float, begin: float, length: float) -> None:
+def test_moment_lies_before_about_or_after_a_sending(at: float, begin: float, length: float) -> None:
+    """What a call does, it does from one second before to three seconds after its sending."""
     moment, since = (_MOMENT + datetime.timedelta(seconds=seconds) for seconds in (at, begin))
     until = since + datetime.timedelta(seconds=length)
-    expected = Age.BEFORE if moment < since else Age.AFTER if moment > until else Age.ABOUT
-    assert age(moment, since=since, until=until) is expected
+    early, late = since - datetime.timedelta(seconds=1), until + datetime.timedelta(seconds=3)
+    expected = Age.BEFORE if moment < early else Age.AFTER if moment > late else Age.ABOUT
+    assert SendWindow(since, until, until - since).age(moment) is expected
 
 
 def test_missing_moment_has_no_age() -> None:
-    assert age(None, since=_MOMENT, until=_MOMENT) is None
+    assert SendWindow(_MOMENT, _MOMENT, datetime.timedelta()).age(None) is None
