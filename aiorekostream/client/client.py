@@ -8,7 +8,7 @@ import attrs
 
 from aiorekostream.client import ensure, reconcile
 from aiorekostream.client.ensured import Ensured, EnsuredProcessor, EnsuredRunning
-from aiorekostream.client.finished import FinishedWait, SessionEvents, session_to_wait_for
+from aiorekostream.client.finished import SessionEvents, until_finished
 from aiorekostream.client.pages import StreamProcessorList
 from aiorekostream.client.poller import Poller
 from aiorekostream.client.wait_conditions import WaitCondition
@@ -427,13 +427,7 @@ class Client:
             WaitTimeoutError: it took longer.
             RekostreamError: the failure of the consumer of the events.
         """
-        processor, session_id = session_to_wait_for(name, events)
-        if events is None or session_id is None:
-            return await self._poller.until(WaitCondition.FINISHED, processor, timeout=timeout)
-        wait = FinishedWait(
-            poller=self._poller, clock=self._pipeline.clock, name=processor, session_id=session_id, events=events
-        )
-        return await wait.run(timeout)
+        return await until_finished(self._poller, name, events=events, timeout=timeout)
 
     async def wait_until_stopped(self, name: str, *, timeout: Duration | None = None) -> StreamProcessorSummary:
         """Wait until a processor is STOPPED.

@@ -1,25 +1,23 @@
 """Wait until one session has finished: by its notification or by the processor's status, whichever comes first."""
 
 import asyncio
-from typing import Protocol, cast
+from typing import Protocol
 
 import attrs
 
 from aiorekostream.client.poller import Poller
-from aiorekostream.client.wait_conditions import WaitCondition, Waiter
-from aiorekostream.client.wait_errors import failure_error, never_started_error
-from aiorekostream.clock import Clock
+from aiorekostream.client.wait_conditions import SHOWN_AFTER, WaitCondition, Waiter
+from aiorekostream.client.wait_errors import failure_error
 from aiorekostream.domain.fields import Duration
 from aiorekostream.domain.responses import StartedSession, StreamProcessorSummary
-from aiorekostream.domain.status import ACTIVE, Status
-from aiorekostream.errors import InvalidRequestError, ValidationIssue
+from aiorekostream.domain.status import Status
+from aiorekostream.errors import InvalidRequestError, StreamProcessorFailedError, ValidationIssue
 
-__all__ = ["FinishedWait", "SessionEvents", "session_to_wait_for"]
+__all__ = ["SessionEvents", "until_finished"]
 
 # Seconds that a notification may take longer than the status. UNCERTAIN: SNS promises no time.
 _NOTIFICATION_DELAY = 5.0
-# Seconds between the polls of that time: they show a session that has begun late.
-_POLL_PAUSE = 1.0
+_NEVER_STARTED = "The session has not begun, or it was over at once and its notifications were lost: start it again"
 
 
 class SessionEvents(Protocol):
@@ -48,24 +46,26 @@ class SessionEvents(Protocol):
         ...
 
 
-def session_to_wait_for(session: str | StartedSession, events: SessionEvents | None) -> tuple[str, str | None]:
-    """Return the name of the processor, and the id of the session where its events are to be awaited.
-
-    Raises:
-        InvalidRequestError: the session has no name, or there are events for a name alone.
-    """
+async def until_finished(
+    poller: Poller, session: str | StartedSession, *, events: SessionEvents | None, timeout: Duration | None
+) -> StreamProcessorSummary:
+    """Wait until a session has finished. See ``Client.wait_until_finished``."""
     if not isinstance(session, StartedSession):
         if events is not None:
             expected = "left out, or given with a StartedSession: a name does not identify a session"
             raise InvalidRequestError([ValidationIssue(("events",), events, expected)])
-        return session, None
-    if session.name is None:
+        return await poller.until(WaitCondition.FINISHED, session, timeout=timeout)
+    name, session_id = session.name, session.session_id
+    if name is None:
         raise InvalidRequestError([ValidationIssue(("name",), session, "a session that a client has started")])
-    return session.name, None if events is None else session.session_id
+    if events is None or session_id is None:
+        return await poller.until(WaitCondition.FINISHED, name, timeout=timeout)
+    deadline = poller.clock.now() + poller.seconds(WaitCondition.FINISHED, timeout)
+    return await _NotifiedWait(poller, name, session_id, events, deadline).run()
 
 
-@attrs.define(eq=False, repr=False, kw_only=True)
-class FinishedWait:
+@attrs.frozen(eq=False, repr=False)
+class _NotifiedWait:
     """Wait for one session whose notifications are received.
 
     A processor at rest alone proves nothing: its status may be that from before the start. The session has begun if
@@ -73,66 +73,54 @@ class FinishedWait:
 
     Attributes:
         poller: polls the status.
-        clock: measures the time.
         name: the processor.
         session_id: the session.
         events: receives the notifications.
+        deadline: when the wait is over, on the clock of the poller.
     """
 
     poller: Poller
-    clock: Clock
     name: str
     session_id: str
     events: SessionEvents
+    deadline: float
 
-    async def run(self, timeout: Duration | None) -> StreamProcessorSummary:
-        """Wait. See ``Client.wait_until_finished``."""
-        deadline = self.clock.now() + self.poller.seconds(WaitCondition.FINISHED, timeout)
+    async def run(self) -> StreamProcessorSummary:
+        """Wait for the notification or the status, whichever is first."""
         notified = asyncio.ensure_future(self.events.completed(self.session_id))
-        polled = asyncio.ensure_future(self._polled(deadline))
+        polled = asyncio.ensure_future(self._polled())
         try:
             await asyncio.wait({notified, polled}, return_when=asyncio.FIRST_COMPLETED)
             if not notified.done():
-                return StreamProcessorSummary(self.name, polled.result())
+                return polled.result()
             notified.result()
         finally:
             for task in (notified, polled):
                 task.cancel()
             await asyncio.gather(notified, polled, return_exceptions=True)
-        return await self._shown(deadline)
+        return await self._shown()
 
-    async def _polled(self, deadline: float) -> Status:
+    async def _polled(self) -> StreamProcessorSummary:
         """Wait until the status shows the end of the session."""
-        waiter = await self._rest(deadline)
-        if waiter.starting_since is None and not self._has_event:
-            if await self._begins_late(deadline):
-                waiter = await self._rest(deadline)
-            elif not self._has_event:
-                raise never_started_error(waiter)
-        return cast("Status", waiter.observation.status)
+        waiter = await self._rest()
+        begun_by = self.poller.clock.now() + _NOTIFICATION_DELAY
+        while waiter.starting_since is None and not self.events.has_event_of(self.session_id):
+            if self.poller.clock.now() >= begun_by or self._left <= SHOWN_AFTER:
+                message = f"it is {waiter.status}, was not seen STARTING, and sent no notification"
+                raise StreamProcessorFailedError(name=self.name, status_message=message, hint=_NEVER_STARTED)
+            waiter = await self._rest()  # which takes a second for a processor at rest; perhaps it begins late
+        return waiter.summary
 
-    async def _rest(self, deadline: float) -> Waiter:
-        timeout = max(0.0, deadline - self.clock.now())
-        return await self.poller.wait(WaitCondition.FINISHED, self.name, timeout=timeout)
-
-    async def _begins_late(self, deadline: float) -> bool:
-        """Tell whether a processor at rest is seen at work within the time that a notification may take."""
-        until = min(deadline, self.clock.now() + _NOTIFICATION_DELAY)
-        while self.clock.now() < until and not self._has_event:
-            await self.clock.sleep(_POLL_PAUSE)
-            seen = (await self.poller.observe([self.name])).get(self.name)
-            if seen is not None and seen.status in ACTIVE:
-                return True
-        return False
+    async def _rest(self) -> Waiter:
+        return await self.poller.wait(WaitCondition.FINISHED, self.name, timeout=self._left)
 
     @property
-    def _has_event(self) -> bool:
-        return self.events.has_event_of(self.session_id)
+    def _left(self) -> float:
+        return max(0.0, self.deadline - self.poller.clock.now())
 
-    async def _shown(self, deadline: float) -> StreamProcessorSummary:
+    async def _shown(self) -> StreamProcessorSummary:
         """Poll once after the notification, which does not say whether the session has FAILED."""
-        left = max(0.0, deadline - self.clock.now())
-        seen = (await self.poller.observe([self.name], timeout=left)).get(self.name)
+        seen = (await self.poller.observe([self.name], timeout=self._left)).get(self.name)
         status = None if seen is None else seen.status
         if seen is not None and status is Status.FAILED:
             raise failure_error(self.name, seen)

@@ -11,22 +11,18 @@ Invariants:
 - A processor whose waits all need Describe is left out of sweeps, so it costs one Describe and no part of later sweeps.
 """
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Self
 
 import attrs
 
 from aiorekostream.client.wait_conditions import Evaluation, Observation, WaitCondition, Waiter
 from aiorekostream.deadline_queue import DeadlineQueue
 from aiorekostream.domain.requests import ListRequest
+from aiorekostream.domain.responses import StreamProcessorPage
 from aiorekostream.errors import AccessDeniedError, RekostreamError
 
-if TYPE_CHECKING:
-    from aiorekostream.domain.responses import StreamProcessorPage
-
-__all__ = ["DescribePoll", "Idle", "ListPoll", "NextPoll", "PollPlanner"]
+__all__ = ["DescribePoll", "Idle", "ListPoll", "PollPlanner"]
 
 # Seconds until a poll without a result is repeated.
 _LOSS_DELAY = 2.0
@@ -78,9 +74,6 @@ class Idle:
     until: float
 
 
-NextPoll: TypeAlias = DescribePoll | ListPoll | Idle
-
-
 class _DueNames(DeadlineQueue[str]):
     """Names with the time at which each is due.
 
@@ -119,7 +112,7 @@ class PollPlanner:
     _either: _DueNames = attrs.field(factory=_DueNames, init=False)
     _list_only: _DueNames = attrs.field(factory=_DueNames, init=False)
 
-    def successor(self, now: float) -> PollPlanner:
+    def successor(self, now: float) -> Self:
         """Make a planner without waits that keeps to this one's share of the quotas.
 
         Args:
@@ -131,7 +124,7 @@ class PollPlanner:
 
     def join(self, name: str, condition: WaitCondition, now: float) -> Waiter:
         """Begin a wait."""
-        waiter = Waiter(name, condition, now, self._polls)
+        waiter = Waiter(name, condition, now, self._polls, due=now)
         self.waits.setdefault(name, set()).add(waiter)
         self._put(name, now)
         return waiter
@@ -150,7 +143,7 @@ class PollPlanner:
         """All waits."""
         return tuple(waiter for waits in self.waits.values() for waiter in waits)
 
-    def next_poll(self, now: float) -> NextPoll:
+    def next_poll(self, now: float) -> DescribePoll | ListPoll | Idle:
         """Choose the next poll; its result must be told before the next call."""
         few, either = self._are_few(), self._either.next_moment
         sweep_due = max(min(self._list_only.next_moment, math.inf if few else either), self._sweep_from)
@@ -183,11 +176,11 @@ class PollPlanner:
             self._denied[name] = observation.error
             self._either.remove(name)
             for waiter in self.waits[name]:
-                waiter.evaluation = Evaluation.PENDING
+                waiter.due = now
             self._put(name, now)
             return []
-        ended = self._evaluate(name, observation, self._polls, now)
-        self._reschedule(name, self._polls, now, random)
+        ended = self._evaluate(name, observation, self._polls, now, random)
+        self._reschedule(name)
         return ended
 
     def listed(self, poll: ListPoll, page: StreamProcessorPage, *, now: float, random: float) -> list[Waiter]:
@@ -196,7 +189,7 @@ class PollPlanner:
         for entry in page.stream_processors:
             if entry.name in self._either or entry.name in self._list_only:
                 poll.found.add(entry.name)
-                ended += self._evaluate(entry.name, Observation(status=entry.status), self._polls, now)
+                ended += self._evaluate(entry.name, Observation(status=entry.status), self._polls, now, random)
         if not page.next_token:
             ended += self._swept(poll, now, random)
         elif page.next_token in poll.tokens:  # the pages run in a circle
@@ -223,6 +216,13 @@ class PollPlanner:
             if poll.name in queue:
                 queue.set(poll.name, retry_at)
 
+    def refused(self, error: BaseException) -> tuple[Waiter, ...]:
+        """Tell that no poll is possible any more, which ends every wait with an error."""
+        waiters = self.waiters()
+        for waiter in waiters:
+            waiter.observation, waiter.evaluation = Observation(status=None, error=error), Evaluation.REFUSED
+        return waiters
+
     def _are_few(self) -> bool:
         """Tell whether describing takes no more of its quota's time than a sweep takes of its own."""
         names = len(self._either) + len(self._list_only)
@@ -237,22 +237,20 @@ class PollPlanner:
     def _put(self, name: str, due: float) -> None:
         (self._list_only if name in self._denied else self._either).set(name, due)
 
-    def _evaluate(self, name: str, observation: Observation, number: int, now: float) -> list[Waiter]:
-        ended, waits = list[Waiter](), self.waits.get(name, set())
+    def _evaluate(self, name: str, observation: Observation, number: int, now: float, random: float) -> list[Waiter]:
+        ended: list[Waiter] = []
         if not observation.described and name in self._denied:
             observation = attrs.evolve(observation, error=self._denied[name])
-        for waiter in tuple(waits):
+        for waiter in tuple(self.waits.get(name, ())):
             if waiter.after >= number:
                 continue
-            evaluation = waiter.observe(observation, now)
+            evaluation = waiter.observe(observation, now, random)
             if evaluation is Evaluation.NEEDS_DESCRIBE:
                 if name not in self._details:
                     self._details.set(name, now)
-            elif evaluation is not Evaluation.PENDING:
+            elif waiter.has_ended:
                 self.leave(waiter)
                 ended.append(waiter)
-        if all(waiter.needs_describe for waiter in waits):
-            self._either.remove(name)
         return ended
 
     def _swept(self, sweep: ListPoll, now: float, random: float) -> list[Waiter]:
@@ -262,10 +260,10 @@ class PollPlanner:
         few, kind_checks = self._are_few(), self.pages * _KIND_CHECKS_PER_PAGE
         for name in (*self._either, *self._list_only):
             if name not in sweep.found:
-                ended += self._evaluate(name, Observation(status=None), sweep.number, now)
+                ended += self._evaluate(name, Observation(status=None), sweep.number, now, random)
             # A few are described however often others are listed: a list does not show everything.
             if name in self._denied or not few:
-                self._reschedule(name, sweep.number, now, random)
+                self._reschedule(name)
             if kind_checks and name in self._either and any(each.may_be_wrong_kind(now) for each in self.waits[name]):
                 self._details.set(name, now)
                 kind_checks -= 1
@@ -275,8 +273,6 @@ class PollPlanner:
         self._sweep = None
         self._sweep_from = max(sweep.begun + self._sweep_pause(), retry_at)
 
-    def _reschedule(self, name: str, number: int, now: float, random: float) -> None:
-        """Put off the next poll of a processor; a wait that began during the poll or sweep is due at once."""
-        waits = [waiter for waiter in self.waits.get(name, ()) if not waiter.needs_describe]
-        if waits:
-            self._put(name, min(each.next_poll_at(now, random) if each.after < number else now for each in waits))
+    def _reschedule(self, name: str) -> None:
+        """Put off the next poll of a processor; one whose waits all need Describe is left out of sweeps."""
+        self._put(name, min((waiter.due for waiter in self.waits.get(name, ())), default=math.inf))

@@ -4,15 +4,12 @@
 module does the awaiting.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
-import copy
-from typing import TYPE_CHECKING, TypeAlias, cast
+from collections.abc import Collection, Iterable
 
 from aiorekostream.client.poll_planner import DescribePoll, Idle, ListPoll, PollPlanner
-from aiorekostream.client.wait_conditions import Observation, WaitCondition, Waiter
+from aiorekostream.client.wait_conditions import Evaluation, Observation, WaitCondition, Waiter
 from aiorekostream.client.wait_errors import timeout_error, wait_error
 from aiorekostream.domain.fields import Duration, seconds
 from aiorekostream.domain.requests import DescribeRequest
@@ -29,13 +26,8 @@ from aiorekostream.errors import (
 )
 from aiorekostream.limits import DEFAULT_LIMITS
 from aiorekostream.operations import DESCRIBE, LIST
+from aiorekostream.pipeline import Pipeline
 from aiorekostream.retry.classify import is_transient
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from aiorekostream.domain.status import Status
-    from aiorekostream.pipeline import Pipeline
 
 __all__ = ["OBSERVE_TIMEOUT", "Poller", "wait_seconds"]
 
@@ -52,9 +44,6 @@ _DEFAULT_TIMEOUTS = {WaitCondition.RUNNING: 150.0, WaitCondition.STOPPED: 60.0, 
 _BEYOND_SESSION = 60.0
 _LONGEST_TIMEOUT = 1e9
 
-# What a wait ends with: the error that it raises; ``None`` if its condition is satisfied.
-_Ends: TypeAlias = dict[Waiter, "asyncio.Future[BaseException | None]"]
-
 
 class Poller:
     """Polls processors while there are waits for them, of any number of tasks of one event loop.
@@ -64,17 +53,20 @@ class Poller:
 
     The task begins with the first wait and ends with the last one. An error that it cannot survive ends every wait.
     Invariant: at most one List or Describe call is in flight.
+
+    Attributes:
+        clock: the clock of the client, which measures the waits.
     """
 
-    __slots__ = ("_ends", "_pipeline", "_planner", "_task", "_trouble", "_wake")
+    __slots__ = ("_ends", "_pipeline", "_planner", "_task", "_trouble", "_wake", "clock")
 
     def __init__(self, pipeline: Pipeline) -> None:
         """Set up; nothing is sent before the first wait."""
         quotas = pipeline.limits.quotas
         describe, listing = (quotas.get(op.name, DEFAULT_LIMITS.quotas[op.name]) for op in (DESCRIBE, LIST))
-        self._pipeline = pipeline
+        self.clock, self._pipeline = pipeline.clock, pipeline
         self._planner = PollPlanner(describe.rate, listing.rate)
-        self._ends: _Ends = {}
+        self._ends: dict[Waiter, asyncio.Future[None]] = {}
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._trouble: RekostreamError | None = None
@@ -97,16 +89,15 @@ class Poller:
             InvalidRequestError: an argument breaks its rule, or the processor's kind never satisfies the condition.
             RekostreamError: the condition cannot be satisfied, or is not in time.
         """
-        waiter = await self.wait(condition, name, timeout=timeout)
-        return StreamProcessorSummary(waiter.name, cast("Status", waiter.observation.status))
+        return (await self.wait(condition, name, timeout=timeout)).summary
 
     async def wait(self, condition: WaitCondition, name: str, *, timeout: Duration | None = None) -> Waiter:
         """Wait like ``until``, and return all that the polls have shown."""
         name, duration = DescribeRequest(name).name, self.seconds(condition, timeout)
-        ((waiter, end),) = (await self._wait([name], condition, duration)).items()
-        if not end.done():
+        (waiter,) = await self._wait([name], condition, duration)
+        if not waiter.has_ended:
             raise timeout_error(waiter, duration) from self._trouble
-        if (error := end.result()) is not None:
+        if (error := wait_error(waiter)) is not None:
             raise error
         return waiter
 
@@ -129,12 +120,11 @@ class Poller:
         if not names:
             return {}
         found: dict[str, Observation] = {}
-        for waiter, end in (await self._wait(set(names), WaitCondition.OBSERVED, timeout)).items():
-            if not end.done():
-                continue
-            if (error := end.result()) is None:
+        for waiter in await self._wait(set(names), WaitCondition.OBSERVED, timeout):
+            error = wait_error(waiter)
+            if waiter.evaluation is Evaluation.SATISFIED:
                 found[waiter.name] = waiter.observation
-            elif not isinstance(error, ServiceError):
+            elif error is not None and not isinstance(error, ServiceError):
                 raise error
         return found
 
@@ -163,10 +153,9 @@ class Poller:
         longest_session = self._pipeline.limits.max_duration_in_seconds
         return _DEFAULT_TIMEOUTS.get(condition, longest_session + _BEYOND_SESSION)
 
-    async def _wait(self, names: Collection[str], condition: WaitCondition, duration: float) -> _Ends:
+    async def _wait(self, names: Collection[str], condition: WaitCondition, duration: float) -> Collection[Waiter]:
         """Wait until every wait has ended or the time is over."""
-        clock, loop = self._pipeline.clock, asyncio.get_running_loop()
-        now = clock.now()
+        loop, now = asyncio.get_running_loop(), self.clock.now()
         if self._task is not None and self._task.get_loop() is not loop:
             self._leave_loop(self._task.get_loop())
         if self._task is None or self._task.done():
@@ -174,17 +163,17 @@ class Poller:
             self._task, self._trouble, self._planner = None, None, self._planner.successor(now)
             self._wake = asyncio.Event()  # an event belongs to the event loop of its task, which may be another one now
         planner = self._planner
-        ends: _Ends = {planner.join(name, condition, now): loop.create_future() for name in names}
+        ends = {planner.join(name, condition, now): loop.create_future() for name in names}
         self._ends |= ends
         self._task = self._task or asyncio.create_task(self._run(planner), name="aiorekostream-poller")
         self._wake.set()
         try:
             with contextlib.suppress(TimeoutError):
-                async with clock.timeout_at(now + duration):
+                async with self.clock.timeout_at(now + duration):
                     await asyncio.wait(ends.values())
         finally:
             await self._leave(planner, ends)
-        return ends
+        return ends.keys()
 
     def _leave_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         """Forget the waits of a loop that was closed before they ended, which nothing can wake any more."""
@@ -209,31 +198,29 @@ class Poller:
         try:
             while planner.waits:
                 self._wake.clear()
-                poll = planner.next_poll(self._pipeline.clock.now())
+                poll = planner.next_poll(self.clock.now())
                 if isinstance(poll, Idle):
                     with contextlib.suppress(TimeoutError):
-                        async with self._pipeline.clock.timeout_at(poll.until):
+                        async with self.clock.timeout_at(poll.until):
                             await self._wake.wait()
                     continue
-                for waiter in await self._poll(planner, poll):
-                    self._end(waiter, wait_error(waiter))
+                self._end(await self._poll(planner, poll))
         except BaseException as error:
             # Every wait ends with it. If other code cancels all tasks, the waits are cancelled too.
-            for waiter in planner.waiters():
-                planner.leave(waiter)
-                self._end(waiter, copy.copy(error))
+            self._end(planner.refused(error))
             if not isinstance(error, Exception):
                 raise
 
-    def _end(self, waiter: Waiter, error: BaseException | None) -> None:
-        end = self._ends.pop(waiter, None)
-        if end is not None and not end.get_loop().is_closed():
-            end.set_result(error)
+    def _end(self, waiters: Iterable[Waiter]) -> None:
+        for waiter in waiters:
+            end = self._ends.pop(waiter, None)
+            if end is not None and not end.get_loop().is_closed():
+                end.set_result(None)
 
     async def _poll(self, planner: PollPlanner, poll: DescribePoll | ListPoll) -> list[Waiter]:
         """Make a poll, and return the waits that it ended."""
         pipeline, within = self._pipeline, min(_POLL_TIMEOUT, self._pipeline.total_timeout)
-        now = pipeline.clock.now
+        now = self.clock.now
         try:
             if isinstance(poll, ListPoll):
                 page, self._trouble = await pipeline.call(LIST, poll.request, within=within), None

@@ -4,15 +4,16 @@ A list shows a name and a status; Describe also shows the kind and StatusMessage
 does not exist. ``domain/status.py`` has the life of each kind.
 """
 
-from __future__ import annotations
-
 import enum
+import math
+from typing import cast
 
 import attrs
 
 from aiorekostream.domain.enums import ProcessorKind
+from aiorekostream.domain.responses import StreamProcessorSummary
 from aiorekostream.domain.status import STARTABLE, Status
-from aiorekostream.errors import RekostreamError, ResourceNotFoundError
+from aiorekostream.errors import ResourceNotFoundError
 
 __all__ = ["SHOWN_AFTER", "Evaluation", "Observation", "WaitCondition", "Waiter", "evaluate"]
 
@@ -99,17 +100,18 @@ class Observation:
         message: its StatusMessage, where it was described and has one.
         described: whether Describe answered or refused, rather than a list.
         error: how Describe refused; of a list, how it refused before, so that the list must do. Only
-            ``ResourceNotFoundError`` proves that the processor does not exist.
+            ``ResourceNotFoundError`` proves that the processor does not exist. Of a poller that cannot go on, the
+            reason.
     """
 
     status: Status | None
     kind: ProcessorKind | None = None
     message: str | None = None
     described: bool = False
-    error: RekostreamError | None = None
+    error: BaseException | None = None
 
 
-def evaluate(waiter: Waiter, observation: Observation, now: float) -> Evaluation:
+def evaluate(waiter: "Waiter", observation: Observation, now: float) -> Evaluation:
     """Evaluate an observation that began after the wait; an unknown status leaves the wait pending."""
     condition, status = waiter.condition, observation.status
     is_restarted = condition is WaitCondition.STEADY and waiter.status is Status.STOPPING and status is Status.STARTING
@@ -129,7 +131,7 @@ def evaluate(waiter: Waiter, observation: Observation, now: float) -> Evaluation
     return meaning if is_final else Evaluation.NEEDS_DESCRIBE
 
 
-def _evaluate_absence(waiter: Waiter, observation: Observation, now: float) -> Evaluation:
+def _evaluate_absence(waiter: "Waiter", observation: Observation, now: float) -> Evaluation:
     is_absent = isinstance(observation.error, ResourceNotFoundError)
     if waiter.condition in _SATISFIED_BY_ABSENCE:
         return Evaluation.SATISFIED if is_absent else Evaluation.REFUSED
@@ -150,9 +152,9 @@ class Waiter:
         status: the status that was seen last.
         starting_since: when the processor was first seen STARTING.
         was_described: whether Describe has shown it.
-        is_stale: whether the last observation may be from before the wait.
         observation: the last observation.
         evaluation: what that means for the wait.
+        due: when the next poll is due; infinity if only Describe can confirm or explain what a list suggests.
     """
 
     name: str
@@ -162,42 +164,47 @@ class Waiter:
     status: Status | None = None
     starting_since: float | None = None
     was_described: bool = False
-    is_stale: bool = False
     observation: Observation = Observation(status=None)
     evaluation: Evaluation = Evaluation.PENDING
+    due: float = -math.inf
 
-    def observe(self, observation: Observation, now: float) -> Evaluation:
-        """Evaluate an observation for this wait, and remember it."""
+    def observe(self, observation: Observation, now: float, random: float) -> Evaluation:
+        """Evaluate an observation for this wait, and remember it and when the next poll is due.
+
+        Args:
+            observation: what the poll showed.
+            now: the time.
+            random: a number from 0 to 1, for 25 % of jitter either way.
+        """
         status = observation.status
         self.observation, self.evaluation = observation, evaluate(self, observation, now)
-        self.is_stale = self.may_be_stale(status, now)
         self.was_described |= observation.described
         if status is not None:
             self.status = status
         if status is Status.STARTING and self.starting_since is None:
             self.starting_since = now
+        interval = min(max(_SHORTEST_INTERVAL, (now - self.joined) / 2), _LONGEST_INTERVAL)
+        self.due = now + interval * (0.75 + random / 2)
+        if self.evaluation is Evaluation.NEEDS_DESCRIBE:
+            self.due = math.inf
+        elif self.may_be_stale(status, now):
+            self.due = self.joined + SHOWN_AFTER
         return self.evaluation
 
     @property
-    def needs_describe(self) -> bool:
-        """Whether a list suggests an end that only Describe can confirm or explain."""
-        return self.evaluation is Evaluation.NEEDS_DESCRIBE
+    def has_ended(self) -> bool:
+        """Whether the wait is over, with or without its condition."""
+        return self.evaluation not in {Evaluation.PENDING, Evaluation.NEEDS_DESCRIBE}
+
+    @property
+    def summary(self) -> StreamProcessorSummary:
+        """The processor as the last poll showed it; without a status where it was not found."""
+        return StreamProcessorSummary(self.name, cast("Status", self.observation.status))
 
     def may_be_stale(self, status: Status | None, now: float) -> bool:
         """Tell whether a status may be from before the call that the caller made just before the wait."""
         is_young = self.starting_since is None and now < self.joined + SHOWN_AFTER
         return is_young and status in _MAY_BE_STALE.get(self.condition, ())
-
-    def next_poll_at(self, now: float, random: float) -> float:
-        """Compute when to poll again after an observation; one that may be stale is repeated once it cannot be.
-
-        Args:
-            now: the time.
-            random: a number from 0 to 1, for 25 % of jitter either way.
-        """
-        interval = min(max(_SHORTEST_INTERVAL, (now - self.joined) / 2), _LONGEST_INTERVAL)
-        moment = now + interval * (0.75 + random / 2)
-        return max(moment, self.joined + SHOWN_AFTER) if self.is_stale else moment
 
     def may_be_wrong_kind(self, now: float) -> bool:
         """Tell whether the list shows a slow start that may be a label detection, which never runs."""

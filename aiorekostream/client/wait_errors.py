@@ -1,12 +1,11 @@
 """Wait errors: the error of each wait that does not end with its condition, with a hint what to do. Pure."""
 
-from __future__ import annotations
-
 import copy
 import re
-from typing import TYPE_CHECKING
 
-from aiorekostream.client.wait_conditions import Evaluation, WaitCondition
+from aiorekostream.client.wait_conditions import Evaluation, Observation, WaitCondition, Waiter
+from aiorekostream.domain.enums import ProcessorKind
+from aiorekostream.domain.requests import StartRequest
 from aiorekostream.domain.status import ACTIVE, Status
 from aiorekostream.errors import (
     InvalidRequestError,
@@ -16,20 +15,7 @@ from aiorekostream.errors import (
     WaitTimeoutError,
 )
 
-if TYPE_CHECKING:
-    from aiorekostream.client.wait_conditions import Observation, Waiter
-    from aiorekostream.domain.enums import ProcessorKind
-    from aiorekostream.domain.requests import StartRequest
-
-__all__ = [
-    "contested_error",
-    "failure_error",
-    "failure_hint",
-    "never_started_error",
-    "timeout_error",
-    "wait_error",
-    "wrong_kind_error",
-]
+__all__ = ["contested_error", "failure_error", "failure_hint", "timeout_error", "wait_error", "wrong_kind_error"]
 
 _LABELS = "https://docs.aws.amazon.com/rekognition/latest/dg/streaming-labels-detection.html"
 _TROUBLE = "https://docs.aws.amazon.com/rekognition/latest/dg/streaming-video-troubleshooting.html"
@@ -113,18 +99,10 @@ def failure_error(name: str, seen: Observation) -> StreamProcessorFailedError:
     """Build the error of a processor that was seen to be FAILED."""
     hint = failure_hint(seen.message)
     if seen.error is not None:
-        permission = "rekognition:DescribeStreamProcessor"
-        hint = f"Its StatusMessage says why; reading it requires the permission {permission}"
+        hint = "Its StatusMessage says why; reading it requires the permission rekognition:DescribeStreamProcessor"
     failure = StreamProcessorFailedError(name=name, status_message=seen.message, hint=hint)
     failure.__cause__ = seen.error
     return failure
-
-
-def never_started_error(waiter: Waiter) -> StreamProcessorFailedError:
-    """Build the error of a session without a sign that it has begun: neither a status nor a notification."""
-    message = f"it is {waiter.status}, was not seen STARTING, and sent no notification"
-    hint = "The session has not begun, or it was over at once and its notifications were lost: start it again"
-    return StreamProcessorFailedError(name=waiter.name, status_message=message, hint=hint)
 
 
 def contested_error(name: str, wanted: str, seconds: float) -> WaitTimeoutError:
@@ -139,7 +117,7 @@ def wrong_kind_error(request: StartRequest, kind: ProcessorKind | None) -> Inval
     return InvalidRequestError([issue])
 
 
-def wait_error(waiter: Waiter) -> RekostreamError | None:
+def wait_error(waiter: Waiter) -> BaseException | None:
     """Build the error that ends a wait; ``None`` if its condition is satisfied."""
     name, seen = waiter.name, waiter.observation
     match waiter.evaluation:
@@ -162,7 +140,8 @@ def wait_error(waiter: Waiter) -> RekostreamError | None:
 def timeout_error(waiter: Waiter, seconds: float) -> RekostreamError:
     """Build the error of a wait that has timed out after so many seconds."""
     name, condition, status = waiter.name, waiter.condition, waiter.status
-    if status is Status.FAILED and condition is not WaitCondition.DELETED and not waiter.is_stale:
+    is_unexplained = waiter.evaluation is Evaluation.NEEDS_DESCRIBE and condition is not WaitCondition.DELETED
+    if status is Status.FAILED and is_unexplained:
         hint = "Its StatusMessage could not be read in time: describe it"
         return StreamProcessorFailedError(name=name, status_message=None, hint=hint)
     hint = "" if status is None else _TIMEOUT_HINTS.get((condition, status), "")

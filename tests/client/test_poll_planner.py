@@ -235,6 +235,14 @@ def test_poll_counts_only_for_waits_that_began_before_it() -> None:
     assert _describe(planner, 0.1).name == "a"
 
 
+def test_wait_that_joins_during_a_poll_is_due_at_once() -> None:
+    planner = _planner("a")
+    poll = _describe(planner, 0)
+    planner.join("a", _C.RUNNING, 0.05)
+    assert planner.described(poll, _STARTING, now=0.1, random=0.5) == []
+    assert _describe(planner, 0.1).name == "a"
+
+
 @pytest.mark.parametrize("condition", _C)
 @pytest.mark.parametrize("pages", [1, 3])
 def test_absence_from_the_list_is_a_reason_to_describe(condition: WaitCondition, pages: int) -> None:
@@ -385,6 +393,17 @@ def test_denied_describe_leaves_its_waits_to_the_sweep() -> None:
     assert _deny(planner, 10) == []
     (result,) = _sweep(planner, {"b": _S.STOPPED}, 10)
     assert (result.name, result.evaluation) == ("b", _E.SATISFIED)
+
+
+def test_processor_denied_during_a_sweep_is_listed_by_the_next() -> None:
+    planner = _planner("abcdefghij", _C.STOPPED)
+    statuses = {"a": _S.FAILED, **dict.fromkeys("bcdefghij", _S.RUNNING)}
+    page = _page(statuses, "x")
+    assert planner.listed(_list(planner, 1), page, now=1, random=0.5) == []
+    assert _deny(planner, 1) == []
+    assert planner.listed(_list(planner, 1), _page({}), now=1, random=0.5) == []
+    (result,) = _sweep(planner, statuses, 2)
+    assert (result.name, result.evaluation, result.observation.error) == ("a", _E.FAILED, _DENIED)
 
 
 def test_sweeps_for_a_denied_processor_do_not_delay_describes() -> None:

@@ -150,7 +150,7 @@ class ChangingWorld(RuleBasedStateMachine):
             kind = kind if can_describe and (is_few or (is_slow_start and not waiter.was_described)) else None
             error = _NOT_FOUND if status is None else None
             observation = Observation(status=status, kind=kind, described=True, error=error)
-            assert waiter.observe(observation, self.now) is Evaluation.PENDING
+            assert waiter.observe(observation, self.now, 0.5) is Evaluation.PENDING
 
     def _listed(self, seen: _InFlight, left_out: set[str], token: str | None, random: float) -> list[Waiter]:
         assert isinstance(seen.poll, ListPoll)

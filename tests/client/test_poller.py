@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import sys
 from typing import TYPE_CHECKING
 
 import attrs
 
 from aiorekostream import errors
+from aiorekostream.client import Client
 from aiorekostream.client.poller import Poller
 from aiorekostream.client.wait_conditions import WaitCondition
 from aiorekostream.clock import SystemClock
 from aiorekostream.domain.status import Status
 from aiorekostream.emulator import Timings
+from aiorekostream.testing import MemoryTransport
 from tests.client.test_wait import _ROOMY, _now, _outcome
 from tests.client.virtual_aws import VirtualAws
 from tests.virtual_time import run
@@ -21,6 +25,9 @@ from tests.virtual_time import run
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
+    import pytest
+
+    from aiorekostream.domain.responses import StreamProcessorSummary
     from aiorekostream.testing import Reply
 
 
@@ -198,3 +205,30 @@ def test_error_of_earlier_waits_is_not_the_cause_of_later_timeouts() -> None:
         assert second.__cause__ is not gone
 
     run(main())
+
+
+def test_waits_in_a_closed_loop_are_dropped_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python destroys the tasks that the loop has left behind, which can wake no wait any more."""
+    raised: list[BaseException | None] = []
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        raised.append(unraisable.exc_value)
+
+    monkeypatch.setattr(sys, "unraisablehook", hook)
+
+    async def answer(_operation: str, body: Mapping[str, object]) -> Mapping[str, object]:
+        await asyncio.sleep(0)
+        return {"Name": body["Name"], "StreamProcessorArn": "arn", "Status": "STARTING"}
+
+    async def begin(client: Client) -> list[asyncio.Task[StreamProcessorSummary]]:
+        waits = [asyncio.create_task(client.wait_until_running("lobby")) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        return waits
+
+    loop = asyncio.new_event_loop()
+    waits = loop.run_until_complete(begin(Client(transport=MemoryTransport(answer))))
+    loop.close()
+    assert not any(wait.done() for wait in waits)
+    waits.clear()
+    gc.collect()
+    assert raised == []

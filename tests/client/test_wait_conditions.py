@@ -123,12 +123,21 @@ def test_absence_is_refused_without_resource_not_found(
 def test_absence_from_lists_never_ends_a_wait() -> None:
     for condition in _C:
         waiter = Waiter("a", condition, 0, 0)
-        evaluations = {waiter.observe(Observation(status=None), now) for now in range(100)}
+        evaluations = {waiter.observe(Observation(status=None), now, 0.5) for now in range(100)}
         assert evaluations <= {_E.PENDING, _E.NEEDS_DESCRIBE}
 
 
 @given(st.floats(0, 1e6), st.floats(0, 1))
 def test_poll_interval_grows_from_a_third_of_a_second_to_six(age: float, random: float) -> None:
-    young, old = (Waiter("a", _C.RUNNING, -each, 0).next_poll_at(0, random) for each in (age, age + 1))
-    assert 0.375 <= young <= 6.25
-    assert young <= old
+    young, old = (Waiter("a", _C.RUNNING, -each, 0) for each in (age, age + 1))
+    for waiter in (young, old):
+        waiter.observe(_described(_S.STARTING), 0, random)
+    assert 0.375 <= young.due <= 6.25
+    assert young.due <= old.due
+
+
+@pytest.mark.parametrize(("age", "random", "due"), [(0, 0, 0.375), (0, 1, 0.625), (100, 0, 3.75), (100, 1, 6.25)])
+def test_poll_interval_has_jitter(age: float, random: float, due: float) -> None:
+    waiter = Waiter("a", _C.RUNNING, -age, 0)
+    waiter.observe(_described(_S.STARTING), 0, random)
+    assert waiter.due == due

@@ -48,7 +48,16 @@ def test_timeout_hints_at_the_likely_cause(
 
 @pytest.mark.parametrize("condition", [condition for condition in _C if condition is not _C.DELETED])
 def test_timeout_after_a_listed_failure_is_a_failure(condition: WaitCondition) -> None:
-    assert isinstance(timeout_error(_waiter(condition, Status.FAILED), 10), StreamProcessorFailedError)
+    waiter = _waiter(condition, Status.FAILED)
+    waiter.evaluation = Evaluation.NEEDS_DESCRIBE
+    assert isinstance(timeout_error(waiter, 10), StreamProcessorFailedError)
+
+
+def test_timeout_of_a_deletion_is_no_failure() -> None:
+    """The processor was seen FAILED, and a list that leaves it out suggests that it is gone."""
+    waiter = _waiter(_C.DELETED, Status.FAILED)
+    waiter.evaluation = Evaluation.NEEDS_DESCRIBE
+    assert isinstance(timeout_error(waiter, 10), WaitTimeoutError)
 
 
 @pytest.mark.parametrize(

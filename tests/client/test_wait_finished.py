@@ -123,6 +123,19 @@ def test_session_that_never_started_is_told_from_a_finished_one() -> None:
     run(main())
 
 
+def test_session_that_never_started_is_told_by_a_short_wait() -> None:
+    cameras, notifications = Cameras(), Notifications()
+
+    async def main() -> None:
+        session = await _start(cameras)
+        cameras.statuses["door"] = "STOPPED"
+        with pytest.raises(rks.StreamProcessorFailedError, match="was not seen STARTING"):
+            await cameras.client.wait_until_finished(session, events=notifications, timeout=3)
+        assert now() < 4
+
+    run(main())
+
+
 def test_session_that_was_over_at_once_has_finished_when_an_event_came() -> None:
     cameras, notifications = Cameras(), Notifications(seen={"door-1"})
 
@@ -191,7 +204,9 @@ def test_session_without_an_id_is_waited_for_by_its_status() -> None:
 
     async def main() -> None:
         session = await _start(cameras, 10)
+        notifications.come()  # of some session
         assert await cameras.client.wait_until_finished(session, events=notifications) == STOPPED
+        assert now() >= 10
 
     run(main())
 
