@@ -2,7 +2,7 @@
 
 from aiorekostream.client.client import Client
 from aiorekostream.client.drift import Drift
-from aiorekostream.client.ensured import Ensured, EnsuredProcessor, EnsuredRunning
+from aiorekostream.client.ensure import Ensured, EnsuredProcessor, EnsuredRunning
 from aiorekostream.client.finished import SessionEvents
 from aiorekostream.client.pages import StreamProcessorList
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, Never, Self, cast
 import attrs
 
 from aiorekostream.client import ensure, reconcile
-from aiorekostream.client.ensured import Ensured, EnsuredProcessor, EnsuredRunning
+from aiorekostream.client.ensure import Ensured, EnsuredProcessor, EnsuredRunning
 from aiorekostream.client.finished import SessionEvents, until_finished
 from aiorekostream.client.pages import StreamProcessorList
 from aiorekostream.client.poller import Poller

@@ -5,33 +5,35 @@ Invariant: a call whose outcome is unknown is sent again only after ``UnknownOut
 only if nothing has changed since the poll before it. So one call of ``running`` never begins two sessions.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, TypeVar
+import functools
+from collections.abc import Awaitable
+from typing import Any, TypeVar, final
 
 import attrs
 
 from aiorekostream.client import reconcile
-from aiorekostream.client.drift import drift
-from aiorekostream.client.ensured import Ensured, EnsuredProcessor, EnsuredRunning
+from aiorekostream.client.drift import Drift, drift
+from aiorekostream.client.poller import Poller
 from aiorekostream.client.wait_conditions import WaitCondition
 from aiorekostream.client.wait_errors import contested_error, wrong_kind_error
-from aiorekostream.domain.requests import DescribeRequest, FaceSearchStart, ListTagsRequest, StartRequest, StopRequest
+from aiorekostream.domain.fields import Duration
+from aiorekostream.domain.processors import Processor
+from aiorekostream.domain.requests import (
+    RESET,
+    DescribeRequest,
+    FaceSearchStart,
+    LabelDetectionUpdate,
+    ListTagsRequest,
+    StartRequest,
+    StopRequest,
+)
+from aiorekostream.domain.responses import StartedSession, StreamProcessor
 from aiorekostream.domain.status import ACTIVE, STARTABLE, Status
 from aiorekostream.errors import RekostreamError, ResourceInUseError, ResourceNotFoundError, UnknownOutcomeError
 from aiorekostream.operations import CREATE, DESCRIBE, LIST_TAGS, START, STOP
 from aiorekostream.pipeline import Pipeline
 
-if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Awaitable
-
-    from aiorekostream.client.poller import Poller
-    from aiorekostream.domain.fields import Duration
-    from aiorekostream.domain.processors import Processor
-    from aiorekostream.domain.responses import StreamProcessor
-
-__all__ = ["created", "running", "stopped"]
+__all__ = ["Ensured", "EnsuredProcessor", "EnsuredRunning", "created", "running", "stopped"]
 
 _T = TypeVar("_T")
 
@@ -41,13 +43,65 @@ _MAX_TRIES = 8
 _PAUSE = 1.0
 
 
+@attrs.frozen(kw_only=True)
+class Ensured:
+    """A processor that is in the state that was asked for.
+
+    Attributes:
+        name: the processor.
+        status: its status: RUNNING for a face search that runs, STARTING for a label detection that runs (it is never
+            RUNNING), STOPPED or FAILED after ``ensure_stopped``, the actual one after ``ensure_created``.
+        changed: whether the call started, stopped or created the processor; false if it was in that state already.
+    """
+
+    name: str
+    status: Status
+    changed: bool
+
+
+@final
+@attrs.frozen(kw_only=True)
+class EnsuredRunning(Ensured):
+    """A processor that runs.
+
+    Attributes:
+        session: the session that was started now; ``None`` if the processor was running already.
+    """
+
+    session: StartedSession | None = None
+
+
+@final
+@attrs.frozen(kw_only=True)
+class EnsuredProcessor(Ensured):
+    """A processor that exists, and how it differs from the desired configuration.
+
+    Attributes:
+        processor: the desired configuration.
+        stream_processor_arn: the processor's ARN.
+        drift: one entry for each field that differs; empty if the call created the processor.
+    """
+
+    processor: Processor
+    stream_processor_arn: str
+    drift: tuple[Drift, ...] = ()
+
+    def update(self) -> LabelDetectionUpdate | None:
+        """Return the update that removes the updatable drift; ``None`` if no drift is updatable."""
+        changes: dict[str, Any] = {each.field: each.desired for each in self.drift if each.updatable}
+        for field, desired in changes.items():
+            if desired is None or desired == ():
+                changes[field] = RESET  # to AWS's default
+        return LabelDetectionUpdate(name=self.name, **changes) if changes else None
+
+
 async def running(
     pipeline: Pipeline, poller: Poller, request: StartRequest, *, timeout: Duration | None = None
 ) -> EnsuredRunning:
     """Start a processor unless it runs. See ``Client.ensure_running``."""
     START.validate_request(request)
     tries = _Tries(pipeline, request.name, pipeline.clock.now())
-    before: tuple[Status, datetime.datetime | None] | None = None
+    before: object = None
     for _ in range(_MAX_TRIES):
         found = await tries.describe()
         if found.kind not in {None, request.kind}:
@@ -100,27 +154,20 @@ async def created(pipeline: Pipeline, processor: Processor) -> EnsuredProcessor:
     """Create a processor unless it exists, and compare it otherwise. See ``Client.ensure_created``."""
     CREATE.validate_request(processor)
     tries = _Tries(pipeline, processor.name, pipeline.clock.now())
+    existing = functools.partial(EnsuredProcessor, name=processor.name, processor=processor)
     for _ in range(_MAX_TRIES):
-        new = None
         try:
             found = await tries.describe()
             tags = (await pipeline.call(LIST_TAGS, ListTagsRequest(found.stream_processor_arn))).tags
-            status, arn, differences = found.status, found.stream_processor_arn, drift(processor, found, tags)
         except ResourceNotFoundError:
             if await tries.sleep_until_safe():
                 continue
             new = await tries.call(reconcile.call(pipeline, CREATE, processor))
             if new is None:
                 continue
-            status, arn, differences = Status.STOPPED, new.stream_processor_arn, ()
-        return EnsuredProcessor(
-            name=processor.name,
-            status=status,
-            changed=new is not None,
-            processor=processor,
-            stream_processor_arn=arn,
-            drift=differences,
-        )
+            return existing(status=Status.STOPPED, changed=True, stream_processor_arn=new.stream_processor_arn)
+        arn, differences = found.stream_processor_arn, drift(processor, found, tags)
+        return existing(status=found.status, changed=False, stream_processor_arn=arn, drift=differences)
     raise tries.error("there")
 
 

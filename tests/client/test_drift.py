@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from aiorekostream.client.drift import Drift, drift
-from aiorekostream.client.ensured import EnsuredProcessor
+from aiorekostream.client.ensure import EnsuredProcessor
 from aiorekostream.domain.enums import Label
 from aiorekostream.domain.geometry import BoundingBox, Point, Polygon, RegionOfInterest
 from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, Processor, S3Destination
@@ -251,7 +251,7 @@ def test_drift_respects_the_order_of_polygon_points() -> None:
 
 
 def _report(*fields: str, processor: Processor = _DOOR) -> EnsuredProcessor:
-    differences = tuple(Drift(field, 1, 2, field in _UPDATABLE) for field in fields)
+    differences = tuple(Drift(field, getattr(processor, field), 2, field in _UPDATABLE) for field in fields)
     return EnsuredProcessor(
         name=processor.name,
         status=Status.STOPPED,

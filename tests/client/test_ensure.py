@@ -10,7 +10,7 @@ import pytest
 
 from aiorekostream import errors
 from aiorekostream.client import ensure
-from aiorekostream.client.ensured import Ensured, EnsuredProcessor, EnsuredRunning
+from aiorekostream.client.ensure import Ensured, EnsuredProcessor, EnsuredRunning
 from aiorekostream.client.poller import Poller
 from aiorekostream.codec import parse_processor
 from aiorekostream.domain.processors import LabelDetectionProcessor
