@@ -422,7 +422,7 @@ class ServiceError(CallError):
         message: AWS's error message; may be empty.
         request_id: AWS's id of the request, which AWS Support asks for; ``None`` if the response has none.
         http_status: the HTTP status of the response.
-        retry_after: the value of the header ``Retry-After`` in seconds; 0 if the response has none.
+        retry_after: the value of the header ``Retry-After`` in seconds, at most 86,400; 0 if the response has none.
     """
 
     code: str = attrs.field(kw_only=True)

@@ -139,8 +139,10 @@ def read_processors(path: Path) -> Sequence[ProcessorEntry]:
 
 def _read(path: Path, parse: Callable[[_Table], _T]) -> _T:
     try:
-        return parse(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:  # ValueError: not UTF-8, not TOML, or an InvalidRequestError
+        # An editor may begin a file with a byte order mark, which TOML does not have.
+        return parse(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+    # ValueError: not UTF-8, not TOML, or an InvalidRequestError. RecursionError: brackets nested a thousand times.
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"cannot use {path}: {error}") from error
 
 

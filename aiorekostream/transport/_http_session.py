@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
-from urllib.parse import urlsplit
 
 import aiohttp
 import attrs
@@ -16,6 +16,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiorekostream.errors import ConfigurationError
 from aiorekostream.transport._tls_session import TlsSession
 from aiorekostream.transport.attempts import CURRENT
+from aiorekostream.transport.secrets import Secrets, without_userinfo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["Exchange", "HttpSession", "RawResponse"]
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_SWITCHING_PROTOCOLS, _FIRST_FINAL = 101, 200
+_INTERIM = frozenset(range(100, 200)) - {101}  # 101 Switching Protocols ends the exchange
+# The authority of an absolute URL without userinfo: nothing is shown of any other.
+_LOCATION = re.compile(r"https?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?(?=[/?#]|$)")
 _CEIL_THRESHOLD = 5  # seconds: aiohttp rounds longer timeouts up to whole seconds, so that they can share a wake-up
 
 
@@ -101,13 +104,13 @@ class _Wire:
         try:
             while True:
                 message, payload = await protocol.read()
-                if message.code >= _FIRST_FINAL or message.code == _SWITCHING_PROTOCOLS:
+                if message.code not in _INTERIM:
                     break
         except HttpProcessingError as error:
             raise aiohttp.ClientResponseError(
                 self.template.request_info, (), status=error.code, message=error.message, headers=error.headers
             ) from error
-        _refuse_redirect(message.code, message.headers)
+        _refuse_redirect(message.code, message.headers, attempt.secrets)
         return RawResponse(message.code, message.headers, await payload.read())
 
 
@@ -135,6 +138,7 @@ class _OneHop:
     """
 
     session: aiohttp.ClientSession
+    secrets: Secrets
 
     async def request(self, method: str, *, data: object, **arguments: Any) -> aiohttp.ClientResponse:  # noqa: ANN401
         attempt = CURRENT.get()
@@ -142,7 +146,7 @@ class _OneHop:
             data = _Body(data, attempt)
         response = await self.session.request(method, data=data, allow_redirects=False, **arguments)
         try:
-            _refuse_redirect(response.status, response.headers)
+            _refuse_redirect(response.status, response.headers, self.secrets)
         except ConfigurationError:
             response.close()
             raise
@@ -192,15 +196,16 @@ class HttpSession(TlsSession):
 
     async def _get_session(self, proxy_url: str | None) -> aiohttp.ClientSession:
         session = await super()._get_session(proxy_url)
-        return cast("aiohttp.ClientSession", cast("object", _OneHop(session)))
+        return cast("aiohttp.ClientSession", cast("object", _OneHop(session, self.secrets)))
 
 
-def _refuse_redirect(status: int, headers: Mapping[str, str]) -> None:
+def _refuse_redirect(status: int, headers: Mapping[str, str], secrets: Secrets) -> None:
     if status not in _REDIRECTS:
         return
-    named = urlsplit(headers.get("Location", ""))
     # Only scheme and host: the rest of the address may contain a password or a signature.
-    where = f" to {named.scheme}://{named.netloc.rpartition('@')[2]}" if named.netloc else ""
+    location = without_userinfo(headers.get("Location", ""))
+    named = None if "@" in location else _LOCATION.match(location)
+    where = "" if named is None else f" to {secrets.clean(named[0])}"
     raise ConfigurationError(
         f"the endpoint redirects{where} (HTTP {status}), which AWS never does: check the endpoint, and the proxies and"
         " load balancers before it"

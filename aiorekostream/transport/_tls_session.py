@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import re
 import ssl
 from operator import attrgetter
@@ -12,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import aiohttp
+import attrs
 from aiobotocore.httpsession import AIOHTTPSession
+from botocore.exceptions import InvalidProxiesConfigError
 from botocore.httpsession import get_cert_path
 
 from aiorekostream.errors import ConfigurationError
-from aiorekostream.transport.secrets import Secrets, without_userinfo
+from aiorekostream.transport.secrets import Secrets, without_userinfo_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Self
 
     from aiobotocore.client import AioBaseClient
@@ -28,6 +32,8 @@ __all__ = ["TlsSession"]
 _SCHEMES = frozenset({"http", "https"})
 # botocore puts http:// before a proxy with any other scheme.
 _PREFIXED = r"^http://(?=[A-Za-z][A-Za-z0-9+.-]*://)"
+# In the order in which botocore looks at them, both before the default.
+_BUNDLE_VARIABLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 
 
 class TlsSession(AIOHTTPSession):
@@ -65,25 +71,45 @@ class TlsSession(AIOHTTPSession):
         found.secrets = secrets
         try:
             await found._open(client.meta.endpoint_url)
-        except OSError as error:  # an ssl.SSLError is one
-            bundle = found._verify
-            if not isinstance(bundle, str):
+        except (OSError, InvalidProxiesConfigError) as error:  # an ssl.SSLError is an OSError
+            file = await asyncio.to_thread(found._unusable_file)
+            if file is None:
                 raise
-            problem = await asyncio.to_thread(_problem, bundle)
-            raise ConfigurationError(
-                f"the CA bundle {bundle} {problem}: check AWS_CA_BUNDLE and ca_bundle of the AWS profile"
-            ) from error
+            raise ConfigurationError(file.problem) from error
         return found
 
     async def _open(self, url: str) -> None:
-        """Create the connector for the endpoint, and its TLS context unless neither it nor its proxy needs one."""
+        """Create the connector for the endpoint, and its TLS context unless neither it nor its proxy needs one.
+
+        Raises:
+            ConfigurationError: the URL of the proxy is invalid, or the path of the CA bundle is empty.
+        """
         proxy = self._proxy_config.proxy_url_for(url)
         schemes = [urlsplit(url).scheme]
         if proxy is not None:
             self.secrets.add_url(proxy)
             schemes.append(_proxy_scheme(proxy))
         self._is_plain = "https" not in schemes
+        if isinstance(self._verify, str) and not self._verify.strip():  # older botocore takes it for "do not verify"
+            raise ConfigurationError(f"the path of the CA bundle is empty: check {_source_of_bundle(self._verify)}")
         await self._get_session(proxy)
+
+    def _unusable_file(self) -> _File | None:
+        """Return the file of the settings that cannot be loaded."""
+        return next((file for file in self._files() if not file.is_usable), None)
+
+    def _files(self) -> Iterator[_File]:
+        if isinstance(self._verify, str):
+            yield _File("CA bundle", self._verify, _source_of_bundle(self._verify))
+        if self._cert_file:
+            yield _File("client certificate", self._cert_file, "client_cert of the AWS config", self._key_file)
+        settings = self._proxy_config.settings
+        if isinstance(bundle := settings.get("proxy_ca_bundle"), str):
+            yield _File("CA bundle of the proxy", bundle, "proxy_ca_bundle in proxies_config of the AWS config")
+        if (found := settings.get("proxy_client_cert")) is not None:
+            path, key = (found, None) if isinstance(found, str) else found
+            where = "proxy_client_cert in proxies_config of the AWS config"
+            yield _File("client certificate of the proxy", path, where, key)
 
     def _get_ssl_context(self) -> ssl.SSLContext:
         context = super()._get_ssl_context()
@@ -127,37 +153,82 @@ class TlsSession(AIOHTTPSession):
         return context
 
 
-def _problem(bundle: str) -> str:
-    """Return what is wrong with a CA bundle that was not loaded.
+@attrs.frozen
+class _File:
+    """A file of certificates, and the setting that names it."""
 
-    The type of the error does not tell: where OpenSSL fails, Python raises a plain ``OSError`` if any system call left
-    an ``errno``, also one of which OpenSSL recovered. See ``load_verify_locations`` in CPython's ``Modules/_ssl.c``.
-    """
+    kind: str
+    path: str
+    source: str
+    key: str | None = None
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it can be loaded."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            if "CA" in self.kind:
+                context.load_verify_locations(self.path)
+            else:
+                context.load_cert_chain(self.path, self.key)
+        except OSError:
+            return False
+        return True
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with it, if it cannot be loaded.
+
+        The type of the error does not tell: where OpenSSL fails, Python raises a plain ``OSError`` if any system call
+        left an ``errno``, also one of which OpenSSL recovered. See ``load_verify_locations`` in CPython's
+        ``Modules/_ssl.c``.
+        """
+        path = next((path for path in (self.path, self.key) if path is not None and _access(path)), self.path)
+        problem = _access(path) or f"holds no certificate{'' if 'CA' in self.kind else ' with its key'}"
+        return f"the {self.kind} {path} {problem}: check {self.source}"
+
+
+def _access(path: str) -> str:
+    """Return why a file cannot be read; empty if it can."""
     try:
-        with Path(bundle).open("rb") as file:
+        with Path(path).open("rb") as file:
             file.read(1)
     except (FileNotFoundError, NotADirectoryError):
         return "does not exist"
     except OSError:
         return "cannot be read"
-    return "holds no certificate"
+    return ""
+
+
+def _source_of_bundle(path: str) -> str:
+    variable = next((name for name in _BUNDLE_VARIABLES if os.environ.get(name) == path), None)
+    return variable or "ca_bundle of the AWS profile"
 
 
 def _proxy_scheme(proxy: str) -> str:
     """Return the scheme of a proxy's URL.
 
     Raises:
-        ConfigurationError: the URL has another scheme than http or https, or no valid port.
+        ConfigurationError: the URL has another scheme than http or https in lower case, no valid port, a blank, or an
+            ``@`` behind the authority, which then ended within the password.
     """
-    proxy = re.sub(_PREFIXED, "", proxy)
+    given = re.sub(_PREFIXED, "", proxy)
     try:
-        parts = urlsplit(proxy)
+        parts = urlsplit(given)
         _ = parts.port
     except ValueError:
         parts = None
-    if parts is None or parts.scheme not in _SCHEMES or not parts.hostname:
+    if (
+        parts is None
+        or given != proxy
+        or parts.scheme not in _SCHEMES
+        or not parts.hostname
+        or "@" in f"{parts.path}{parts.query}{parts.fragment}"
+        or any(character.isspace() for character in given)
+    ):
         raise ConfigurationError(
-            f"the proxy {without_userinfo(proxy)!r} cannot be used: set HTTPS_PROXY or HTTP_PROXY, or the proxies of"
-            " the AWS config, to http://HOST:PORT or https://HOST:PORT, or exclude the endpoint with NO_PROXY"
+            f"the proxy {without_userinfo_of(given)!r} cannot be used: set HTTPS_PROXY or HTTP_PROXY, or the proxies of"
+            " the AWS config, to http://HOST:PORT or https://HOST:PORT, with special characters of a password"
+            " percent-encoded, or exclude the endpoint with NO_PROXY"
         )
     return parts.scheme

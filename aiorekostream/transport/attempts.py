@@ -14,6 +14,8 @@ __all__ = ["CURRENT", "Answer", "Attempt", "seconds"]
 
 # The emulator's own time; its header `Date` has the real time, by which AWS's SDKs correct their clocks.
 _EMULATED_DATE = "x-emulator-date"
+_LONGEST = 86_400  # seconds that a service may ask to wait; a longer wait is no wait of one call
+_DIGITS = 10  # of a number of seconds; more are far above the longest wait
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -24,7 +26,7 @@ class Answer:
         status: the HTTP status.
         request_id: AWS's id of the request; ``None`` if the response has none.
         date: the service's own time, as text of a header; ``None`` if the response has none. See ``Reply.date``.
-        retry_after: the seconds that the service asked to wait; 0 if it did not.
+        retry_after: the seconds that the service asked to wait, at most a day; 0 if it did not.
     """
 
     status: int
@@ -49,7 +51,7 @@ class Answer:
 
 
 def seconds(text: str | None, *, since: str | None = None) -> float:
-    """Return the seconds of a header Retry-After; 0 if it has none.
+    """Return the seconds of a header Retry-After, at most a day; 0 if it has none.
 
     Args:
         text: the header: seconds or an HTTP date.
@@ -58,9 +60,11 @@ def seconds(text: str | None, *, since: str | None = None) -> float:
     if text is None:
         return 0.0
     if text.isascii() and text.isdigit():
-        return float(text)
+        return float(min(int(text[:_DIGITS]), _LONGEST))
     until, now = http_date(text), http_date(since)
-    return 0.0 if until is None or now is None else max(0.0, (until - now).total_seconds())
+    if until is None or now is None:
+        return 0.0
+    return min(max(0.0, (until - now).total_seconds()), float(_LONGEST))
 
 
 @attrs.define(eq=False, repr=False)

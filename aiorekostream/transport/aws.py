@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from aiorekostream.errors import ConfigurationError
 from aiorekostream.transport.options import AwsConfig, AwsSession, transport_options
 from aiorekostream.transport.port import ignored
+from aiorekostream.transport.secrets import without_userinfo_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -226,4 +227,4 @@ def _import_connect() -> ModuleType:
 
 def _host(url: str) -> str:
     # A URL may contain a password, which must not be in a repr.
-    return urlsplit(url).netloc.rpartition("@")[2] or "an unreadable address"
+    return urlsplit(without_userinfo_of(url)).netloc or "an unreadable address"

@@ -12,23 +12,22 @@ import importlib
 import platform
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
 
 import aiobotocore
 from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioCredentials
 from aiobotocore.session import AioSession
 from botocore import UNSIGNED
-from botocore.exceptions import NoCredentialsError, NoRegionError
+from botocore.exceptions import NoRegionError
 
-from aiorekostream.errors import ConfigurationError
+from aiorekostream.errors import ConfigurationError, ConnectError
 from aiorekostream.operations import OPERATIONS
 from aiorekostream.transport._data_files import narrow
 from aiorekostream.transport._http_session import HttpSession
 from aiorekostream.transport.connection import Connection
-from aiorekostream.transport.credentials import CredentialWatch, MetadataWatch
-from aiorekostream.transport.error_mapping import configuration_error, unsigned_error
-from aiorekostream.transport.secrets import Secrets, without_userinfo
+from aiorekostream.transport.credentials import CredentialWatch, MetadataWatch, tell_statuses
+from aiorekostream.transport.secrets import Secrets, without_userinfo_of
+from aiorekostream.transport.unsigned_errors import configuration_error, no_credentials, unsigned_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -66,7 +65,7 @@ async def connect(settings: TransportOptions, session: AioSession | None) -> Con
     failure: Exception
     try:
         return await _connect(settings, session, secrets)
-    except ConfigurationError:
+    except (ConfigurationError, ConnectError):
         raise
     except Exception as error:  # noqa: BLE001 - every exception is translated
         failure = error
@@ -80,6 +79,7 @@ async def _connect(settings: TransportOptions, session: AioSession | None, secre
     if session is None:
         session = await asyncio.to_thread(_new_session, settings.profile)
     _check_region(settings, session)
+    tell_statuses(session)
     # A session creates its components on first use and is not thread-safe, so get the loader here.
     loader = session.get_component("data_loader")
     await asyncio.to_thread(_read_data, loader)
@@ -105,9 +105,9 @@ async def _connect(settings: TransportOptions, session: AioSession | None, secre
 
 
 def _check_endpoint(url: str) -> None:
-    if "@" in urlsplit(url).netloc:
+    if "@" in url:
         raise ConfigurationError(
-            f"the endpoint {without_userinfo(url)} is given with a user name or a password, which AWS does not use:"
+            f"the endpoint {without_userinfo_of(url)} is given with a user name or a password, which AWS does not use:"
             " remove it from endpoint_url=..., AWS_ENDPOINT_URL_REKOGNITION, AWS_ENDPOINT_URL or the profile"
         )
 
@@ -177,6 +177,7 @@ async def _account(
     Raises:
         ConfigurationError: no credentials, or invalid ones; a client that was created without credentials never gets
             any.
+        ConnectError: the metadata service of the instance is overloaded at the moment.
     """
     if client.meta.config.signature_version is UNSIGNED:
         return ""
@@ -190,6 +191,6 @@ async def _account(
     # Refreshable credentials (of a role, SSO or a container) have no account id before they are frozen.
     now = None if found is None else await found.get_frozen_credentials()
     if now is None:
-        raise configuration_error(NoCredentialsError(), hint=watch.hint)
+        raise no_credentials(_OPENING, status=watch.status, hint=watch.hint)
     credentials.note(now)
     return now.account_id or now.access_key

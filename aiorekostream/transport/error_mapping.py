@@ -15,9 +15,7 @@ Errors are told apart by their code: Rekognition answers nearly all of them with
 from __future__ import annotations
 
 import errno
-import re
-from collections.abc import Mapping
-from typing import cast
+from typing import TYPE_CHECKING
 
 import aiohttp
 from botocore import exceptions as botocore
@@ -26,22 +24,21 @@ from aiorekostream import errors
 from aiorekostream.error_codes import Category, category_of, error_class
 from aiorekostream.transport import misconfiguration
 from aiorekostream.transport.attempts import Answer, Attempt, seconds
-from aiorekostream.transport.port import CredentialsNotReadyError
-from aiorekostream.transport.secrets import Secrets
+from aiorekostream.transport.unsigned_errors import (
+    LOST_IN_THE_NETWORK,
+    cause_of,
+    configuration_error,
+    described,
+    mapping,
+    unsigned_error,
+)
 
-__all__ = [
-    "configuration_error",
-    "malformed_response",
-    "refused_address",
-    "service_error",
-    "translated",
-    "unsigned_error",
-]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-_BAD_REQUEST = 400
+__all__ = ["malformed_response", "refused_address", "service_error", "translated"]
+
 _PROXY_AUTHENTICATION_REQUIRED = 407
-_TOO_MANY_REQUESTS = 429
-_SERVER_ERROR = 500
 _FIRST_ERROR = 400
 
 # These stop the HTTP client itself before it connects: a bad address, header, proxy setting or certificate bundle.
@@ -51,23 +48,6 @@ _SET_UP_CAUSES = (
     botocore.InvalidProxiesConfigError,
     FileNotFoundError,
     ValueError,
-)
-
-# What STS says of an identity provider that it cannot reach for a moment.
-_PROVIDER_AWAY = "IDPCommunicationError"
-# botocore's name for the credentials of a machine: a renewal of theirs fails with no other cause than silence.
-_OF_A_MACHINE = "iam-role"
-# botocore's name for those of a container, and the only place where the status of its agent's answer is told.
-_OF_A_CONTAINER = "container-role"
-_AGENT_STATUS = r"non 200 response (\d{3})\b"
-
-# Errors of the operating system that are no trouble of the network.
-_FILES = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
-_LOST_IN_THE_NETWORK = (
-    aiohttp.ClientError,
-    botocore.ConnectionError,
-    botocore.HTTPClientError,
-    OSError,
 )
 
 # No connection was made: an unknown host, a refusal, a certificate, or a connect timeout.
@@ -95,7 +75,7 @@ def translated(error: Exception, attempt: Attempt) -> errors.RekostreamError:
         # While the request is signed, credentials may call STS or SSO: their refusals are none of this operation's.
         is_ours = error.operation_name == attempt.operation
         return _refused(error, attempt) if is_ours else unsigned_error(error, attempt.operation, attempt.secrets)
-    cause = _cause(error)
+    cause = cause_of(error)
     if isinstance(cause, errors.RekostreamError):
         return cause
     if not attempt.signed:
@@ -114,37 +94,9 @@ def _refused(error: botocore.ClientError, attempt: Attempt) -> errors.Rekostream
     return found
 
 
-def unsigned_error(error: Exception, operation: str, secrets: Secrets | None = None) -> errors.RekostreamError:
-    """The error of what stops a call, or the opening of a client, before anything is signed."""
-    secrets = secrets or Secrets()
-    text = f"the credentials could not be fetched: {secrets.clean(_said(_cause(error)))}"
-    if _agent_status(error) == _BAD_REQUEST:
-        return CredentialsNotReadyError(text, operation=operation, retry_safe=True)
-    if _will_pass(error):
-        return errors.ConnectError(text, operation=operation, retry_safe=True)
-    return configuration_error(error, secrets)
-
-
-def configuration_error(
-    error: Exception, secrets: Secrets | None = None, *, hint: str = ""
-) -> errors.ConfigurationError:
-    """The same as the set-up's fault, with what to do about it where that is known."""
-    said = (secrets or Secrets()).clean
-    if text := misconfiguration.of_settings(error):
-        hint = f". {hint}" if hint else ""
-        return errors.ConfigurationError(f"{text} ({said(str(error))}){hint}")
-    if (status := _agent_status(error)) is not None:
-        text = (
-            f"the credential agent of the container answered HTTP {status}: check AWS_CONTAINER_CREDENTIALS_FULL_URI or"
-            " _RELATIVE_URI, the authorization token, and the role of the task"
-        )
-        return errors.ConfigurationError(f"{text} ({said(str(error))})")
-    return errors.ConfigurationError(f"the AWS client cannot work as it is set up: {said(_said(error))}")
-
-
 def refused_address(error: Exception) -> str:
     """Return the address, of the endpoint or of its proxy, where nothing listens; empty for any other error."""
-    cause = _cause(error)
+    cause = cause_of(error)
     if isinstance(cause, aiohttp.ClientConnectorError) and cause.errno == errno.ECONNREFUSED:
         return f"{cause.host}:{cause.port}"
     return ""
@@ -152,9 +104,9 @@ def refused_address(error: Exception) -> str:
 
 def service_error(response: Mapping[str, object], attempt: Attempt) -> errors.ServiceError:
     """The error that botocore's parsed error response describes."""
-    error = _mapping(response.get("Error"))
-    metadata = _mapping(response.get("ResponseMetadata"))
-    headers = _mapping(metadata.get("HTTPHeaders"))
+    error = mapping(response.get("Error"))
+    metadata = mapping(response.get("ResponseMetadata"))
+    headers = mapping(metadata.get("HTTPHeaders"))
     status = metadata.get("HTTPStatusCode")
     request_id = metadata.get("RequestId") or headers.get("x-amzn-requestid")
     date = _text(headers.get("date")) or None
@@ -190,31 +142,8 @@ def _stopped_before_signing(error: Exception, attempt: Attempt) -> errors.Rekost
     return unsigned_error(error, attempt.operation, attempt.secrets)
 
 
-def _agent_status(error: BaseException) -> int | None:
-    """Return the HTTP status that a container's credential agent answered; ``None`` if the error names none."""
-    if not isinstance(error, botocore.CredentialRetrievalError | botocore.MetadataRetrievalError):
-        return None
-    found = re.search(_AGENT_STATUS, str(error))
-    return int(found[1]) if found else None
-
-
-def _will_pass(error: BaseException | None) -> bool:
-    """Whether it is only for a moment that no credentials come."""
-    if isinstance(error, botocore.ClientError):
-        refusal = service_error(error.response, Attempt(error.operation_name, idempotent=True))
-        is_passing = isinstance(refusal, errors.ThrottlingError | errors.InternalServerError)
-        return is_passing or refusal.http_status >= _SERVER_ERROR or refusal.code == _PROVIDER_AWAY
-    if isinstance(error, botocore.CredentialRetrievalError | botocore.MetadataRetrievalError):
-        provider = _mapping(error.kwargs).get("provider")
-        if provider == _OF_A_CONTAINER or isinstance(error, botocore.MetadataRetrievalError):
-            status = _agent_status(error)
-            return status is None or status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR
-        return provider == _OF_A_MACHINE or _will_pass(error.__cause__ or error.__context__)
-    return isinstance(error, _LOST_IN_THE_NETWORK) and not isinstance(_cause(error), _FILES)
-
-
 def _stopped_before_sending(cause: Exception, attempt: Attempt) -> errors.RekostreamError:
-    said = attempt.secrets.clean(_said(cause))
+    said = attempt.secrets.clean(described(cause))
     if text := misconfiguration.of_connecting(cause, region=attempt.region, regions=attempt.regions):
         return errors.ConfigurationError(f"{text} ({said})")
     if isinstance(cause, _SET_UP_CAUSES):
@@ -224,8 +153,8 @@ def _stopped_before_sending(cause: Exception, attempt: Attempt) -> errors.Rekost
 
 
 def _stopped_after_sending(error: Exception, attempt: Attempt) -> errors.RekostreamError:
-    cause, answer = _cause(error), attempt.answer
-    if answer is None or isinstance(error, _LOST_IN_THE_NETWORK):
+    cause, answer = cause_of(error), attempt.answer
+    if answer is None or isinstance(error, LOST_IN_THE_NETWORK):
         return errors.ConnectionLostError(
             attempt.secrets.clean(_lost(error, cause)),
             operation=attempt.operation,
@@ -234,11 +163,11 @@ def _stopped_after_sending(error: Exception, attempt: Attempt) -> errors.Rekostr
         )
     if answer.status >= _FIRST_ERROR:
         return _service_error(str(answer.status), "", attempt, answer)
-    return malformed_response(attempt, _said(error), f"the response of {attempt.operation}")
+    return malformed_response(attempt, described(error), f"the response of {attempt.operation}")
 
 
 def _lost(error: Exception, cause: Exception) -> str:
-    said = _said(cause)
+    said = described(cause)
     if isinstance(cause, aiohttp.SocketTimeoutError | botocore.ReadTimeoutError):
         return f"no response within the read timeout ({said})"
     return f"the connection was closed before the response ({said})" if _is_closed(error) else said
@@ -269,17 +198,10 @@ def _is_closed(error: Exception) -> bool:
     A service that lost its client applies the call for a shorter time than one that is still busy with it; see
     ``RetryPolicy.max_apply_delay_after_close``. Anything that may be a timeout is not closed.
     """
-    causes = (error, _cause(error))
+    causes = (error, cause_of(error))
     if any(isinstance(cause, _SILENT) or getattr(cause, "errno", None) in _SILENT_ERRNOS for cause in causes):
         return False
     return any(isinstance(cause, _CLOSED) for cause in causes)
-
-
-def _cause(error: Exception) -> Exception:
-    """The error that aiobotocore wrapped: botocore's errors keep it as the ``error`` of their message."""
-    kwargs = _mapping(getattr(error, "kwargs", None))
-    inner = kwargs.get("error")
-    return inner if isinstance(inner, Exception) else error
 
 
 def _code(code: object, header: object) -> str:
@@ -291,14 +213,5 @@ def _code(code: object, header: object) -> str:
     return text.partition(":")[0].rpartition("#")[2]
 
 
-def _said(error: Exception) -> str:
-    name = type(error).__name__
-    return f"{name}: {error}" if str(error) else name
-
-
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}

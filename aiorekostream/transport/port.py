@@ -24,14 +24,18 @@ class CredentialsNotReadyError(ConnectError):
 
 
 def http_date(text: str | None) -> datetime.datetime | None:
-    """Return the moment of an HTTP date; ``None`` if the text is none, or names no zone."""
+    """Return the moment of an HTTP date in any of its three formats; ``None`` if the text is none.
+
+    See https://www.rfc-editor.org/rfc/rfc9110.html#section-5.6.7: a date without a zone, as C's ``asctime`` writes it,
+    is in UTC.
+    """
     import email.utils  # noqa: PLC0415 - few programs need it, and it takes milliseconds
 
     try:
         moment = email.utils.parsedate_to_datetime(text or "")
     except (ValueError, OverflowError):
         return None
-    return moment if moment.utcoffset() is not None else None
+    return moment if moment.utcoffset() is not None else moment.replace(tzinfo=datetime.UTC)
 
 
 @final

@@ -11,7 +11,8 @@ from aiobotocore.session import AioSession
 from aiorekostream.errors import RekostreamError
 from aiorekostream.transport._tls_session import TlsSession
 from aiorekostream.transport.attempts import Attempt
-from aiorekostream.transport.error_mapping import configuration_error, translated
+from aiorekostream.transport.error_mapping import translated
+from aiorekostream.transport.unsigned_errors import configuration_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

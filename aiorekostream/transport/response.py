@@ -43,8 +43,7 @@ def note_response(attempt: Attempt, status: int, headers: Mapping[str, str], bod
         raise malformed_response(attempt, f"HTTP {status}", f"HTTP {_SUCCESS} or an error")
     attempt.members = _members(body, attempt.secrets)
     if attempt.members is None:
-        found = body[:200].decode("utf-8", "replace")
-        raise malformed_response(attempt, found, "a JSON object that is no error")
+        raise malformed_response(attempt, body.decode("utf-8", "replace"), "a JSON object that is no error")
 
 
 def _members(body: bytes, secrets: Secrets) -> dict[str, object] | None:

@@ -16,8 +16,9 @@ from aiorekostream.errors import ConfigurationError, RekostreamError
 from aiorekostream.transport._tls_session import TlsSession
 from aiorekostream.transport.attempts import Attempt
 from aiorekostream.transport.credentials import CredentialWatch
-from aiorekostream.transport.error_mapping import malformed_response, translated, unsigned_error
+from aiorekostream.transport.error_mapping import malformed_response, translated
 from aiorekostream.transport.secrets import Secrets
+from aiorekostream.transport.unsigned_errors import unsigned_error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -155,6 +156,6 @@ def _check_json(response_dict: dict[str, object], **_: object) -> None:
     if attempt is None or status >= _FIRST_ERROR:
         return
     if body[:1] not in {b"{", b""}:
-        raise malformed_response(attempt, body[:200].decode("utf-8", "replace"), "a JSON object")
+        raise malformed_response(attempt, body.decode("utf-8", "replace"), "a JSON object")
     text = body.decode("utf-8", "surrogateescape")
     response_dict["body"] = attempt.secrets.redacted_response(text).encode("utf-8", "surrogateescape")

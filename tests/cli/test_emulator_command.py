@@ -107,6 +107,15 @@ def test_log_writes_one_line_for_each_call() -> None:
     ]
 
 
+@pytest.mark.parametrize("is_unlimited", [False, True])
+def test_quotas_are_disabled_only_with_the_option(*, is_unlimited: bool) -> None:
+    with running(*["--unlimited"] * is_unlimited, "--clock", "manual") as emulator:
+        rekognition = emulator.client()
+        codes = [code(lambda: rekognition.stop_stream_processor(Name="hall")) for _ in range(10)]
+    assert codes[0] == "ResourceNotFoundException"
+    assert (set(codes) == {"ResourceNotFoundException"}) is is_unlimited
+
+
 def test_pages_of_each_allowed_origin_are_served() -> None:
     origins = ("http://localhost:3000", "http://localhost:8080")
     with running("--allow-origin", origins[0], "--allow-origin", origins[1]) as emulator:
@@ -167,6 +176,7 @@ INVALID_FILES = {
         "[quotas]\nStopStreamProcessor = 3": "quotas.StopStreamProcessor: must be a table",
         "quotas = 3": "quotas: must be a table",
         "max_labels = =": "line 1",
+        f"a = {'[' * 3000}{']' * 3000}": "recursion",
     },
     "credentials": {
         "": "at least one access key",
@@ -216,6 +226,12 @@ def test_invalid_option_file_is_an_error_that_names_the_key(
     assert f"cannot use {path}" in str(caught.value)
     assert expected in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+def test_byte_order_mark_of_an_option_file_is_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "limits.toml"
+    path.write_text("max_tags = 7", encoding="utf-8-sig")
+    assert read_limits(path).max_tags == 7
 
 
 @pytest.mark.parametrize("name", ["footage.toml", "random.toml"])

@@ -78,12 +78,27 @@ async def test_every_page_is_refused_by_default() -> None:
         assert (await exchange(emulator.url, http())).status == 200
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+async def test_page_is_refused_by_default_with_every_method(emulator: Emulator, method: str) -> None:
+    response = await exchange(emulator.url, http(method=method, path="/bucket/key", headers={"Origin": "http://evil"}))
+    assert response.status == 403
+    assert not {name for name in response.headers if name.startswith("access-control")}
+
+
 async def test_every_page_is_allowed_by_a_star() -> None:
     async with Emulator(allow_origins=["*"]) as emulator:
         for origin in (PAGE, "null"):
             assert (await exchange(emulator.url, preflight(origin))).status == 204
             response = await exchange(emulator.url, http(headers={"Origin": origin}))
             assert (response.status, response.headers["access-control-allow-origin"]) == (200, origin)
+        response = await exchange(emulator.url, http(headers={"Origin": "no origin"}))
+        assert response.status == 403
+        assert "access-control-allow-origin" not in response.headers
+
+
+async def test_letters_of_an_origin_may_be_capital(emulator: Emulator) -> None:
+    response = await exchange(emulator.url, http(headers={"Origin": "http://LocalHost:3000"}))
+    assert (response.status, response.headers["access-control-allow-origin"]) == (200, "http://LocalHost:3000")
 
 
 async def test_control_endpoints_are_closed_to_allowed_pages() -> None:

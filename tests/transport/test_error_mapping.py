@@ -22,8 +22,9 @@ import pytest
 from aiorekostream import errors
 from aiorekostream.operations import OPERATIONS
 from aiorekostream.transport.attempts import Answer, Attempt
-from aiorekostream.transport.error_mapping import configuration_error, service_error, translated
+from aiorekostream.transport.error_mapping import service_error, translated
 from aiorekostream.transport.port import Reply
+from aiorekostream.transport.unsigned_errors import configuration_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -429,7 +430,6 @@ def test_error_of_the_model_has_its_own_class(model: ServiceModel, operation: st
         None,
         "",
         "today",
-        "Mon, 01 Jan 2024 00:00:00 -0000",  # without a zone
         "Mon, 01 Jan 2024 00:00:00 +99999999999999",
         "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
     ],
@@ -438,8 +438,18 @@ def test_invalid_date_is_none(text: str | None) -> None:
     assert Reply({}, None, Answer.read(200, {} if text is None else {"date": text}).date).date is None
 
 
-def test_date_is_read_with_its_zone() -> None:
-    found = Reply({}, None, Answer.read(200, {"date": "Mon, 01 Jan 2024 00:00:00 GMT"}).date).date
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Mon, 01 Jan 2024 00:00:00 GMT",
+        "Monday, 01-Jan-24 00:00:00 GMT",
+        "Mon Jan  1 00:00:00 2024",
+        "Mon, 01 Jan 2024 01:00:00 +0100",
+    ],
+    ids=["IMF", "RFC 850", "asctime", "offset"],
+)
+def test_date_is_read_in_every_format(text: str) -> None:
+    found = Reply({}, None, Answer.read(200, {"date": text}).date).date
     assert found == datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -456,6 +466,11 @@ def test_emulated_date_is_used_on_this_machine_only(*, is_local: bool, year: int
         ({"retry-after": "7"}, 7),
         ({"retry-after": "Thu, 01 Jan 2026 00:02:00 GMT", "date": "Thu, 01 Jan 2026 00:00:30 GMT"}, 90),
         ({"retry-after": "Thu, 01 Jan 2026 00:00:00 GMT", "date": "Thu, 01 Jan 2026 00:00:30 GMT"}, 0),
+        ({"retry-after": "Thursday, 01-Jan-26 00:02:00 GMT", "date": "Thu Jan  1 00:00:30 2026"}, 90),
+        ({"retry-after": "Thu Jan  1 00:02:00 2026", "date": "Thu, 01 Jan 2026 00:00:30 GMT"}, 90),
+        ({"retry-after": "Fri, 01 Jan 2027 00:02:00 GMT", "date": "Thu, 01 Jan 2026 00:00:30 GMT"}, 86_400),
+        ({"retry-after": "86401"}, 86_400),
+        ({"retry-after": "9" * 400}, 86_400),
         ({"retry-after": "Thu, 01 Jan 2026 00:02:00 GMT"}, 0),
         ({"retry-after": "soon", "date": "Thu, 01 Jan 2026 00:00:30 GMT"}, 0),
         ({"retry-after": "-1"}, 0),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import functools
 import json
 import operator
 import os
 import sys
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from unittest import mock
 
 import aiohttp
@@ -17,6 +18,7 @@ import attrs
 import botocore.auth
 import pytest
 from aiobotocore.config import AioConfig
+from aiobotocore.regions import AioEndpointRulesetResolver
 from aiobotocore.session import AioSession
 from botocore import UNSIGNED
 
@@ -202,8 +204,48 @@ async def test_header_of_a_hook_is_signed(counterpart: Counterpart, answered: li
     assert "x-odd" in sent[0].headers["authorization"]
 
 
+@pytest.mark.parametrize("observed", [False, True], ids=["lean", "botocore"])
+@pytest.mark.parametrize("value", ["1\r\nX-Forged: 2", "1\n", "1\r", "\n2"])
+async def test_header_of_a_hook_cannot_forge_another(counterpart: Counterpart, value: str, *, observed: bool) -> None:
+    session = _observed(AioSession()) if observed else AioSession()
+
+    def add(params: dict[str, dict[str, str]], **_: object) -> None:
+        params["headers"]["X-Odd"] = value
+
+    session.register("before-call.rekognition", add)
+    async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url, session=session) as transport:
+        with pytest.raises(errors.ConfigurationError, match="control character"):
+            await transport.send("StopStreamProcessor", {"Name": "a"})
+    assert not counterpart.requests
+
+
+@pytest.fixture
+def resolved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The operations whose endpoint rules botocore resolved."""
+    found: list[str] = []
+    resolve = AioEndpointRulesetResolver.construct_endpoint
+
+    async def noted(self: object, operation_model: OperationModel, *arguments: object, **options: object) -> object:
+        found.append(operation_model.name)
+        return await cast("Callable[..., Awaitable[object]]", resolve)(self, operation_model, *arguments, **options)
+
+    monkeypatch.setattr(AioEndpointRulesetResolver, "construct_endpoint", noted)
+    return found
+
+
+async def test_endpoint_rules_are_resolved_once_for_an_operation(counterpart: Counterpart, resolved: list[str]) -> None:
+    async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url) as transport:
+        for operation, body in _CALLS * 3:
+            await transport.send(operation, body)
+    assert resolved == [operation for operation, _ in _CALLS]
+
+
 async def test_endpoint_of_the_account(
-    answered: list[str], counterpart: Counterpart, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    answered: list[str],
+    resolved: list[str],
+    counterpart: Counterpart,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     """Endpoint rules that name the account: they are resolved for each call, since its credentials may change."""
     folder = tmp_path / "rekognition" / "2016-06-27"
@@ -219,7 +261,11 @@ async def test_endpoint_of_the_account(
         "rules": [
             {
                 "conditions": [{"fn": "isSet", "argv": [{"ref": "AccountId"}]}],
-                "endpoint": {"url": f"http://127.0.0.{{AccountId}}:{port}", "properties": {}, "headers": {}},
+                "endpoint": {
+                    "url": f"http://127.0.0.{{AccountId}}:{port}",
+                    "properties": {"authSchemes": [{"name": "sigv4", "signingRegion": "eu-west-1"}]},
+                    "headers": {},
+                },
                 "type": "endpoint",
             }
         ],
@@ -232,12 +278,14 @@ async def test_endpoint_of_the_account(
         counterpart.requests.clear()
         session = _observed(AioSession()) if observed else AioSession()
         async with AwsTransport(region="us-east-1", session=session) as transport:
-            for operation, body in _CALLS:
+            for operation, body in _CALLS * 2:
                 await transport.send(operation, body)
         return list(counterpart.requests)
 
     assert await sent(observed=True) == await sent(observed=False)
-    assert len(answered) == len(_CALLS)
+    assert len(answered) == 2 * len(_CALLS)
+    assert len(resolved) == 4 * len(_CALLS)
+    assert "/eu-west-1/rekognition/" in counterpart.requests[0].headers["authorization"]
     assert counterpart.requests[0].headers["host"] == f"127.0.0.1:{port}"
 
 
@@ -328,6 +376,24 @@ async def test_unsent_request_is_the_same_error_on_both_paths(answered: list[str
     assert not answered
 
 
+async def test_connect_timeout_is_the_same_error_on_both_paths(
+    counterpart: Counterpart, answered: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", hang)
+    found: list[_Seen] = []
+    for session in (AioSession(), _observed(AioSession())):
+        options: dict[str, Any] = {"region": "us-east-1", "session": session, "timeout": Timeout(connect=0.01)}
+        async with AwsTransport(endpoint_url=counterpart.url, **options) as transport:
+            found.append(await _failed(transport, counterpart))
+    assert found[0] == found[1]
+    assert (found[0].kind, found[0].retry_safe, found[0].sent) == (errors.ConnectError, True, 0)
+    assert "no connection within the connect timeout (ConnectionTimeoutError: Connection timeout" in found[0].text
+    assert not answered
+
+
 @pytest.mark.parametrize("interim", [100, 102, 103])
 @pytest.mark.parametrize("observed", [True, False])
 async def test_interim_responses_are_skipped(counterpart: Counterpart, interim: int, *, observed: bool) -> None:
@@ -378,6 +444,31 @@ async def test_listener_that_is_added_later_moves_calls_to_botocore(
     events.unregister(f"{event}{scope}", hear)
     await transport.send("ListStreamProcessors", {})
     assert len(answered) == 2
+
+
+class _Listener:
+    def __call__(self, **_: object) -> None:
+        """Hear nothing."""
+
+    def hear(self, **_: object) -> None:
+        """Hear nothing, too."""
+
+
+@pytest.mark.parametrize(
+    "listener",
+    [_Listener(), _Listener().hear, functools.partial(unheard), mock.AsyncMock(return_value=None)],
+    ids=["object", "method", "partial", "mock"],
+)
+async def test_listener_of_any_kind_moves_calls_to_botocore(
+    transport: AwsTransport, answered: list[str], listener: Callable[..., object]
+) -> None:
+    connection = transport._connection
+    assert connection is not None
+    connection._client.meta.events.register("before-send.rekognition.StopStreamProcessor", listener)
+    await transport.send("StopStreamProcessor", {"Name": "a"})
+    assert not answered
+    await transport.send("StartStreamProcessor", {"Name": "a"})
+    assert len(answered) == 1
 
 
 @pytest.mark.parametrize("event", ["provide-client-params", "before-parameter-build", "before-call"])

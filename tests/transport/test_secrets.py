@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 import logging
 import traceback
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 from aiobotocore.session import AioSession
@@ -139,7 +142,7 @@ async def test_no_secret_is_printed(
 
 
 @pytest.mark.parametrize("observed", [False, True], ids=["lean", "botocore"])
-@pytest.mark.parametrize("failure", ["407", "502", "gone", "port", "scheme"])
+@pytest.mark.parametrize("failure", ["407", "502", "gone", "port", "scheme", "unencoded"])
 async def test_no_password_of_a_proxy_is_printed(
     monkeypatch: pytest.MonkeyPatch, printed: io.StringIO, failure: str, *, observed: bool
 ) -> None:
@@ -149,7 +152,8 @@ async def test_no_password_of_a_proxy_is_printed(
     async with serving(certificate="localhost") as counterpart:
         async with proxying(counterpart, status=status) as proxy:
             url = {"port": "http://h:99999", "scheme": "socks5://h:1"}.get(failure, proxy.url)
-            monkeypatch.setenv("HTTPS_PROXY", url.replace("//", f"//{userinfo}"))
+            given = userinfo.replace("@", "#/?@") if failure == "unencoded" else userinfo
+            monkeypatch.setenv("HTTPS_PROXY", url.replace("//", f"//{given}"))
             if failure != "gone":
                 text = await _run(printed, counterpart.url, observed=observed)
         if failure == "gone":
@@ -220,6 +224,85 @@ def test_secrets_are_redacted_with_their_decoded_forms() -> None:
     assert not any(value in repr(secrets) for value in ("AKIA12345", "secret-key", "p@ss/word"))
 
 
+_TOKEN = "IQoJb3JpZ2luX2VjEJ" + "abcDEF123/+xyz" * 60 + "=="  # as long as those of AWS
+_SPELLINGS: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "URL": lambda text: quote(text, safe=""),
+    "path": quote,
+    "lower case": lambda text: quote(text, safe="").replace("%2F", "%2f").replace("%2B", "%2b"),
+    "twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "JSON": lambda text: text.replace("/", "\\/"),
+    "JSON twice": lambda text: text.replace("/", "\\\\/"),
+    "code points": lambda text: text.replace("+", "\\u002b").replace("/", "\\u002F").replace("=", "\\x3d"),
+    "HTML": lambda text: text.replace("+", "&#43;").replace("/", "&#x2F;").replace("=", "&equals;"),
+    "Base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "Base64 of URLs": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
+}
+
+
+def _pieces(text: str) -> set[str]:
+    return {text[start : start + 30] for start in range(0, len(text) - 30, 10)}
+
+
+@pytest.mark.parametrize("spelling", _SPELLINGS)
+def test_token_is_redacted_in_every_spelling(spelling: str) -> None:
+    """Also where a text is cut within it."""
+    secrets = Secrets()
+    secrets.add(ReadOnlyCredentials("AKIA12345", "secret-key", _TOKEN))
+    spelled = _SPELLINGS[spelling](_TOKEN)
+    for text in (f"wrong: {spelled}, is it?", f"b'{spelled[:150]}...'", " ".join([spelled] * 500)):
+        shown = secrets.clean(text)
+        assert "[redacted]" in shown
+        assert not [piece for piece in _pieces(spelled) if piece in shown]
+
+
+@pytest.mark.parametrize("observed", [False, True], ids=["lean", "botocore"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        error("ValidationError", " ".join([_TOKEN] * 5)),
+        error(_TOKEN, "wrong"),
+        http(f"<html>{_TOKEN}".encode()),
+        http(json.dumps({"Status": [_TOKEN], "SessionId": 5}).replace("/", "\\/").encode()),
+        http(b"?", headers={"x-amzn-RequestId": _TOKEN}),
+        Answer(f"HTTP/1.1 {_TOKEN}\r\n\r\n".encode(), close=True),
+        Answer(f"HTTP/1.1 200 OK\r\nX: {_TOKEN * 10}\r\n\r\n".encode(), close=True),
+    ],
+    ids=["message", "code", "page", "member", "request id", "status line", "header"],
+)
+async def test_echoed_token_is_not_printed_in_part(
+    counterpart: Counterpart, printed: io.StringIO, monkeypatch: pytest.MonkeyPatch, answer: Answer, *, observed: bool
+) -> None:
+    """A token of AWS is longer than any text that is shown."""
+    monkeypatch.setenv("AWS_SESSION_TOKEN", _TOKEN)
+    counterpart.script = lambda _: answer
+    text = await _run(printed, counterpart.url, observed=observed)
+    assert not [piece for piece in _pieces(_TOKEN) if piece in text]
+
+
+def test_basic_authorization_of_a_proxy_is_redacted() -> None:
+    secrets = Secrets()
+    secrets.add_url("http://user:p%40ss@host:1")
+    assert secrets.clean(f"Proxy-Authorization: Basic {base64.b64encode(b'user:p@ss').decode()}") == (
+        "Proxy-Authorization: Basic [redacted]"
+    )
+
+
+def test_values_of_the_latest_credentials_are_kept() -> None:
+    """Credentials are renewed for as long as a program runs."""
+    secrets = Secrets()
+    for number in range(1000):
+        secrets.add(ReadOnlyCredentials(f"AKIA-{number:04}", f"secret-{number:04}", None))
+    assert secrets.clean("secret-0999 secret-0998 secret-0000") == "[redacted] [redacted] secret-0000"
+
+
+@given(st.text(min_size=8, max_size=40), st.text(max_size=20), st.text(max_size=20))
+def test_value_is_redacted_whatever_its_characters(value: str, before: str, after: str) -> None:
+    secrets = Secrets()
+    secrets.add(ReadOnlyCredentials(value, value, None))
+    assert value not in secrets.redacted(f"{before}{value}{after}").replace("[redacted]", "")
+
+
 @given(st.text(max_size=4000))
 def test_clean_text_is_one_short_line(text: str) -> None:
     shown = Secrets().clean(text)
@@ -244,3 +327,5 @@ def test_exception_with_a_secret_is_not_chained() -> None:
     assert not secrets.may_be_chained(outer)
     assert not secrets.may_be_chained(ValueError("line\nanother"))
     assert not secrets.may_be_chained(ValueError("http://u:p@h"))
+    # Its text does not show the argument; its repr does.
+    assert not secrets.may_be_chained(UnicodeEncodeError("utf-8", "secret-key", 0, 1, "no"))

@@ -16,7 +16,7 @@ from aiorekostream import errors
 from aiorekostream.operations import OPERATIONS
 from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.timeout import Timeout
-from tests.transport.counterpart import REQUEST_ID, RESET, Answer, Counterpart, Request, error, http, serving
+from tests.transport.counterpart import REQUEST_ID, RESET, Answer, Counterpart, Request, error, http, serving, unheard
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -189,6 +189,26 @@ async def test_call_that_waits_for_a_connection_was_not_sent() -> None:
             )
         hangs.cancel()
     assert caught.value.retry_safe
+    assert [request.operation for request in counterpart.requests] == ["StopStreamProcessor"]
+
+
+@pytest.mark.parametrize("observed", [False, True], ids=["lean", "botocore"])
+async def test_nothing_is_written_when_the_caller_withdraws(counterpart: Counterpart, *, observed: bool) -> None:
+    """The last moment is after the connection was made; the notification raises then."""
+
+    class WithdrawnError(Exception):
+        pass
+
+    def withdraw() -> None:
+        raise WithdrawnError
+
+    session = AioSession()
+    if observed:
+        session.register("request-created.rekognition", unheard)
+    async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url, session=session) as transport:
+        with pytest.raises(errors.RekostreamError):
+            await transport.send("StartStreamProcessor", _START, on_sent=withdraw)
+        await transport.send("StopStreamProcessor", {"Name": "a"})
     assert [request.operation for request in counterpart.requests] == ["StopStreamProcessor"]
 
 
@@ -432,6 +452,38 @@ async def test_redirect_is_not_followed(status: int, monkeypatch: pytest.MonkeyP
         assert not elsewhere.requests
         assert "hunter2" not in str(caught.value)
         assert not caught.value.retry_safe
+
+
+@pytest.mark.parametrize("observed", [False, True], ids=["lean", "botocore"])
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://elsewhere:8443/path?token=1", " to https://elsewhere:8443 ("),
+        ("http://[::1]:80/", " to http://[::1]:80 ("),
+        ("http://user:hunter2@elsewhere#x", " to http://elsewhere ("),
+        ("http://user:hunter2/x@elsewhere/", " ("),
+        ("http://user:12/hunter2@elsewhere/", " ("),
+        ("http://user:hunter2@[elsewhere", " ("),
+        ("//user:hunter2@elsewhere/", " ("),
+        ("/healthy", " ("),
+        ("", " ("),
+        (f"http://{'h' * 300}/", " ("),
+        ("http://a-token-for-aws-alone/", " to http://[redacted] ("),
+        ("http://\x1b[2J/", " ("),
+    ],
+)
+async def test_redirect_shows_only_a_host(
+    counterpart: Counterpart, monkeypatch: pytest.MonkeyPatch, location: str, shown: str, *, observed: bool
+) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "a-token-for-aws-alone")
+    counterpart.script = lambda _: http(status=302, headers={"Location": location})
+    session = AioSession()
+    if observed:
+        session.register("request-created.rekognition", unheard)
+    async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url, session=session) as transport:
+        with pytest.raises(errors.ConfigurationError) as caught:
+            await transport.send("StartStreamProcessor", _START)
+    assert f"the endpoint redirects{shown}HTTP 302)" in str(caught.value)
 
 
 async def test_code_in_the_header_alone_is_read(transport: AwsTransport, counterpart: Counterpart) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiobotocore.config import AioConfig
@@ -118,6 +118,23 @@ async def test_valid_certificate_behind_a_tunnel(monkeypatch: pytest.MonkeyPatch
     assert len(counterpart.requests) == 1
 
 
+@pytest.mark.parametrize("is_trusted", [False, True])
+@pytest.mark.parametrize("client", ["lean", "botocore"])
+async def test_certificate_of_a_proxy_for_plain_http(
+    monkeypatch: pytest.MonkeyPatch, client: str, *, is_trusted: bool
+) -> None:
+    if is_trusted:
+        monkeypatch.setenv("AWS_CA_BUNDLE", os.fspath(CERTIFICATES / "ca.pem"))
+    async with serving(certificate="localhost") as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        if is_trusted:
+            await _call(client, "http://somewhere.invalid")
+        else:
+            with pytest.raises(errors.ConfigurationError, match="is not signed by a known CA"):
+                await _call(client, "http://somewhere.invalid")
+    assert len(proxy.requests) == is_trusted
+
+
 @pytest.mark.parametrize("client", ["lean", "service-quotas", "sqs"])
 @pytest.mark.parametrize(
     ("content", "problem"),
@@ -141,6 +158,71 @@ async def test_ca_bundle(
         await _call(client, "https://127.0.0.1:9")
     assert f"the CA bundle {path} {problem}" in str(caught.value)
     assert "AWS_CA_BUNDLE" in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", None])
+async def test_variable_of_a_missing_ca_bundle_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str | None
+) -> None:
+    config = tmp_path / "config"
+    config.write_text("" if variable else "[default]\nca_bundle = /no/such.pem\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.fspath(config))
+    if variable is not None:
+        monkeypatch.setenv(variable, "/no/such.pem")
+    with pytest.raises(errors.ConfigurationError) as caught:
+        await _call("lean", "https://127.0.0.1:9")
+    named = variable or "ca_bundle of the AWS profile"
+    assert str(caught.value) == f"the CA bundle /no/such.pem does not exist: check {named}"
+
+
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+@pytest.mark.parametrize("path", ["", " "])
+async def test_empty_path_of_a_ca_bundle(monkeypatch: pytest.MonkeyPatch, variable: str, path: str) -> None:
+    """Some versions of botocore refuse it themselves; the others verify no certificate."""
+    monkeypatch.setattr("botocore.endpoint.EndpointCreator._validate_verify_value", _unchecked, raising=False)
+    monkeypatch.setenv(variable, path)
+    with pytest.raises(errors.ConfigurationError, match=f"the path of the CA bundle is empty: check {variable}"):
+        await _call("lean", "https://127.0.0.1:9")
+
+
+def _unchecked(_: object, verify: object) -> object:
+    return verify
+
+
+@pytest.mark.parametrize("has_ca_bundle", [False, True])
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"client_cert": "/no/such.pem"}, "the client certificate /no/such.pem does not exist: check client_cert"),
+        (
+            {"client_cert": (os.fspath(CERTIFICATES / "localhost.pem"), "/no/such.key")},
+            "the client certificate /no/such.key does not exist: check client_cert",
+        ),
+        (
+            {"client_cert": os.fspath(CERTIFICATES / "ca.pem")},
+            f"the client certificate {CERTIFICATES / 'ca.pem'} holds no certificate with its key: check client_cert",
+        ),
+        (
+            {"proxies_config": {"proxy_ca_bundle": "/no/such.pem"}},
+            "the CA bundle of the proxy /no/such.pem does not exist: check proxy_ca_bundle",
+        ),
+        (
+            {"proxies_config": {"proxy_client_cert": "/no/such.pem"}},
+            "the client certificate of the proxy /no/such.pem does not exist: check proxy_client_cert",
+        ),
+    ],
+    ids=["certificate", "key", "no key", "bundle of the proxy", "certificate of the proxy"],
+)
+async def test_other_file_of_certificates_is_named(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], expected: str, *, has_ca_bundle: bool
+) -> None:
+    if has_ca_bundle:
+        monkeypatch.setenv("AWS_CA_BUNDLE", os.fspath(CERTIFICATES / "ca.pem"))
+    config = AioConfig(proxies={"https": "https://127.0.0.1:9"}, **options)
+    with pytest.raises(errors.ConfigurationError) as caught:
+        async with AwsTransport(region="us-east-1", endpoint_url="https://127.0.0.1:9", config=config):
+            pass
+    assert str(caught.value).startswith(expected)
 
 
 async def test_ca_bundle_is_judged_by_its_file_when_python_raises_oserror(

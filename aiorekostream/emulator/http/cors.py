@@ -83,9 +83,12 @@ class CrossOriginPolicy(Validated):
         return HttpResponse(_NO_CONTENT, b"", headers=headers)
 
     def refusal(self, head: RequestHead) -> Refusal | None:
-        """Return the refusal of a request that comes from a page of another origin, or None."""
+        """Return the refusal of a request that comes from a page of another origin, or None.
+
+        A preflight that is not allowed is left to the API, which has no operation for it.
+        """
         origin = head.headers.get("origin")
-        if origin is None or head.method != "POST" or self._allowed(head.headers) is not None:
+        if origin is None or head.method == "OPTIONS" or self._allowed(head.headers) is not None:
             return None
         message = f"Requests from web pages of {origin[:200]!r} are not allowed: start the emulator with allow_origins."
         return Refusal("AccessDeniedException", message, 403)

@@ -1,0 +1,58 @@
+"""Make a client's first call, which a wrong configuration stops at its first attempt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from aiobotocore.session import AioSession
+
+import aiorekostream as rks
+from aiorekostream import errors
+from aiorekostream.transport.aws import AwsTransport
+from tests.transport.counterpart import unheard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from aiorekostream.transport.port import Reply
+
+QUICK = rks.RetryPolicy(base_delay=0.01, max_delay=0.01)
+"""A policy that retries nearly at once."""
+
+
+def paths(*, observed: bool) -> AioSession:
+    """A session for the lean path, or one for botocore's."""
+    session = AioSession()
+    if observed:
+        session.register("request-created.rekognition", unheard)
+    return session
+
+
+async def refused(
+    url: str | None = None, *, region: str | None = "us-east-1", observed: bool = False
+) -> errors.ConfigurationError:
+    """What the first call of a client raises; it must be the first attempt."""
+    attempts: list[None] = []
+
+    class Counted(AwsTransport):
+        async def send(
+            self, operation: str, body: Mapping[str, object], *, on_sent: Callable[[], None] = lambda: None
+        ) -> Reply:
+            attempts.append(None)
+            return await super().send(operation, body, on_sent=on_sent)
+
+        async def open(self) -> None:
+            if not self.is_ready:
+                attempts.append(None)
+            await super().open()
+            attempts.clear()
+
+    transport = Counted(region=region, endpoint_url=url, session=paths(observed=observed))
+    client = rks.Client(transport=transport, retry=QUICK)
+    with pytest.raises(errors.ConfigurationError) as caught:
+        await client.start_stream_processor(rks.FaceSearchStart("lobby"))
+    await client.aclose()
+    await transport.aclose()
+    assert len(attempts) == 1
+    return caught.value
