@@ -233,11 +233,10 @@ class Executor(Scheduler[_RequestT]):
                     " each loop"
                 )
             self._loop, self._timer, self._timer_at, self._is_changed = loop, None, math.inf, False
-            if left is not None and left.is_closed():
-                self._leave_loop()
-                # Where the loop did not cancel its tasks, as ``asyncio.run`` does, their requests have no outcome yet.
-                for request in self._requests.requests():
-                    self.abort(request)
+            self._leave_loop()
+            # Where the loop did not cancel its tasks, as ``asyncio.run`` does, their requests have no outcome yet.
+            for request in self._requests.requests():
+                self.abort(request)
         return loop
 
     def _update(self) -> None:

@@ -1,29 +1,19 @@
 """The scheduler: waits for a permit first and chooses the request afterwards, which then goes out at once."""
 
-from __future__ import annotations
-
 import abc
 import asyncio
-import contextlib
-import logging
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Awaitable
+from typing import Generic, TypeVar
 
 from aiorekostream.domain.requests import StartRequest
 from aiorekostream.errors import DeadlineExceededError, RateLimitedError
+from aiorekostream.fleet.queue import RequestQueue
+from aiorekostream.fleet.queued_request import QueuedRequest
+from aiorekostream.limits import Quota
+from aiorekostream.pipeline import Pipeline
 from aiorekostream.rate_limiting.port import LEAST_REST, Permit, Priority
 
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from aiorekostream.fleet.queue import RequestQueue
-    from aiorekostream.fleet.queued_request import QueuedRequest
-    from aiorekostream.limits import Quota
-    from aiorekostream.pipeline import Pipeline
-    from aiorekostream.rate_limiting.port import PermitRequest
-
 __all__ = ["Scheduler"]
-
-_log = logging.getLogger("aiorekostream")
 
 # A rate limiter that has not answered this many seconds after the time it was given does not work.
 _GRACE = 1.0
@@ -31,6 +21,7 @@ _GRACE = 1.0
 # enough that an outage does not take the whole queue along.
 _SECONDS_IN_FLIGHT, _LEAST_IN_FLIGHT, _MOST_IN_FLIGHT = 5, 2, 100
 
+_T = TypeVar("_T")
 _RequestT = TypeVar("_RequestT", bound=StartRequest | str)
 
 
@@ -57,7 +48,6 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
         self._idle: asyncio.Future[None] | None = None
         self._waiting_for: Priority | None = None
         self._is_interruptible = False
-        self._is_interrupted = False
 
     @abc.abstractmethod
     async def _send(self, request: QueuedRequest[_RequestT], permit: Permit | None) -> None:
@@ -84,18 +74,18 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
 
     def _schedule(self) -> None:
         """Look at the queue again: requests, sessions or calls have changed."""
-        if not self._requests.pending:
+        requests = self._requests
+        if requests.pending and (self._task is None or self._task.done()):
+            if requests.pending > requests.in_flight:  # otherwise nothing is left to dispatch
+                name = f"aiorekostream {self._operation}"
+                self._task = asyncio.get_running_loop().create_task(self._run(), name=name)
+            return
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+        if not requests.pending:
             self._interrupt()
-            self._wake()
-            return
-        if self._task is None or self._task.done() or self._task.get_loop().is_closed():
-            if self._requests.pending == self._requests.in_flight:
-                return  # nothing is left to dispatch
-            self._task = asyncio.get_running_loop().create_task(self._run(), name=f"aiorekostream {self._operation}")
-            return
-        self._wake()
-        if self._waiting_for is not None:
-            first = self._requests.first()
+        elif self._waiting_for is not None:
+            first = requests.first()
             # Nothing is left to send, or an urgent request has come: ask again, with its place in the queue.
             if first is None or _priority(first) < self._waiting_for:
                 self._interrupt()
@@ -107,23 +97,20 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
             task.cancel()
 
     def _leave_loop(self) -> None:
-        """Forget the tasks of an event loop that was closed before they ended."""
-        self._task, self._idle, self._waiting_for = None, None, None
-        self._is_interruptible = self._is_interrupted = False
+        """Forget the tasks of the event loop that was left."""
+        self._task, self._idle, self._waiting_for, self._is_interruptible = None, None, None, False
         self._calls.clear()
 
     async def _run(self) -> None:
-        task = self._task
+        requests = self._requests
         try:
             is_open = False
-            while self._requests.pending:
+            while requests.pending:
                 if not is_open:
-                    with self._interruptible():
-                        await self._pipeline.open()
-                        self.on_open()
-                        is_open = True
-                elif self._requests.in_flight >= self._max_in_flight or (first := self._requests.first()) is None:
-                    await self._wait()
+                    is_open = await self._interruptible(self._open()) is not None
+                elif requests.in_flight >= self._max_in_flight or (first := requests.first()) is None:
+                    self._idle = asyncio.get_running_loop().create_future()
+                    await self._idle
                 elif self._quota is None:
                     self._dispatch(None)
                 elif (permit := await self._acquire(first, self._quota)) is not None:
@@ -133,9 +120,11 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
             self._on_failure(error)
             if not isinstance(error, Exception):
                 raise
-        finally:
-            if self._task is task:
-                self._task = None
+
+    async def _open(self) -> bool:
+        await self._pipeline.open()
+        self.on_open()
+        return True
 
     def _dispatch(self, permit: Permit | None) -> None:
         request = self._requests.dispatch(self._pipeline.clock.now())
@@ -165,74 +154,60 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
     async def _acquire(self, first: QueuedRequest[_RequestT], quota: Quota) -> Permit | None:
         """Wait for a permit; ``None`` if the wait was interrupted, or the rate limiter is busy with others.
 
-        A connection is free when the wait begins: a permit without one would only be given back.
         The scheduler's place in the rate limiter's queue is that of its oldest runnable request.
         """
-        pipeline = self._pipeline
-        priority = Priority.URGENT if pipeline.urgent else _priority(first)
-        request = pipeline.permit_request(
-            self._operation, quota, priority=priority, timeout=pipeline.total_timeout, arrived_at=first.arrived_at
-        )
-        self._waiting_for = priority
+        self._waiting_for = priority = Priority.URGENT if self._pipeline.urgent else _priority(first)
         try:
-            with self._interruptible():
-                await pipeline.clock.sleep(0)  # a call that was just dispatched takes its connection now
-                if not pipeline.transport.is_ready:
-                    await pipeline.transport.ready()
-                return await self._permit(request)
-            return None
+            return await self._interruptible(self._permit(quota, priority, first.arrived_at))
         finally:
             self._waiting_for = None
 
-    async def _permit(self, request: PermitRequest) -> Permit | None:
-        clock, limiter = self._pipeline.clock, self._pipeline.rate_limiter
+    async def _permit(self, quota: Quota, priority: Priority, arrived_at: float) -> Permit | None:
+        """Ask for a permit when a connection is free: a permit without one would only be given back."""
+        pipeline, clock, total = self._pipeline, self._pipeline.clock, self._pipeline.total_timeout
+        await clock.sleep(0)  # a call that was just dispatched takes its connection now
+        if not pipeline.transport.is_ready:
+            await pipeline.transport.ready()
+        request = pipeline.permit_request(
+            self._operation, quota, priority=priority, timeout=total, arrived_at=arrived_at
+        )
+        limiter = pipeline.rate_limiter
         try:
-            async with clock.timeout_at(clock.now() + request.timeout + _GRACE):
+            async with clock.timeout_at(clock.now() + total + _GRACE):
                 return None if limiter is None else await limiter.acquire(request)
         except RateLimitedError as error:
             # The limiter works: ask again. Deadlines of requests hold meanwhile.
-            await clock.sleep(min(max(error.retry_after, LEAST_REST), request.timeout))
+            await clock.sleep(min(max(error.retry_after, LEAST_REST), total))
             return None
         except TimeoutError as error:
             raise DeadlineExceededError(
-                f"the rate limiter did not answer within {request.timeout:.3g} s",
+                f"the rate limiter did not answer within {total:.3g} s",
                 operation=self._operation,
-                deadline=request.timeout,
+                deadline=total,
                 attempts=0,
                 retry_safe=True,
             ) from error
 
-    async def _wait(self) -> None:
-        idle = self._idle = asyncio.get_running_loop().create_future()
+    async def _interruptible(self, wait: Awaitable[_T]) -> _T | None:
+        """Wait; ``None`` where ``_interrupt`` has broken the wait off."""
+        self._is_interruptible = True
         try:
-            await idle
+            result = await wait
+        except asyncio.CancelledError:
+            if self._is_interruptible or _uncancel() > 0:
+                raise  # the program has cancelled the task, as well or alone
+            return None
+        else:
+            if not self._is_interruptible:
+                _uncancel()  # the wait has come to its end all the same
+            return result
         finally:
-            if self._idle is idle:  # not that of a task in a later event loop
-                self._idle = None
-
-    def _wake(self) -> None:
-        if self._idle is not None and not self._idle.done():
-            self._idle.set_result(None)
+            self._is_interruptible = False
 
     def _interrupt(self) -> None:
-        if self._is_interruptible and not self._is_interrupted and self._task is not None:
-            self._is_interrupted = True
+        if self._is_interruptible and self._task is not None:
+            self._is_interruptible = False  # once: each cancellation must be taken back
             self._task.cancel()
-
-    @contextlib.contextmanager
-    def _interruptible(self) -> Generator[None]:
-        """Let ``_interrupt`` break the block off, which is left without an error then."""
-        self._is_interruptible, self._is_interrupted = True, False
-        try:
-            yield
-        except asyncio.CancelledError:
-            if not self._is_interrupted or _uncancel() > 0:
-                raise  # the program has cancelled the task as well
-        else:
-            if self._is_interrupted:
-                _uncancel()  # the block has come to its end all the same
-        finally:
-            self._is_interruptible = self._is_interrupted = False
 
 
 def _uncancel() -> int:
