@@ -1,16 +1,15 @@
 """What starts and stops share: take requests, send each when the scheduler says so, and give it its true outcome."""
 
-from __future__ import annotations
-
 import abc
 import asyncio
 import copy
 import logging
 import math
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from aiorekostream.clock import running_loop
+from aiorekostream.clock import TimerHandle, running_loop
 from aiorekostream.domain.requests import DescribeRequest, StartRequest
+from aiorekostream.domain.responses import StreamProcessor
 from aiorekostream.errors import (
     CallError,
     ConfigurationError,
@@ -19,22 +18,17 @@ from aiorekostream.errors import (
     ServiceError,
 )
 from aiorekostream.fleet.events import FleetEvent, FleetEventType
+from aiorekostream.fleet.options import FleetOptions
 from aiorekostream.fleet.outcomes import Failed, Outcome, Started, Unknown
+from aiorekostream.fleet.queue import RequestQueue
 from aiorekostream.fleet.queued_request import QueuedRequest, RequestState
 from aiorekostream.fleet.scheduler import Scheduler
+from aiorekostream.fleet.sessions import SessionEnd
+from aiorekostream.fleet.slots import SessionSlots
 from aiorekostream.operations import DESCRIBE
-from aiorekostream.pipeline import unknown_error
+from aiorekostream.pipeline import CallTrace, unknown_error
+from aiorekostream.rate_limiting.port import Permit
 from aiorekostream.retry.classify import is_throttling
-
-if TYPE_CHECKING:
-    from aiorekostream.clock import TimerHandle
-    from aiorekostream.domain.responses import StreamProcessor
-    from aiorekostream.fleet.options import FleetOptions
-    from aiorekostream.fleet.queue import RequestQueue
-    from aiorekostream.fleet.sessions import SessionEnd
-    from aiorekostream.fleet.slots import SessionSlots
-    from aiorekostream.pipeline import CallTrace
-    from aiorekostream.rate_limiting.port import Permit
 
 __all__ = ["Executor"]
 

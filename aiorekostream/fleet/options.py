@@ -1,11 +1,10 @@
 """The options of a fleet, validated together."""
 
-from __future__ import annotations
-
+import datetime
 import inspect
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import attrs
 
@@ -16,9 +15,6 @@ from aiorekostream.fleet.events import FleetEvent
 from aiorekostream.fleet.monitor import SessionMonitor
 from aiorekostream.fleet.requests import WhenBusy
 from aiorekostream.fleet.slot_sharing import SharedSessionSlots
-
-if TYPE_CHECKING:
-    import datetime
 
 __all__ = ["FleetOptions"]
 

@@ -11,8 +11,6 @@ Invariants:
 - memory grows with the requests that have no outcome yet.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""Connect a fleet's sessions with the slots that many hosts share."""
+"""Bring the sessions that a fleet knows together with those of the account and of the hosts that share its slots."""
 
 import asyncio
 import logging
@@ -8,13 +8,15 @@ from typing import Protocol
 
 import attrs
 
+from aiorekostream.client import Client
 from aiorekostream.client.wait_conditions import SHOWN_AFTER
 from aiorekostream.clock import Clock
 from aiorekostream.domain.enums import ProcessorKind
-from aiorekostream.domain.status import Status
+from aiorekostream.domain.status import WITHOUT_SESSION, Status
+from aiorekostream.errors import ResourceNotFoundError
 from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.fleet.slot_leases import Reservation, SharedSession, SlotLeases, SlotListener
-from aiorekostream.fleet.slots import MARGIN, MAX_PROCESSORS
+from aiorekostream.fleet.slots import MARGIN, MAX_PROCESSORS, SessionSlot
 from aiorekostream.fleet.start_queue import QueuedStart, StartQueue, longest_session
 from aiorekostream.limits import Scope
 from aiorekostream.operations import START
@@ -23,7 +25,7 @@ from aiorekostream.rate_limiting.port import Permit
 
 _log = logging.getLogger("aiorekostream")
 
-__all__ = ["SharedSessionSlots", "SlotSharing", "shown_sessions"]
+__all__ = ["SharedSessionSlots", "SlotSharing", "list_sessions", "record_end"]
 
 # Seconds. A fleet leases the slots that it can use within this time at the rate of the quota, and one at least.
 _LEASE_SECONDS = 0.3
@@ -140,13 +142,13 @@ class SlotSharing:
         leases = self.queue.slots.leases
         return leases is not None and leases.needs_sync
 
-    async def sync(self, list_sessions: Callable[[], Awaitable[None]]) -> bool:
+    async def sync(self, sync_sessions: Callable[[], Awaitable[None]]) -> bool:
         """List the sessions of the account for all hosts; false if another host does, or it failed."""
         leases = self.queue.slots.leases
         try:
             if leases is None or await leases.sessions(sweep=_SYNC_SECONDS) is None:
                 return False
-            await list_sessions()
+            await sync_sessions()
         except Exception as error:  # noqa: BLE001 - the transport may be the user's code; the next attempt may succeed
             _log.warning("could not list the sessions of the account, which the shared slots wait for: %r", error)
             return False
@@ -160,13 +162,72 @@ class SlotSharing:
             interval: seconds until the next poll.
         """
         slots = self.queue.slots
-        shown = None if slots.leases is None else await shown_sessions(slots.leases, sweep=interval)
+        shown = None if slots.leases is None else await _shown_sessions(slots.leases, sweep=interval)
         if shown is None:
             return None
         return {name: each for name, each in shown.items() if name not in own and name not in slots}
 
 
-async def shown_sessions(leases: SlotLeases, *, sweep: float = 0.0) -> dict[str, SharedSession] | None:
+async def list_sessions(client: Client, queue: StartQueue, own: Mapping[str, SessionSlot]) -> None:
+    """List the processors, and describe those whose session is not clear.
+
+    Args:
+        client: makes the calls.
+        queue: has the sessions of the fleet, and the slots that many hosts share.
+        own: the sessions of the fleet that a list shows.
+    """
+    clock, leases = client.pipeline.clock, queue.slots.leases
+    shared = None if leases is None else await _shown_sessions(leases)
+    others = {name: each for name, each in (shared or {}).items() if name not in own}
+    # A list does not contain kinds, and may skip a processor: only Describe shows that there is none.
+    unclear = dict.fromkeys([*own, *others])
+    async for item in client.list_stream_processors():
+        if item.status in WITHOUT_SESSION:
+            if item.name in unclear:
+                del unclear[item.name]
+                record_end(SessionEnd(item.name, item.status), queue, own, others)
+        elif (other := others.get(item.name)) is not None:
+            unclear.pop(item.name, None)  # a list that changes may show a processor twice
+            queue.track_external(item.name, other.kind, clock.now(), other.session)
+        else:
+            unclear[item.name] = None
+    for name in unclear:
+        end, kind = await _describe(client, name)
+        if end.status is None or end.status in WITHOUT_SESSION:
+            record_end(end, queue, own, others)
+        elif kind is not None:
+            queue.track_external(name, kind, clock.now())
+    if leases is not None:
+        leases.confirm_sync()
+
+
+def record_end(
+    end: SessionEnd, queue: StartQueue, own: Mapping[str, SessionSlot], others: Mapping[str, SharedSession]
+) -> None:
+    """Record an end that a poll has shown, for the fleet's own session or for that of another client or host.
+
+    Args:
+        end: the end.
+        queue: has the sessions of the fleet, and the slots that many hosts share.
+        own: the polled sessions of the fleet.
+        others: the polled sessions of other hosts.
+    """
+    if end.name in own:
+        queue.session_ended(end, own[end.name])
+    elif queue.slots.leases is not None and end.name in others:
+        queue.slots.leases.end(others[end.name], end.status)
+
+
+async def _describe(client: Client, name: str) -> tuple[SessionEnd, ProcessorKind | None]:
+    """Describe a processor: the end of its session, if it has ended, and its kind, if there is one."""
+    try:
+        found = await client.describe_stream_processor(name)
+    except ResourceNotFoundError:
+        return SessionEnd(name), None
+    return SessionEnd(name, found.status, status_message=found.status_message), found.kind
+
+
+async def _shown_sessions(leases: SlotLeases, *, sweep: float = 0.0) -> dict[str, SharedSession] | None:
     """List the sessions of all hosts, by processor, less those that polls may not show yet.
 
     Args:

@@ -4,23 +4,18 @@ A label detection ends by itself, at the latest a little after its longest durat
 stopped or fails. A slot is freed when its session was seen to have ended, or cannot last any longer.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
 
 import attrs
 
 from aiorekostream.deadline_queue import DeadlineQueue
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.responses import StartedSession
+from aiorekostream.domain.status import Status
 from aiorekostream.fleet.slot_leases import SlotLeases
-
-if TYPE_CHECKING:
-    from aiorekostream.domain.status import Status
-    from aiorekostream.limits import Limits
+from aiorekostream.limits import Limits
 
 __all__ = ["MARGIN", "MAX_PROCESSORS", "SessionSlot", "SessionSlots", "limits_of_region"]
 
@@ -58,7 +53,7 @@ class SessionSlot:
     expected_end: float = math.inf
     session: StartedSession | None = None
     latest_end: float = math.inf
-    previous: SessionSlot | None = None
+    previous: "SessionSlot | None" = None
 
 
 @attrs.define

@@ -7,17 +7,17 @@ Invariants, beside those of ``RequestQueue``:
 - memory grows with the sessions, too.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import attrs
 
+from aiorekostream.clock import Clock
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart, StartRequest
+from aiorekostream.domain.responses import StartedSession
 from aiorekostream.errors import InvalidRequestError, ProcessorBusyError, ValidationIssue
 from aiorekostream.fleet.outcomes import AlreadyRunning, Failed, Outcome, Started, Unknown
 from aiorekostream.fleet.queue import RequestQueue
@@ -25,10 +25,6 @@ from aiorekostream.fleet.queued_request import QueuedRequest, RequestState
 from aiorekostream.fleet.requests import FleetRequest, WhenBusy
 from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.fleet.slots import MARGIN, SessionSlot, SessionSlots
-
-if TYPE_CHECKING:
-    from aiorekostream.clock import Clock
-    from aiorekostream.domain.responses import StartedSession
 
 __all__ = ["QueuedStart", "StartQueue", "longest_session", "queued_start"]
 

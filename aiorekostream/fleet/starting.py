@@ -1,39 +1,30 @@
 """Starts, and the polls for ended sessions that they wait for."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import math
 import weakref
-from typing import TYPE_CHECKING
 
 import attrs
 
 from aiorekostream.client import reconcile
 from aiorekostream.client.wait_conditions import SHOWN_AFTER
+from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.requests import StartRequest
+from aiorekostream.domain.responses import StreamProcessor
 from aiorekostream.domain.status import WITHOUT_SESSION, Status
 from aiorekostream.errors import LimitExceededError, RekostreamError, ResourceInUseError, ServiceQuotaExceededError
 from aiorekostream.fleet.events import FleetEventType
 from aiorekostream.fleet.executor import Executor
-from aiorekostream.fleet.monitor import ask
-from aiorekostream.fleet.notified import NotifiedEnds
+from aiorekostream.fleet.monitor import NotifiedEnds, SessionMonitor, ask
+from aiorekostream.fleet.options import FleetOptions
 from aiorekostream.fleet.outcomes import AlreadyRunning, Outcome, Started, Unknown
-from aiorekostream.fleet.session_list import list_sessions
 from aiorekostream.fleet.sessions import SessionEnd, SessionEnds, SessionSnapshot, snapshot
-from aiorekostream.fleet.slot_sharing import SlotSharing
-from aiorekostream.fleet.slots import SessionSlots, limits_of_region
+from aiorekostream.fleet.slot_sharing import SlotSharing, list_sessions, record_end
+from aiorekostream.fleet.slots import SessionSlot, SessionSlots, limits_of_region
 from aiorekostream.fleet.start_queue import QueuedStart, StartQueue
 from aiorekostream.operations import START
-
-if TYPE_CHECKING:
-    from aiorekostream.domain.enums import ProcessorKind
-    from aiorekostream.domain.responses import StreamProcessor
-    from aiorekostream.fleet.monitor import SessionMonitor
-    from aiorekostream.fleet.options import FleetOptions
-    from aiorekostream.fleet.slots import SessionSlot
-    from aiorekostream.rate_limiting.port import Permit
+from aiorekostream.rate_limiting.port import Permit
 
 __all__ = ["Starter"]
 
@@ -222,9 +213,9 @@ class Starter(Executor[StartRequest]):
 
     async def _poll_ends(self) -> None:
         begun, began = self._asked(), self._pipeline.clock.now()
-        sharing, leases = self._sharing, self.slots.leases
         asked = self._notified.unreported(begun, self.queue.unpolled, began)
-        others = {} if sharing is None else await sharing.others(begun.keys(), self._options.poll_interval)
+        sharing, interval = self._sharing, self._options.poll_interval
+        others = {} if sharing is None else await sharing.others(begun.keys(), interval)
         if others is None and not self._polls_own:
             self._polled_at = self._pipeline.clock.now()  # another host polls
             return
@@ -237,10 +228,7 @@ class Starter(Executor[StartRequest]):
             return
         self._seen_at = began if asked else self._seen_at
         for end in ended:
-            if end.name in asked:
-                self.queue.session_ended(end, asked[end.name])
-            elif leases is not None and end.name in others:
-                leases.end(others[end.name], end.status)
+            record_end(end, self.queue, asked, others)
         self.queue.mark_polled(began if len(asked) == len(begun) else -math.inf, now)
 
     def _on_session_end(self, end: SessionEnd) -> None:

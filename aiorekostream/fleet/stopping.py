@@ -1,24 +1,18 @@
 """Stops: deduplicated by name, in order, at the rate of their own quota; a stop's time begins with its permit."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from aiorekostream.client import reconcile
 from aiorekostream.domain.requests import StopRequest
 from aiorekostream.domain.status import NOT_STOPPABLE, WITHOUT_SESSION
 from aiorekostream.errors import InvalidRequestError, ResourceInUseError, ValidationIssue
 from aiorekostream.fleet.executor import Executor
+from aiorekostream.fleet.options import FleetOptions
 from aiorekostream.fleet.outcomes import AlreadyStopped, Failed, Outcome, Stopped
 from aiorekostream.fleet.queue import RequestQueue
 from aiorekostream.fleet.queued_request import QueuedRequest
 from aiorekostream.fleet.sessions import SessionEnd
+from aiorekostream.fleet.starting import Starter
 from aiorekostream.operations import STOP
-
-if TYPE_CHECKING:
-    from aiorekostream.fleet.options import FleetOptions
-    from aiorekostream.fleet.starting import Starter
-    from aiorekostream.rate_limiting.port import Permit
+from aiorekostream.rate_limiting.port import Permit
 
 __all__ = ["QueuedStop", "Stopper", "queued_stop"]
 
