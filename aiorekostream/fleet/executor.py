@@ -7,12 +7,10 @@ import logging
 import math
 from typing import TypeVar
 
-from aiorekostream.clock import TimerHandle, running_loop
 from aiorekostream.domain.requests import DescribeRequest, StartRequest
 from aiorekostream.domain.responses import StreamProcessor
 from aiorekostream.errors import (
     CallError,
-    ConfigurationError,
     RekostreamError,
     RequestCancelledError,
     ServiceError,
@@ -56,10 +54,6 @@ class Executor(Scheduler[_RequestT]):
         self._options = options
         self.slots: SessionSlots = slots
         queue.on_complete = self._on_complete
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._timer: TimerHandle | None = None
-        self._timer_at = math.inf
-        self._is_changed = False
 
     # --------------------------------------------------------------------------------------------------------- requests
 
@@ -201,62 +195,6 @@ class Executor(Scheduler[_RequestT]):
             lambda it: copy.copy(error) if isinstance(error, Exception) else RequestCancelledError(name=it.name)
         )
         self._changed()
-
-    # ------------------------------------------------------------------------------------------------------------- time
-
-    def _changed(self) -> None:
-        """Act on a change: at once on the last, and once for all those that happen in one iteration of the loop."""
-        loop = self._enter_loop()
-        if not self._requests.pending:
-            self._update()
-        elif not self._is_changed:
-            self._is_changed = True
-            loop.call_soon(self._update)
-
-    def _enter_loop(self) -> asyncio.AbstractEventLoop:
-        """Return the running event loop. What an earlier one was to do, it does no more.
-
-        Raises:
-            ConfigurationError: none is running, or an earlier one has requests and is not closed.
-        """
-        loop, left = running_loop(), self._loop
-        if loop is not left:
-            if left is not None and not left.is_closed() and self._requests.pending:
-                raise ConfigurationError(
-                    "the fleet has requests in another event loop, which is not closed: make a client and a fleet for"
-                    " each loop"
-                )
-            self._loop, self._timer, self._timer_at, self._is_changed = loop, None, math.inf, False
-            self._leave_loop()
-            # Where the loop did not cancel its tasks, as ``asyncio.run`` does, their requests have no outcome yet.
-            for request in self._requests.requests():
-                self.abort(request)
-        return loop
-
-    def _update(self) -> None:
-        """Let the scheduler check the queue again, and set the timer for what is due next."""
-        self._is_changed = False
-        self._schedule()
-        moment = self._next_moment
-        if moment != self._timer_at:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer_at = moment
-            self._timer = None if moment == math.inf else self._pipeline.clock.call_at(moment, self._on_timer)
-
-    @property
-    def _next_moment(self) -> float:
-        return self._requests.next_moment if self._requests.pending else math.inf
-
-    def _on_timer(self) -> None:
-        # Event loops fire timers up to their clock's resolution early: what the timer was set for is due.
-        now = max(self._pipeline.clock.now(), self._timer_at)
-        self._timer, self._timer_at = None, math.inf
-        self._advance(now)
-        self._update()
-
-    def _advance(self, now: float) -> None:
-        self._requests.advance(now)
 
     # ----------------------------------------------------------------------------------------------------------- events
 

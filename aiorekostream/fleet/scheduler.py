@@ -2,11 +2,13 @@
 
 import abc
 import asyncio
+import math
 from collections.abc import Awaitable
 from typing import Generic, TypeVar
 
+from aiorekostream.clock import TimerHandle, running_loop
 from aiorekostream.domain.requests import StartRequest
-from aiorekostream.errors import DeadlineExceededError, RateLimitedError
+from aiorekostream.errors import ConfigurationError, DeadlineExceededError, RateLimitedError
 from aiorekostream.fleet.queue import RequestQueue
 from aiorekostream.fleet.queued_request import QueuedRequest
 from aiorekostream.limits import Quota
@@ -43,6 +45,10 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
         self._requests = queue
         self._quota = pipeline.quota(operation)
         self._max_in_flight = max_in_flight or _most_in_flight(self._quota)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: TimerHandle | None = None
+        self._timer_at = math.inf
+        self._is_changed = False
         self._task: asyncio.Task[None] | None = None
         self._calls: dict[QueuedRequest[_RequestT], asyncio.Task[None]] = {}
         self._idle: asyncio.Future[None] | None = None
@@ -67,13 +73,64 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
     def on_open(self) -> None:
         """Act on the client being open, when its Region is known."""
 
-    async def _join(self) -> None:
-        """Wait until the calls that are under way now have ended."""
-        if self._calls:
-            await asyncio.wait(self._calls.values())
+    # ---------------------------------------------------------------------------------------------------------- changes
+
+    def _changed(self) -> None:
+        """Act on a change: at once on the last, and once for all those that happen in one iteration of the loop."""
+        loop = self._enter_loop()
+        if not self._requests.pending:
+            self._update()
+        elif not self._is_changed:
+            self._is_changed = True
+            loop.call_soon(self._update)
+
+    def _enter_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the running event loop. What an earlier one was to do, it does no more.
+
+        Raises:
+            ConfigurationError: none is running, or an earlier one has requests and is not closed.
+        """
+        loop, left = running_loop(), self._loop
+        if loop is not left:
+            if left is not None and not left.is_closed() and self._requests.pending:
+                raise ConfigurationError(
+                    "the fleet has requests in another event loop, which is not closed: make a client and a fleet for"
+                    " each loop"
+                )
+            self._loop, self._timer, self._timer_at, self._is_changed = loop, None, math.inf, False
+            self._task, self._idle, self._waiting_for, self._is_interruptible = None, None, None, False
+            self._calls.clear()
+            # Where the loop did not cancel its tasks, as ``asyncio.run`` does, their requests have no outcome yet.
+            for request in self._requests.requests():
+                self.abort(request)
+        return loop
+
+    def _update(self) -> None:
+        """Let the scheduler's task check the queue again, and set the timer for what is due next."""
+        self._is_changed = False
+        self._schedule()
+        moment = self._next_moment
+        if moment != self._timer_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at = moment
+            self._timer = None if moment == math.inf else self._pipeline.clock.call_at(moment, self._on_timer)
+
+    @property
+    def _next_moment(self) -> float:
+        return self._requests.next_moment if self._requests.pending else math.inf
+
+    def _on_timer(self) -> None:
+        # Event loops fire timers up to their clock's resolution early: what the timer was set for is due.
+        now = max(self._pipeline.clock.now(), self._timer_at)
+        self._timer, self._timer_at = None, math.inf
+        self._advance(now)
+        self._update()
+
+    def _advance(self, now: float) -> None:
+        self._requests.advance(now)
 
     def _schedule(self) -> None:
-        """Look at the queue again: requests, sessions or calls have changed."""
         requests = self._requests
         if requests.pending and (self._task is None or self._task.done()):
             if requests.pending > requests.in_flight:  # otherwise nothing is left to dispatch
@@ -90,16 +147,7 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
             if first is None or _priority(first) < self._waiting_for:
                 self._interrupt()
 
-    def _abandon(self, request: QueuedRequest[_RequestT]) -> None:
-        """Break the call of a dispatched request off; its outcome is known already."""
-        task = self._calls.pop(request, None)
-        if task is not None:
-            task.cancel()
-
-    def _leave_loop(self) -> None:
-        """Forget the tasks of the event loop that was left."""
-        self._task, self._idle, self._waiting_for, self._is_interruptible = None, None, None, False
-        self._calls.clear()
+    # ------------------------------------------------------------------------------------------------------------- task
 
     async def _run(self) -> None:
         requests = self._requests
@@ -150,6 +198,19 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
         task = asyncio.get_running_loop().create_task(call())
         self._calls[request] = task
         task.add_done_callback(on_done)
+
+    def _abandon(self, request: QueuedRequest[_RequestT]) -> None:
+        """Break the call of a dispatched request off; its outcome is known already."""
+        task = self._calls.pop(request, None)
+        if task is not None:
+            task.cancel()
+
+    async def _join(self) -> None:
+        """Wait until the calls that are under way now have ended."""
+        if self._calls:
+            await asyncio.wait(self._calls.values())
+
+    # --------------------------------------------------------------------------------------------------------- permits
 
     async def _acquire(self, first: QueuedRequest[_RequestT], quota: Quota) -> Permit | None:
         """Wait for a permit; ``None`` if the wait was interrupted, or the rate limiter is busy with others.
