@@ -16,14 +16,13 @@ from aiorekostream.domain.requests import StartRequest
 from aiorekostream.domain.status import ACTIVE, STARTABLE, WITHOUT_SESSION, Status
 from aiorekostream.errors import (
     RekostreamError,
-    RequestCancelledError,
     ResourceInUseError,
     StreamProcessorFailedError,
 )
 from aiorekostream.fleet.events import FleetEventType
 from aiorekostream.fleet.executor import Executor
 from aiorekostream.fleet.outcomes import AlreadyRunning, AlreadyStopped, Failed, Outcome, Started, Stopped
-from aiorekostream.fleet.queued_request import QueuedRequest
+from aiorekostream.fleet.queue import QueuedRequest
 from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.fleet.starting import Starter
 
@@ -84,8 +83,7 @@ class Ensurer(abc.ABC, Generic[_RequestT]):
 
     def _on_done(self, request: QueuedRequest[_RequestT], task: asyncio.Task[Outcome]) -> None:
         del self._tasks[request]
-        cancelled: Outcome = Failed(request.request, RequestCancelledError(name=request.name))
-        outcome = cancelled if task.cancelled() else task.result()
+        outcome = request.cancellation() if task.cancelled() else task.result()
         # attrs.evolve takes no union
         request.on_complete(request, attrs.evolve(cast("Failed[StartRequest | str]", outcome), tag=request.tag))
 

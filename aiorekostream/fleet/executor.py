@@ -18,8 +18,7 @@ from aiorekostream.errors import (
 from aiorekostream.fleet.events import FleetEvent, FleetEventType
 from aiorekostream.fleet.options import FleetOptions
 from aiorekostream.fleet.outcomes import Failed, Outcome, Started, Unknown
-from aiorekostream.fleet.queue import RequestQueue
-from aiorekostream.fleet.queued_request import QueuedRequest, RequestState
+from aiorekostream.fleet.queue import QueuedRequest, RequestQueue, RequestState
 from aiorekostream.fleet.scheduler import Scheduler
 from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.fleet.slots import SessionSlots
@@ -103,7 +102,7 @@ class Executor(Scheduler[_RequestT]):
         if request.state is RequestState.DISPATCHED:
             request.trace.send_by = -math.inf  # nothing is sent after its outcome
             self._abandon(request)
-            outcome: Outcome = Failed(request.request, RequestCancelledError(name=request.name))
+            outcome: Outcome = request.cancellation()
             if request.trace.may_be_applied:
                 outcome = self._unknown(request, request.trace, _BROKEN_OFF)
             self._requests.complete(request, outcome, self._pipeline.clock.now())

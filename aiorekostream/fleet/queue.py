@@ -11,9 +11,11 @@ Invariants:
 - memory grows with the requests that have no outcome yet.
 """
 
+import enum
+import functools
 import itertools
 import math
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar, cast
 
@@ -23,12 +25,74 @@ from aiorekostream.deadline_queue import DeadlineQueue
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.requests import StartRequest
 from aiorekostream.errors import RequestCancelledError
-from aiorekostream.fleet.outcomes import Expired, Failed, Outcome, WaitedFor
-from aiorekostream.fleet.queued_request import QueuedRequest, RequestState, no_callback
+from aiorekostream.fleet.outcomes import Expired, Failed, Outcome, Started, WaitedFor
+from aiorekostream.fleet.requests import WhenBusy
+from aiorekostream.fleet.slots import SessionSlots
+from aiorekostream.pipeline import CallTrace
 
-__all__ = ["RequestQueue"]
+__all__ = ["QueuedRequest", "RequestQueue", "RequestState"]
 
 _RequestT = TypeVar("_RequestT", bound=StartRequest | str)
+
+
+class RequestState(enum.Enum):
+    """Where a request is."""
+
+    QUEUED = "waits for a permit, or for a slot of its kind"
+    BLOCKED = "waits for another request or a session of the same processor"
+    BACKING_OFF = "waits as long as the service has asked"
+    DISPATCHED = "its call is under way"
+    COMPLETED = "has its outcome"
+
+
+def _no_callback(_request: object, _outcome: Outcome) -> None:
+    """Do nothing with an outcome."""
+
+
+@attrs.define(eq=False)
+class QueuedRequest(Generic[_RequestT]):
+    """A request from its arrival to its outcome; only the queue changes it.
+
+    Attributes:
+        request: the start, or the name of the processor to stop.
+        on_complete: called once, with this and the outcome.
+        name: the processor.
+        kind: the limit that the session of a start counts against; ``None`` for a stop.
+        deadline: when it is no longer worth sending, on the clock.
+        urgent: whether it goes before those that are not.
+        number: its place in the order of arrival.
+        arrived_at: when the fleet took it.
+        state: where it is.
+        trace: how far its call has come, over all its dispatches.
+        cancelled: whether its caller no longer wants it.
+        tag: what its outcome returns to the caller.
+        when_busy: the policy where the processor is busy; that of the queue if ``None``.
+        stopped: whether a stop of its processor was sent when the service may have applied it.
+    """
+
+    request: _RequestT
+    on_complete: "Callable[[QueuedRequest[_RequestT], Outcome], None]" = _no_callback
+    name: str = attrs.field(kw_only=True)
+    kind: ProcessorKind | None = attrs.field(default=None, kw_only=True)
+    deadline: float = attrs.field(default=math.inf, kw_only=True)
+    urgent: bool = attrs.field(default=False, kw_only=True)
+    tag: object = attrs.field(default=None, kw_only=True)
+    when_busy: WhenBusy | None = attrs.field(default=None, kw_only=True)
+    number: int = attrs.field(default=0, init=False)
+    arrived_at: float = attrs.field(default=0.0, init=False)
+    state: RequestState = attrs.field(default=RequestState.QUEUED, init=False)
+    trace: CallTrace = attrs.field(factory=functools.partial(CallTrace, retries_throttled=False), init=False)
+    cancelled: bool = attrs.field(default=False, init=False)
+    stopped: bool = attrs.field(default=False, init=False)
+
+    @property
+    def shares(self) -> bool:
+        """Whether it waits for the outcome of the request before it for its processor."""
+        return self.state is RequestState.BLOCKED and self.when_busy == "share"
+
+    def cancellation(self) -> Failed[_RequestT]:
+        """The outcome that it has where it is cancelled before it is sent."""
+        return Failed(self.request, RequestCancelledError(name=self.name))
 
 
 @attrs.define(eq=False)
@@ -39,19 +103,23 @@ class RequestQueue(Generic[_RequestT]):
     first of them takes the lead where the leader was cancelled.
 
     Attributes:
+        slots: the sessions, and how many there may be.
+        when_busy: what happens to a request for a busy processor that does not say so itself.
         on_complete: called with each request and its outcome, before the request's own callback.
         in_flight: the number of dispatched requests.
         pending: the number of requests without an outcome.
     """
 
-    on_complete: Callable[[QueuedRequest[_RequestT], Outcome], None] = attrs.field(default=no_callback, kw_only=True)
+    slots: SessionSlots
+    when_busy: WhenBusy = attrs.field(default="queue", kw_only=True)
+    on_complete: Callable[[QueuedRequest[_RequestT], Outcome], None] = attrs.field(default=_no_callback, kw_only=True)
     in_flight: int = attrs.field(default=0, init=False)
     pending: int = attrs.field(default=0, init=False)
     _leaders: dict[str, QueuedRequest[_RequestT]] = attrs.field(factory=dict, init=False)
     _followers: dict[str, OrderedDict[QueuedRequest[_RequestT], None]] = attrs.field(factory=dict, init=False)
     # The requests that wait for a permit, by urgency and kind; a lane that is empty is not kept.
-    _lanes: dict[tuple[bool, ProcessorKind | None], DeadlineQueue[QueuedRequest[_RequestT]]] = attrs.field(
-        factory=dict, init=False
+    _lanes: defaultdict[tuple[bool, ProcessorKind | None], DeadlineQueue[QueuedRequest[_RequestT]]] = attrs.field(
+        factory=lambda: defaultdict(DeadlineQueue), init=False
     )
     _deadlines: DeadlineQueue[QueuedRequest[_RequestT]] = attrs.field(factory=DeadlineQueue, init=False)
     _backoffs: DeadlineQueue[QueuedRequest[_RequestT]] = attrs.field(factory=DeadlineQueue, init=False)
@@ -60,6 +128,7 @@ class RequestQueue(Generic[_RequestT]):
     def add(self, request: QueuedRequest[_RequestT], now: float) -> None:
         """Take a request."""
         request.number, request.arrived_at = next(self._numbers), now
+        request.when_busy = request.when_busy or self.when_busy
         self.pending += 1
         if request.deadline <= now:
             self._finish(request, _expired(request, 0.0, None))
@@ -71,7 +140,7 @@ class RequestQueue(Generic[_RequestT]):
         """The request that would be dispatched now; ``None`` where none is runnable."""
         found: QueuedRequest[_RequestT] | None = None
         for (_, kind), lane in self._lanes.items():
-            if self._has_room(kind):
+            if self.slots.has_room(kind):
                 request = lane.first()
                 if found is None or (not request.urgent, request.number) < (not found.urgent, found.number):
                     found = request
@@ -135,7 +204,7 @@ class RequestQueue(Generic[_RequestT]):
         """
         if request.state in {RequestState.DISPATCHED, RequestState.COMPLETED}:
             return
-        outcome = outcome or Failed(request.request, RequestCancelledError(name=request.name))
+        outcome = outcome or request.cancellation()
         if request.state is RequestState.BLOCKED:
             self._leave_followers(request)
             self._finish(request, outcome)
@@ -156,7 +225,7 @@ class RequestQueue(Generic[_RequestT]):
         """The dispatched request whose outcome a request will share; ``None`` where there is none."""
         leader = self._leaders.get(request.name)
         is_dispatched = leader is not None and leader.state is RequestState.DISPATCHED
-        return leader if is_dispatched and request.state is RequestState.BLOCKED and self._shares(request) else None
+        return leader if is_dispatched and request.shares else None
 
     def requests(self) -> list[QueuedRequest[_RequestT]]:
         """The requests without an outcome, in the order of their arrival."""
@@ -182,9 +251,6 @@ class RequestQueue(Generic[_RequestT]):
 
     # ---------------------------------------------------------------------------------------------------------- details
 
-    def _has_room(self, _kind: ProcessorKind | None, /) -> bool:
-        return True
-
     def _place(self, request: QueuedRequest[_RequestT], _now: float, /) -> None:
         """Decide whether a request leads or follows."""
         if request.name in self._leaders:
@@ -199,10 +265,7 @@ class RequestQueue(Generic[_RequestT]):
     def _enqueue(self, request: QueuedRequest[_RequestT]) -> None:
         self._leaders[request.name] = request
         request.state = RequestState.QUEUED
-        lane = self._lanes.get((request.urgent, request.kind))
-        if lane is None:
-            lane = self._lanes[request.urgent, request.kind] = DeadlineQueue[QueuedRequest[_RequestT]]()
-        lane.set(request, request.number)
+        self._lanes[request.urgent, request.kind].set(request, request.number)
 
     def _leave_lane(self, request: QueuedRequest[_RequestT]) -> None:
         lane = self._lanes.get((request.urgent, request.kind))
@@ -217,15 +280,10 @@ class RequestQueue(Generic[_RequestT]):
         is_own = isinstance(outcome, Failed) and (is_given_up or isinstance(outcome.error, RequestCancelledError))
         for follower in tuple(self._followers.get(request.name, ())):
             # An event's listener may have cancelled it.
-            is_waiting = follower.state is RequestState.BLOCKED and self._shares(follower)
-            if is_waiting and (follower.cancelled or not is_own):
+            if follower.shares and (follower.cancelled or not is_own):
                 self._leave_followers(follower)
-                self._finish(follower, self._shared(outcome, follower))
+                self._finish(follower, _shared(outcome, follower))
         self._unblock(request.name)
-
-    def _shared(self, outcome: Outcome, follower: QueuedRequest[_RequestT]) -> Outcome:
-        """The outcome of a request that shares another's."""
-        return attrs.evolve(_any(outcome), request=follower.request)
 
     def _waits_for(self, request: QueuedRequest[_RequestT]) -> WaitedFor:
         """What a request that is not dispatched waits for."""
@@ -233,18 +291,12 @@ class RequestQueue(Generic[_RequestT]):
             return "backoff"
         if request.state is RequestState.BLOCKED:
             return "request" if request.name in self._leaders else "session"
-        return "permit" if self._has_room(request.kind) else "capacity"
-
-    def _shares(self, _follower: QueuedRequest[_RequestT], /) -> bool:
-        return True
-
-    def _may_lead(self, _follower: QueuedRequest[_RequestT], /) -> bool:
-        return True
+        return "permit" if self.slots.has_room(request.kind) else "capacity"
 
     def _unblock(self, name: str) -> None:
         """Let the next request for a processor join the queue, if it may."""
         request = next(iter(self._followers.get(name, ())), None)
-        if request is not None and self._may_lead(request):
+        if request is not None and (request.when_busy != "queue" or name not in self.slots):
             self._leave_followers(request)
             self._enqueue(request)
 
@@ -267,6 +319,13 @@ class RequestQueue(Generic[_RequestT]):
 
 def _expired(request: QueuedRequest[_RequestT], waited: float, waited_for: WaitedFor | None) -> Expired:
     return Expired(cast("StartRequest", request.request), waited, waited_for=waited_for)  # stops have no deadline
+
+
+def _shared(outcome: Outcome, follower: QueuedRequest[_RequestT]) -> Outcome:
+    """The outcome of a request that shares another's."""
+    if isinstance(outcome, Started):
+        outcome = attrs.evolve(outcome, shared=True)
+    return attrs.evolve(_any(outcome), request=follower.request)
 
 
 def _any(outcome: Outcome) -> Failed[StartRequest | str]:

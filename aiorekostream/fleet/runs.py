@@ -15,7 +15,7 @@ from aiorekostream.fleet.ensure import Ensurer
 from aiorekostream.fleet.events import FleetEventType
 from aiorekostream.fleet.executor import Executor
 from aiorekostream.fleet.outcomes import Failed, Outcome, StartOutcome, StopOutcome
-from aiorekostream.fleet.queued_request import QueuedRequest
+from aiorekostream.fleet.queue import QueuedRequest
 from aiorekostream.fleet.report import FleetReport, StartReport, StopReport
 from aiorekostream.fleet.requests import FleetRequest
 

@@ -9,8 +9,7 @@ from typing import Generic, TypeVar
 from aiorekostream.clock import TimerHandle, running_loop
 from aiorekostream.domain.requests import StartRequest
 from aiorekostream.errors import ConfigurationError, DeadlineExceededError, RateLimitedError
-from aiorekostream.fleet.queue import RequestQueue
-from aiorekostream.fleet.queued_request import QueuedRequest
+from aiorekostream.fleet.queue import QueuedRequest, RequestQueue
 from aiorekostream.limits import Quota
 from aiorekostream.pipeline import Pipeline
 from aiorekostream.rate_limiting.port import LEAST_REST, Permit, Priority

@@ -20,11 +20,10 @@ from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart, 
 from aiorekostream.domain.responses import StartedSession
 from aiorekostream.errors import InvalidRequestError, ProcessorBusyError, ValidationIssue
 from aiorekostream.fleet.outcomes import AlreadyRunning, Failed, Outcome, Started, Unknown
-from aiorekostream.fleet.queue import RequestQueue
-from aiorekostream.fleet.queued_request import QueuedRequest, RequestState
-from aiorekostream.fleet.requests import FleetRequest, WhenBusy
+from aiorekostream.fleet.queue import QueuedRequest, RequestQueue, RequestState
+from aiorekostream.fleet.requests import FleetRequest
 from aiorekostream.fleet.sessions import SessionEnd
-from aiorekostream.fleet.slots import MARGIN, SessionSlot, SessionSlots
+from aiorekostream.fleet.slots import MARGIN, SessionSlot
 
 __all__ = ["QueuedStart", "StartQueue", "longest_session", "queued_start"]
 
@@ -36,26 +35,17 @@ class StartQueue(RequestQueue[StartRequest]):
     """Starts that wait or are dispatched, and the sessions that there are.
 
     Attributes:
-        slots: the sessions, and how many there may be.
-        when_busy: what happens to a request for a busy processor that does not say so itself.
         longest: the longest that another client's label detection may last, in seconds.
         poll_interval: how long a session is believed to go on after a poll showed it, in seconds.
         on_session_end: called with each session that has ended.
         unpolled: the processors that a poll must show before the requests behind them can be decided about.
     """
 
-    slots: SessionSlots
-    when_busy: WhenBusy = "queue"
     longest: float = 120.0
     poll_interval: float = 5.0
     on_session_end: Callable[[SessionEnd], None] = lambda _: None
     unpolled: set[str] = attrs.field(factory=set[str], init=False)
     _polled_at: float = attrs.field(default=-math.inf, init=False)
-
-    def add(self, request: QueuedStart, now: float) -> None:
-        """See ``RequestQueue``."""
-        request.when_busy = request.when_busy or self.when_busy
-        super().add(request, now)
 
     def dispatch(self, now: float) -> QueuedStart | None:
         """See ``RequestQueue``; the start takes a slot."""
@@ -175,9 +165,6 @@ class StartQueue(RequestQueue[StartRequest]):
                 if request.state is RequestState.BLOCKED:
                     yield request
 
-    def _has_room(self, kind: ProcessorKind | None) -> bool:
-        return self.slots.has_room(kind)
-
     def _place(self, request: QueuedStart, now: float) -> None:
         """Decide about a request by what its processor has, and what else was asked of it."""
         leader, slot, policy = self._leaders.get(request.name), self.slots.get(request.name), request.when_busy
@@ -204,17 +191,6 @@ class StartQueue(RequestQueue[StartRequest]):
             self._finish(request, Failed(request.request, ProcessorBusyError(name=request.name)))
         else:
             self._follow(request)
-
-    def _shares(self, follower: QueuedStart) -> bool:
-        return follower.when_busy == "share"
-
-    def _shared(self, outcome: Outcome, follower: QueuedStart) -> Outcome:
-        if isinstance(outcome, Started):
-            return Started(follower.request, outcome.session, shared=True)
-        return super()._shared(outcome, follower)
-
-    def _may_lead(self, follower: QueuedStart) -> bool:
-        return follower.when_busy != "queue" or follower.name not in self.slots
 
     def _leave_followers(self, request: QueuedStart) -> None:
         super()._leave_followers(request)

@@ -7,9 +7,9 @@ from aiorekostream.errors import InvalidRequestError, ResourceInUseError, Valida
 from aiorekostream.fleet.executor import Executor
 from aiorekostream.fleet.options import FleetOptions
 from aiorekostream.fleet.outcomes import AlreadyStopped, Failed, Outcome, Stopped
-from aiorekostream.fleet.queue import RequestQueue
-from aiorekostream.fleet.queued_request import QueuedRequest
+from aiorekostream.fleet.queue import QueuedRequest, RequestQueue
 from aiorekostream.fleet.sessions import SessionEnd
+from aiorekostream.fleet.slots import SessionSlots
 from aiorekostream.fleet.starting import Starter
 from aiorekostream.operations import STOP
 from aiorekostream.rate_limiting.port import Permit
@@ -23,7 +23,7 @@ class Stopper(Executor[str]):
     """Carry out stops for all runs of a fleet; callers that ask for the same stop at once share it."""
 
     def __init__(self, options: FleetOptions, starter: Starter) -> None:
-        super().__init__(options, STOP.name, RequestQueue[str](), starter.slots)
+        super().__init__(options, STOP.name, RequestQueue[str](SessionSlots(), when_busy="share"), starter.slots)
         self._starter = starter
 
     def on_open(self) -> None:

@@ -13,7 +13,7 @@ from aiorekostream.domain.requests import FaceSearchStart
 from aiorekostream.domain.responses import StartedSession
 from aiorekostream.errors import ProcessorBusyError, RequestCancelledError
 from aiorekostream.fleet.outcomes import AlreadyRunning, Expired, Failed, Outcome, Started, Unknown, WaitedFor
-from aiorekostream.fleet.queued_request import RequestState
+from aiorekostream.fleet.queue import RequestState
 from aiorekostream.fleet.requests import WhenBusy
 from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.fleet.slots import MARGIN, SessionSlot, SessionSlots

@@ -14,7 +14,7 @@ from aiorekostream.domain.requests import FaceSearchStart
 from aiorekostream.domain.responses import StartedSession
 from aiorekostream.errors import RequestCancelledError
 from aiorekostream.fleet.outcomes import AlreadyRunning, Expired, Failed, Outcome, Started, Unknown
-from aiorekostream.fleet.queued_request import RequestState
+from aiorekostream.fleet.queue import RequestState
 from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.fleet.slots import MARGIN, SessionSlot, SessionSlots
 from aiorekostream.fleet.start_queue import QueuedStart, StartQueue
