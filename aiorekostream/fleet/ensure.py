@@ -8,7 +8,6 @@ from typing import Generic, TypeVar, cast
 
 import attrs
 
-from aiorekostream.client import Client
 from aiorekostream.client.wait_conditions import WaitCondition
 from aiorekostream.client.wait_errors import contested_error, wrong_kind_error
 from aiorekostream.domain.enums import ProcessorKind
@@ -44,14 +43,12 @@ class Ensurer(abc.ABC, Generic[_RequestT]):
 
     Attributes:
         executor: makes the calls.
-        starter: knows the sessions.
-        client: polls.
+        starter: knows the sessions, and the client that polls.
         timeout: the longest wait for a status, in seconds; ``None`` for the defaults of the poller.
     """
 
     executor: Executor[_RequestT]
     starter: Starter
-    client: Client
     timeout: float | None
     _tasks: dict[QueuedRequest[_RequestT], asyncio.Task[Outcome]] = attrs.field(factory=dict, init=False)
 
@@ -94,7 +91,7 @@ class Ensurer(abc.ABC, Generic[_RequestT]):
     async def _until(self, condition: WaitCondition, name: str) -> Status:
         """Wait for a condition, and record the end of the session where one is seen."""
         slot = self.starter.slots.get(name)
-        status = (await self.client.poller.until(condition, name, timeout=self.timeout)).status
+        status = (await self.starter.client.poller.until(condition, name, timeout=self.timeout)).status
         if status in WITHOUT_SESSION:
             self.starter.session_ended(SessionEnd(name, status), slot)
         return status
@@ -104,7 +101,7 @@ class EnsureRunning(Ensurer[StartRequest]):
     """See ``Fleet.ensure_running``."""
 
     async def _ensure(self, request: QueuedRequest[StartRequest]) -> Outcome:
-        start, pipeline, status = request.request, self.client.pipeline, None
+        start, pipeline, status = request.request, self.starter.client.pipeline, None
         began = pipeline.clock.now()
         for _ in range(_MAX_TRIES):
             status = await self.starter.observe(start.name, start.kind)
@@ -143,7 +140,7 @@ class EnsureStopped(Ensurer[str]):
     """See ``Fleet.ensure_stopped``."""
 
     async def _ensure(self, request: QueuedRequest[str]) -> Outcome:
-        name, clock = request.name, self.client.pipeline.clock
+        name, clock = request.name, self.starter.client.pipeline.clock
         began = clock.now()
         outcome: Outcome = AlreadyStopped(name)
         status = await self.starter.observe(name, None)

@@ -51,6 +51,7 @@ class Executor(Scheduler[_RequestT]):
     ) -> None:
         super().__init__(options.client.pipeline, operation, queue, max_in_flight=options.max_in_flight)
         self._options = options
+        self.client = options.client
         self.slots: SessionSlots = slots
         queue.on_complete = self._on_complete
 
@@ -125,32 +126,33 @@ class Executor(Scheduler[_RequestT]):
     async def _send(self, request: QueuedRequest[_RequestT], permit: Permit | None) -> None:
         """See ``Scheduler``."""
         try:
-            outcome = await self._outcome(request, permit)
+            outcome = await self._call(request, permit)
         except asyncio.CancelledError:
             self.abort(request)  # by a program that cancels every task
             raise
+        except RekostreamError as error:
+            goes_back = request.state is RequestState.DISPATCHED and self._goes_back(request, error, permit)
+            outcome = None if goes_back else self._outcome_of(request, error)
+        except Exception as error:  # noqa: BLE001 - an error in one call must not harm the other requests
+            _log.exception("%s of %s failed in an unexpected way", self._operation, request.name)
+            outcome = Failed(request.request, error)
+            if request.trace.may_be_applied:
+                outcome = self._unknown(request, request.trace, f"the call failed in an unexpected way: {error!r}")
+                outcome.error.__cause__ = error
         if outcome is not None and request.state is RequestState.DISPATCHED:
             self._requests.complete(request, outcome, self._pipeline.clock.now())
         self._changed()
 
-    async def _outcome(self, request: QueuedRequest[_RequestT], permit: Permit | None) -> Outcome | None:
-        try:
-            return await self._call(request, permit)
-        except RekostreamError as error:
-            if request.state is RequestState.DISPATCHED and self._goes_back(request, error, permit):
-                return None
-            return self._outcome_of(request, error)
-        except Exception as error:  # noqa: BLE001 - an error in one call must not harm the other requests
-            _log.exception("%s of %s failed in an unexpected way", self._operation, request.name)
-            if not request.trace.may_be_applied:
-                return Failed(request.request, error)
-            unknown = self._unknown(request, request.trace, f"the call failed in an unexpected way: {error!r}")
-            unknown.error.__cause__ = error
-            return unknown
-
     @abc.abstractmethod
-    async def _call(self, request: QueuedRequest[_RequestT], permit: Permit | None) -> Outcome:
-        """Make the call of a request, and return its outcome where it was not refused."""
+    async def _call(self, request: QueuedRequest[_RequestT], permit: Permit | None) -> Outcome | None:
+        """Make the call of a request, and return its outcome.
+
+        Returns:
+            The outcome; ``None`` where the request was put back in the queue.
+
+        Raises:
+            RekostreamError: the call was refused or lost.
+        """
 
     def _outcome_of(self, request: QueuedRequest[_RequestT], error: RekostreamError) -> Outcome:
         """The outcome of a request whose call has failed for good."""

@@ -13,7 +13,7 @@ from aiorekostream.domain.requests import StartRequest
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
 from aiorekostream.fleet.ensure import EnsureRunning, EnsureStopped
 from aiorekostream.fleet.events import FleetEvent
-from aiorekostream.fleet.monitor import PolledSessions, SessionMonitor
+from aiorekostream.fleet.monitor import SessionMonitor
 from aiorekostream.fleet.options import FleetOptions
 from aiorekostream.fleet.outcomes import StartOutcome, StopOutcome
 from aiorekostream.fleet.report import StartReport, StopReport
@@ -98,7 +98,7 @@ class Fleet:
         self._queued_start = functools.partial(
             queued_start, clock=client.pipeline.clock, lifetime=options.expires_after
         )
-        self._starter = Starter(options, PolledSessions(client) if session_monitor is None else session_monitor)
+        self._starter = Starter(options)
         self._stopper = Stopper(options, self._starter)
 
     def __repr__(self) -> str:
@@ -201,7 +201,7 @@ class Fleet:
             InvalidRequestError: an argument breaks its rule, such as a single request instead of a collection of them;
                 nothing was sent.
         """
-        ensurer = EnsureRunning(self._starter, self._starter, self._options.client, wait_seconds(timeout))
+        ensurer = EnsureRunning(self._starter, self._starter, wait_seconds(timeout))
         return await self._start_run(starts, ensurer).wait()
 
     # ------------------------------------------------------------------------------------------------------------ stops
@@ -247,7 +247,7 @@ class Fleet:
             InvalidRequestError: an argument breaks its rule, such as a single name instead of a collection of them;
                 nothing was sent.
         """
-        ensurer = EnsureStopped(self._stopper, self._starter, self._options.client, wait_seconds(timeout))
+        ensurer = EnsureStopped(self._stopper, self._starter, wait_seconds(timeout))
         return await self._stop_run(names, ensurer).wait()
 
     def iter_stop(self, names: Iterable[str] | AsyncIterable[str]) -> StopRun:

@@ -160,12 +160,7 @@ class FleetRun(Generic[_ItemT, _RequestT, _OutcomeT, _ReportT]):
         Raises:
             Exception: what reading the requests has raised; those that were read have their outcomes.
         """
-        self._start()
-        try:
-            await self._requests.wait_for(self._is_over)
-        except asyncio.CancelledError:
-            await self.aclose()
-            raise
+        await self._wait_for(self._is_over)
         self._raise_failure()
         return self.report
 
@@ -211,12 +206,7 @@ class FleetRun(Generic[_ItemT, _RequestT, _OutcomeT, _ReportT]):
     async def __anext__(self) -> _OutcomeT:
         requests = self._requests
         requests.counts_outcomes = True
-        self._start()
-        try:
-            await requests.wait_for(lambda: bool(requests.outcomes) or self._is_over())
-        except asyncio.CancelledError:
-            await self.aclose()
-            raise
+        await self._wait_for(lambda: bool(requests.outcomes) or self._is_over())
         if not requests.outcomes:
             self._raise_failure()
             raise StopAsyncIteration
@@ -239,12 +229,18 @@ class FleetRun(Generic[_ItemT, _RequestT, _OutcomeT, _ReportT]):
         loop.call_soon_threadsafe(reader.cancel)
         loop.call_soon_threadsafe(self._requests.cancel)
 
-    def _start(self) -> None:
+    async def _wait_for(self, condition: Callable[[], bool]) -> None:
+        """Read the source until a condition holds; a cancellation closes the run."""
         if self._reader is None:
             # Without a reference to the run: one that was left is collected while its source is still read.
             reading = _read(self._source, self._requests)
             self._reader = asyncio.create_task(reading, name="aiorekostream reads requests")
             self._reader.add_done_callback(self._requests.on_read)
+        try:
+            await self._requests.wait_for(condition)
+        except asyncio.CancelledError:
+            await self.aclose()
+            raise
 
     def _is_over(self) -> bool:
         return self._reader is not None and self._reader.done() and not self._requests.pending

@@ -16,7 +16,7 @@ from aiorekostream.domain.status import WITHOUT_SESSION, Status
 from aiorekostream.errors import LimitExceededError, RekostreamError, ResourceInUseError, ServiceQuotaExceededError
 from aiorekostream.fleet.events import FleetEventType
 from aiorekostream.fleet.executor import Executor
-from aiorekostream.fleet.monitor import NotifiedEnds, SessionMonitor, ask
+from aiorekostream.fleet.monitor import NotifiedEnds, PolledSessions, ask
 from aiorekostream.fleet.options import FleetOptions
 from aiorekostream.fleet.outcomes import AlreadyRunning, Outcome, Started, Unknown
 from aiorekostream.fleet.sessions import SessionEnd, SessionEnds, SessionSnapshot, snapshot
@@ -34,7 +34,7 @@ _log = logging.getLogger("aiorekostream")
 class Starter(Executor[StartRequest]):
     """Carry out starts for all runs of a fleet."""
 
-    def __init__(self, options: FleetOptions, monitor: SessionMonitor) -> None:
+    def __init__(self, options: FleetOptions) -> None:
         slots = SessionSlots(retry_interval=options.poll_interval)
         self.queue: StartQueue = StartQueue(
             slots,
@@ -44,6 +44,9 @@ class Starter(Executor[StartRequest]):
             on_session_end=self._on_session_end,
         )
         super().__init__(options, START.name, self.queue, slots)
+        monitor = options.session_monitor
+        if monitor is None:
+            monitor = PolledSessions(options.client)
         self._notified = NotifiedEnds(monitor=monitor, slots=slots, session_ended=self.session_ended)
         self._sharing = None
         if options.slots is not None:
@@ -59,12 +62,9 @@ class Starter(Executor[StartRequest]):
         self._iterators: weakref.WeakSet[SessionEnds] = weakref.WeakSet()
         self._reports: set[asyncio.Task[StreamProcessor | None]] = set()
 
-    async def _outcome(self, request: QueuedStart, permit: Permit | None) -> Outcome | None:
+    async def _call(self, request: QueuedStart, permit: Permit | None) -> Outcome | None:
         if self._sharing is not None and not await self._sharing.reserve(request, permit):
             return None
-        return await super()._outcome(request, permit)
-
-    async def _call(self, request: QueuedStart, permit: Permit | None) -> Outcome:
         start = request.request
         session = await reconcile.call(self._pipeline, START, start, permit=permit, trace=request.trace)
         return Started(start, session)
@@ -134,7 +134,7 @@ class Starter(Executor[StartRequest]):
             processor, or the poll may be older than a start.
         """
         slot, asked_at = self.slots.get(name), self._pipeline.clock.now()
-        seen = (await self._options.client.poller.observe([name])).get(name)
+        seen = (await self.client.poller.observe([name])).get(name)
         if seen is None:
             return None
         if seen.status is None or seen.status in WITHOUT_SESSION:
@@ -168,7 +168,7 @@ class Starter(Executor[StartRequest]):
             await self._pipeline.open()
             self.on_open()
         queue.advance(began := clock.now())  # sessions may have ended since the last poll
-        await list_sessions(self._options.client, queue, self._asked())
+        await list_sessions(self.client, queue, self._asked())
         self._seen_at, self._polled_at = began, clock.now()
         queue.mark_polled(began, self._polled_at)
         self._changed()
@@ -197,7 +197,7 @@ class Starter(Executor[StartRequest]):
         return self.slots.begun_before(self._pipeline.clock.now() - SHOWN_AFTER)
 
     async def _poll_sessions(self) -> None:
-        if (failure := await self._options.client.poller.failure()) is not None:
+        if (failure := await self.client.poller.failure()) is not None:
             self._poll = None
             self._on_failure(failure)
             self._close_iterators(failure)
