@@ -16,7 +16,7 @@ from aiorekostream.domain.status import WITHOUT_SESSION, Status
 from aiorekostream.errors import ResourceNotFoundError
 from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.fleet.slot_leases import Reservation, SharedSession, SlotLeases, SlotListener
-from aiorekostream.fleet.slots import MARGIN, MAX_PROCESSORS, SessionSlot
+from aiorekostream.fleet.slots import MARGIN, MAX_PROCESSORS, SessionSlot, limits_of_region
 from aiorekostream.fleet.start_queue import QueuedStart, StartQueue, longest_session
 from aiorekostream.limits import Scope
 from aiorekostream.operations import START
@@ -60,14 +60,14 @@ class SlotSharing:
     """Lease shared slots for the starts of a fleet, and report the sessions of other hosts to the fleet.
 
     Attributes:
-        shared: the slots that many hosts share.
+        shared: the slots that many hosts share; ``None`` where this fleet alone counts the sessions.
         pipeline: has the scope, the clock and the timeout of a call.
         queue: the starts, and the sessions that the fleet knows.
         on_change: see ``SlotListener``.
         fail: ends the queued requests with an error.
     """
 
-    shared: SharedSessionSlots
+    shared: SharedSessionSlots | None
     pipeline: Pipeline
     queue: StartQueue
     on_change: Callable[[], None]
@@ -87,20 +87,18 @@ class SlotSharing:
 
     # ----------------------------------------------------------------------------------------------------------- leases
 
-    def open(self, limits: Mapping[ProcessorKind | None, int]) -> None:
-        """Share the slots of the client's account and Region, from the running event loop.
-
-        Args:
-            limits: the most sessions at once, by kind.
-        """
-        loop = asyncio.get_running_loop()
-        if loop is self._loop:
-            return
-        self._loop = loop
-        most = {kind: limits.get(kind, MAX_PROCESSORS) for kind in ProcessorKind}
-        clock, scope = self.pipeline.clock, self.pipeline.transport.scope
-        self.queue.slots.share(self.shared.open(scope, limits=most, clock=clock, listener=self), clock.now())
-        self.on_change()
+    def open(self) -> None:
+        """Apply the limits of the Region, or share the slots of the account and Region from the running event loop."""
+        pipeline, slots, loop = self.pipeline, self.queue.slots, asyncio.get_running_loop()
+        limits = limits_of_region(pipeline.limits, pipeline.transport.region or "")
+        if self.shared is None:
+            slots.limits = limits
+        elif loop is not self._loop:
+            self._loop = loop
+            most = {kind: limits.get(kind, MAX_PROCESSORS) for kind in ProcessorKind}
+            leases = self.shared.open(pipeline.transport.scope, limits=most, clock=pipeline.clock, listener=self)
+            slots.share(leases, pipeline.clock.now())
+            self.on_change()
 
     def update(self) -> None:
         """Lease the slots that the queue wants."""
@@ -162,8 +160,9 @@ class SlotSharing:
             interval: seconds until the next poll.
         """
         slots = self.queue.slots
-        shown = None if slots.leases is None else await _shown_sessions(slots.leases, sweep=interval)
-        if shown is None:
+        if slots.leases is None:
+            return {}
+        if (shown := await _shown_sessions(slots.leases, sweep=interval)) is None:
             return None
         return {name: each for name, each in shown.items() if name not in own and name not in slots}
 

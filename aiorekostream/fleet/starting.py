@@ -21,7 +21,7 @@ from aiorekostream.fleet.options import FleetOptions
 from aiorekostream.fleet.outcomes import AlreadyRunning, Outcome, Started, Unknown
 from aiorekostream.fleet.sessions import SessionEnd, SessionEnds, SessionSnapshot, snapshot
 from aiorekostream.fleet.slot_sharing import SlotSharing, list_sessions, record_end
-from aiorekostream.fleet.slots import SessionSlot, SessionSlots, limits_of_region
+from aiorekostream.fleet.slots import SessionSlot, SessionSlots
 from aiorekostream.fleet.start_queue import QueuedStart, StartQueue
 from aiorekostream.operations import START
 from aiorekostream.rate_limiting.port import Permit
@@ -48,22 +48,20 @@ class Starter(Executor[StartRequest]):
         if monitor is None:
             monitor = PolledSessions(options.client)
         self._notified = NotifiedEnds(monitor=monitor, slots=slots, session_ended=self.session_ended)
-        self._sharing = None
-        if options.slots is not None:
-            self._sharing = SlotSharing(
-                shared=options.slots,
-                pipeline=self._pipeline,
-                queue=self.queue,
-                on_change=self._changed,
-                fail=self._on_failure,
-            )
+        self._sharing = SlotSharing(
+            shared=options.slots,
+            pipeline=self._pipeline,
+            queue=self.queue,
+            on_change=self._changed,
+            fail=self._on_failure,
+        )
         self._poll: asyncio.Task[None] | None = None
         self._polled_at = self._seen_at = self._synced_at = -math.inf
         self._iterators: weakref.WeakSet[SessionEnds] = weakref.WeakSet()
         self._reports: set[asyncio.Task[StreamProcessor | None]] = set()
 
     async def _call(self, request: QueuedStart, permit: Permit | None) -> Outcome | None:
-        if self._sharing is not None and not await self._sharing.reserve(request, permit):
+        if self.slots.leases is not None and not await self._sharing.reserve(request, permit):
             return None
         start = request.request
         session = await reconcile.call(self._pipeline, START, start, permit=permit, trace=request.trace)
@@ -100,13 +98,8 @@ class Starter(Executor[StartRequest]):
 
     def on_open(self) -> None:
         """Apply the limits of the Region, once the client is open. A client never changes its Region."""
-        if self._sharing is None and self.slots.limits:
-            return
-        limits = limits_of_region(self._pipeline.limits, self._pipeline.transport.region or "")
-        if self._sharing is None:
-            self.slots.limits = limits
-        else:
-            self._sharing.open(limits)
+        if not self.slots.limits:
+            self._sharing.open()
 
     def mark_stopping(self, name: str, slot: SessionSlot | None) -> None:
         """See ``StartQueue.mark_stopping``."""
@@ -164,7 +157,7 @@ class Starter(Executor[StartRequest]):
     async def sync(self) -> None:
         """See ``Fleet.sync_sessions``."""
         clock, queue = self._pipeline.clock, self.queue
-        if self._sharing is not None:
+        if self._options.slots is not None:
             await self._pipeline.open()
             self.on_open()
         queue.advance(began := clock.now())  # sessions may have ended since the last poll
@@ -203,7 +196,7 @@ class Starter(Executor[StartRequest]):
             self._close_iterators(failure)
             return
         is_listed = False
-        if self._sharing is not None and self._sharing.needs_sync:
+        if self._sharing.needs_sync:
             self._synced_at = self._pipeline.clock.now()
             is_listed = await self._sharing.sync(self.sync)
         if not is_listed:
@@ -214,8 +207,7 @@ class Starter(Executor[StartRequest]):
     async def _poll_ends(self) -> None:
         begun, began = self._asked(), self._pipeline.clock.now()
         asked = self._notified.unreported(begun, self.queue.unpolled, began)
-        sharing, interval = self._sharing, self._options.poll_interval
-        others = {} if sharing is None else await sharing.others(begun.keys(), interval)
+        others = await self._sharing.others(begun.keys(), self._options.poll_interval)
         if others is None and not self._polls_own:
             self._polled_at = self._pipeline.clock.now()  # another host polls
             return
@@ -278,13 +270,13 @@ class Starter(Executor[StartRequest]):
     def _next_poll(self) -> float:
         if self._poll is not None and not self._poll.done():
             return math.inf
-        if self.queue.pending and self._sharing is not None and self._sharing.needs_sync:
+        if self.slots.leases is not None and self.queue.pending and self._sharing.needs_sync:
             return self._synced_at + self._options.poll_interval
         wanted = self.queue.waits_for_session_end or self._polls_own
         return self._polled_at + self._options.poll_interval if wanted else math.inf
 
     def _update(self) -> None:
-        if self._sharing is not None:
+        if self.slots.leases is not None:
             self._sharing.update()
         if self._poll is not None and self._poll.get_loop() is not self._loop:
             self._poll = None
