@@ -121,8 +121,8 @@ class RequestQueue(Generic[_RequestT]):
     _lanes: defaultdict[tuple[bool, ProcessorKind | None], DeadlineQueue[QueuedRequest[_RequestT]]] = attrs.field(
         factory=lambda: defaultdict(DeadlineQueue), init=False
     )
-    _deadlines: DeadlineQueue[QueuedRequest[_RequestT]] = attrs.field(factory=DeadlineQueue, init=False)
-    _backoffs: DeadlineQueue[QueuedRequest[_RequestT]] = attrs.field(factory=DeadlineQueue, init=False)
+    # The requests that are not dispatched, by their deadlines; one that backs off, by the end of that if it is earlier.
+    _due: DeadlineQueue[QueuedRequest[_RequestT]] = attrs.field(factory=DeadlineQueue, init=False)
     _numbers: Iterator[int] = attrs.field(factory=itertools.count, init=False)
 
     def add(self, request: QueuedRequest[_RequestT], now: float) -> None:
@@ -133,7 +133,7 @@ class RequestQueue(Generic[_RequestT]):
         if request.deadline <= now:
             self._finish(request, _expired(request, 0.0, None))
         else:
-            self._deadlines.set(request, request.deadline)
+            self._due.set(request, request.deadline)
             self._place(request, now)
 
     def first(self) -> QueuedRequest[_RequestT] | None:
@@ -152,7 +152,7 @@ class RequestQueue(Generic[_RequestT]):
         request = self.first()
         if request is not None:
             self._leave_lane(request)
-            self._deadlines.remove(request)
+            self._due.remove(request)
             request.state = RequestState.DISPATCHED
             request.trace.send_by = request.deadline
             self.in_flight += 1
@@ -176,10 +176,10 @@ class RequestQueue(Generic[_RequestT]):
         self.in_flight -= 1
         if delay > 0:
             request.state = RequestState.BACKING_OFF
-            self._backoffs.set(request, now + delay)
+            self._due.set(request, min(now + delay, request.deadline))
         else:
             self._enqueue(request)
-        self._deadlines.set(request, request.deadline)
+            self._due.set(request, request.deadline)
         for follower in tuple(self._followers.get(request.name, ())):
             if follower.cancelled:  # there is no call any more whose outcome it could share
                 self.withdraw(follower)
@@ -210,7 +210,6 @@ class RequestQueue(Generic[_RequestT]):
             self._finish(request, outcome)
             return
         self._leave_lane(request)
-        self._backoffs.remove(request)
         del self._leaders[request.name]
         self._finish(request, outcome)
         self._unblock(request.name)
@@ -234,15 +233,17 @@ class RequestQueue(Generic[_RequestT]):
 
     def advance(self, now: float) -> None:
         """Do what is due: deadlines and backoffs."""
-        for request in self._deadlines.pop_due(now):
-            self.withdraw(request, _expired(request, now - request.arrived_at, self._waits_for(request)))
-        for request in self._backoffs.pop_due(now):
-            self._enqueue(request)
+        for request in self._due.pop_due(now):
+            if request.deadline <= now:
+                self.withdraw(request, _expired(request, now - request.arrived_at, self._waits_for(request)))
+            elif request.state is RequestState.BACKING_OFF:  # a listener may have cancelled it at another's expiry
+                self._enqueue(request)
+                self._due.set(request, request.deadline)
 
     @property
     def next_moment(self) -> float:
         """When ``advance`` will have something to do; infinity for never."""
-        return min(self._deadlines.next_moment, self._backoffs.next_moment)
+        return self._due.next_moment
 
     @property
     def queued(self) -> int:
@@ -309,7 +310,7 @@ class RequestQueue(Generic[_RequestT]):
 
     def _finish(self, request: QueuedRequest[_RequestT], outcome: Outcome) -> None:
         request.state = RequestState.COMPLETED
-        self._deadlines.remove(request)
+        self._due.remove(request)
         self.pending -= 1
         if request.tag is not None:
             outcome = attrs.evolve(_any(outcome), tag=request.tag)
