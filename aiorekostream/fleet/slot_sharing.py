@@ -110,9 +110,13 @@ class SlotSharing:
 
     async def reserve(self, request: QueuedStart, permit: Permit | None) -> bool:
         """Reserve the slot of a dispatched start; one that gets none is put back in the queue, and its permit too."""
+        leases, kind = self.queue.slots.leases, request.kind
+        if leases is None or kind is None:
+            return True
         is_reserved, delay = False, 0.0
+        seconds, session = self.pipeline.total_timeout, longest_session(request.request) + MARGIN
         try:
-            result = await self._reserve(request)
+            result = await leases.reserve(request.name, kind, call=seconds, session=session)
             is_reserved = result is Reservation.RESERVED and request.deadline > self.pipeline.clock.now()
             delay = _BUSY_PAUSE if result is Reservation.BUSY else 0.0
         except Exception:  # noqa: BLE001 - the slots may be the user's code, and every request must get an outcome
@@ -124,13 +128,6 @@ class SlotSharing:
         if not is_reserved:
             self.queue.requeue(request, self.pipeline.clock.now(), delay=delay)
         return is_reserved
-
-    async def _reserve(self, request: QueuedStart) -> Reservation:
-        leases, kind = self.queue.slots.leases, request.kind
-        if leases is None or kind is None:
-            return Reservation.RESERVED
-        session = longest_session(request.request) + MARGIN
-        return await leases.reserve(request.name, kind, call=self.pipeline.total_timeout, session=session)
 
     # --------------------------------------------------------------------------------------------------------- sessions
 

@@ -66,10 +66,11 @@ class StartQueue(RequestQueue[StartRequest]):
                     request.state = RequestState.COMPLETED  # a listener may cancel it
                     self.on_session_end(SessionEnd(name, session=before.session))
             case AlreadyRunning():
-                self._reserve_external(name, kind, now, now)
+                self.slots.occupy(name, self._bounded_slot(name, kind, now), now, is_external=True)
             case Unknown():
                 # It may be applied until then, so an earlier poll that shows the processor at rest proves nothing.
-                self._reserve_external(name, kind, max(now, request.trace.applied_by), now, is_external=False)
+                since = max(now, request.trace.applied_by)
+                self.slots.occupy(name, self._bounded_slot(name, kind, since), now)
             case _:
                 self.slots.restore(name)
         super().complete(request, outcome, now)
@@ -131,7 +132,7 @@ class StartQueue(RequestQueue[StartRequest]):
         """Count a session that was found under way, which another host may have reported."""
         slot = self.slots.get(name)
         if slot is None or (slot.session is None and slot.since <= now):
-            self._reserve_external(name, kind, now, now, session=session)
+            self.slots.occupy(name, self._bounded_slot(name, kind, now, session), now, is_external=True)
 
     def session_ended(self, end: SessionEnd, slot: SessionSlot) -> None:
         """Free the slot of a session that was seen to have ended, unless the processor has another one by now."""
@@ -197,21 +198,14 @@ class StartQueue(RequestQueue[StartRequest]):
         if request.name not in self._followers:
             self.unpolled.discard(request.name)
 
-    def _reserve_external(
-        self,
-        name: str,
-        kind: ProcessorKind | None,
-        since: float,
-        now: float,
-        *,
-        session: StartedSession | None = None,
-        is_external: bool = True,
-    ) -> None:
-        longest = math.inf if kind is ProcessorKind.FACE_SEARCH else self.longest
-        before = self.slots.get(name)
-        session = session or (None if before is None else before.session)
-        slot = SessionSlot(kind, since, expected_end=since, session=session, latest_end=since + longest + MARGIN)
-        self.slots.occupy(name, slot, now, is_external=is_external)
+    def _bounded_slot(
+        self, name: str, kind: ProcessorKind | None, since: float, session: StartedSession | None = None
+    ) -> SessionSlot:
+        """The slot of a session of which only the kind is known, and so the longest that it may last."""
+        before, longest = self.slots.get(name), math.inf if kind is ProcessorKind.FACE_SEARCH else self.longest
+        if session is None and before is not None:
+            session = before.session
+        return SessionSlot(kind, since, expected_end=since, session=session, latest_end=since + longest + MARGIN)
 
     def _session_over(self, end: SessionEnd) -> None:
         self.on_session_end(end)
