@@ -51,8 +51,7 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
         self._task: asyncio.Task[None] | None = None
         self._calls: dict[QueuedRequest[_RequestT], asyncio.Task[None]] = {}
         self._idle: asyncio.Future[None] | None = None
-        self._waiting_for: Priority | None = None
-        self._is_interruptible = False
+        self._waiting_for: Priority | None = None  # the priority of a wait that may be broken off now
 
     @abc.abstractmethod
     async def _send(self, request: QueuedRequest[_RequestT], permit: Permit | None) -> None:
@@ -97,7 +96,7 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
                     " each loop"
                 )
             self._loop, self._timer, self._timer_at, self._is_changed = loop, None, math.inf, False
-            self._task, self._idle, self._waiting_for, self._is_interruptible = None, None, None, False
+            self._task, self._idle, self._waiting_for = None, None, None
             self._calls.clear()
             # Where the loop did not cancel its tasks, as ``asyncio.run`` does, their requests have no outcome yet.
             for request in self._requests.requests():
@@ -154,6 +153,7 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
             is_open = False
             while requests.pending:
                 if not is_open:
+                    self._waiting_for = Priority.RECOVERY  # no request goes before the opening
                     is_open = await self._interruptible(self._open()) is not None
                 elif requests.in_flight >= self._max_in_flight or (first := requests.first()) is None:
                     self._idle = asyncio.get_running_loop().create_future()
@@ -163,7 +163,6 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
                 elif (permit := await self._acquire(first, self._quota)) is not None:
                     self._dispatch(permit)
         except (asyncio.CancelledError, Exception) as error:  # whatever it is, every request that waits gets an outcome
-            self._task = None  # requests that come now get another task
             self._on_failure(error)
             if not isinstance(error, Exception):
                 raise
@@ -217,10 +216,7 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
         The scheduler's place in the rate limiter's queue is that of its oldest runnable request.
         """
         self._waiting_for = priority = Priority.URGENT if self._pipeline.urgent else _priority(first)
-        try:
-            return await self._interruptible(self._permit(quota, priority, first.arrived_at))
-        finally:
-            self._waiting_for = None
+        return await self._interruptible(self._permit(quota, priority, first.arrived_at))
 
     async def _permit(self, quota: Quota, priority: Priority, arrived_at: float) -> Permit | None:
         """Ask for a permit when a connection is free: a permit without one would only be given back."""
@@ -249,24 +245,23 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
             ) from error
 
     async def _interruptible(self, wait: Awaitable[_T]) -> _T | None:
-        """Wait; ``None`` where ``_interrupt`` has broken the wait off."""
-        self._is_interruptible = True
+        """Wait; ``None`` where ``_interrupt`` has broken the wait off, and so has unset ``_waiting_for``."""
         try:
             result = await wait
         except asyncio.CancelledError:
-            if self._is_interruptible or _uncancel() > 0:
+            if self._waiting_for is not None or _uncancel() > 0:
                 raise  # the program has cancelled the task, as well or alone
             return None
         else:
-            if not self._is_interruptible:
+            if self._waiting_for is None:
                 _uncancel()  # the wait has come to its end all the same
             return result
         finally:
-            self._is_interruptible = False
+            self._waiting_for = None
 
     def _interrupt(self) -> None:
-        if self._is_interruptible and self._task is not None:
-            self._is_interruptible = False  # once: each cancellation must be taken back
+        if self._waiting_for is not None and self._task is not None:
+            self._waiting_for = None  # once: each cancellation must be taken back
             self._task.cancel()
 
 

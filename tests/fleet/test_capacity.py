@@ -14,6 +14,7 @@ from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.emulator import Timings
 from aiorekostream.fleet import Fleet
 from aiorekostream.limits import DEFAULT_LIMITS
+from aiorekostream.testing import MemoryTransport
 from tests.fleet.service import LIST, Service, faces, label, labels, names, run, service_of
 
 if TYPE_CHECKING:
@@ -112,6 +113,31 @@ def test_synchronized_sessions_of_other_clients_count() -> None:
 
     assert run(main()) == 50
     assert service.most[LABELS] == 40
+
+
+def test_limits_hold_when_a_cancellation_breaks_the_opening_off() -> None:
+    """The opening that was broken off has set no limits: those of a Region are known once the client is open."""
+    service = service_of(3)
+
+    class SlowToOpen(MemoryTransport):
+        async def open(self) -> None:
+            await asyncio.sleep(5)
+            await super().open()
+
+    async def main() -> int:
+        limits = rks.Limits(concurrent_label_detection={service.region: 1})
+        transport = SlowToOpen(service.answer, region=service.region)
+        fleet = Fleet(service.client(limits=limits, transport=transport, rate_limiter=None))
+        cancelled = asyncio.create_task(fleet.submit(label("camera-0")))
+        await asyncio.sleep(1)
+        cancelled.cancel()
+        others = [asyncio.create_task(fleet.submit(start)) for start in labels(3, 60)[1:]]
+        await asyncio.sleep(50)
+        running = fleet.running
+        await asyncio.gather(*others)
+        return running
+
+    assert run(main()) == 1 == service.most[LABELS]
 
 
 def test_synchronizing_counts_a_processor_that_was_the_fleets_long_ago() -> None:
