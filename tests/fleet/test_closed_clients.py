@@ -100,9 +100,12 @@ def test_session_ends_raises_when_the_client_is_closed(caplog: pytest.LogCapture
         await transport.aclose()
         calls = len(transport.calls)
         assert (await anext(first)).name == "camera-0"
+        raised: set[ConfigurationError] = set()
         for _ in range(2):
-            with pytest.raises(ConfigurationError, match="transport is closed"):
+            with pytest.raises(ConfigurationError, match="transport is closed") as caught:
                 await anext(first)
+            raised.add(caught.value)
+        assert len(raised) == 2, "each has a traceback and notes of its own"
         await asyncio.sleep(AFTERWARDS)
         assert (await anext(second)).name == "camera-0"
         with pytest.raises(ConfigurationError, match="transport is closed"):

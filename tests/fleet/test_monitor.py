@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import aiorekostream as rks
 from aiorekostream import errors
+from aiorekostream.fleet import Fleet, SessionEnd
 from aiorekostream.fleet.monitor import PolledSessions
 from aiorekostream.testing import MemoryTransport
-from tests.fleet.service import run
+from tests.fleet.service import label, run, service_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 _ALL = {"works": "STARTING", "runs": "RUNNING", "stops": "STOPPING", "rests": "STOPPED", "failed": "FAILED"}
 _GONE = errors.ResourceNotFoundError(
@@ -45,3 +47,21 @@ def test_monitor_describes_what_a_list_skipped() -> None:
     over, asked = _ended(*_ALL, "deleted", listed={})
     assert over == {"rests", "failed", "deleted"}
     assert sorted(asked[1:]) == [f"DescribeStreamProcessor {name}" for name in sorted([*_ALL, "deleted"])]
+
+
+def test_monitor_that_is_an_empty_collection_is_asked() -> None:
+    class Monitor(list[str]):
+        async def ended(self, names: Collection[str]) -> Collection[str]:
+            return names
+
+    async def main() -> tuple[SessionEnd, float]:
+        async with Fleet(service.client(), session_monitor=Monitor()) as fleet:
+            ends = fleet.session_ends()
+            await fleet.submit(label("camera-0", 60))
+            async with asyncio.timeout(30):
+                return await anext(ends), service.clock.now()
+
+    service = service_of(1)
+    end, at = run(main())
+    assert end.name == "camera-0"
+    assert at < 30

@@ -293,6 +293,32 @@ def test_request_that_is_not_dispatched_is_cancelled_at_once(state: RequestState
     assert scene.dispatch(20) == ""
 
 
+def test_request_expires_after_it_has_backed_off() -> None:
+    scene = Scene()
+    (request,) = scene.add("a", deadline=20)
+    assert scene.dispatch() == "a"
+    scene.queue.requeue(request, 0, delay=10)
+    assert scene.queue.next_moment == 10
+    scene.queue.advance(10)
+    assert scene.queue.first() is request
+    assert scene.queue.next_moment == 20
+    scene.queue.advance(20)
+    assert scene.outcomes == {request: Expired(request.request, 20, waited_for="permit")}
+
+
+def test_backoff_ends_for_good_when_the_listener_of_an_expiry_cancels() -> None:
+    scene = Scene()
+    (backs_off,) = scene.add("a")
+    assert scene.dispatch() == "a"
+    (expires,) = scene.add("b", deadline=10)
+    scene.queue.requeue(backs_off, 0, delay=10)
+    scene.queue.on_complete = lambda request, _: scene.queue.cancel(backs_off) if request is expires else None
+    scene.queue.advance(10)
+    assert isinstance(scene.outcomes[backs_off], Failed)
+    assert scene.queue.first() is None
+    assert scene.queue.next_moment == math.inf
+
+
 def test_follower_takes_over_when_the_leader_is_cancelled() -> None:
     scene = Scene(when_busy="share")
     leader, follower = scene.add("a", "a")
@@ -307,6 +333,27 @@ def test_follower_takes_over_when_the_leader_expires() -> None:
     scene.queue.advance(5)
     assert isinstance(scene.outcomes[leader], Expired)
     assert scene.queue.first() is follower
+
+
+def test_follower_takes_over_although_an_old_session_has_its_slot() -> None:
+    """That session should be over; the service knows, so the request is sent whichever of the two is cancelled."""
+    scene = Scene(when_busy="share")
+    scene.run_session("a")
+    leader, follower = scene.add("a", "a", now=11)
+    scene.queue.cancel(leader)
+    assert scene.dispatch(11) == "a"
+    assert follower.state is RequestState.DISPATCHED
+
+
+def test_follower_has_one_outcome_when_another_ones_listener_cancels_it() -> None:
+    scene = Scene(when_busy="share")
+    leader, first, second = scene.add("a", "a", "a")
+    assert scene.dispatch() == "a"
+    scene.queue.on_complete = lambda request, _: scene.queue.cancel(second) if request is first else None
+    scene.start(leader)
+    assert isinstance(scene.outcomes[first], Started)
+    assert isinstance(scene.outcomes[second], Failed)
+    assert scene.queue.pending == 0
 
 
 def test_follower_is_sent_when_the_dispatched_leader_was_cancelled() -> None:

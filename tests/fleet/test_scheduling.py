@@ -11,7 +11,7 @@ import pytest
 
 import aiorekostream as rks
 from aiorekostream import errors
-from aiorekostream.fleet import Fleet, FleetRequest, StartReport
+from aiorekostream.fleet import Expired, Fleet, FleetRequest, Started, StartReport
 from aiorekostream.rate_limiting.limiter import LocalRateLimiter
 from aiorekostream.rate_limiting.port import PermitRequest, Priority
 from aiorekostream.testing import MemoryTransport, Reply
@@ -317,6 +317,68 @@ def test_scheduler_outlives_a_rate_limiter_that_ignores_cancellation_once() -> N
     assert run(main()).counts == {"started": 1}
 
 
+def test_permit_is_given_up_while_only_calls_are_under_way() -> None:
+    """The one request that is left to send expires."""
+    limiter = RecordingLimiter(failure=lambda number: [0, 10][number])
+    service = unlimited_service_of(2, latency=5)
+
+    async def main() -> None:
+        fleet = Fleet(service.client(rate_limiter=limiter), expires_after=1)
+        sent = asyncio.create_task(fleet.submit(label("camera-0")))
+        await asyncio.sleep(0.5)
+        assert isinstance(await fleet.submit(label("camera-1")), Expired)
+        await asyncio.sleep(0)
+        assert limiter.waiting == 0
+        assert isinstance(await sent, Started)
+
+    run(main())
+
+
+def test_urgent_request_waits_for_the_opening_that_has_begun() -> None:
+    """It is sent first after that; to begin again would only hold both up."""
+
+    class SlowToOpen(MemoryTransport):
+        async def open(self) -> None:
+            if service.clock.now() < 5:
+                await asyncio.sleep(5)
+
+    service = unlimited_service_of(2)
+
+    async def main() -> None:
+        client = service.client(limits=SLOW, transport=SlowToOpen(service.answer))
+        fleet = Fleet(client)
+        starting = asyncio.create_task(fleet.start([label("camera-0")]))
+        await asyncio.sleep(3)
+        await fleet.start([FleetRequest(label("camera-1"), urgent=True)])
+        await starting
+
+    run(main())
+    assert service.order() == ["camera-1", "camera-0"]
+    assert max(service.starts()) < 7
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_cancelled_scheduler_ends_its_queue_when_it_is_interrupted(steps: int) -> None:
+    """The program cancels the task before, with or after the urgent request that breaks its wait off."""
+    service = unlimited_service_of(2)
+
+    async def main() -> tuple[StartReport, StartReport]:
+        fleet = Fleet(service.client(rate_limiter=RecordingLimiter(interval=10)))
+        starting = asyncio.create_task(fleet.start([label("camera-0")]))
+        await asyncio.sleep(1)
+        (scheduler,) = (task for task in asyncio.all_tasks() if task.get_name() == f"aiorekostream {START}")
+        urgent = asyncio.create_task(fleet.start([FleetRequest(label("camera-1"), urgent=True)]))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        scheduler.cancel()
+        return await starting, await urgent
+
+    report, urgent = run(main())
+    assert [type(it.error) for it in report.failed] == [errors.RequestCancelledError]
+    assert len(urgent) == 1
+    assert service.order() == [it.name for it in urgent.started]
+
+
 @pytest.mark.parametrize("steps", range(12))
 @pytest.mark.parametrize("way", ["run", "every task"])
 def test_permit_and_outcome_are_there_whenever_a_start_is_cancelled(way: str, steps: int) -> None:
@@ -410,6 +472,37 @@ def test_requests_fail_when_the_rate_limiter_fails_and_work_again_later(
 
     run(main())
     assert "the scheduler failed in an unexpected way" in caplog.text
+
+
+def test_request_fails_when_the_limiter_hangs_after_an_interruption() -> None:
+    """The urgent request breaks the first wait off."""
+    limiter = RecordingLimiter(failure=lambda number: [10, 0, 1e7][number])
+    service = unlimited_service_of(2)
+
+    async def main() -> StartReport:
+        fleet = Fleet(service.client(rate_limiter=limiter, total=20))
+        starting = asyncio.create_task(fleet.start([label("camera-0")]))
+        await asyncio.sleep(1)
+        assert len((await fleet.start([FleetRequest(label("camera-1"), urgent=True)])).started) == 1
+        return await starting
+
+    assert [type(it.error) for it in run(main()).failed] == [errors.DeadlineExceededError]
+
+
+def test_failed_scheduler_has_no_task_while_calls_are_under_way() -> None:
+    """There is nothing to dispatch, and what has failed once would fail again and again."""
+    limiter = RecordingLimiter(failure=lambda number: _UNAVAILABLE if number else None)
+    service = unlimited_service_of(2, latency=5)
+
+    async def main() -> None:
+        fleet = Fleet(service.client(rate_limiter=limiter))
+        sent, queued = (asyncio.create_task(fleet.submit(start)) for start in labels(2))
+        await queued
+        await asyncio.sleep(1)
+        assert f"aiorekostream {START}" not in {task.get_name() for task in asyncio.all_tasks()}
+        assert isinstance(await sent, Started)
+
+    run(main())
 
 
 def test_requests_fail_when_the_rate_limiter_hangs() -> None:
