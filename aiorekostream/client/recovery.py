@@ -14,7 +14,6 @@ from aiorekostream.domain.requests import DeleteRequest, DescribeRequest, StartR
 from aiorekostream.errors import (
     CallError,
     RateLimitedError,
-    RekostreamError,
     ResourceInUseError,
     ResourceNotFoundError,
     UnknownOutcomeError,
@@ -148,8 +147,9 @@ class Recovery(Generic[_RequestT, _ReplyT]):
                 rest = max(limited.retry_after, LEAST_REST)
                 await self._rest(rest, error, "there was no time to ask what became of it")
                 continue
-            except RekostreamError as failure:
-                raise self._unknown(error, f"DescribeStreamProcessor failed, too: {failure}") from failure
+            except Exception as failure:  # the rate limiter and the transport may be the user's code
+                seen = f"DescribeStreamProcessor failed, too: {failure}"
+                raise self._unknown(error, seen) from failure
             now = self._now
             asked_at = now if trace.sent_at is None else trace.sent_at
             # Without the service's date nothing is known of when: the clock of this machine may be hours off.

@@ -42,6 +42,7 @@ class PendingRequests(Generic[_ItemT, _RequestT, _OutcomeT]):
         pending: the requests without an outcome, and the items that they were made of.
         outcomes: the outcomes, in the order in which they came.
         failure: what reading the requests has raised; ``None`` if it was raised to the caller.
+        is_source_taken: whether a task that closes the source at its end has taken its first step, or will.
     """
 
     executor: Executor[_RequestT] | Ensurer[_RequestT]
@@ -51,6 +52,7 @@ class PendingRequests(Generic[_ItemT, _RequestT, _OutcomeT]):
     pending: dict[QueuedRequest[_RequestT], _ItemT] = attrs.field(factory=dict, init=False)
     outcomes: deque[_OutcomeT] = attrs.field(factory=deque[_OutcomeT], init=False)
     failure: BaseException | None = attrs.field(default=None, init=False)
+    is_source_taken: bool = attrs.field(default=False, init=False)
     _changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False)
 
@@ -183,11 +185,14 @@ class FleetRun(Generic[_ItemT, _RequestT, _OutcomeT, _ReportT]):
 
         A cancellation while it waits gives what is under way the outcome ``Unknown``.
         """
-        if self._reader is None:
-            self._reader = asyncio.create_task(_close(self._source), name="aiorekostream closes a source")
-            self._reader.add_done_callback(self._requests.on_read)
-        else:
-            self._reader.cancel()
+        reader = self._reader
+        if reader is not None:
+            reader.cancel()
+        if reader is None or not self._requests.is_source_taken:
+            # A reader that is cancelled before its first step closes nothing.
+            self._requests.is_source_taken = True
+            reader = self._reader = asyncio.create_task(_close(self._source), name="aiorekostream closes a source")
+            reader.add_done_callback(self._requests.on_read)
         self._requests.cancel()
         interrupted: asyncio.CancelledError | None = None
         while not self._is_over():
@@ -195,7 +200,7 @@ class FleetRun(Generic[_ItemT, _RequestT, _OutcomeT, _ReportT]):
                 await self._requests.wait_for(self._is_over)
             except asyncio.CancelledError as error:
                 interrupted = error
-                self._reader.cancel()
+                reader.cancel()
                 self._requests.abort()
         if interrupted is not None:
             raise interrupted
@@ -267,7 +272,7 @@ async def _read(
     source: Iterable[_ItemT] | AsyncIterable[_ItemT], requests: PendingRequests[_ItemT, _RequestT, _OutcomeT]
 ) -> None:
     """Read requests while there is room for their outcomes, and close the source at the end."""
-    number = 0
+    number, requests.is_source_taken = 0, True
     try:
         async with contextlib.aclosing(_iterate(source)) as items:
             async for item in items:

@@ -134,6 +134,7 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
             if requests.pending > requests.in_flight:  # otherwise nothing is left to dispatch
                 name = f"aiorekostream {self._operation}"
                 self._task = asyncio.get_running_loop().create_task(self._run(), name=name)
+                self._task.add_done_callback(self._on_end)
             return
         if self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
@@ -172,6 +173,10 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
         self.on_open()
         return True
 
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        if self._task is task and task.cancelled():  # before its first step, perhaps: then ``_run`` has handled nothing
+            self._on_failure(asyncio.CancelledError())
+
     def _dispatch(self, permit: Permit | None) -> None:
         request = self._requests.dispatch(self._pipeline.clock.now())
         if request is None:
@@ -189,9 +194,9 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
             if self._calls.get(request) is task:
                 del self._calls[request]
             if not has_begun:  # a task that is cancelled before its first step runs nothing of its coroutine
+                self.abort(request)
                 if permit is not None:
                     permit.cancel()
-                self.abort(request)
 
         task = asyncio.get_running_loop().create_task(call())
         self._calls[request] = task
@@ -227,15 +232,17 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
         request = pipeline.permit_request(
             self._operation, quota, priority=priority, timeout=total, arrived_at=arrived_at
         )
-        limiter = pipeline.rate_limiter
+        due_at = clock.now() + total
         try:
-            async with clock.timeout_at(clock.now() + total + _GRACE):
-                return None if limiter is None else await limiter.acquire(request)
+            async with clock.timeout_at(due_at + _GRACE):
+                return await pipeline.acquire(request)
         except RateLimitedError as error:
             # The limiter works: ask again. Deadlines of requests hold meanwhile.
             await clock.sleep(min(max(error.retry_after, LEAST_REST), total))
             return None
         except TimeoutError as error:
+            if clock.now() < due_at:
+                raise  # the rate limiter's own
             raise DeadlineExceededError(
                 f"the rate limiter did not answer within {total:.3g} s",
                 operation=self._operation,

@@ -64,12 +64,15 @@ class CallFailures:
 
     def report(self, permit: Permit, error: BaseException) -> None:
         """Report the result of the attempt to the rate limiter; nothing if the response was lost."""
-        if is_throttling(error):
-            permit.throttled()
-        elif isinstance(error, ServiceError):
-            permit.allowed()
-        elif not self.trace.in_flight:
-            permit.cancel()
+        try:
+            if is_throttling(error):
+                permit.throttled()
+            elif isinstance(error, ServiceError):
+                permit.allowed()
+            elif not self.trace.in_flight:
+                permit.cancel()
+        except Exception:  # noqa: BLE001 - the rate limiter may be the user's code
+            self.log.not_reported()
 
     def add(self, failure: CallError) -> None:
         """Record a failed attempt in the trace."""

@@ -61,6 +61,10 @@ class CallLogger:
         else:
             self._write(logging.WARNING, "the outcome of the lost call is unknown: %s", error)
 
+    def not_reported(self) -> None:
+        """Log the exception of a permit, which says nothing about the outcome of the call."""
+        _log.exception("the permit of %s could not be reported to the rate limiter", self.operation)
+
     def _write(self, level: int, message: str, *arguments: object, **fields: float) -> None:
         processor = self.body.get("Name")
         of = "" if processor is None else f" of {processor}"

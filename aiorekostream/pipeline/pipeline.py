@@ -151,6 +151,17 @@ class Pipeline:
             clock=self.clock,
         )
 
+    async def acquire(self, request: PermitRequest) -> Permit:
+        """Ask the rate limiter for a permit. See ``RateLimiter.acquire``.
+
+        Raises:
+            ConfigurationError: the rate limiter returned ``None``, with which no call could be limited.
+        """
+        permit = None if self.rate_limiter is None else await self.rate_limiter.acquire(request)
+        if permit is None:
+            raise ConfigurationError("the rate limiter returned None: its acquire() must return a Permit")
+        return permit
+
     async def call(
         self,
         operation: Operation[_RequestT, _ReplyT],
@@ -293,7 +304,10 @@ class _Call(Generic[_RequestT, _ReplyT]):
         if _log.isEnabledFor(logging.DEBUG):
             self.log.attempted("success")
         if permit is not None:
-            permit.allowed()
+            try:
+                permit.allowed()
+            except Exception:  # noqa: BLE001 - the rate limiter may be the user's code
+                self.log.not_reported()
         return decode(reply.body, operation.reply, operation=operation.name, request_id=reply.request_id)
 
     def _sent(self) -> None:
@@ -332,8 +346,8 @@ class _Call(Generic[_RequestT, _ReplyT]):
             permit, self.permit = self.permit, None
             return permit
         pipeline, operation = self.pipeline, self.operation.name
-        limiter, quota = pipeline.rate_limiter, pipeline.quota(operation)
-        if limiter is None or quota is None:
+        quota = pipeline.quota(operation)
+        if quota is None:
             return None
         await pipeline.transport.open()
         priority = Priority.RECOVERY if self.trace.attempts > 0 else self.priority
@@ -341,7 +355,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
         request = pipeline.permit_request(operation, quota, priority=priority, timeout=left, arrived_at=self.began)
         self.missing = NO_PERMIT
         try:
-            permit = await limiter.acquire(request)
+            permit = await pipeline.acquire(request)
         except RateLimitedError as error:
             if pipeline.clock.now() < self.answer_by - _EARLY:
                 raise

@@ -348,11 +348,19 @@ async def _close_twice(starting: StartRun) -> None:
     await starting.aclose()
 
 
-@pytest.mark.parametrize("way", [_break, _cancel, _fail, _end, _leave_at_once, _close_twice])
+async def _close_before_the_first_step(starting: StartRun) -> None:
+    """Close the run in the iteration of the event loop in which its reader was created."""
+    await asyncio.wait([asyncio.create_task(starting.wait()), asyncio.create_task(starting.aclose())])
+
+
+_UNREAD = (_leave_at_once, _close_twice, _close_before_the_first_step)
+
+
+@pytest.mark.parametrize("way", [_break, _cancel, _fail, _end, *_UNREAD])
 @pytest.mark.parametrize("kind", ["async generator", "async iterable", "generator"])
 def test_source_is_closed_in_every_way_of_leaving(way: Callable[[StartRun], Awaitable[None]], kind: str) -> None:
     service = service_of(50)
-    was_begun = way not in {_leave_at_once, _close_twice}
+    was_begun = way not in _UNREAD
 
     async def main() -> bool:
         source = Source()

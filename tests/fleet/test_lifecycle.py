@@ -194,6 +194,26 @@ def test_every_request_has_an_outcome_when_every_task_is_cancelled(moment: float
     assert {type(it.error) for it in report.failed} <= {RequestCancelledError}
 
 
+@pytest.mark.parametrize("verb", ["submit", "stop"])
+@pytest.mark.parametrize("steps", range(10))
+def test_request_has_an_outcome_when_tasks_of_its_fleet_are_cancelled(verb: str, steps: int) -> None:
+    """At each step of the event loop: before the first step of the scheduler, of its wait, and of the call."""
+    service = unlimited_service_of(1)
+
+    async def main() -> None:
+        fleet = Fleet(service.client())
+        request = fleet.submit(label("camera-0")) if verb == "submit" else fleet.stop(["camera-0"])
+        waiting = asyncio.ensure_future(request)
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        for task in asyncio.all_tasks() - {asyncio.current_task(), waiting}:
+            task.cancel()
+        async with asyncio.timeout(100):
+            await waiting
+
+    run(main())
+
+
 def test_fleet_polls_again_after_every_task_was_cancelled() -> None:
     """The poll that waits for an answer is cancelled, too."""
     service = unlimited_service_of(0)
