@@ -115,9 +115,10 @@ def _too_fast(case: _Case) -> str:
     if quota is None:
         return ""
     where = "a Region" if case.region is None else case.region
+    name = f"quota {quota.code}, which" if quota.code else "a quota that"
     return (
         f"An account may call {case.operation} {quota.rate:g} times a second in {where}, all its programs together:"
-        f" quota {quota.code}, which AWS can raise ({_REGIONS})"
+        f" {name} AWS can raise ({_REGIONS})"
     )
 
 

@@ -95,6 +95,11 @@ def test_quota_is_that_of_the_limits_in_force() -> None:
     assert not _hint("ThrottlingException", _START, limits=limits)
 
 
+def test_quota_without_a_code_has_no_empty_name() -> None:
+    limits = attrs.evolve(DEFAULT_LIMITS, quotas={_STOP: Quota(7.5, 8)})
+    assert ": a quota that AWS can raise" in _hint("ThrottlingException", _STOP, limits=limits)
+
+
 @pytest.mark.parametrize(
     ("body", "region", "says"),
     [
