@@ -1,4 +1,4 @@
-"""Keys in the order of a number, such as a deadline; a key can be moved or removed at any time. Pure."""
+"""Keep keys in the order of a number, such as a deadline; a key can be moved or removed at any time. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An immutable mapping; independent of AWS."""
+"""Provide an immutable mapping; independent of AWS."""
 
 from collections.abc import Iterator, Mapping
 from typing import Generic, TypeVar

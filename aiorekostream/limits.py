@@ -1,4 +1,4 @@
-"""Limits that AWS sets for an account and may raise: rates, concurrency, counts and ranges, each with its source.
+"""Define the limits that AWS sets for an account: rates, concurrency, counts and ranges, each with its source.
 
 Structural rules (the characters of a name, the fields that belong together) are in ``domain``, because AWS does not
 change them for an account.

@@ -1,4 +1,4 @@
-"""The ten operations as data: name, classes of request and response, and whether a call is idempotent."""
+"""Define the ten operations as data: name, classes of request and response, and whether a call is idempotent."""
 
 from collections.abc import Mapping
 from types import MappingProxyType, NoneType
@@ -76,7 +76,7 @@ class Operation(Generic[_RequestT, _ResponseT]):
             raise self.invalid_request(request)
 
     def invalid_request(self, request: object) -> InvalidRequestError:
-        """The error of a value that is not a request of this operation."""
+        """Return the error of a value that is not a request of this operation."""
         names = " or ".join(cls.__name__ for cls in self.requests)
         return InvalidRequestError([ValidationIssue((self.parameter,), request, f"a {names}")])
 

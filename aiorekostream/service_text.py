@@ -16,7 +16,7 @@ def one_line(text: str) -> str:
 
 
 def has_control(text: str) -> bool:
-    """Whether a text has characters that ``one_line`` escapes."""
+    """Return whether a text has characters that ``one_line`` escapes."""
     return _CONTROL.search(text) is not None
 
 

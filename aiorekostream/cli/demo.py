@@ -79,7 +79,7 @@ async def run_demo(
             SqsConsumer(f"{emulator.url}/{_ACCOUNT}/{_TOPIC}", region=_REGION, session=credentials) as consumer,
             asyncio.TaskGroup() as tasks,
         ):
-            service = _Service(
+            service = _CameraService(
                 client=client,
                 consumer=consumer,
                 clock=clock,
@@ -97,7 +97,7 @@ async def run_demo(
 
 
 @attrs.frozen(kw_only=True)
-class _Service:
+class _CameraService:
     """What a service of many cameras shares.
 
     Attributes:

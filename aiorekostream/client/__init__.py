@@ -1,4 +1,4 @@
-"""The client: one method for each operation, and for waiting and ensuring."""
+"""Provide the client: one method for each operation, and for waiting and ensuring."""
 
 from aiorekostream.client.client import Client
 from aiorekostream.client.drift import Drift

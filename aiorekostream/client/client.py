@@ -1,4 +1,4 @@
-"""The client: ten verbs over one path."""
+"""Provide the client: ten verbs over one path."""
 
 from collections.abc import Iterable, Mapping
 from types import TracebackType
@@ -311,7 +311,7 @@ class Client:
         return await self._pipeline.call(DESCRIBE, DescribeRequest(name))
 
     def list_stream_processors(self, *, max_results: int | None = None) -> StreamProcessorList:
-        """The processors of the account in this Region, one by one or by ``pages()``. Quota: 5 pages a second.
+        """List the processors of the account in this Region, one by one or by ``pages()``. Quota: 5 pages a second.
 
         See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_ListStreamProcessors.html.
 
@@ -371,7 +371,7 @@ class Client:
         await self._pipeline.call(UNTAG, UntagRequest(resource_arn, tag_keys))
 
     async def list_tags_for_resource(self, resource_arn: str | StreamProcessorArn) -> Tags:
-        """The tags of a processor, AWS's own among them. Quota: 10 a second.
+        """List the tags of a processor, AWS's own among them. Quota: 10 a second.
 
         See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_ListTagsForResource.html.
 

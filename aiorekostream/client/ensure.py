@@ -219,5 +219,5 @@ class _Tries:
         return None
 
     def error(self, wanted: str) -> RekostreamError:
-        """The error after the last try."""
+        """Return the error after the last try."""
         return self.refusal or contested_error(self.name, wanted, self.pipeline.clock.now() - self.begun)

@@ -24,7 +24,7 @@ class SessionEvents(Protocol):
     """The sessions whose notifications were received; ``results.SessionRouter`` is one."""
 
     def has_event_of(self, session_id: str) -> bool:
-        """Whether an event of a session was received lately.
+        """Return whether an event of a session was received lately.
 
         Args:
             session_id: the id of the session, as in ``StartedSession``.

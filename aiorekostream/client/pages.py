@@ -1,4 +1,4 @@
-"""A list of processors that is both its items and its pages."""
+"""Iterate over a list of processors, by items or by pages."""
 
 from collections.abc import AsyncIterator
 
@@ -30,7 +30,7 @@ class StreamProcessorList:
                 yield processor
 
     async def pages(self) -> AsyncIterator[StreamProcessorPage]:
-        """The pages, each with one call.
+        """Iterate over the pages, each with one call.
 
         Raises:
             InvalidPaginationTokenError: the token is wrong or too old.

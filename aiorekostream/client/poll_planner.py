@@ -1,4 +1,4 @@
-"""The poll planner: which poll comes next for all waits together. A pure state machine.
+"""Plan the polls of a client: which one comes next for all waits together. A pure state machine.
 
 A few processors are described one by one. Many share a sweep of the list, whose calls grow with its pages and not with
 the waits, and Describe is kept for what a list cannot tell. The planner answers the next poll and is told what it
@@ -140,7 +140,7 @@ class PollPlanner:
                 queue.remove(waiter.name)
 
     def waiters(self) -> tuple[Waiter, ...]:
-        """All waits."""
+        """Return all waits."""
         return tuple(waiter for waits in self.waits.values() for waiter in waits)
 
     def next_poll(self, now: float) -> DescribePoll | ListPoll | Idle:

@@ -1,4 +1,4 @@
-"""The poller: one task that polls processors for all waits of a client, one poll at a time.
+"""Poll processors for all waits of a client, with one task and one poll at a time.
 
 ``poll_planner.py`` chooses the polls, ``wait_conditions.py`` evaluates them, ``wait_errors.py`` has the errors; this
 module does the awaiting.
@@ -229,7 +229,7 @@ class Poller:
             seen = Observation(status=found.status, kind=found.kind, message=found.status_message, described=True)
         except RekostreamError as error:
             self._trouble = None if isinstance(error, ResourceNotFoundError) else error
-            if _may_pass(error):
+            if _may_succeed_later(error):
                 planner.lost(poll, now())
                 return []
             if isinstance(poll, ListPoll) and isinstance(error, AccessDeniedError):
@@ -253,7 +253,7 @@ def wait_seconds(timeout: Duration | None) -> float | None:
         raise InvalidRequestError([issue.under("timeout") for issue in error.issues]) from error
 
 
-def _may_pass(error: RekostreamError) -> bool:
+def _may_succeed_later(error: RekostreamError) -> bool:
     """Tell whether another poll may succeed: a refusal by the service is final unless it is transient."""
     if isinstance(error, ServiceError):
         return is_transient(error) or isinstance(error, InvalidPaginationTokenError)

@@ -73,12 +73,12 @@ class SendWindow:
 
     @classmethod
     def before(cls, date: datetime.datetime, *, least: float, most: float) -> Self:
-        """It was sent so many seconds, from the least to the most, before the service said this date."""
+        """Build the window of a request that was sent ``least`` to ``most`` seconds before the service's date."""
         ago = datetime.timedelta(seconds=most)
         return cls(date - ago, date + _SECOND - datetime.timedelta(seconds=least), ago)
 
     def age(self, moment: datetime.datetime | None) -> Age | None:
-        """Whether a change at a moment of the service's clock is older or newer than the request; ``None`` for none."""
+        """Tell whether a change at this moment is older or newer than the request; ``None`` for no moment."""
         if moment is None:
             return None
         if moment < self.since + _SOONEST:
@@ -116,20 +116,20 @@ class Evidence:
         return self._age(self.processor.creation_timestamp if self.processor else None)
 
     def has_lasted(self, length: datetime.timedelta) -> bool:
-        """Whether its last change is the end of a session of that length, which one of those sendings began."""
+        """Return whether its last change is the end of a session of that length, which one of those sendings began."""
         return self._has_changed(length, length + _OVERSHOOT)
 
     def has_come_to_run(self) -> bool:
-        """Whether its last change is that of a face search which one of those sendings began, to RUNNING."""
+        """Return whether its last change is that of a face search which one of those sendings began, to RUNNING."""
         # A session that ran before the sending is another client's; the service's time has a resolution of one second.
         return self._has_changed(_SECOND - _SOONEST, _COMES_TO_RUN)
 
     def has_gone_on_to_run(self) -> bool:
-        """Whether its last change may be that to RUNNING of a face search which was STARTING at a sending."""
+        """Return whether its last change may be that to RUNNING of a face search which was STARTING at a sending."""
         return self._has_changed(datetime.timedelta(), _COMES_TO_RUN)
 
     def may_show_an_end(self) -> bool:
-        """Whether its last change may be the end of a session that one of those sendings began, however short."""
+        """Return whether its last change may be the end of a session that one of those sendings began."""
         changed = self._changed
         if self.processor is None or changed is None or changed == self.processor.creation_timestamp:
             return False

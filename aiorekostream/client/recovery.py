@@ -129,7 +129,7 @@ class Recovery(Generic[_RequestT, _ReplyT]):
         await self.pipeline.clock.sleep(seconds)
 
     async def _poll(self, error: CallError) -> tuple[Evidence, float]:
-        """What Describe shows, and when it was asked."""
+        """Return what Describe shows, and when it was asked."""
         while True:
             trace = CallTrace()
             try:

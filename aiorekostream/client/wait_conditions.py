@@ -1,4 +1,4 @@
-"""Wait conditions: what a wait waits for, what one observation means for it, and what it remembers. Pure.
+"""Define wait conditions: what a wait waits for, what one observation means for it, and what it remembers. Pure.
 
 A list shows a name and a status; Describe also shows the kind and StatusMessage, and it alone proves that a processor
 does not exist. ``domain/status.py`` has the life of each kind.

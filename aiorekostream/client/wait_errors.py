@@ -1,4 +1,4 @@
-"""Wait errors: the error of each wait that does not end with its condition, with a hint what to do. Pure."""
+"""Build the error of each wait that does not end with its condition, with a hint what to do. Pure."""
 
 import copy
 import re

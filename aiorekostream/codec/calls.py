@@ -297,7 +297,7 @@ def _region(converter: cattrs.Converter) -> Callable[[object, object], RegionOfI
 
 
 def _has_all(value: object, names: tuple[str, ...]) -> bool:
-    """Whether an object has all of these members; true for a value of another type, which is malformed."""
+    """Return whether an object has all of these members; true for a value of another type, which is malformed."""
     if not isinstance(value, Mapping):
         return True
     members = cast("Mapping[str, object]", value)

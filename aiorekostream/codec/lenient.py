@@ -106,7 +106,7 @@ def member_at(value: object, path: Path) -> object:
 
 
 def is_tuple(kind: object) -> bool:
-    """Whether a type is that of tuples, for ``tuple_hook``."""
+    """Return whether a type is that of tuples, for ``tuple_hook``."""
     return get_origin(kind) is tuple
 
 

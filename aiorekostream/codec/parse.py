@@ -17,7 +17,7 @@ from aiorekostream.domain.geometry import (
 )
 from aiorekostream.domain.processors import FaceSearchProcessor, LabelDetectionProcessor, Processor, S3Destination
 from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart, StartRequest
-from aiorekostream.domain.rules import ABSENT, Rejected, as_mapping, as_step, guarded, items_of
+from aiorekostream.domain.rules import ABSENT, Rejected, as_mapping, as_step, convert_safely, items_of
 from aiorekostream.domain.selectors import FragmentNumber, ProducerTimestamp, StopSelector
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
 
@@ -82,7 +82,7 @@ def parse_processor(arguments: Mapping[str, object]) -> Processor:
 
 def _checked(arguments: object) -> dict[object, object]:
     expected = "a mapping of boto3's keyword arguments"
-    return guarded(lambda value: dict(items_of(as_mapping(value, expected))), arguments)
+    return convert_safely(lambda value: dict(items_of(as_mapping(value, expected))), arguments)
 
 
 # The two objects that tell the kinds apart: each has one key for a face search and one for a label detection.
@@ -183,7 +183,7 @@ def _walk(value: object, tree: _Tree, path: Path, found: dict[str, object]) -> I
     also reported as missing.
     """
     try:
-        members = guarded(functools.partial(_members, tree=tree), value)
+        members = convert_safely(functools.partial(_members, tree=tree), value)
     except InvalidRequestError as error:
         found |= dict.fromkeys(_leaves(tree), Rejected(()))
         yield from (issue.under(*path) for issue in error.issues)
@@ -239,7 +239,7 @@ def _in_aws_spelling(issue: ValidationIssue, cls: type) -> ValidationIssue:
 def _parse_nested(name: str, value: object) -> object:
     """Parse the value of an attribute that is itself an object or a list; invalid values become ``Rejected``."""
     parser = _PARSERS.get(name)
-    return value if parser is None or type(value) is Rejected else _attempt(lambda: guarded(parser, value))
+    return value if parser is None or type(value) is Rejected else _attempt(lambda: convert_safely(parser, value))
 
 
 def _parse_start_selector(value: object) -> object:
@@ -262,7 +262,9 @@ def _list_of(parse_item: Callable[[object], object], expected: str) -> Callable[
     def parse_list(value: object) -> object:
         if not isinstance(value, list | tuple):
             raise InvalidRequestError([ValidationIssue((), value, expected)])
-        return [_attempt(functools.partial(guarded, parse_item, item)) for item in cast("Sequence[object]", value)]
+        return [
+            _attempt(functools.partial(convert_safely, parse_item, item)) for item in cast("Sequence[object]", value)
+        ]
 
     return parse_list
 

@@ -1,4 +1,4 @@
-"""AWS's spelling: the path of each attribute of each value in AWS's JSON.
+"""Define AWS's spelling: the path of each attribute of each value in AWS's JSON.
 
 One table serves encoding, decoding, parsing boto3's keyword arguments, and the paths of issues.
 """

@@ -220,7 +220,7 @@ class RedisRateLimiter:
         return quota
 
     def _unused(self, quota: Quota) -> RateStatus:
-        """The state of a limit that this host has not used yet."""
+        """Return the state of a limit that this host has not used yet."""
         most = AdaptiveTokenBucket(quota.rate, quota.burst, slack=self._options.slack).max_rate
         return RateStatus(believed_rate=quota.rate, used_rate=most, queue_length=0, hosts=self._options.expected_hosts)
 

@@ -1,4 +1,4 @@
-"""The options of what hosts share on a Redis server, validated together."""
+"""Define the options of what hosts share on a Redis server, validated together."""
 
 import datetime
 from urllib.parse import quote, urlsplit

@@ -86,7 +86,7 @@ class SlotBook:
         self._wanted = count
 
     def has_room(self) -> bool:
-        """Whether one more request may be dispatched."""
+        """Return whether one more request may be dispatched."""
         if self.is_away:
             return len(self._taken) + len(self._held) < self.share
         reserving = sum(each.use is SlotUse.RESERVING for each in self._held.values())

@@ -1,4 +1,4 @@
-"""The domain: frozen values that are valid by construction. Depends on the standard library and attrs only.
+"""Define the domain: frozen values that are valid by construction. Depends on the standard library and attrs only.
 
 The values of results, those of face records and of notifications, are loaded when they are first used: a client needs
 none of them.

@@ -1,4 +1,4 @@
-"""Enumerations of values that AWS owns and may extend: a value that is unknown here is kept, never refused."""
+"""Define enumerations that AWS owns and may extend: a value that is unknown here is kept, never refused."""
 
 import enum
 from typing import Self

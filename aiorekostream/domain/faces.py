@@ -1,4 +1,4 @@
-"""What face search reports: the faces of a frame and their matches in a collection, taken as the service sent them."""
+"""Define what face search reports: the faces of a frame and their matches in a collection, as the service sent them."""
 
 import datetime
 from typing import final

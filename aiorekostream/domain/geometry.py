@@ -1,4 +1,4 @@
-"""Shapes on a video frame: points, boxes and polygons, in ratios of the frame's size.
+"""Define shapes on a video frame: points, boxes and polygons, in ratios of the frame's size.
 
 A shape may lie outside the frame, because AWS reports detections that do. ``regions_of_interest`` accepts only
 shapes inside the frame.

@@ -1,4 +1,4 @@
-"""What label detection reports: the events of a session and the labels in them, taken as the service sent them."""
+"""Define what label detection reports: the events of a session and the labels in them, as the service sent them."""
 
 import datetime
 from typing import TypeAlias, final

@@ -1,4 +1,4 @@
-"""ARNs, parsed once and valid in every partition: one class for each kind of resource that a processor refers to.
+"""Parse ARNs, of every partition: one class for each kind of resource that a processor refers to.
 
 The patterns are written by hand. Those of the API's model accept roles and topics of the ``aws`` partition only, and
 refuse valid ones of GovCloud and China.
@@ -9,7 +9,7 @@ from typing import ClassVar, Self, final
 
 import attrs
 
-from aiorekostream.domain.rules import guarded, reject
+from aiorekostream.domain.rules import convert_safely, reject
 
 __all__ = ["Arn", "KinesisDataStreamArn", "KinesisVideoStreamArn", "RoleArn", "SNSTopicArn", "StreamProcessorArn"]
 
@@ -54,7 +54,7 @@ class Arn:
         Raises:
             InvalidRequestError: the value is not an ARN of this kind.
         """
-        return guarded(cls._parse, value)
+        return convert_safely(cls._parse, value)
 
     @classmethod
     def _parse(cls, value: str | Self) -> Self:

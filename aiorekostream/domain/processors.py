@@ -1,4 +1,4 @@
-"""Stream processors to create: one class for each of the two kinds, so that their settings cannot be mixed up."""
+"""Define stream processors to create: one class for each of the two kinds, so that no settings are mixed up."""
 
 from collections.abc import Iterable, Iterator
 from typing import ClassVar, TypeAlias, final

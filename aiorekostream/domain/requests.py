@@ -1,4 +1,4 @@
-"""Requests: one frozen value for each operation. CreateStreamProcessor takes the values of ``processors`` instead."""
+"""Define requests: one frozen value for each operation. CreateStreamProcessor takes those of ``processors`` instead."""
 
 import enum
 from collections.abc import Iterable, Iterator, Mapping

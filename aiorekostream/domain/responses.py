@@ -1,4 +1,4 @@
-"""Responses of the service, taken as they are: ARNs are plain text here, so that AWS may extend their format."""
+"""Define the service's responses, taken as they are: ARNs are plain text here, so that AWS may extend their format."""
 
 import datetime
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import attrs
 from aiorekostream.domain.enums import Label, ProcessorKind
 from aiorekostream.domain.geometry import RegionOfInterest
 from aiorekostream.domain.processors import S3Destination
-from aiorekostream.domain.rules import guarded
+from aiorekostream.domain.rules import convert_safely
 from aiorekostream.domain.status import Status
 from aiorekostream.domain.tags import Tags
 from aiorekostream.frozen import FrozenMapping
@@ -109,7 +109,7 @@ def _frozen(value: object) -> object:
 
 
 def _frozen_members(value: Mapping[str, object]) -> Mapping[str, object]:
-    return cast("Mapping[str, object]", guarded(_frozen, value))
+    return cast("Mapping[str, object]", convert_safely(_frozen, value))
 
 
 @final

@@ -1,4 +1,4 @@
-"""Validation of values: converters that reject a value, and a base class that reports every issue at once.
+"""Validate values: converters that reject a value, and a base class that reports every issue at once.
 
 A field's converter returns the valid value or raises ``InvalidRequestError`` with what is allowed. In a class made with
 ``field_transformer=collecting``, a converter that raises leaves a ``Rejected`` in the field instead, so that the other
@@ -30,8 +30,8 @@ __all__ = [
     "as_step",
     "as_tuple",
     "collecting",
+    "convert_safely",
     "each",
-    "guarded",
     "has_method",
     "is_complete",
     "is_unordered",
@@ -92,7 +92,7 @@ def _collecting_converter(convert: _Converter) -> _Converter:
         if type(value) is Rejected:
             return value
         try:
-            return guarded(convert, value)
+            return convert_safely(convert, value)
         except InvalidRequestError as error:
             return Rejected(error.issues)
 
@@ -101,7 +101,7 @@ def _collecting_converter(convert: _Converter) -> _Converter:
     return converter
 
 
-def guarded(convert: Callable[[_ValueT], _T], value: _ValueT) -> _T:
+def convert_safely(convert: Callable[[_ValueT], _T], value: _ValueT) -> _T:
     """Return ``convert(value)``; raise ``InvalidRequestError`` where the value itself raises when it is examined.
 
     A value is foreign code: its comparison, its iteration and its conversion may raise anything.
@@ -116,7 +116,7 @@ def guarded(convert: Callable[[_ValueT], _T], value: _ValueT) -> _T:
 
 
 def has_method(value: object, name: str) -> bool:
-    """Whether a value has a method of this name; false for one that cannot be asked."""
+    """Return whether a value has a method of this name; false for one that cannot be asked."""
     try:
         return callable(getattr(value, name, None))
     except Exception:  # noqa: BLE001 - the value is foreign code, and may raise anything
@@ -139,7 +139,7 @@ def each(items: Iterable[tuple[str | int, object]], convert: Callable[[object], 
             issues += [issue.under(step) for issue in item.issues]
             continue
         try:
-            converted.append(guarded(convert, item))
+            converted.append(convert_safely(convert, item))
         except InvalidRequestError as error:
             issues += [issue.under(step) for issue in error.issues]
     if issues:
@@ -148,12 +148,12 @@ def each(items: Iterable[tuple[str | int, object]], convert: Callable[[object], 
 
 
 def all_valid(*values: object) -> bool:
-    """Whether none of the values was rejected, so that they can be compared with each other."""
+    """Return whether none of the values was rejected, so that they can be compared with each other."""
     return all(type(value) is not Rejected for value in values)
 
 
 def is_complete(value: "Validated") -> bool:
-    """Whether no field was rejected; false for the values that ``codec.parse`` makes only to collect their issues."""
+    """Return whether no field was rejected; false for values that ``codec.parse`` makes only for their issues."""
     return all_valid(*attrs.astuple(cast("attrs.AttrsInstance", value), recurse=False))
 
 
@@ -203,7 +203,7 @@ def as_mapping(value: object, expected: str) -> Mapping[object, object]:
 
 def items_of(value: Mapping[object, object]) -> list[tuple[object, object]]:
     """Return the entries of a mapping, and reject one that cannot be read."""
-    return guarded(_items, value)
+    return convert_safely(_items, value)
 
 
 def _items(value: Mapping[object, object]) -> list[tuple[object, object]]:
@@ -226,5 +226,5 @@ def _is_collection(value: object) -> bool:
 
 
 def is_unordered(value: object) -> bool:
-    """Whether the value is a collection without an order."""
+    """Return whether the value is a collection without an order."""
     return isinstance(value, set | frozenset)

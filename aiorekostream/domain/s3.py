@@ -1,4 +1,4 @@
-"""Addresses of objects in S3."""
+"""Define addresses of objects in S3."""
 
 import re
 from typing import Self, final

@@ -1,4 +1,4 @@
-"""Selectors of a label detection session: the position in the video to start at, and the maximum duration."""
+"""Define the selectors of a label detection session: the start in the video, and the longest duration."""
 
 import datetime
 from typing import Self, TypeAlias, final

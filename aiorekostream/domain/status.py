@@ -1,4 +1,4 @@
-"""The life cycle of a stream processor: AWS's statuses and the transitions between them, one table for each kind.
+"""Define the life cycle of a stream processor: statuses and the transitions between them, one table for each kind.
 
 A face search goes from STARTING to RUNNING, and runs until it is stopped or fails. A label detection *stays STARTING
 while it works*: it never reaches RUNNING, and goes to STOPPED or FAILED by itself when its maximum duration has passed

@@ -1,9 +1,9 @@
-"""Tags: an immutable mapping of text to text, and the validation of its keys and values."""
+"""Define tags: an immutable mapping of text to text, and the validation of its keys and values."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-from aiorekostream.domain.rules import as_mapping, as_step, as_tuple, each, guarded, items_of, reject
+from aiorekostream.domain.rules import as_mapping, as_step, as_tuple, convert_safely, each, items_of, reject
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
 from aiorekostream.frozen import FrozenMapping
 from aiorekostream.limits import limits_in_force
@@ -29,7 +29,7 @@ class Tags(FrozenMapping[str]):
 
     def __init__(self, items: Mapping[str, str] | None = None) -> None:
         expected = "a mapping of tag keys to tag values"
-        given = [] if items is None else items_of(guarded(lambda value: as_mapping(value, expected), items))
+        given = [] if items is None else items_of(convert_safely(lambda value: as_mapping(value, expected), items))
         names = each(((as_step(key), key) for key, _ in given), _text)
         texts = each(((as_step(key), text) for key, text in given), _text)
         super().__init__(dict(zip(names, texts, strict=True)))

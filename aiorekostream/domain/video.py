@@ -1,4 +1,4 @@
-"""Positions in a Kinesis video stream, as the results of a session give them."""
+"""Define positions in a Kinesis video stream, as the results of a session give them."""
 
 import datetime
 from typing import TypeAlias, final

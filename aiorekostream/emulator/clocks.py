@@ -1,4 +1,4 @@
-"""The emulator's clocks: real time, faster or slower time, and time that moves only on request."""
+"""Provide the emulator's clocks: real time, faster or slower time, and time that moves only on request."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ class EmulatorClock(Protocol):
     """The clock interface of the emulator."""
 
     def now(self) -> float:
-        """Seconds since 1970-01-01T00:00:00Z."""
+        """Return the seconds since 1970-01-01T00:00:00Z."""
         ...
 
 
@@ -48,7 +48,7 @@ class RealClock:
     """The machine's own time."""
 
     def now(self) -> float:
-        """Seconds since 1970-01-01T00:00:00Z."""
+        """Return the seconds since 1970-01-01T00:00:00Z."""
         return _wall()
 
 
@@ -69,7 +69,7 @@ class ScaledClock(Validated):
     _beginning: float = attrs.field(factory=_wall, init=False)
 
     def now(self) -> float:
-        """Seconds since 1970-01-01T00:00:00Z, as this clock has it."""
+        """Return the seconds since 1970-01-01T00:00:00Z, as this clock has it."""
         return self._beginning + (_wall() - self._beginning) * self.factor
 
 

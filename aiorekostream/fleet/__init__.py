@@ -1,4 +1,4 @@
-"""Many processors at once: requests, outcomes, runs, events, and the fleet that carries them out."""
+"""Start and stop many processors at once: requests, outcomes, runs, events, and the fleet that carries them out."""
 
 from aiorekostream.fleet.events import FleetEvent, FleetEventType
 from aiorekostream.fleet.fleet import Fleet

@@ -1,4 +1,4 @@
-"""What starts and stops share: take requests, send each when the scheduler says so, and give it its true outcome."""
+"""Take starts or stops, send each when the scheduler chooses it, and give it its true outcome."""
 
 import abc
 import asyncio
@@ -155,7 +155,7 @@ class Executor(Scheduler[_RequestT]):
         """
 
     def _outcome_of(self, request: QueuedRequest[_RequestT], error: RekostreamError) -> Outcome:
-        """The outcome of a request whose call has failed for good."""
+        """Return the outcome of a request whose call has failed for good."""
         is_unknown = isinstance(error, CallError) and not error.retry_safe
         return (Unknown if is_unknown else Failed)(request.request, error)
 
@@ -173,7 +173,7 @@ class Executor(Scheduler[_RequestT]):
         return True
 
     def _unknown(self, request: QueuedRequest[_RequestT], trace: CallTrace, reason: str) -> Unknown[_RequestT]:
-        """The outcome of a request whose call the service may have applied, and which is not reconciled."""
+        """Return the outcome of a request whose call the service may have applied, and which is not reconciled."""
         clock, policy = self._pipeline.clock, self._pipeline.retry
         return Unknown(request.request, unknown_error(self._operation, trace, reason, clock=clock, policy=policy))
 

@@ -1,4 +1,4 @@
-"""The fleet: starts and stops many processors at the rate of the quotas, with one outcome for each request."""
+"""Provide the fleet: it starts and stops many processors at the rate of the quotas, each with one outcome."""
 
 import asyncio
 import datetime

@@ -1,4 +1,4 @@
-"""The options of a fleet, validated together."""
+"""Define the options of a fleet, validated together."""
 
 import datetime
 import inspect

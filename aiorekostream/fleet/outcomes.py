@@ -1,4 +1,4 @@
-"""The outcomes of requests to a fleet: exactly one for each request.
+"""Define the outcomes of requests to a fleet: exactly one for each request.
 
 A start ends as ``Started``, ``AlreadyRunning``, ``Failed``, ``Expired`` or ``Unknown``; a stop as ``Stopped``,
 ``AlreadyStopped``, ``Failed`` or ``Unknown``. Match on them::

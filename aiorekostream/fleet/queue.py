@@ -1,4 +1,4 @@
-"""The queue of one operation: which request is dispatched next, and what became of each. A pure state machine.
+"""Queue the requests of one operation: choose the next one, and record each outcome. A pure state machine.
 
 A request is queued (it may expire, be cancelled, or be overtaken by an urgent one) or dispatched (it gets its true
 outcome). Which one goes is decided only when the permit to send is there.
@@ -91,7 +91,7 @@ class QueuedRequest(Generic[_RequestT]):
         return self.state is RequestState.BLOCKED and self.when_busy == "share"
 
     def cancellation(self) -> Failed[_RequestT]:
-        """The outcome that it has where it is cancelled before it is sent."""
+        """Return the outcome that it has where it is cancelled before it is sent."""
         return Failed(self.request, RequestCancelledError(name=self.name))
 
 
@@ -137,7 +137,7 @@ class RequestQueue(Generic[_RequestT]):
             self._place(request, now)
 
     def first(self) -> QueuedRequest[_RequestT] | None:
-        """The request that would be dispatched now; ``None`` where none is runnable."""
+        """Return the request that would be dispatched now; ``None`` where none is runnable."""
         found: QueuedRequest[_RequestT] | None = None
         for (_, kind), lane in self._lanes.items():
             if self.slots.has_room(kind):
@@ -221,13 +221,13 @@ class RequestQueue(Generic[_RequestT]):
                 self.withdraw(request, Failed(request.request, error_of(request)))
 
     def shared_call(self, request: QueuedRequest[_RequestT]) -> QueuedRequest[_RequestT] | None:
-        """The dispatched request whose outcome a request will share; ``None`` where there is none."""
+        """Return the dispatched request whose outcome a request will share; ``None`` where there is none."""
         leader = self._leaders.get(request.name)
         is_dispatched = leader is not None and leader.state is RequestState.DISPATCHED
         return leader if is_dispatched and request.shares else None
 
     def requests(self) -> list[QueuedRequest[_RequestT]]:
-        """The requests without an outcome, in the order of their arrival."""
+        """Return the requests without an outcome, in the order of their arrival."""
         followers = (each for followers in self._followers.values() for each in followers)
         return sorted([*self._leaders.values(), *followers], key=lambda each: each.number)
 
@@ -287,7 +287,7 @@ class RequestQueue(Generic[_RequestT]):
         self._unblock(request.name)
 
     def _waits_for(self, request: QueuedRequest[_RequestT]) -> WaitedFor:
-        """What a request that is not dispatched waits for."""
+        """Return what a request that is not dispatched waits for."""
         if request.state is RequestState.BACKING_OFF:
             return "backoff"
         if request.state is RequestState.BLOCKED:
@@ -323,7 +323,7 @@ def _expired(request: QueuedRequest[_RequestT], waited: float, waited_for: Waite
 
 
 def _shared(outcome: Outcome, follower: QueuedRequest[_RequestT]) -> Outcome:
-    """The outcome of a request that shares another's."""
+    """Return the outcome of a request that shares another's."""
     if isinstance(outcome, Started):
         outcome = attrs.evolve(outcome, shared=True)
     return attrs.evolve(_any(outcome), request=follower.request)

@@ -1,4 +1,4 @@
-"""One run of a fleet: reads requests no faster than there is room for them, and owns the report of their outcomes."""
+"""Run many requests: read them no faster than there is room for them, and own the report of their outcomes."""
 
 import asyncio
 import contextlib
@@ -108,7 +108,7 @@ class PendingRequests(Generic[_ItemT, _RequestT, _OutcomeT]):
             await self._changed.wait()
 
     def has_room(self) -> bool:
-        """Whether one more request may be read."""
+        """Return whether one more request may be read."""
         return len(self.pending) + (len(self.outcomes) if self.counts_outcomes else 0) < self.capacity
 
     def _complete(self, request: QueuedRequest[_RequestT], outcome: Outcome) -> None:

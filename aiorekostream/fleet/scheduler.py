@@ -1,4 +1,4 @@
-"""The scheduler: waits for a permit first and chooses the request afterwards, which then goes out at once."""
+"""Schedule requests: wait for a permit first, and choose the request afterwards, which then goes out at once."""
 
 import abc
 import asyncio
@@ -283,7 +283,7 @@ def _priority(request: QueuedRequest[_RequestT]) -> Priority:
 
 
 def _most_in_flight(quota: Quota | None) -> int:
-    """The most calls of an operation that are under way at once, where the user has not said."""
+    """Return the most calls of an operation that are under way at once, where the user has not said."""
     if quota is None:
         return _MOST_IN_FLIGHT
     return max(_LEAST_IN_FLIGHT, min(_MOST_IN_FLIGHT, round(quota.rate * _SECONDS_IN_FLIGHT)))

@@ -82,11 +82,11 @@ class SlotLeases(Protocol):
         ...
 
     def has_room(self, kind: ProcessorKind) -> bool:
-        """Whether a leased slot is available."""
+        """Return whether a leased slot is available."""
         ...
 
     def is_full(self, kind: ProcessorKind) -> bool:
-        """Whether the store had fewer slots than were asked for."""
+        """Return whether the store had fewer slots than were asked for."""
         ...
 
     def take(self, name: str, kind: ProcessorKind) -> None:

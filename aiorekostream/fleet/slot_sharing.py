@@ -150,7 +150,7 @@ class SlotSharing:
         return True
 
     async def others(self, own: Collection[str], interval: float) -> dict[str, SharedSession] | None:
-        """The sessions that this host alone is to poll during an interval; ``None`` if another host polls.
+        """Return the sessions that this host alone is to poll during an interval; ``None`` if another host polls.
 
         Args:
             own: processors whose sessions the fleet polls as its own.

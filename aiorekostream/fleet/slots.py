@@ -1,4 +1,4 @@
-"""The sessions of an account, and whether one more may begin: never more of a kind than the limit allows. Pure.
+"""Count the sessions of an account, and begin never more of a kind than the limit allows. Pure.
 
 A label detection ends by itself, at the latest a little after its longest duration. A face search ends only when it is
 stopped or fails. A slot is freed when its session was seen to have ended, or cannot last any longer.
@@ -93,26 +93,26 @@ class SessionSlots:
         return name in self._slots
 
     def count(self, kind: ProcessorKind | None) -> int:
-        """The number of slots of a kind that are taken."""
+        """Return the number of slots of a kind that are taken."""
         return self._counts[kind]
 
     def has_room(self, kind: ProcessorKind | None) -> bool:
-        """Whether one more session of this kind may begin."""
+        """Return whether one more session of this kind may begin."""
         return self.allows(kind) and (self.leases is None or kind is None or self.leases.has_room(kind))
 
     def is_full(self, kind: ProcessorKind | None) -> bool:
-        """Whether a session must end before one more may begin."""
+        """Return whether a session must end before one more may begin."""
         return not self.allows(kind) or (self.leases is not None and kind is not None and self.leases.is_full(kind))
 
     def allows(self, kind: ProcessorKind | None) -> bool:
-        """Whether one more session may begin as far as this fleet knows, whatever other hosts have."""
+        """Return whether one more session may begin as far as this fleet knows, whatever other hosts have."""
         limit = self.limits.get(kind, math.inf)
         if self._learned and (learned := self._learned.get(kind)) is not None:
             limit = min(limit, learned.sessions)
         return self._counts[kind] < limit
 
     def get(self, name: str) -> SessionSlot | None:
-        """The slot of a processor."""
+        """Return the slot of a processor."""
         return self._slots.get(name)
 
     def reserve(self, name: str, kind: ProcessorKind | None) -> None:
@@ -197,11 +197,11 @@ class SessionSlots:
         return min(self._ends.next_moment, *rises) if self._learned else self._ends.next_moment
 
     def items(self) -> Collection[tuple[str, SessionSlot]]:
-        """All slots, with the names of their processors."""
+        """Return all slots, with the names of their processors."""
         return self._slots.items()
 
     def begun_before(self, moment: float) -> dict[str, SessionSlot]:
-        """The slots of sessions that began before a moment, by the names of their processors."""
+        """Return the slots of sessions that began before a moment, by the names of their processors."""
         return {name: slot for name, slot in self._slots.items() if slot.since < moment}
 
     def _report(self, name: str, slot: SessionSlot, now: float, *, is_external: bool) -> None:

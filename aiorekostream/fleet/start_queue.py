@@ -1,4 +1,4 @@
-"""The queue of starts: the queue of an operation, plus sessions and requests for busy processors. Pure.
+"""Queue starts: the queue of an operation, plus sessions and requests for busy processors. Pure.
 
 Invariants, beside those of ``RequestQueue``:
 
@@ -108,7 +108,7 @@ class StartQueue(RequestQueue[StartRequest]):
         return bool(self.unpolled or (self._followers and self.when_busy == "queue"))
 
     def wanted_slots(self) -> dict[ProcessorKind, int]:
-        """The number of requests of each kind that a leased slot would let be sent."""
+        """Return the number of requests of each kind that a leased slot would let be sent."""
         counts = Counter[ProcessorKind]()
         for (_, kind), lane in self._lanes.items():
             if kind is not None and self.slots.allows(kind):
@@ -201,7 +201,7 @@ class StartQueue(RequestQueue[StartRequest]):
     def _bounded_slot(
         self, name: str, kind: ProcessorKind | None, since: float, session: StartedSession | None = None
     ) -> SessionSlot:
-        """The slot of a session of which only the kind is known, and so the longest that it may last."""
+        """Return the slot of a session of which only the kind is known, and so the longest that it may last."""
         before, longest = self.slots.get(name), math.inf if kind is ProcessorKind.FACE_SEARCH else self.longest
         if session is None and before is not None:
             session = before.session
@@ -236,5 +236,5 @@ def queued_start(
 
 
 def longest_session(start: StartRequest) -> float:
-    """The longest that a session should last, in seconds; infinity for a face search."""
+    """Return the longest that a session should last, in seconds; infinity for a face search."""
     return start.stop_selector.max_duration_in_seconds if isinstance(start, LabelDetectionStart) else math.inf

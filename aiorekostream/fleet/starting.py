@@ -1,4 +1,4 @@
-"""Starts, and the polls for ended sessions that they wait for."""
+"""Send starts, and poll for the ends of sessions that they wait for."""
 
 import asyncio
 import logging

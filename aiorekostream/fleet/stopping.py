@@ -1,4 +1,4 @@
-"""Stops: deduplicated by name, in order, at the rate of their own quota; a stop's time begins with its permit."""
+"""Send stops in order, deduplicated by name, at the rate of their quota; a stop's time begins with its permit."""
 
 from aiorekostream.client import reconcile
 from aiorekostream.domain.requests import StopRequest

@@ -1,4 +1,4 @@
-"""The one path that every call takes.
+"""Take every call along one path.
 
 ::
 

@@ -92,7 +92,7 @@ class CallFailures:
             trace.unresolved = True
 
     def is_retryable(self, error: BaseException) -> bool:
-        """Whether the call may be sent again after an error."""
+        """Return whether the call may be sent again after an error."""
         trace = self.trace
         if not is_retryable(error) or (is_throttling(error) and not trace.retries_throttled and not trace.lost):
             return False
@@ -145,7 +145,7 @@ class CallFailures:
         )
 
     def _is_free(self, error: BaseException) -> bool:
-        """Whether a retry adds no load to a service that is down: the rate limiter sees to it, or nothing was sent."""
+        """Return whether a retry is free of retry tokens: it has a permit, or nothing was sent before."""
         return self.is_limited or is_throttling(error) or isinstance(error, ConnectError)
 
 

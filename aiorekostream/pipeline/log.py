@@ -1,4 +1,4 @@
-"""What a call writes to the log ``aiorekostream``."""
+"""Write what happens to a call to the log ``aiorekostream``."""
 
 import logging
 from collections.abc import Mapping

@@ -120,7 +120,7 @@ class Pipeline:
             ) from error
 
     def quota(self, operation: str) -> Quota | None:
-        """The quota that limits the rate of an operation; ``None`` where nothing does.
+        """Return the quota that limits the rate of an operation; ``None`` where nothing does.
 
         Args:
             operation: AWS's name of the operation.
@@ -130,7 +130,7 @@ class Pipeline:
     def permit_request(
         self, operation: str, quota: Quota, *, priority: Priority, timeout: float, arrived_at: float
     ) -> PermitRequest:
-        """The request for a permit to send one operation.
+        """Return the request for a permit to send one operation.
 
         The transport must be open: quotas belong to its account and Region.
 

@@ -1,4 +1,4 @@
-"""The progress of a call: control, which drives the state of its caller, and events, which only report."""
+"""Record the progress of a call: control, which drives the state of its caller, and events, which only report."""
 
 import datetime
 import math

@@ -328,7 +328,7 @@ class AdaptiveTokenBucket:
         return self._window_dips >= MAX_DIPS and share >= TRUSTED_SHARE
 
     def _is_stray(self, current: float, share: float) -> bool:
-        """Whether a throttle says nothing about the quota: it, or one before it, came below the last measured rate."""
+        """Return whether a throttle is a stray: it, or one before it, came below the last measured rate."""
         if self._window_began_full or self._measured_rate == float("inf"):
             return False
         is_weak = self._window_throttled < MIN_THROTTLES or share < STRAY_SHARE

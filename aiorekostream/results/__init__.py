@@ -1,4 +1,4 @@
-"""The results of sessions: events from SNS and SQS, face search records from Kinesis, pictures from S3, AWS Lambda."""
+"""Read the results of sessions: events from SNS and SQS, records from Kinesis, pictures from S3, AWS Lambda."""
 
 from aiorekostream.codec.face_records import parse_face_record
 from aiorekostream.codec.notifications import parse_notification

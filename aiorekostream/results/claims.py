@@ -1,4 +1,4 @@
-"""Which session an event belongs to: the claims of sessions on the events of a consumer that they share."""
+"""Find the session of an event, by the claims of sessions on the events of a consumer that they share."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class SessionClaim:
     held: list[ReceivedEvent] = attrs.field(factory=list[ReceivedEvent], init=False)
 
     def may_have(self, keys: EventKeys) -> bool:
-        """Whether an event with the same source is not older than the session."""
+        """Return whether an event with the same source is not older than the session."""
         return self.since is None or keys.moment is None or self.since <= keys.moment
 
 

@@ -1,4 +1,4 @@
-"""What the consumers have in common: entering and closing, tasks, the iteration over deliveries, and failures."""
+"""Provide what consumers have in common: entering and closing, tasks, iteration over deliveries, and failures."""
 
 import abc
 import asyncio

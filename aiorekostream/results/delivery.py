@@ -1,4 +1,4 @@
-"""One event as a consumer delivers it, and how its handler settles it."""
+"""Deliver one event to its handler, which settles it."""
 
 import asyncio
 import datetime

@@ -144,7 +144,7 @@ class EventRouter:
     # ------------------------------------------------------------------------------------------------------------- ends
 
     def has_event_of(self, session_id: str) -> bool:
-        """Whether an event of a session was received; the last 5,000 sessions are remembered."""
+        """Return whether an event of a session was received; the last 5,000 sessions are remembered."""
         return session_id in self._seen
 
     async def completed(self, session_id: str) -> SessionCompleted:

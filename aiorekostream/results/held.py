@@ -1,4 +1,4 @@
-"""Messages that a consumer holds, and the copies of one event among them; pure."""
+"""Keep the messages that a consumer holds, and the copies of one event among them; pure."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from aiorekostream.errors import RekostreamError
-from aiorekostream.results.queue_port import BATCH, may_pass
+from aiorekostream.results.queue_port import BATCH, may_succeed_later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -100,7 +100,7 @@ class LeaseKeeper:
         try:
             results = await self._queue.change_visibility(receipts, [self._visibility] * len(messages))
         except RekostreamError as error:
-            if not may_pass(error):
+            if not may_succeed_later(error):
                 raise
             results = [error] * len(messages)
         for message, receipt, failure in zip(messages, receipts, results, strict=True):
@@ -109,7 +109,7 @@ class LeaseKeeper:
             self._extending.discard(message)
             if failure is None:
                 self.add(message)
-            elif may_pass(failure) and self._clock.now() < message.lease_until:
+            elif may_succeed_later(failure) and self._clock.now() < message.lease_until:
                 self._schedule(message, self._visibility * _AGAIN)
             else:
                 self.lost += 1

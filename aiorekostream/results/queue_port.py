@@ -1,4 +1,4 @@
-"""The port of message queues: what ``SqsConsumer`` needs of SQS."""
+"""Define the port of message queues: what ``SqsConsumer`` needs of SQS."""
 
 from collections.abc import Sequence
 from typing import Protocol, final
@@ -8,7 +8,7 @@ import attrs
 from aiorekostream.errors import RekostreamError
 from aiorekostream.retry.classify import is_transient
 
-__all__ = ["BATCH", "MessageQueue", "QueueMessage", "may_pass"]
+__all__ = ["BATCH", "MessageQueue", "QueueMessage", "may_succeed_later"]
 
 # Messages of one call, of every operation: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/.
 BATCH = 10
@@ -73,6 +73,6 @@ class MessageQueue(Protocol):
         ...
 
 
-def may_pass(error: RekostreamError) -> bool:
-    """Whether a call that failed, with all its retries, may succeed later."""
+def may_succeed_later(error: RekostreamError) -> bool:
+    """Return whether a call that failed, with all its retries, may succeed later."""
     return is_transient(error) or isinstance(error, TimeoutError)

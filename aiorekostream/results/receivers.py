@@ -10,7 +10,7 @@ import attrs
 
 from aiorekostream.clock import Clock
 from aiorekostream.errors import RekostreamError
-from aiorekostream.results.queue_port import BATCH, MessageQueue, QueueMessage, may_pass
+from aiorekostream.results.queue_port import BATCH, MessageQueue, QueueMessage, may_succeed_later
 from aiorekostream.retry.policy import full_jitter
 
 __all__ = ["LONG_POLL", "Receivers"]
@@ -111,7 +111,7 @@ class Receivers:
         try:
             messages = await self.queue.receive(count=count, wait=LONG_POLL, visibility=self.visibility)
         except RekostreamError as error:
-            if not may_pass(error):
+            if not may_succeed_later(error):
                 raise
             self._failures += 1
             _log.log(

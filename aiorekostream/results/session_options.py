@@ -1,4 +1,4 @@
-"""The options of a session, and how a session ended."""
+"""Define the options of a session, and the result of one."""
 
 import datetime
 from collections.abc import Iterator

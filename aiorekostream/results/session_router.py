@@ -101,7 +101,7 @@ class SessionRouter(Generic[_EventT]):
         return self._router
 
     def has_event_of(self, session_id: str) -> bool:
-        """Whether an event of a session was received. The last 5,000 sessions are remembered.
+        """Return whether an event of a session was received. The last 5,000 sessions are remembered.
 
         Args:
             session_id: the id of the session, as in ``StartedSession``.

@@ -1,4 +1,4 @@
-"""What is specific to the sessions of each kind; the rest of ``Session`` and its router is common to both.
+"""Define what is specific to the sessions of each kind; the rest of ``Session`` and its router is common to both.
 
 An event of a label detection has the id of its session, one event marks the end, and a session ends by its stop
 selector. A record of a face search has the video stream and the time of its frame, no record marks the end, and a
@@ -68,7 +68,7 @@ def completion_of(event: SessionEvent) -> SessionCompleted | None:
 
 
 def is_for_other_hosts(event: SessionEvent) -> bool:
-    """Whether an unclaimed event is released for other hosts.
+    """Return whether an unclaimed event is released for other hosts.
 
     The consumers of a queue share its messages. Each consumer of a data stream reads all records, so a record that is
     released is delivered to the same consumer again, and holds its checkpoint.

@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from aiorekostream.errors import RekostreamError
-from aiorekostream.results.queue_port import BATCH, may_pass
+from aiorekostream.results.queue_port import BATCH, may_succeed_later
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -129,7 +129,7 @@ class Settler:
                 await self._event_ids.add(list(dict.fromkeys(event_ids)))
             results = await self._attempt(self._queue.delete([message.receipt for message in messages]), len(messages))
             for message, error in zip(messages, results, strict=True):
-                if error is not None and may_pass(error):
+                if error is not None and may_succeed_later(error):
                     self._failed.append(message)
                 else:
                     self._on_done(message, error)
@@ -152,7 +152,7 @@ class Settler:
         try:
             return await call
         except RekostreamError as error:
-            if not may_pass(error):
+            if not may_succeed_later(error):
                 raise
             _log.warning("a batch of %d messages could not be settled: %s", count, error)
             return [error] * count

@@ -1,4 +1,4 @@
-"""Certificates of Amazon SNS: fetch them from its own hosts only, and keep their keys."""
+"""Fetch the certificates of Amazon SNS, from its own hosts only, and keep their keys."""
 
 import asyncio
 import datetime
@@ -25,7 +25,7 @@ _EXTRA = "signatures of SNS need the package cryptography: install aiorekostream
 
 
 def is_sns_url(url: object, *, suffix: str = "") -> bool:
-    """Whether a URL is one of Amazon SNS's own.
+    """Return whether a URL is one of Amazon SNS's own.
 
     Args:
         url: the URL, as a message has it.

@@ -1,4 +1,4 @@
-"""The signatures of Amazon SNS with the package cryptography; import this module late, in a worker thread.
+"""Verify signatures of Amazon SNS with the package cryptography; import this module late, in a worker thread.
 
 See https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message-verify-message-signature.html.
 """
@@ -33,7 +33,7 @@ def load(content: bytes) -> tuple[RSAPublicKey, datetime.datetime, datetime.date
 
 
 def is_signed(key: RSAPublicKey, signature: bytes, signed: bytes, version: str) -> bool:
-    """Whether the key has signed this; version 1 is SHA-1, version 2 SHA-256."""
+    """Return whether the key has signed this; version 1 is SHA-1, version 2 SHA-256."""
     # SHA-1 is what SNS uses unless the topic asks for version 2.
     algorithm = hashes.SHA256() if version == "2" else hashes.SHA1()  # noqa: S303 - the same
     try:

@@ -1,4 +1,4 @@
-"""A file of SQLite that is used from an event loop."""
+"""Use a file of SQLite from an event loop."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The options of a consumer of SQS, and the queue that they describe."""
+"""Define the options of a consumer of SQS, and the queue that they describe."""
 
 import datetime
 import re

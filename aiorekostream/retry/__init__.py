@@ -1,1 +1,1 @@
-"""Retries: when a failed attempt is sent again, after which delay, and how many times."""
+"""Decide when a failed attempt is sent again, after which delay, and how many times."""

@@ -21,14 +21,14 @@ __all__ = ["is_retryable", "is_throttling", "is_transient"]
 
 
 def is_throttling(error: BaseException) -> bool:
-    """Whether the service refused the call because calls come too fast."""
+    """Return whether the service refused the call because calls come too fast."""
     if isinstance(error, ThrottlingError | ProvisionedThroughputExceededError):
         return True
     return isinstance(error, ServiceError) and category_of(error.code, error.http_status) is Category.THROTTLING
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the cause may be gone a little later."""
+    """Return whether the cause may be gone a little later."""
     match error:
         case TransportError() | InternalServerError() | MalformedResponseError():
             return True
@@ -39,5 +39,5 @@ def is_transient(error: BaseException) -> bool:
 
 
 def is_retryable(error: BaseException) -> bool:
-    """Whether another attempt is safe and may succeed."""
+    """Return whether another attempt is safe and may succeed."""
     return isinstance(error, RekostreamError) and bool(error.retry_safe) and is_transient(error)

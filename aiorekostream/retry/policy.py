@@ -1,4 +1,4 @@
-"""The retry policy, and tenacity, which carries it out; the only file that knows tenacity."""
+"""Define the retry policy, and carry it out with tenacity; the only file that knows tenacity."""
 
 import datetime
 from collections.abc import Awaitable, Callable, Iterator
@@ -69,11 +69,11 @@ class RetryPolicy(Validated):
             yield ValidationIssue(("base_delay",), self.base_delay, f"at most max_delay, {self.max_delay:g}")
 
     def delay(self, attempt: int, random: float) -> float:
-        """Seconds to wait after a failed attempt, by its number from 1; ``random`` from 0 to 1 is the jitter."""
+        """Return the seconds to wait after a failed attempt of a number from 1; ``random`` is the jitter, 0 to 1."""
         return full_jitter(attempt, base=self.base_delay, cap=self.max_delay, random=random)
 
     def applied_by(self, error: CallError, *, sent_at: float, now: float) -> float:
-        """The moment after which the service no longer applies an attempt whose response was lost.
+        """Return the moment after which the service no longer applies an attempt whose response was lost.
 
         Args:
             error: how the response was lost.
@@ -145,7 +145,7 @@ class RetryPolicy(Validated):
 
 
 def full_jitter(attempt: int, *, base: float, cap: float, random: float) -> float:
-    """Seconds to wait after a failed attempt, anything from nothing to a ceiling that doubles each time.
+    """Return the seconds to wait after a failed attempt, anything from nothing to a ceiling that doubles each time.
 
     Args:
         attempt: the number of the attempt that failed, from 1.

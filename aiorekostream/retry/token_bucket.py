@@ -1,4 +1,4 @@
-"""The retries that a client may still make without a rate limiter: a token bucket that failures empty.
+"""Count the retries that a client may still make without a rate limiter: a token bucket that failures empty.
 
 When a service is down, every call fails, and retrying all of them only adds to the load. Each retry after a failure
 takes tokens; the success of the retry returns them, and every call that succeeds at once adds a little. Retries of rate

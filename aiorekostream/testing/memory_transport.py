@@ -1,4 +1,4 @@
-"""A transport without a network, for tests."""
+"""Provide a transport without a network, for tests."""
 
 import inspect
 import itertools

@@ -104,7 +104,7 @@ class LaterServices(Mapping[str, object]):
 
 
 def _tells(indentation: str) -> bool:
-    """Whether an indentation, with the line break before it, tells how deep a line is."""
+    """Return whether an indentation, with the line break before it, tells how deep a line is."""
     return indentation.startswith("\n ")
 
 

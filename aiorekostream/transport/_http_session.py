@@ -1,4 +1,4 @@
-"""The HTTP session of the client: the package's own, without redirects, and a lean exchange over its connections."""
+"""Provide the HTTP session of the client: without redirects, and with a lean exchange over its connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP session of every client that the package opens: aiobotocore's, with its TLS context created beforehand."""
+"""Provide the HTTP session of every client of the package: aiobotocore's, whose TLS context is created beforehand."""
 
 from __future__ import annotations
 

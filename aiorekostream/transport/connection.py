@@ -1,4 +1,4 @@
-"""One open aiobotocore client, and one attempt at one call through it.
+"""Hold one open aiobotocore client, and make one attempt at one call through it.
 
 Every call goes through the client's public methods, so that whatever else listens there (hooks of the session,
 OpenTelemetry's and X-Ray's instrumentation) hears it. ``LeanPath`` answers it where it can; otherwise botocore sends

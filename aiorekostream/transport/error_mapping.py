@@ -68,7 +68,7 @@ _SILENT_ERRNOS = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.
 
 
 def translated(error: Exception, attempt: Attempt) -> errors.RekostreamError:
-    """The error of this package that an exception of an attempt means."""
+    """Return the error of this package that an exception of an attempt means."""
     if isinstance(error, errors.RekostreamError):
         return error
     if isinstance(error, botocore.ClientError):
@@ -103,7 +103,7 @@ def refused_address(error: Exception) -> str:
 
 
 def service_error(response: Mapping[str, object], attempt: Attempt) -> errors.ServiceError:
-    """The error that botocore's parsed error response describes."""
+    """Return the error that botocore's parsed error response describes."""
     error = mapping(response.get("Error"))
     metadata = mapping(response.get("ResponseMetadata"))
     headers = mapping(metadata.get("HTTPHeaders"))
@@ -193,7 +193,7 @@ def malformed_response(attempt: Attempt, value: object, expected: str) -> errors
 
 
 def _is_closed(error: Exception) -> bool:
-    """Whether the connection was seen to be closed or reset, rather than silent.
+    """Return whether the connection was seen to be closed or reset, rather than silent.
 
     A service that lost its client applies the call for a shorter time than one that is still busy with it; see
     ``RetryPolicy.max_apply_delay_after_close``. Anything that may be a timeout is not closed.
@@ -205,7 +205,7 @@ def _is_closed(error: Exception) -> bool:
 
 
 def _code(code: object, header: object) -> str:
-    """The plain word of a code that may look like ``namespace#Code:http://...``."""
+    """Return the plain word of a code that may look like ``namespace#Code:http://...``."""
     text = _text(code)
     if text.isdigit() and header:
         # botocore reads the code from the body alone and falls back to the status.

@@ -141,7 +141,7 @@ class LeanPath:
         return await self._parsed(attempt, model, await route.exchange(fields, body, attempt))
 
     def is_used(self, operation: str) -> bool:
-        """Whether no other code listens to an event that this path skips. Checked when a handler is added."""
+        """Return whether no other code listens to an event that this path skips. Checked when a handler is added."""
         # botocore replaces this cache at each registration.
         registrations: object = self._lookup_cache_of(self._emitter)
         if registrations is not self._registrations:
@@ -259,7 +259,7 @@ def _host(url: str) -> str | None:
 
 
 def _is_plain(params: Mapping[str, object], headers: Mapping[str, str], context: Mapping[str, object]) -> bool:
-    """Whether nothing about a request needs botocore's rules for other services."""
+    """Return whether nothing about a request needs botocore's rules for other services."""
     signing = cast("Mapping[str, object]", context.get("signing") or {})
     return (
         params["method"] == "POST"

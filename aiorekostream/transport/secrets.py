@@ -160,7 +160,7 @@ class Secrets:
         return self.redacted(text, least=_LEAST_IN_VALUES)
 
     def may_be_chained(self, error: BaseException) -> bool:
-        """Whether a traceback may show an exception of another library and those that it is chained to."""
+        """Return whether a traceback may show an exception of another library and those that it is chained to."""
         # Some exceptions keep the request with its signed headers, which debuggers and error reporters show.
         return all(
             self._may_be_printed(str(each)) and self.redacted(facts := f"{vars(each)!r} {each.args!r}") == facts

@@ -52,7 +52,7 @@ LOST_IN_THE_NETWORK = (
 
 
 def unsigned_error(error: Exception, operation: str, secrets: Secrets | None = None) -> errors.RekostreamError:
-    """The error of what stops a call, or the opening of a client, before anything is signed."""
+    """Return the error of what stops a call, or the opening of a client, before anything is signed."""
     text = f"the credentials could not be fetched: {_said_of_credentials(error, secrets or Secrets())}"
     if _agent_status(error) == _BAD_REQUEST:
         return CredentialsNotReadyError(text, operation=operation, retry_safe=True)
@@ -62,7 +62,7 @@ def unsigned_error(error: Exception, operation: str, secrets: Secrets | None = N
 
 
 def no_credentials(operation: str, *, status: int | None, hint: str) -> errors.RekostreamError:
-    """The error of a session that has no credentials.
+    """Return the error of a session that has no credentials.
 
     Args:
         operation: what needs them.
@@ -79,7 +79,7 @@ def no_credentials(operation: str, *, status: int | None, hint: str) -> errors.R
 def configuration_error(
     error: Exception, secrets: Secrets | None = None, *, hint: str = ""
 ) -> errors.ConfigurationError:
-    """The same as the set-up's fault, with what to do about it where that is known."""
+    """Return the same as the set-up's fault, with what to do about it where that is known."""
     said = (secrets or Secrets()).clean
     if text := misconfiguration.of_settings(error):
         hint = f". {hint}" if hint else ""
@@ -103,7 +103,7 @@ def _agent_status(error: BaseException) -> int | None:
 
 
 def _will_pass(error: BaseException | None) -> bool:
-    """Whether it is only for a moment that no credentials come."""
+    """Return whether it is only for a moment that no credentials come."""
     if isinstance(error, botocore.ClientError):
         code = str(mapping(error.response.get("Error")).get("Code"))
         is_passing = issubclass(error_class(code), errors.ThrottlingError | errors.InternalServerError)
@@ -137,7 +137,7 @@ def _status(error: botocore.ClientError) -> int:
 
 
 def cause_of(error: Exception) -> Exception:
-    """The error that aiobotocore wrapped: botocore's errors keep it as the ``error`` of their message."""
+    """Return the error that aiobotocore wrapped: botocore's errors keep it as the ``error`` of their message."""
     kwargs = mapping(getattr(error, "kwargs", None))
     inner = kwargs.get("error")
     return inner if isinstance(inner, Exception) else error

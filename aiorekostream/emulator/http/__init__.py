@@ -1,1 +1,1 @@
-"""The HTTP server of the emulator: connections, dispatch to the APIs on the port, and their wire formats."""
+"""Serve the emulator over HTTP: connections, dispatch to the APIs on the port, and their wire formats."""

@@ -1,4 +1,4 @@
-"""Stores of checkpoints, and the lease that lets one consumer at a time use them."""
+"""Store checkpoints, and the lease that lets one consumer at a time use them."""
 
 import datetime
 from collections.abc import Mapping

@@ -34,7 +34,7 @@ class ShardCursor:
     _is_at_end: bool = attrs.field(default=False, init=False)
 
     def __len__(self) -> int:
-        """The number of records that were read and are not settled."""
+        """Return the number of records that were read and are not settled."""
         return len(self._pending)
 
     def pending(self) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The options of a consumer of Kinesis Data Streams."""
+"""Define the options of a consumer of Kinesis Data Streams."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The port of record streams: what ``KinesisConsumer`` needs of Kinesis Data Streams."""
+"""Define the port of record streams: what ``KinesisConsumer`` needs of Kinesis Data Streams."""
 
 import datetime
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import attrs
 
 from aiorekostream.errors import LimitExceededError, RekostreamError, ResourceInUseError, ServiceError
 from aiorekostream.results.kinesis.positions import Position
-from aiorekostream.results.queue_port import may_pass
+from aiorekostream.results.queue_port import may_succeed_later
 
 __all__ = ["MAX_RECORDS", "RecordBatch", "RecordStream", "Shard", "StreamRecord", "is_expired", "may_list_later"]
 
@@ -113,12 +113,12 @@ class RecordStream(Protocol):
 
 
 def is_expired(error: RekostreamError) -> bool:
-    """Whether the error means that an iterator has expired."""
+    """Return whether the error means that an iterator has expired."""
     return isinstance(error, ServiceError) and error.code == "ExpiredIteratorException"
 
 
 def may_list_later(error: RekostreamError) -> bool:
-    """Whether a list of shards that failed, with all its retries, may succeed later."""
+    """Return whether a list of shards that failed, with all its retries, may succeed later."""
     # Kinesis calls too many lists at once LimitExceeded, and a stream that is being created in use.
     # https://docs.aws.amazon.com/kinesis/latest/APIReference/API_ListShards.html
-    return may_pass(error) or isinstance(error, LimitExceededError | ResourceInUseError)
+    return may_succeed_later(error) or isinstance(error, LimitExceededError | ResourceInUseError)

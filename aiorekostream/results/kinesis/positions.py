@@ -1,4 +1,4 @@
-"""Positions in a shard: where reading begins, and the text of a checkpoint; pure."""
+"""Define positions in a shard: where reading begins, and the text of a checkpoint; pure."""
 
 import datetime
 import enum

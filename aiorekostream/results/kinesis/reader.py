@@ -14,7 +14,7 @@ from aiorekostream.results.kinesis.cursor import ShardCursor
 from aiorekostream.results.kinesis.inbox import RecordInbox
 from aiorekostream.results.kinesis.port import MAX_RECORDS, RecordBatch, RecordStream, Shard, is_expired
 from aiorekostream.results.kinesis.positions import Position, PositionType
-from aiorekostream.results.queue_port import may_pass
+from aiorekostream.results.queue_port import may_succeed_later
 from aiorekostream.retry.policy import full_jitter
 
 __all__ = ["ShardReader"]
@@ -86,7 +86,7 @@ class ShardReader:
                     iterator = None
                     await self.clock.sleep(_BETWEEN_READS)
                     continue
-                if not may_pass(error):
+                if not may_succeed_later(error):
                     raise
                 await self._wait_after(error)
                 continue

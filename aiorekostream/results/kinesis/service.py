@@ -1,4 +1,4 @@
-"""Kinesis Data Streams as a stream of records."""
+"""Read and write the records of Kinesis Data Streams."""
 
 from __future__ import annotations
 
