@@ -209,7 +209,7 @@ def _pydantic_record() -> Any:  # noqa: ANN401 - the same
 
 
 @attrs.frozen(kw_only=True)
-class Case:
+class DecodeCase:
     """A text and the function that parses it.
 
     Attributes:
@@ -250,7 +250,7 @@ class Case:
 
 
 CASES = (
-    Case(
+    DecodeCase(
         title="a LABEL_DETECTED of two labels",
         text=EVENT,
         name="parse_notification",
@@ -259,7 +259,7 @@ CASES = (
         target=3,
         target_with_fast=3,
     ),
-    Case(
+    DecodeCase(
         title="a face search record of two faces",
         text=RECORD,
         name="parse_face_record",
@@ -271,7 +271,7 @@ CASES = (
 )
 
 
-def measure(case: Case, *, rounds: int, calls: int) -> None:
+def measure(case: DecodeCase, *, rounds: int, calls: int) -> None:
     """Measure the ways to read one text, and print their times."""
     figures: dict[str, list[float]] = {}
     ways, targets = case.ways(), case.targets()

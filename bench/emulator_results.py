@@ -136,7 +136,7 @@ async def use_faces(url: str, cameras: str, seconds: str) -> None:
 
 
 @attrs.frozen(kw_only=True)
-class _Measurement:
+class _EmulatorFigures:
     """What is measured."""
 
     what: str
@@ -147,7 +147,7 @@ class _Measurement:
     target: float
 
 
-_LABELS = _Measurement(
+_LABELS = _EmulatorFigures(
     what="label detections",
     program="use_labels",
     processor=label_detection,
@@ -156,7 +156,7 @@ _LABELS = _Measurement(
     ramp=_SESSION_SECONDS + 2,
     target=_LABELS_TARGET,
 )
-_FACES = _Measurement(
+_FACES = _EmulatorFigures(
     what="face searches",
     program="use_faces",
     processor=_face_search,
@@ -169,7 +169,7 @@ _FACES = _Measurement(
 )
 
 
-async def _measure(measured: _Measurement, cameras: int, seconds: float) -> None:
+async def _measure(measured: _EmulatorFigures, cameras: int, seconds: float) -> None:
     limits = Limits(concurrent_face_search={"us-east-1": cameras})
     async with Emulator(footage=measured.footage, limits=limits, quotas=False, record=False) as emulator:
         for number in range(cameras):

@@ -16,15 +16,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.simulation.many_hosts import Course, Plan, play
+from tests.simulation.many_hosts import Course, HourPlan, play
 from tests.virtual_time import run
 
 _EVENTS_A_SECOND = 200_000 / 3600
 
 
-def _plan(*, seconds: float) -> Plan:
+def _plan(*, seconds: float) -> HourPlan:
     away = seconds * 5 / 12
-    return Plan(seconds=seconds, events=round(seconds * _EVENTS_A_SECOND), away=(away, away + seconds / 6))
+    return HourPlan(seconds=seconds, events=round(seconds * _EVENTS_A_SECOND), away=(away, away + seconds / 6))
 
 
 def _report(course: Course) -> None:
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="a small simulation, to check that it runs")
     parser.add_argument("--seconds", type=float, default=3600.0, help="the length, in seconds")
     options = parser.parse_args()
-    small = Plan(hosts=3, cameras=60, seconds=60, events=120, session_limit=40, death_every=25, away=(25.0, 35.0))
+    small = HourPlan(hosts=3, cameras=60, seconds=60, events=120, session_limit=40, death_every=25, away=(25.0, 35.0))
     began, shown = time.perf_counter(), 0.0
 
     def show(now: float) -> None:
@@ -60,7 +60,7 @@ def main() -> None:
             shown = now
             print(f"{now:.0f} s, after {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
 
-    course = run(play(small if options.smoke else _plan(seconds=options.seconds), on_progress=show))
+    course = run(play(small if options.smoke else _plan(seconds=options.seconds), on_motion=show))
     _report(course)
     flaws = course.flaws()
     print(f"{'flaws':20} {len(flaws)}")

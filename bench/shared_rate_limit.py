@@ -45,7 +45,7 @@ _DISTURBED_AT, _DISTURBED_FOR = 3.0, 3.0
 
 
 @attrs.frozen
-class Case:
+class RateCase:
     """What is measured.
 
     Attributes:
@@ -81,23 +81,23 @@ class Case:
 
 
 CASES = (
-    Case("starts", "200 starts, 20/s, burst 20", 200, 20, 20, 1.05, 0),
-    Case("ten", "ten hosts, 400 starts", 400, 20, 20, 1.05, 1, hosts=10),
+    RateCase("starts", "200 starts, 20/s, burst 20", 200, 20, 20, 1.05, 0),
+    RateCase("ten", "ten hosts, 400 starts", 400, 20, 20, 1.05, 1, hosts=10),
     # Of 212 calls, 12 are 6 %.
-    Case("lower", "true quota 7/s, 20 believed, 200 starts", 200, 7, 7, 1.10, 12, believed=(20, 20)),
-    Case("stops", "20 stops, 1/s, burst 1", 20, 1, 1, 1.10, 1, operation=STOP),
-    Case("fast", "3,000 starts, 500/s", 3000, 500, 500, 1.05, 0),
-    Case("killed", "Redis killed at 3 s", 200, 20, 20, 1.10, 1, disturbance="killed"),
-    Case("emptied", "Redis killed at 3 s, back empty at 6 s", 200, 20, 20, 1.10, 1, disturbance="emptied"),
-    Case("hung", "Redis hung from 3 s to 6 s", 200, 20, 20, 1.10, 1, disturbance="hung"),
-    Case("host", "a host killed at 3 s, 300 starts", 300, 20, 20, 1.05, 0, disturbance="host"),
+    RateCase("lower", "true quota 7/s, 20 believed, 200 starts", 200, 7, 7, 1.10, 12, believed=(20, 20)),
+    RateCase("stops", "20 stops, 1/s, burst 1", 20, 1, 1, 1.10, 1, operation=STOP),
+    RateCase("fast", "3,000 starts, 500/s", 3000, 500, 500, 1.05, 0),
+    RateCase("killed", "Redis killed at 3 s", 200, 20, 20, 1.10, 1, disturbance="killed"),
+    RateCase("emptied", "Redis killed at 3 s, back empty at 6 s", 200, 20, 20, 1.10, 1, disturbance="emptied"),
+    RateCase("hung", "Redis hung from 3 s to 6 s", 200, 20, 20, 1.10, 1, disturbance="hung"),
+    RateCase("host", "a host killed at 3 s, 300 starts", 300, 20, 20, 1.05, 0, disturbance="host"),
 )
 
 
 # ------------------------------------------------------------------------------------------------------------- service
 
 
-class Service:
+class LimitedService:
     """A strict token bucket behind HTTP."""
 
     def __init__(self, rate: float, burst: float) -> None:
@@ -118,8 +118,8 @@ class Service:
         return 200, b'{"SessionId":"0c3f2f3e-7a60-4b6b-9a55-8a2f9d6d1d5b"}' if b"Start" in operation else b"{}"
 
 
-class _Connection(asyncio.Protocol):
-    def __init__(self, service: Service) -> None:
+class _LimitedProtocol(asyncio.Protocol):
+    def __init__(self, service: LimitedService) -> None:
         self._service = service
         self._received = b""
 
@@ -140,9 +140,9 @@ class _Connection(asyncio.Protocol):
 
 
 @contextlib.asynccontextmanager
-async def serving(service: Service) -> AsyncGenerator[str]:
+async def serving(service: LimitedService) -> AsyncGenerator[str]:
     """Listen on a free port, and yield the URL."""
-    server = await asyncio.get_running_loop().create_server(lambda: _Connection(service), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(lambda: _LimitedProtocol(service), "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
@@ -152,7 +152,7 @@ async def serving(service: Service) -> AsyncGenerator[str]:
 # ---------------------------------------------------------------------------------------------------------------- host
 
 
-async def be_host(case: Case, number: int, url: str, redis_url: str) -> None:
+async def be_host(case: RateCase, number: int, url: str, redis_url: str) -> None:
     """Make the host's share of the calls, once a line is read."""
     rate, burst = case.believed or (case.rate, case.burst)
     quota = rks.Quota(rate, burst)
@@ -191,7 +191,7 @@ def _start(name: str) -> rks.LabelDetectionStart:
 
 
 @attrs.frozen
-class Run:
+class RateRun:
     """The figures of one run."""
 
     ratio: float
@@ -203,7 +203,7 @@ class Run:
 _Host: TypeAlias = "subprocess.Popen[str]"
 
 
-def _begin_host(case: Case, number: int, url: str, redis_url: str) -> _Host:
+def _begin_host(case: RateCase, number: int, url: str, redis_url: str) -> _Host:
     environment = {**os.environ, "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "an-example"}
     return subprocess.Popen(
         [sys.executable, __file__, "--host", json.dumps(attrs.asdict(case)), str(number), url, redis_url],
@@ -218,7 +218,7 @@ def _read_line(host: _Host) -> str:
     return cast("IO[str]", host.stdout).readline()
 
 
-async def _disturb(case: Case, server: Server, hosts: Sequence[_Host]) -> None:
+async def _disturb(case: RateCase, server: Server, hosts: Sequence[_Host]) -> None:
     steps: dict[str, tuple[Callable[[], None], Callable[[], None]]] = {
         "killed": (server.kill, lambda: None),
         "emptied": (server.kill, server.start),
@@ -242,9 +242,9 @@ def _count_trips(server: Server) -> int:
     return sum(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("eval", "evalsha"))
 
 
-async def run_case(case: Case, program: str) -> Run:
+async def run_case(case: RateCase, program: str) -> RateRun:
     """Run a case once."""
-    service = Service(case.rate, case.burst)
+    service = LimitedService(case.rate, case.burst)
     with running_server(program) as server:
         async with serving(service) as url:
             hosts = [_begin_host(case, number, url, server.url) for number in range(case.hosts)]
@@ -273,10 +273,10 @@ async def run_case(case: Case, program: str) -> Run:
     if "-v" in sys.argv:
         print([round(moment - began, 3) for moment in service.accepted][:60])
         print("throttled", [round(moment - began, 3) for moment in service.throttled])
-    return Run(elapsed / ideal, len(service.throttled), trips / len(service.accepted), lost)
+    return RateRun(elapsed / ideal, len(service.throttled), trips / len(service.accepted), lost)
 
 
-def _smaller(case: Case) -> Case:
+def _smaller(case: RateCase) -> RateCase:
     return attrs.evolve(case, count=4, hosts=2, rate=20, burst=2, believed=None, disturbance="")
 
 
@@ -291,7 +291,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.host:
         fields, number, url, redis_url = cast("list[str]", options.host)
-        asyncio.run(be_host(Case(**json.loads(fields)), int(number), url, redis_url))
+        asyncio.run(be_host(RateCase(**json.loads(fields)), int(number), url, redis_url))
         return
     name, program = next(iter(find_programs().items()))
     cases = [case for case in CASES if not options.cases or case.key in options.cases]

@@ -41,7 +41,7 @@ _SAMPLE = 0.01
 
 
 @attrs.frozen
-class Case:
+class SlotCase:
     """What is measured.
 
     Attributes:
@@ -59,11 +59,11 @@ class Case:
     waits: bool = True
 
 
-CASE = Case(sessions=180, limit=40, hosts=3, killed_at=2.0)
-SMOKE = Case(sessions=2, limit=2, hosts=2, killed_at=math.inf, waits=False)
+CASE = SlotCase(sessions=180, limit=40, hosts=3, killed_at=2.0)
+SMOKE = SlotCase(sessions=2, limit=2, hosts=2, killed_at=math.inf, waits=False)
 
 
-async def be_host(case: Case, number: int, url: str, redis_url: str) -> None:
+async def be_host(case: SlotCase, number: int, url: str, redis_url: str) -> None:
     """Start the host's share of the sessions."""
     limits = rks.Limits(concurrent_label_detection={REGION: case.limit})
     async with (
@@ -87,7 +87,7 @@ def _count_sessions(emulator: Emulator) -> int:
     return sum(Status(state.status) not in WITHOUT_SESSION for state in emulator.processors)
 
 
-async def _watch(emulator: Emulator, case: Case, killed: _Host, counts: list[int]) -> None:
+async def _watch(emulator: Emulator, case: SlotCase, killed: _Host, counts: list[int]) -> None:
     """Count the sessions again and again, and kill a host when it is time."""
     began = 0.0
     while True:
@@ -107,7 +107,7 @@ def _wait_until_free(url: str) -> float:
     return time.monotonic() - began
 
 
-def _begin_host(case: Case, number: int, url: str, redis_url: str) -> _Host:
+def _begin_host(case: SlotCase, number: int, url: str, redis_url: str) -> _Host:
     environment = {**os.environ, "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "an-example"}
     arguments = ["--host", json.dumps(attrs.asdict(case)), str(number), url, redis_url]
     return subprocess.Popen([sys.executable, __file__, *arguments], stdout=subprocess.PIPE, text=True, env=environment)
@@ -117,7 +117,7 @@ def _read_line(host: _Host) -> str:
     return cast("IO[str]", host.stdout).readline()
 
 
-async def measure(case: Case, program: str) -> None:
+async def measure(case: SlotCase, program: str) -> None:
     """Run a case once, and print what happened."""
     limits = rks.Limits(concurrent_label_detection={REGION: case.sessions})
     async with Emulator(limits=limits, quotas=False) as emulator:
@@ -151,7 +151,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.host:
         fields, number, url, redis_url = cast("list[str]", options.host)
-        asyncio.run(be_host(Case(**json.loads(fields)), int(number), url, redis_url))
+        asyncio.run(be_host(SlotCase(**json.loads(fields)), int(number), url, redis_url))
         return
     name, program = next(iter(find_programs().items()))
     print(f"server: {name}")

@@ -54,7 +54,7 @@ class _Size:
 
 
 @attrs.frozen
-class _Row:
+class _TargetRow:
     """One line of the table: what was measured, and a figure that must be at most a limit."""
 
     what: str
@@ -106,12 +106,12 @@ async def _measure_cpu(url: str, size: _Size) -> dict[str, list[float]]:
     return found
 
 
-def _cpu_rows(what: str, found: dict[str, list[float]], limits: dict[str, float]) -> Iterator[_Row]:
+def _cpu_rows(what: str, found: dict[str, list[float]], limits: dict[str, float]) -> Iterator[_TargetRow]:
     beside = ", ".join(f"{name} {statistics.median(figures):.0f} us" for name, figures in found.items())
     for name, limit in limits.items():
         if name in found:
             ratios = [ours / theirs for ours, theirs in zip(found["limited"], found[name], strict=True)]
-            yield _Row(f"{what}: CPU, of {name}'s", statistics.median(ratios), limit, "", beside)
+            yield _TargetRow(f"{what}: CPU, of {name}'s", statistics.median(ratios), limit, "", beside)
 
 
 # -------------------------------------------------------------------------------------------------------------- memory
@@ -210,9 +210,9 @@ def _printed(what: str, url: str, *arguments: str) -> float:
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def _process_rows(url: str, silent: str, size: _Size) -> Iterator[_Row]:
+def _process_rows(url: str, silent: str, size: _Size) -> Iterator[_TargetRow]:
     memory = _printed("memory", silent, str(size.in_flight))
-    yield _Row(f"{size.in_flight:,} calls in flight over {_CONNECTIONS} connections, each", memory, 9, "KB", "")
+    yield _TargetRow(f"{size.in_flight:,} calls in flight over {_CONNECTIONS} connections, each", memory, 9, "KB", "")
     names = ("opening", "first", *_FIRST_START, "help", "libraries")
     found: dict[str, list[float]] = {name: [] for name in names}
     helps = [str(Path(sys.executable).with_name("aiorekostream")), "--help"]
@@ -224,20 +224,20 @@ def _process_rows(url: str, silent: str, size: _Size) -> Iterator[_Row]:
         found["help"].append(_seconds(helps, url))
         found["libraries"].append(_seconds([sys.executable, "-c", _HELP], url))
     median = {name: statistics.median(figures) for name, figures in found.items()}
-    yield _Row("longest stall of the loop while opening", median["opening"], 25, "ms", "")
-    yield _Row("first call after opening, plain HTTP", median["first"], 8, "ms", "")
+    yield _TargetRow("longest stall of the loop while opening", median["opening"], 25, "ms", "")
+    yield _TargetRow("first call after opening, plain HTTP", median["first"], 8, "ms", "")
     for what, name, other, limit in (
         ("process start to first start, of aiobotocore's", "aiorekostream", "aiobotocore", 1.1),
         ("aiorekostream --help, of importing cyclopts and rich.console", "help", "libraries", 1.3),
     ):
         beside = f"{median[name] * 1e3:.0f} and {median[other] * 1e3:.0f} ms"
-        yield _Row(what, median[name] / median[other], limit, "", beside)
+        yield _TargetRow(what, median[name] / median[other], limit, "", beside)
 
 
 # ----------------------------------------------------------------------------------------------------------- the table
 
 
-def _rows(size: _Size) -> Iterator[_Row]:
+def _rows(size: _Size) -> Iterator[_TargetRow]:
     with contenders.serving(__file__) as url, contenders.serving(__file__, "silent") as silent:
         what = f"one start, rate limiter on, {_AT_ONCE} at once"
         yield from _cpu_rows(what, asyncio.run(_measure_cpu(url, size)), {"floor": 1.4, "capo": 0.75, "bare": 0.5})
@@ -247,7 +247,7 @@ def _rows(size: _Size) -> Iterator[_Row]:
         yield from _process_rows(url, silent, size)
 
 
-def _table(rows: list[_Row]) -> Iterator[str]:
+def _table(rows: list[_TargetRow]) -> Iterator[str]:
     yield "| measured | figure | at most | | contenders |"
     yield "|---|---:|---:|---|---|"
     for row in rows:

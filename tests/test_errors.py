@@ -285,19 +285,19 @@ def test_issue_under_prepends_steps_to_the_path() -> None:
     assert issue.under() == issue
 
 
-class _FailingRepr:
+class _NoRepr:
     def __repr__(self) -> str:
         raise RuntimeError("no repr")
 
 
-class _SurrogateRepr:
+class _UnencodableRepr:
     def __repr__(self) -> str:
         return "\ud800"
 
 
 @pytest.mark.parametrize(
     "value",
-    [10**5000, _FailingRepr(), "x" * 10_000, ["x" * 10_000], "\ud800", _SurrogateRepr()],
+    [10**5000, _NoRepr(), "x" * 10_000, ["x" * 10_000], "\ud800", _UnencodableRepr()],
     ids=["huge", "failing-repr", "long", "nested", "surrogate", "surrogate-repr"],
 )
 def test_issue_message_is_short_and_encodable_for_any_value(value: object) -> None:

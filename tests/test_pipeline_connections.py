@@ -58,7 +58,7 @@ class Narrow(MemoryTransport):
 
 
 @attrs.define
-class Watched:
+class HeldPermits:
     """A rate limiter that notes which permits are held, and when they were granted."""
 
     inner: LocalRateLimiter = attrs.field(factory=LocalRateLimiter)
@@ -100,7 +100,7 @@ def _answer(operation: str, _: Mapping[str, object]) -> Mapping[str, object]:
     return {}
 
 
-def _client(transport: MemoryTransport, limiter: Watched, **quotas: rks.Quota) -> rks.Client:
+def _client(transport: MemoryTransport, limiter: HeldPermits, **quotas: rks.Quota) -> rks.Client:
     return rks.Client(
         transport=transport, rate_limiter=limiter, limits=rks.Limits(quotas=quotas), timeout=rks.Timeout(total=6000)
     )
@@ -108,7 +108,7 @@ def _client(transport: MemoryTransport, limiter: Watched, **quotas: rks.Quota) -
 
 def test_no_permit_is_held_while_its_call_waits_for_a_connection() -> None:
     async def main() -> None:
-        limiter = Watched()
+        limiter = HeldPermits()
         transport = Narrow(_answer, connections=2, takes=10)
         client = _client(transport, limiter, StartStreamProcessor=_UNLIMITED)
         calls = [
@@ -132,7 +132,7 @@ def test_permits_are_spent_at_the_rate_when_connections_are_free_again() -> None
 
     async def main() -> list[float]:
         transport = Narrow(_answer, connections=10, takes=100)
-        client = _client(transport, Watched(), StopStreamProcessor=rks.Quota(1, 1))
+        client = _client(transport, HeldPermits(), StopStreamProcessor=rks.Quota(1, 1))
         stops = [asyncio.ensure_future(client.stop_stream_processor(f"n{number}")) for number in range(30)]
         await asyncio.sleep(90)
         transport.takes = 0.0
@@ -148,7 +148,7 @@ def test_calls_that_wait_for_permits_keep_no_connection_from_others() -> None:
     async def main() -> float:
         transport = Narrow(_answer, connections=2, takes=0.5)
         client = _client(
-            transport, Watched(), StopStreamProcessor=rks.Quota(0.01, 1), DescribeStreamProcessor=_UNLIMITED
+            transport, HeldPermits(), StopStreamProcessor=rks.Quota(0.01, 1), DescribeStreamProcessor=_UNLIMITED
         )
         stops = [asyncio.ensure_future(client.stop_stream_processor(f"n{number}")) for number in range(20)]
         await asyncio.sleep(0.1)
@@ -163,7 +163,7 @@ def test_calls_that_wait_for_permits_keep_no_connection_from_others() -> None:
 
 def test_permit_of_the_caller_is_given_back_when_no_connection_is_free() -> None:
     async def main() -> None:
-        limiter = Watched()
+        limiter = HeldPermits()
         transport = Narrow(_answer, takes=10)
         client = _client(transport, limiter, StartStreamProcessor=_UNLIMITED)
         first = asyncio.ensure_future(client.start_stream_processor(rks.FaceSearchStart("first")))
@@ -186,7 +186,7 @@ def test_permit_of_the_caller_is_given_back_when_no_connection_is_free() -> None
 def test_cancelled_wait_for_a_connection_leaves_the_turn_to_others() -> None:
     async def main() -> list[float]:
         transport = Narrow(_answer, takes=10)
-        client = _client(transport, Watched(), StartStreamProcessor=_UNLIMITED)
+        client = _client(transport, HeldPermits(), StartStreamProcessor=_UNLIMITED)
         calls = [
             asyncio.ensure_future(client.start_stream_processor(rks.FaceSearchStart(f"n{number}")))
             for number in range(4)
@@ -267,14 +267,14 @@ def test_credentials_that_stay_away_are_configuration_at_the_end(total: float) -
 def test_opening_without_credentials_is_configuration_at_the_end(total: float) -> None:
     attempts: list[None] = []
 
-    class Closed(MemoryTransport):
+    class SlowlyClosedTransport(MemoryTransport):
         async def open(self) -> None:
             attempts.append(None)
             await asyncio.sleep(1)
             raise CredentialsNotReadyError("HTTP 400", operation="opening", retry_safe=True)
 
     async def main() -> None:
-        async with rks.Client(transport=Closed(_answer), timeout=total):
+        async with rks.Client(transport=SlowlyClosedTransport(_answer), timeout=total):
             pass
 
     with pytest.raises(errors.ConfigurationError, match="HTTP 400"):
@@ -287,7 +287,7 @@ def test_opening_without_credentials_is_configuration_at_the_end(total: float) -
 
 def test_fleet_waits_for_a_connection_before_it_waits_for_a_permit() -> None:
     """No permit is given back: the connection is free when the permit is asked for."""
-    transport, limiter = Narrow(_answer), Watched()
+    transport, limiter = Narrow(_answer), HeldPermits()
     starts = [rks.FaceSearchStart(f"camera-{number}") for number in range(5)]
 
     async def main() -> int:

@@ -19,7 +19,7 @@ from aiorekostream.testing import MemoryTransport
 from tests.emulator.samples import labels
 from tests.simulation.fates import Fate
 from tests.simulation.scenes import Answer, label_start, make_client, outcome_of
-from tests.simulation.service import Service
+from tests.simulation.service import SimulatedService
 from tests.virtual_time import run
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _client(
 
 def test_throttled_start_is_sent_again_before_younger_ones() -> None:
     # The quota holds 10 calls and 20 are believed in: a few are refused.
-    service = Service(quotas={_START: rks.Quota(10, 10, "")})
+    service = SimulatedService(quotas={_START: rks.Quota(10, 10, "")})
 
     async def scene() -> list[str]:
         names = [f"door-{number:02}" for number in range(60)]
@@ -85,6 +85,28 @@ def test_throttled_start_is_sent_again_before_younger_ones() -> None:
         ]
         assert younger == []
     assert sorted(decision.name for decision in service.decisions if not decision.code) == names
+
+
+def test_retry_goes_before_urgent_calls() -> None:
+    """The first start is throttled while urgent ones wait for their permits."""
+    order, throttles = list[object](), [_throttled()]
+
+    async def handle(_operation: str, body: Mapping[str, object]) -> Mapping[str, object]:
+        order.append(body["Name"])
+        await asyncio.sleep(0.1)
+        if throttles:
+            raise throttles.pop()
+        return {"SessionId": "session"}
+
+    async def scene() -> None:
+        client, _ = _client(handle, quotas={_START: rks.Quota(1, 1)})
+        urgent = client.with_options(urgent=True)
+        first = asyncio.create_task(client.start_stream_processor(label_start("first")))
+        await asyncio.sleep(0.05)
+        await asyncio.gather(first, *(urgent.start_stream_processor(label_start(f"urgent-{n}")) for n in range(3)))
+
+    run(scene())
+    assert order[:2] == ["first", "first"]
 
 
 @pytest.mark.parametrize("rate_limiter", [None, rks.LocalRateLimiter()])
@@ -146,7 +168,7 @@ def test_retries_under_a_quota_cost_no_retry_tokens() -> None:
 
 
 def test_throttling_costs_no_retry_tokens() -> None:
-    service = Service(quotas={_START: rks.Quota(1, 1, "")})
+    service = SimulatedService(quotas={_START: rks.Quota(1, 1, "")})
 
     async def scene() -> int:
         names = [f"door-{number}" for number in range(200)]
@@ -232,7 +254,7 @@ def test_retry_after_the_deadline_takes_no_tokens_and_no_event() -> None:
 
 
 def test_call_without_a_connection_is_not_reconciled() -> None:
-    service = Service(fates=lambda _operation, _members: Fate.NO_CONNECTION)
+    service = SimulatedService(fates=lambda _operation, _members: Fate.NO_CONNECTION)
 
     async def scene() -> Answer:
         service.create(labels("door"))
@@ -260,7 +282,7 @@ def test_deadline_between_attempts_is_safe_to_retry() -> None:
 
 def test_pipeline_opens_the_transport_before_it_asks_for_scope() -> None:
     @attrs.define
-    class Closed(MemoryTransport):
+    class UnknownScope(MemoryTransport):
         opened: bool = attrs.field(default=False, init=False)
 
         async def open(self) -> None:
@@ -271,7 +293,7 @@ def test_pipeline_opens_the_transport_before_it_asks_for_scope() -> None:
             assert self.opened
             return Scope(endpoint="", region="", account="")
 
-    client = rks.Client(transport=Closed(lambda _operation, _body: {}))
+    client = rks.Client(transport=UnknownScope(lambda _operation, _body: {}))
     run(client.start_stream_processor(rks.FaceSearchStart("lobby")))
 
 

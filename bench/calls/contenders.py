@@ -67,7 +67,7 @@ _CAPO = "capo_rekognition"
 # --------------------------------------------------------------------------------------------------------- the service
 
 
-class _Server(asyncio.Protocol):
+class _FastServer(asyncio.Protocol):
     """Answer every request alike, with as little work as possible."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -92,7 +92,7 @@ class _Silent(asyncio.Protocol):
 
 async def serve(*, silent: bool = False) -> None:
     """Serve on a free port, and print it."""
-    server = await asyncio.get_running_loop().create_server(_Silent if silent else _Server, "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(_Silent if silent else _FastServer, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

@@ -13,7 +13,7 @@ from aiorekostream.limits import Quota
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["CASES", "Case", "Kind", "Target"]
+__all__ = ["CASES", "FleetCase", "Kind", "Target"]
 
 
 class Kind(enum.StrEnum):
@@ -41,7 +41,7 @@ class Target:
 
 
 @attrs.frozen(kw_only=True)
-class Case:
+class FleetCase:
     """One case.
 
     Attributes:
@@ -101,15 +101,15 @@ class Case:
         """The longest time from a request to its application by the service, in seconds."""
         return self.latency + sum(fault.seconds for fault in self.faults if isinstance(fault, Latency))
 
-    def among(self, contenders: Collection[str]) -> Case:
+    def among(self, contenders: Collection[str]) -> FleetCase:
         """Return the case with some of its contenders only."""
         return attrs.evolve(self, contenders=tuple(key for key in self.contenders if key in contenders))
 
-    def without_throttle(self) -> Case:
+    def without_throttle(self) -> FleetCase:
         """Return the case without its stray throttle."""
         return attrs.evolve(self, stray_throttle=False)
 
-    def small(self) -> Case:
+    def small(self) -> FleetCase:
         """Return a version that takes a few seconds, to check that the case runs."""
         quota = None if self.quota is None else Quota(20, 5, self.quota.code)
         believed = None if self.believed is None else Quota(20, min(5, self.believed.burst), self.believed.code)
@@ -146,8 +146,8 @@ _LOSSES: tuple[Fault, ...] = (
     Latency(operation=Kind.START, times=None, probability=0.01, seconds=3.0),
 )
 
-CASES: tuple[Case, ...] = (
-    Case(
+CASES: tuple[FleetCase, ...] = (
+    FleetCase(
         key="known",
         title="200 starts, 20/s with a burst of 20, known to the client",
         contenders=("fleet", "client", "legacy", "standard", "standard-wide", "adaptive", "capo"),
@@ -156,7 +156,7 @@ CASES: tuple[Case, ...] = (
         believed=Quota(20, 20, _STARTS),
         target=Target(time=1.05, requests=201),
     ),
-    Case(
+    FleetCase(
         key="lower",
         title="200 starts, 7/s with a burst of 7, while the client believes 20/s",
         contenders=("fleet", "client", "legacy", "standard", "adaptive", "capo"),
@@ -165,7 +165,7 @@ CASES: tuple[Case, ...] = (
         believed=Quota(20, 20, _STARTS),
         target=Target(time=1.10, throttled=0.08),
     ),
-    Case(
+    FleetCase(
         key="shared",
         title="1,000 starts, 20/s, of which another client takes half",
         contenders=("fleet", "legacy", "standard", "adaptive", "capo"),
@@ -175,7 +175,7 @@ CASES: tuple[Case, ...] = (
         taken=10,
         target=Target(time=1.10, throttled=0.05),
     ),
-    Case(
+    FleetCase(
         key="stops",
         title="30 stops, 1/s, known to the client",
         contenders=("fleet", "client", "legacy", "standard", "adaptive", "capo"),
@@ -185,7 +185,7 @@ CASES: tuple[Case, ...] = (
         believed=Quota(1, 1, _STOPS),
         target=Target(time=1.05, requests=31),
     ),
-    Case(
+    FleetCase(
         key="stray",
         title="60 starts at once after one stray throttle",
         contenders=("fleet", "client", "legacy"),
@@ -197,7 +197,7 @@ CASES: tuple[Case, ...] = (
         expires_after=10.0,
         target=Target(time=1.5),
     ),
-    Case(
+    FleetCase(
         key="open",
         title="500 starts without a quota, answers after 60 ms",
         contenders=("legacy-wide", "fleet", "client", "capo-wide"),
@@ -205,7 +205,7 @@ CASES: tuple[Case, ...] = (
         rounds=21,
         target=Target(time=1.05),
     ),
-    Case(
+    FleetCase(
         key="faults",
         title="1,000 starts; 5 % of the responses are lost, 5 % are 5xx, 1 % are resets, 2 % are applied late",
         contenders=("fleet", "client", "legacy", "standard", "capo"),

@@ -7,12 +7,12 @@ import os
 import sys
 from pathlib import Path
 
-from bench.fleet.cases import CASES, Case
+from bench.fleet.cases import CASES, FleetCase
 from bench.fleet.contenders import CONTENDERS
 from bench.fleet.page import write
 from bench.fleet.raw_client import ACCESS_KEY, REGION
-from bench.fleet.results import Results, versions
-from bench.fleet.runner import Row, Service, run_case
+from bench.fleet.results import FleetResults, versions
+from bench.fleet.runner import FleetRow, ServiceProcess, run_case
 from bench.fleet.tables import conclusion, heading, lines, note
 
 __all__ = ["main"]
@@ -46,7 +46,7 @@ def main(description: str | None) -> None:
     if options.folder:
         sys.path.append(options.folder)  # last, so that it replaces nothing
     results = (
-        Results.read(options.render)
+        FleetResults.read(options.render)
         if options.render
         else _measure(options.only or keys, options.contender or list(CONTENDERS), small=options.smoke)
     )
@@ -56,27 +56,27 @@ def main(description: str | None) -> None:
         write(results, options.docs)
 
 
-def _measure(keys: list[str], contenders: list[str], *, small: bool) -> Results:
+def _measure(keys: list[str], contenders: list[str], *, small: bool) -> FleetResults:
     os.environ.update(_ENVIRONMENT)
     found = versions()
     print(", ".join(f"{name} {version}" for name, version in found.items()))
     if not CONTENDERS["capo"].is_installed:
         print("capo-rekognition is not installed and does not take part")
-    rows: list[Row] = []
-    with Service.running(small=small) as service:
+    rows: list[FleetRow] = []
+    with ServiceProcess.running(small=small) as service:
         for whole in CASES:
             if whole.key in keys:
                 case = whole.small() if small else whole
                 rows += _run_and_print(case.among(contenders), service)
-    return Results(found, rows)
+    return FleetResults(found, rows)
 
 
-def _run_and_print(case: Case, service: Service) -> list[Row]:
+def _run_and_print(case: FleetCase, service: ServiceProcess) -> list[FleetRow]:
     columns = heading(case)
     small = f" ({case.count} only)" if case.target is None else ""
     print(f"\n{case.key}: {case.title}{small}" + (f"\n  ideal time {case.formula}" if case.formula else ""))
     print(f"  {'':42}" + "".join(f"{column:>20}" for column in columns), flush=True)
-    rows: list[Row] = []
+    rows: list[FleetRow] = []
     for row in run_case(case, service):
         rows.append(row)
         if case.rounds == 1:
@@ -89,6 +89,6 @@ def _run_and_print(case: Case, service: Service) -> list[Row]:
     return rows
 
 
-def _print(case: Case, rows: list[Row]) -> None:
+def _print(case: FleetCase, rows: list[FleetRow]) -> None:
     for name, *figures in lines(case, rows):
         print(f"  {name:42}" + "".join(f"{figure:>20}" for figure in figures), flush=True)

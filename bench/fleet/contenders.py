@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 import aiorekostream as rks
 from aiorekostream.errors import CallError
-from bench.fleet.cases import Case, Kind
+from bench.fleet.cases import FleetCase, Kind
 from bench.fleet.measurement import Reported, ReportedOutcome
 from bench.fleet.raw_client import REGION
 
@@ -29,7 +29,7 @@ __all__ = ["CONTENDERS", "Batch", "Contender"]
 Batch: TypeAlias = Callable[[Sequence[str]], Awaitable[list[ReportedOutcome]]]
 """Starts or stops many cameras, and returns the outcome of each."""
 
-_Open: TypeAlias = Callable[[Case, str], AbstractAsyncContextManager[Batch]]
+_Open: TypeAlias = Callable[[FleetCase, str], AbstractAsyncContextManager[Batch]]
 
 _UNLIMITED = 100_000
 # The defaults of botocore.config.Config: connections, and seconds.
@@ -67,7 +67,7 @@ class Contender:
 # -------------------------------------------------------------------------------------------------------- aiorekostream
 
 
-def _open_client(case: Case, url: str) -> rks.Client:
+def _open_client(case: FleetCase, url: str) -> rks.Client:
     quotas = {} if case.believed is None else {str(case.kind): case.believed}
     limits = rks.Limits(quotas=quotas, concurrent_label_detection={REGION: _UNLIMITED})
     timeout = rks.Timeout(total=_TOTAL_TIMEOUT)
@@ -92,7 +92,7 @@ def _start(name: str) -> rks.LabelDetectionStart:
 
 
 @contextlib.asynccontextmanager
-async def _fleet(case: Case, url: str) -> AsyncGenerator[Batch]:
+async def _fleet(case: FleetCase, url: str) -> AsyncGenerator[Batch]:
     async with _open_client(case, url) as client:
 
         async def batch(names: Sequence[str]) -> list[ReportedOutcome]:
@@ -120,7 +120,7 @@ def _reported(outcome: StartOutcome | StopOutcome) -> ReportedOutcome:
 
 
 @contextlib.asynccontextmanager
-async def _client(case: Case, url: str) -> AsyncGenerator[Batch]:
+async def _client(case: FleetCase, url: str) -> AsyncGenerator[Batch]:
     async with _open_client(case, url) as client:
 
         async def start(name: str) -> str | None:
@@ -139,7 +139,7 @@ def _aiobotocore(mode: str, pool: int = _BOTOCORE_POOL) -> _Open:
     """Return aiobotocore's client with its defaults except the retry mode and, if given, the pool."""
 
     @contextlib.asynccontextmanager
-    async def bare(case: Case, url: str) -> AsyncGenerator[Batch]:
+    async def bare(case: FleetCase, url: str) -> AsyncGenerator[Batch]:
         config = AioConfig(
             retries={"mode": mode}, max_pool_connections=pool, read_timeout=case.read_timeout or _BOTOCORE_READ_TIMEOUT
         )
@@ -186,7 +186,7 @@ class _Capo(Protocol):
 
 def _capo(*, wide: bool = False) -> _Open:
     @contextlib.asynccontextmanager
-    async def capo(case: Case, url: str) -> AsyncGenerator[Batch]:
+    async def capo(case: FleetCase, url: str) -> AsyncGenerator[Batch]:
         sdk, http = importlib.import_module(_CAPO), importlib.import_module("zapros")
         pool = {"max_connections_per_host": _POOL, "max_idle_connections_per_host": _POOL}
         handler = cast("Callable[..., object]", http.AsyncStdNetworkHandler)

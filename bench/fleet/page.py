@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from bench.fleet.cases import Case
-    from bench.fleet.results import Results
+    from bench.fleet.cases import FleetCase
+    from bench.fleet.results import FleetResults
 
 __all__ = ["write"]
 
@@ -58,13 +58,13 @@ CPU time, memory and imports.
 """
 
 
-def write(results: Results, folder: Path) -> None:
+def write(results: FleetResults, folder: Path) -> None:
     """Write the page and its plot."""
     (folder / _PAGE).write_text("\n".join(_page(results)), encoding="utf-8")
     (folder / _PLOT).write_text(plot(results), encoding="utf-8")
 
 
-def _page(results: Results) -> Iterator[str]:
+def _page(results: FleetResults) -> Iterator[str]:
     yield _INTRODUCTION
     yield f"![Cameras started over time, by client]({_PLOT})"
     yield ""
@@ -77,7 +77,7 @@ def _page(results: Results) -> Iterator[str]:
     yield ""
 
 
-def _section(case: Case, results: Results) -> Iterator[str]:
+def _section(case: FleetCase, results: FleetResults) -> Iterator[str]:
     rows = results.of(case.key)
     if not rows:
         return

@@ -12,9 +12,9 @@ from bench.fleet.contenders import CONTENDERS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from bench.fleet.cases import Case
-    from bench.fleet.results import Results
-    from bench.fleet.runner import Row
+    from bench.fleet.cases import FleetCase
+    from bench.fleet.results import FleetResults
+    from bench.fleet.runner import FleetRow
 
 __all__ = ["plot"]
 
@@ -34,7 +34,7 @@ _MOST_TICKS = 6
 _LINE = 15
 
 
-def plot(results: Results) -> str:
+def plot(results: FleetResults) -> str:
     """Return the SVG, with one panel for each case of a burst of starts under a quota."""
     panels = [(case, results.of(case.key)) for case in CASES if case.key in _CASES and results.of(case.key)]
     height = _HEIGHT * len(panels)
@@ -53,7 +53,7 @@ def plot(results: Results) -> str:
     )
 
 
-def _panel(case: Case, rows: Sequence[Row], *, top: int) -> Iterator[str]:
+def _panel(case: FleetCase, rows: Sequence[FleetRow], *, top: int) -> Iterator[str]:
     shown = [row for row in rows if row.contender in _COLOURS]
     ideal = case.ideal or 1.0
     # A client that takes much longer than the others must not compress their curves.
@@ -92,7 +92,7 @@ def _panel(case: Case, rows: Sequence[Row], *, top: int) -> Iterator[str]:
         yield f'<text x="{_WIDTH - _RIGHT + 34}" y="{level:.1f}">{escape(text)}</text>'
 
 
-def _short(row: Row) -> str:
+def _short(row: FleetRow) -> str:
     return CONTENDERS[row.contender].title.replace(" retries", "")
 
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import attrs
 import cattrs
 
-from bench.fleet.runner import Row
+from bench.fleet.runner import FleetRow
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Results", "versions"]
+__all__ = ["FleetResults", "versions"]
 
 _LIBRARIES = ("aiorekostream", "aiobotocore", "botocore", "aiohttp", "capo-rekognition")
 
@@ -33,7 +33,7 @@ def versions() -> dict[str, str]:
 
 
 @attrs.frozen
-class Results:
+class FleetResults:
     """The results of a run.
 
     Attributes:
@@ -42,9 +42,9 @@ class Results:
     """
 
     versions: dict[str, str]
-    rows: Sequence[Row]
+    rows: Sequence[FleetRow]
 
-    def of(self, case: str) -> list[Row]:
+    def of(self, case: str) -> list[FleetRow]:
         """Return the rows of a case, by its key."""
         return [row for row in self.rows if row.case == case]
 
@@ -53,6 +53,6 @@ class Results:
         file.write_text(json.dumps(cattrs.unstructure(self)) + "\n", encoding="utf-8")
 
     @classmethod
-    def read(cls, file: Path) -> Results:
+    def read(cls, file: Path) -> FleetResults:
         """Read such a file."""
         return cattrs.structure(json.loads(file.read_text(encoding="utf-8")), cls)

@@ -21,9 +21,9 @@ from bench.fleet.measurement import Measurement, Reported, ReportedOutcome, Serv
 from bench.fleet.service import cameras, warm_up_cameras
 
 if TYPE_CHECKING:
-    from bench.fleet.cases import Case
+    from bench.fleet.cases import FleetCase
 
-__all__ = ["Row", "Service", "run_case"]
+__all__ = ["FleetRow", "ServiceProcess", "run_case"]
 
 _SCRIPT = Path(__file__).parents[1] / "performance.py"
 # Seconds between the set-up and the first request, so that the service is idle.
@@ -33,7 +33,7 @@ _WARM_UP_INTERVAL = 1.0
 
 
 @attrs.frozen
-class Row:
+class FleetRow:
     """The result of one contender in one case.
 
     Attributes:
@@ -51,7 +51,7 @@ class Row:
     undisturbed: float | None = None
 
 
-class Service:
+class ServiceProcess:
     """The process of the service."""
 
     def __init__(self, process: subprocess.Popen[str], *, small: bool) -> None:
@@ -61,7 +61,7 @@ class Service:
 
     @classmethod
     @contextlib.contextmanager
-    def running(cls, *, small: bool) -> Generator[Service]:
+    def running(cls, *, small: bool) -> Generator[ServiceProcess]:
         """Run the process for the length of the block."""
         command = [sys.executable, str(_SCRIPT), "serve"]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -70,7 +70,7 @@ class Service:
             finally:
                 process.terminate()
 
-    def open(self, case: Case, *, undisturbed: bool = False) -> str:
+    def open(self, case: FleetCase, *, undisturbed: bool = False) -> str:
         """Set a case up, and return its URL."""
         words = ["open", case.key, *(["small"] if self._small else []), *(["undisturbed"] if undisturbed else [])]
         return cast("str", self._ask(" ".join(words)))
@@ -88,7 +88,7 @@ class Service:
         return cast("object", json.loads(answer))
 
 
-def run_case(case: Case, service: Service) -> Generator[Row]:
+def run_case(case: FleetCase, service: ServiceProcess) -> Generator[FleetRow]:
     """Yield the rows of a case, each as soon as it is measured."""
     installed = [key for key in case.contenders if CONTENDERS[key].is_installed]
     if case.rounds > 1:
@@ -101,10 +101,10 @@ def run_case(case: Case, service: Service) -> Generator[Row]:
         return
     for key in installed:
         undisturbed = _run(case, key, service, undisturbed=True).seconds if case.stray_throttle else None
-        yield Row(case.key, key, _run(case, key, service), undisturbed=undisturbed)
+        yield FleetRow(case.key, key, _run(case, key, service), undisturbed=undisturbed)
 
 
-def _run(case: Case, key: str, service: Service, *, undisturbed: bool = False) -> Measurement:
+def _run(case: FleetCase, key: str, service: ServiceProcess, *, undisturbed: bool = False) -> Measurement:
     url = service.open(case, undisturbed=undisturbed)
     gc.collect()
     time.sleep(_IDLE)
@@ -112,7 +112,7 @@ def _run(case: Case, key: str, service: Service, *, undisturbed: bool = False) -
     return measure(case.kind, reported, service.close(), began=began, seconds=seconds)
 
 
-async def _timed(case: Case, key: str, url: str) -> tuple[float, float, list[ReportedOutcome]]:
+async def _timed(case: FleetCase, key: str, url: str) -> tuple[float, float, list[ReportedOutcome]]:
     names = cameras(case)
     async with CONTENDERS[key].open(case, url) as batch:
         began = time.perf_counter()
@@ -128,7 +128,7 @@ async def _clocked(batch: Batch, names: Sequence[str]) -> tuple[float, list[Repo
     return time.perf_counter() - began, reported
 
 
-async def _run_rounds(case: Case, keys: Sequence[str], url: str) -> list[Row]:
+async def _run_rounds(case: FleetCase, keys: Sequence[str], url: str) -> list[FleetRow]:
     """Let all contenders take turns within each round; the first round warms up and is not counted."""
     names = cameras(case)
     found: dict[str, list[float]] = {key: [] for key in keys}
@@ -143,7 +143,7 @@ async def _run_rounds(case: Case, keys: Sequence[str], url: str) -> list[Row]:
                 if number:
                     found[key].append(seconds)
     return [
-        Row(
+        FleetRow(
             case.key,
             key,
             Measurement(seconds=statistics.median(figures), requests=case.count, not_done=not_done[key]),
@@ -154,6 +154,6 @@ async def _run_rounds(case: Case, keys: Sequence[str], url: str) -> list[Row]:
 
 
 @contextlib.asynccontextmanager
-async def _all_open(case: Case, keys: Sequence[str], url: str) -> AsyncGenerator[dict[str, Batch]]:
+async def _all_open(case: FleetCase, keys: Sequence[str], url: str) -> AsyncGenerator[dict[str, Batch]]:
     async with contextlib.AsyncExitStack() as stack:
         yield {key: await stack.enter_async_context(CONTENDERS[key].open(case, url)) for key in keys}

@@ -24,7 +24,7 @@ import attrs
 from aiorekostream.clock import SystemClock
 from aiorekostream.emulator import Emulator, Latency, RecordedCall, Throttle, Timings
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
-from bench.fleet.cases import CASES, Case, Kind
+from bench.fleet.cases import CASES, FleetCase, Kind
 from bench.fleet.measurement import OTHER_CLIENT, THROTTLED
 from bench.fleet.raw_client import REGION, RawClient
 from bench.fleet.stub_server import stub_server
@@ -40,18 +40,18 @@ _SET_UP_TASKS = 20
 _REPEAT_AFTER = 0.005
 
 
-def case_named(key: str, *, small: bool = False) -> Case:
+def case_named(key: str, *, small: bool = False) -> FleetCase:
     """Return a case by its key."""
     case = next(case for case in CASES if case.key == key)
     return case.small() if small else case
 
 
-def cameras(case: Case) -> list[str]:
+def cameras(case: FleetCase) -> list[str]:
     """Return the names of the cameras that are measured."""
     return [f"camera-{number:04}" for number in range(case.count)]
 
 
-def warm_up_cameras(case: Case) -> list[str]:
+def warm_up_cameras(case: FleetCase) -> list[str]:
     """Return the names of the cameras that are started before."""
     return [f"camera-warm-up-{number:02}" for number in range(case.warm_up)]
 
@@ -77,7 +77,7 @@ _SELECTORS: Mapping[str, object] = {
 }
 
 
-async def _set_up(client: RawClient, case: Case) -> None:
+async def _set_up(client: RawClient, case: FleetCase) -> None:
     """Create the cameras of a case, and start those that are to be stopped."""
     names = iter([*warm_up_cameras(case), *cameras(case)])
 
@@ -95,7 +95,7 @@ async def _set_up(client: RawClient, case: Case) -> None:
             tasks.create_task(create())
 
 
-async def _play_other_client(client: RawClient, case: Case) -> None:
+async def _play_other_client(client: RawClient, case: FleetCase) -> None:
     """Take a share of the account's quota at a steady rate; a throttled call is repeated at once."""
     clock = SystemClock()
     began, number = clock.now(), 0
@@ -107,7 +107,7 @@ async def _play_other_client(client: RawClient, case: Case) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _emulated(case: Case) -> AsyncGenerator[tuple[str, Callable[[], Awaitable[object]]]]:
+async def _emulated(case: FleetCase) -> AsyncGenerator[tuple[str, Callable[[], Awaitable[object]]]]:
     limits = Limits(
         quotas={**dict.fromkeys(DEFAULT_LIMITS.quotas), case.kind: case.quota},
         concurrent_label_detection={REGION: _UNLIMITED},
@@ -141,7 +141,7 @@ def _as_json(call: RecordedCall) -> Mapping[str, object]:
 
 
 @contextlib.asynccontextmanager
-async def _stubbed(case: Case) -> AsyncGenerator[tuple[str, Callable[[], Awaitable[object]]]]:
+async def _stubbed(case: FleetCase) -> AsyncGenerator[tuple[str, Callable[[], Awaitable[object]]]]:
     async def record() -> object:
         return []
 

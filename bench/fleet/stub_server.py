@@ -21,7 +21,7 @@ _ANSWER = (
 ) % (len(_BODY), _BODY)
 
 
-class _Connection(asyncio.Protocol):
+class _StubProtocol(asyncio.Protocol):
     def __init__(self, latency: float) -> None:
         self._latency = latency
         self._received = b""
@@ -44,7 +44,7 @@ async def stub_server(latency: float) -> AsyncGenerator[str]:
     Args:
         latency: the delay of each answer, in seconds.
     """
-    server = await asyncio.get_running_loop().create_server(lambda: _Connection(latency), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(lambda: _StubProtocol(latency), "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:

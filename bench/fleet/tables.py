@@ -10,8 +10,8 @@ from bench.fleet.contenders import CONTENDERS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.fleet.cases import Case
-    from bench.fleet.runner import Row
+    from bench.fleet.cases import FleetCase
+    from bench.fleet.runner import FleetRow
 
 __all__ = ["conclusion", "heading", "lines", "note"]
 
@@ -25,7 +25,7 @@ _LOSSY = ("untrue outcomes", "unknown", "not started", "sessions lost", "starts 
 _UNLIMITED = ("time / aiobotocore", "quartiles", "not started")
 
 
-def heading(case: Case) -> tuple[str, ...]:
+def heading(case: FleetCase) -> tuple[str, ...]:
     """Return the names of the columns."""
     if case.rounds > 1:
         return _UNLIMITED
@@ -34,12 +34,12 @@ def heading(case: Case) -> tuple[str, ...]:
     return _LOSSY if case.ideal is None else _LIMITED
 
 
-def lines(case: Case, rows: Sequence[Row]) -> list[tuple[str, ...]]:
+def lines(case: FleetCase, rows: Sequence[FleetRow]) -> list[tuple[str, ...]]:
     """Return a line for each row: the contender, then the columns."""
     return [(CONTENDERS[row.contender].title, *_figures(case, row, rows)) for row in rows]
 
 
-def _figures(case: Case, row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
+def _figures(case: FleetCase, row: FleetRow, rows: Sequence[FleetRow]) -> tuple[str, ...]:
     found = row.measurement
     time = f"{_relative_time(case, row, rows):.2f}"
     if case.rounds > 1:
@@ -61,24 +61,24 @@ def _figures(case: Case, row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
     )
 
 
-def _relative_time(case: Case, row: Row, rows: Sequence[Row]) -> float:
+def _relative_time(case: FleetCase, row: FleetRow, rows: Sequence[FleetRow]) -> float:
     if case.rounds > 1:
         return statistics.median(_ratios(row, rows))
     return row.measurement.seconds / (row.undisturbed or case.ideal or row.measurement.seconds)
 
 
-def _ratios(row: Row, rows: Sequence[Row]) -> list[float]:
+def _ratios(row: FleetRow, rows: Sequence[FleetRow]) -> list[float]:
     """Return the ratio to the reference in each round: what slows one round down slows down both."""
     reference = next((each for each in rows if each.contender == _REFERENCE), row)
     return [seconds / base for seconds, base in zip(row.rounds, reference.rounds, strict=True)]
 
 
-def _quartiles(row: Row, rows: Sequence[Row]) -> str:
+def _quartiles(row: FleetRow, rows: Sequence[FleetRow]) -> str:
     lower, _, upper = statistics.quantiles(_ratios(row, rows), n=4)
     return f"{lower:.2f} to {upper:.2f}"
 
 
-def _throttled_share(row: Row) -> float:
+def _throttled_share(row: FleetRow) -> float:
     return row.measurement.throttled / max(1, row.measurement.requests)
 
 
@@ -86,7 +86,7 @@ def _percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
-def note(case: Case, rows: Sequence[Row]) -> str:
+def note(case: FleetCase, rows: Sequence[FleetRow]) -> str:
     """Return how the figures were measured."""
     facts: list[str] = []
     if case.ideal is not None:
@@ -104,7 +104,7 @@ def note(case: Case, rows: Sequence[Row]) -> str:
     return " ".join(facts)
 
 
-def conclusion(case: Case, rows: Sequence[Row]) -> str:
+def conclusion(case: FleetCase, rows: Sequence[FleetRow]) -> str:
     """Return the target, and whether it was reached."""
     row = next((row for row in rows if row.contender == SUBJECT), None)
     target = case.target

@@ -43,7 +43,7 @@ log = logging.getLogger("motion_workers")
 
 
 @attrs.define
-class Report:
+class MotionReport:
     """What became of the motion events.
 
     Attributes:
@@ -83,7 +83,7 @@ class Workers:
     """
 
     environment: Mapping[str, str]
-    report: Report
+    report: MotionReport
     owners: dict[str, asyncio.subprocess.Process] = attrs.field(factory=dict[str, asyncio.subprocess.Process])
     _running: dict[asyncio.subprocess.Process, asyncio.Task[None]] = attrs.field(factory=dict, init=False)
     _starting: list[asyncio.Task[None]] = attrs.field(factory=list, init=False)
@@ -148,7 +148,7 @@ class Workers:
         ready.set()
 
 
-def count_sessions(emulator: Emulator, report: Report, starts_before: int) -> str | None:
+def count_sessions(emulator: Emulator, report: MotionReport, starts_before: int) -> str | None:
     """Count what the emulator has done since the last look; returns the camera of the last start, if there is one."""
     starts = [call for call in emulator.calls if call.operation == "StartStreamProcessor" and call.done]
     report.sessions = Counter(call.name for call in starts)
@@ -191,7 +191,7 @@ async def local_service(cameras: list[str]) -> AsyncGenerator[tuple[Emulator, Ai
             )
 
 
-async def run(redis_url: str, *, events: int = 24, kills: int = 4, workers: int = 3, seed: int = 0) -> Report:
+async def run(redis_url: str, *, events: int = 24, kills: int = 4, workers: int = 3, seed: int = 0) -> MotionReport:
     """Send motion events, kill workers between starts and acknowledgements, and wait until each event has its outcome.
 
     Args:
@@ -201,7 +201,7 @@ async def run(redis_url: str, *, events: int = 24, kills: int = 4, workers: int 
         workers: the number of workers.
         seed: selects which starts cost their worker its life.
     """
-    report, cameras = Report(), [f"camera-{number}" for number in range(events)]
+    report, cameras = MotionReport(), [f"camera-{number}" for number in range(events)]
     deadly = sorted(random.Random(seed).sample(range(1, events // 2), kills))  # noqa: S311 - to be repeated
     async with local_service(cameras) as (emulator, sqs, environment), asyncio.timeout(LONGEST):
         team = Workers({**os.environ, **SETTINGS, **environment, "REDIS_URL": redis_url}, report)

@@ -11,7 +11,7 @@ import aiorekostream as rks
 from tests.emulator.samples import faces, labels
 from tests.simulation.fates import LOSSES, Effect, Fate
 from tests.simulation.scenes import RUN_ON, Answer, label_start, make_client, outcome_of, tell, untruth
-from tests.simulation.service import EPOCH, Network, Service
+from tests.simulation.service import EPOCH, Network, SimulatedService
 from tests.virtual_time import run
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def test_outcome_is_true_whenever_the_service_applies_the_call(
     operation: str, total: float, read: float, lateness: float
 ) -> None:
     network = Network(read_timeout=read, lateness=lateness)
-    service = Service(fates=_first(Fate.READ_TIMEOUT_LATE), network=network)
+    service = SimulatedService(fates=_first(Fate.READ_TIMEOUT_LATE), network=network)
 
     async def scene() -> str:
         service.create(labels("door"), faces("lobby"))
@@ -71,7 +71,9 @@ def test_outcome_is_true_whenever_the_service_applies_the_call(
 @pytest.mark.parametrize("operation", _CALLS)
 def test_call_is_sent_again_only_after_a_describe_beyond_the_window(operation: str, fate: Fate) -> None:
     """The service drops the first request, and Describe shows so from the beginning."""
-    service = Service(fates=_first(Fate[fate.name.replace("LATE", "NOT_APPLIED")]), network=Network(read_timeout=5))
+    service = SimulatedService(
+        fates=_first(Fate[fate.name.replace("LATE", "NOT_APPLIED")]), network=Network(read_timeout=5)
+    )
 
     async def scene() -> None:
         service.create(labels("door"), faces("lobby"))
@@ -93,9 +95,9 @@ def test_apply_delays_of_the_policy_are_honoured(operation: str) -> None:
     """Both are overridden, and the service is as much slower as they say."""
     policy = rks.RetryPolicy(max_apply_delay=100, max_apply_delay_after_close=50)
     for fate, least in ((Fate.CLOSED_NOT_APPLIED, 50), (Fate.REQUEST_TIMEOUT_NOT_APPLIED, 100)):
-        service = Service(fates=_first(fate))
+        service = SimulatedService(fates=_first(fate))
 
-        async def scene(service: Service = service, least: float = least) -> None:
+        async def scene(service: SimulatedService = service, least: float = least) -> None:
             service.create(labels("door"), faces("lobby"))
             service.act(_START, {"Name": "lobby"})
             await asyncio.sleep(10)
@@ -109,7 +111,7 @@ def test_apply_delays_of_the_policy_are_honoured(operation: str) -> None:
 
 @pytest.mark.parametrize(("fate", "delay"), [(Fate.READ_TIMEOUT_LATE, 30), (Fate.REQUEST_TIMEOUT_LATE, 30)])
 def test_unknown_outcome_has_the_time_of_a_safe_retry(fate: Fate, delay: float) -> None:
-    service = Service(fates=_first(fate), network=Network(read_timeout=1, lateness=29))
+    service = SimulatedService(fates=_first(fate), network=Network(read_timeout=1, lateness=29))
 
     async def scene() -> Answer:
         service.create(labels("door"))
@@ -124,9 +126,9 @@ def test_unknown_outcome_has_the_time_of_a_safe_retry(fate: Fate, delay: float) 
 @pytest.mark.parametrize("fate", LOSSES)
 def test_start_is_sent_at_most_max_attempts_times(fate: Fate) -> None:
     for attempts in (1, 3, 12):
-        service = Service(fates=lambda operation, _: Fate.ANSWERED if operation == _DESCRIBE else fate)
+        service = SimulatedService(fates=lambda operation, _: Fate.ANSWERED if operation == _DESCRIBE else fate)
 
-        async def scene(service: Service = service, attempts: int = attempts) -> Answer:
+        async def scene(service: SimulatedService = service, attempts: int = attempts) -> Answer:
             service.create(labels("door"))
             client = make_client(service, total=3600, retry=rks.RetryPolicy(max_attempts=attempts))
             return await outcome_of(client.start_stream_processor(label_start("door", 60)))
@@ -138,7 +140,7 @@ def test_start_is_sent_at_most_max_attempts_times(fate: Fate) -> None:
 @pytest.mark.parametrize("loss", [Fate.NO_CONNECTION, Fate.CLOSED_NOT_APPLIED, Fate.SERVER_ERROR_NOT_APPLIED])
 def test_eight_seconds_without_the_service_lose_no_start(loss: Fate) -> None:
     """Nothing is answered in the first eight seconds, questions included."""
-    service = Service(quotas={_START: rks.Quota(20, 20, "")})
+    service = SimulatedService(quotas={_START: rks.Quota(20, 20, "")})
     service.fates = lambda _operation, _members: loss if service.now < 8 else Fate.ANSWERED
 
     async def scene() -> list[Answer]:

@@ -19,7 +19,7 @@ from aiorekostream.testing import MemoryTransport, Reply
 from tests.emulator.samples import faces, labels, session, video
 from tests.simulation.fates import LOSSES, Effect, Fate
 from tests.simulation.scenes import Answer, label_start, make_client, outcome_of
-from tests.simulation.service import EPOCH, Network, Service
+from tests.simulation.service import EPOCH, Network, SimulatedService
 from tests.virtual_time import run
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _always(harm: Fate) -> Callable[[str, Mapping[str, object]], Fate]:
 
 
 def _settled(
-    service: Service,
+    service: SimulatedService,
     call: Callable[[rks.Client], Awaitable[Answer]],
     *,
     before: Callable[[], None] = lambda: None,
@@ -83,7 +83,7 @@ def _start_lobby(client: rks.Client) -> Awaitable[Answer]:
 def test_start_that_was_applied_is_reconciled(
     fate: Fate, call: Callable[[rks.Client], Awaitable[Answer]], name: str
 ) -> None:
-    service = Service(fates=_fated(fate))
+    service = SimulatedService(fates=_fated(fate))
     answer, _ = _settled(service, call)
     assert answer == rks.StartedSession(session_id=None, reconciled=True)
     assert len(service.applied(_START, name)) == 1
@@ -92,7 +92,7 @@ def test_start_that_was_applied_is_reconciled(
 
 @pytest.mark.parametrize("fate", _NOT_DONE)
 def test_start_that_was_not_applied_is_retried(fate: Fate) -> None:
-    service = Service(fates=_fated(fate))
+    service = SimulatedService(fates=_fated(fate))
     answer, _ = _settled(service, _start_door)
     assert isinstance(answer, rks.StartedSession)
     assert (answer.session_id, answer.reconciled) == (service.applied(_START, "door")[0].session_id, False)
@@ -100,7 +100,7 @@ def test_start_that_was_not_applied_is_retried(fate: Fate) -> None:
 
 
 def test_start_is_not_reconciled_when_the_connection_was_refused() -> None:
-    service = Service(fates=_fated(Fate.NO_CONNECTION, Fate.NO_CONNECTION))
+    service = SimulatedService(fates=_fated(Fate.NO_CONNECTION, Fate.NO_CONNECTION))
     answer, _ = _settled(service, _start_door)
     assert isinstance(answer, rks.StartedSession)
     assert service.sent == {_START: 3}
@@ -108,7 +108,7 @@ def test_start_is_not_reconciled_when_the_connection_was_refused() -> None:
 
 @pytest.mark.parametrize("fate", _LOSSES)
 def test_start_is_in_use_when_another_client_runs_the_processor(fate: Fate) -> None:
-    service = Service(fates=_fated(fate))
+    service = SimulatedService(fates=_fated(fate))
 
     def before() -> None:
         service.act(_START, session("door", seconds=120), after=90)
@@ -121,17 +121,17 @@ def test_start_is_in_use_when_another_client_runs_the_processor(fate: Fate) -> N
     assert service.applied(_START, "door") == []
 
 
-def _fail(service: Service) -> None:
+def _fail(service: SimulatedService) -> None:
     service.fail("door", after=1)
     service.act(_START, session("door"))
 
 
-def _start_and_stop(service: Service) -> None:
+def _start_and_stop(service: SimulatedService) -> None:
     service.act(_START, session("door", seconds=120), after=50)
     service.act(_STOP, {"Name": "door"}, after=98.5)
 
 
-def _end_a_second_before(service: Service) -> None:
+def _end_a_second_before(service: SimulatedService) -> None:
     service.act(_START, session("door", seconds=10), after=88.9)
 
 
@@ -142,8 +142,10 @@ def _end_a_second_before(service: Service) -> None:
         *((_end_a_second_before, fate) for fate in _NOT_DONE),
     ],
 )
-def test_start_is_retried_when_an_earlier_session_is_over(before: Callable[[Service], None], fate: Fate) -> None:
-    service = Service(fates=_fated(fate))
+def test_start_is_retried_when_an_earlier_session_is_over(
+    before: Callable[[SimulatedService], None], fate: Fate
+) -> None:
+    service = SimulatedService(fates=_fated(fate))
     answer, _ = _settled(service, _start_door, before=lambda: before(service))
     assert isinstance(answer, rks.StartedSession)
     assert len(service.applied(_START, "door")) == 1
@@ -152,14 +154,14 @@ def test_start_is_retried_when_an_earlier_session_is_over(before: Callable[[Serv
 @pytest.mark.parametrize("media", [1.0, 2.0, 3.5])
 @pytest.mark.parametrize("fate", _DONE)
 def test_session_that_found_no_more_video_is_not_begun_a_second_time(fate: Fate, media: float) -> None:
-    service = Service(fates=_fated(fate), timings=_timings(media=media), network=Network(latency=1))
+    service = SimulatedService(fates=_fated(fate), timings=_timings(media=media), network=Network(latency=1))
     _settled(service, _start_door)
     assert len(service.applied(_START, "door")) == 1
 
 
 def test_start_is_unknown_when_a_late_session_may_be_over() -> None:
     network = Network(lateness=0.2)
-    service = Service(
+    service = SimulatedService(
         fates=_fated(Fate.CLOSED_LATE, Fate.CLOSED_NOT_APPLIED), timings=_timings(media=2.5), network=network
     )
     service.chance = lambda: 0.99
@@ -173,7 +175,7 @@ def test_start_is_unknown_when_a_late_session_may_be_over() -> None:
 
 @pytest.mark.parametrize("fate", [Fate.CLOSED_NOT_APPLIED, Fate.SERVER_ERROR_NOT_APPLIED])
 def test_loss_that_shows_at_once_leaves_no_time_for_a_session_to_be_over(fate: Fate) -> None:
-    service = Service(fates=_fated(fate))
+    service = SimulatedService(fates=_fated(fate))
 
     def before() -> None:
         service.act(_START, session("door", seconds=10), after=89.99)
@@ -194,7 +196,7 @@ def test_start_is_unknown_when_a_session_may_end_in_a_slow_describe() -> None:
 
 
 def test_processor_unchanged_since_its_creation_had_no_session() -> None:
-    service = Service(fates=_fated(Fate.READ_TIMEOUT_NOT_APPLIED))
+    service = SimulatedService(fates=_fated(Fate.READ_TIMEOUT_NOT_APPLIED))
 
     def before() -> None:
         service.act(_CREATE, labels("porch"), after=99.99)
@@ -207,7 +209,7 @@ def test_processor_unchanged_since_its_creation_had_no_session() -> None:
 @pytest.mark.parametrize("fate", [Fate.READ_TIMEOUT_APPLIED, Fate.READ_TIMEOUT_NOT_APPLIED])
 def test_face_search_that_another_client_stopped_is_not_started_again(fate: Fate) -> None:
     """Describe shows the same whether the stop ended an older session or that of the lost start."""
-    service = Service(fates=_fated(fate))
+    service = SimulatedService(fates=_fated(fate))
 
     def before() -> None:
         if fate is Fate.READ_TIMEOUT_NOT_APPLIED:
@@ -221,7 +223,7 @@ def test_face_search_that_another_client_stopped_is_not_started_again(fate: Fate
 
 @pytest.mark.parametrize(("begun", "status"), [(-9, "STOPPED"), (115, "STARTING")], ids=["ended", "later"])
 def test_session_of_another_client_is_not_claimed(begun: float, status: str) -> None:
-    service = Service(fates=_fated(Fate.READ_TIMEOUT_NOT_APPLIED))
+    service = SimulatedService(fates=_fated(Fate.READ_TIMEOUT_NOT_APPLIED))
 
     def before() -> None:
         service.act(_START, session("door", seconds=120), after=begun)
@@ -233,7 +235,7 @@ def test_session_of_another_client_is_not_claimed(begun: float, status: str) -> 
 
 def test_start_of_another_client_in_the_same_seconds_is_claimed() -> None:
     """The one thing that is told wrongly, because nothing can be seen by which the two could be told apart."""
-    service = Service(fates=_fated(Fate.CLOSED_NOT_APPLIED))
+    service = SimulatedService(fates=_fated(Fate.CLOSED_NOT_APPLIED))
 
     def before() -> None:
         service.act(_START, session("door", seconds=120), after=99.5)
@@ -252,7 +254,7 @@ def test_start_of_another_client_is_not_claimed_after_a_throttle() -> None:
             return self.script.pop(0) if operation == _START and self.script else Fate.ANSWERED
 
     # The first attempt is throttled, and the second one goes out some 10 seconds later and is lost.
-    service = Service(fates=Throttling(), quotas={_START: rks.Quota(0.1, 1, "")}, others={_START: 0.05})
+    service = SimulatedService(fates=Throttling(), quotas={_START: rks.Quota(0.1, 1, "")}, others={_START: 0.05})
 
     def before() -> None:
         service.act(_START, session("door", seconds=120), after=103)
@@ -266,38 +268,38 @@ def test_start_of_another_client_is_not_claimed_after_a_throttle() -> None:
 @pytest.mark.parametrize("begun", [97.1, 97.5, 97.9])
 @pytest.mark.parametrize("fate", _LOSSES)
 def test_face_search_that_ran_before_the_start_was_sent_is_not_claimed(fate: Fate, begun: float, skew: float) -> None:
-    service = Service(fates=_fated(fate), skew=skew)
+    service = SimulatedService(fates=_fated(fate), skew=skew)
     answer, _ = _settled(service, _start_lobby, before=lambda: service.act(_START, {"Name": "lobby"}, after=begun))
     assert isinstance(answer, rks.ResourceInUseError | rks.UnknownOutcomeError)
 
 
 def test_face_search_that_came_to_run_meanwhile_is_reconciled() -> None:
-    service = Service(fates=_fated(Fate.READ_TIMEOUT_APPLIED), timings=_timings(starting=8))
+    service = SimulatedService(fates=_fated(Fate.READ_TIMEOUT_APPLIED), timings=_timings(starting=8))
     answer, _ = _settled(service, _start_lobby)
     assert answer == rks.StartedSession(reconciled=True)
 
 
 def test_ended_session_is_reconciled_by_its_length() -> None:
-    service = Service(fates=_fated(Fate.READ_TIMEOUT_APPLIED))
+    service = SimulatedService(fates=_fated(Fate.READ_TIMEOUT_APPLIED))
     answer, _ = _settled(service, lambda client: client.start_stream_processor(label_start("door", 10)))
     assert answer == rks.StartedSession(reconciled=True)
     assert len(service.applied(_START, "door")) == 1
 
 
 def test_session_that_overran_is_reconciled_by_its_length() -> None:
-    service = Service(fates=_fated(Fate.READ_TIMEOUT_APPLIED), timings=_timings(overshoot=7))
+    service = SimulatedService(fates=_fated(Fate.READ_TIMEOUT_APPLIED), timings=_timings(overshoot=7))
     answer, _ = _settled(service, lambda client: client.start_stream_processor(label_start("door", 10)))
     assert answer == rks.StartedSession(reconciled=True)
 
 
 def test_face_search_that_came_to_run_much_later_is_not_claimed() -> None:
-    service = Service(fates=_fated(Fate.READ_TIMEOUT_APPLIED), timings=_timings(starting=20))
+    service = SimulatedService(fates=_fated(Fate.READ_TIMEOUT_APPLIED), timings=_timings(starting=20))
     answer, _ = _settled(service, _start_lobby)
     assert isinstance(answer, rks.UnknownOutcomeError)
 
 
 def test_failed_session_is_not_reconciled_by_its_length() -> None:
-    service = Service(fates=_fated(Fate.READ_TIMEOUT_APPLIED))
+    service = SimulatedService(fates=_fated(Fate.READ_TIMEOUT_APPLIED))
     answer, _ = _settled(
         service,
         lambda client: client.start_stream_processor(label_start("door", 10)),
@@ -308,7 +310,7 @@ def test_failed_session_is_not_reconciled_by_its_length() -> None:
 
 
 def test_change_between_two_lost_starts_is_not_claimed() -> None:
-    service = Service(fates=_fated(Fate.CLOSED_NOT_APPLIED, Fate.CLOSED_NOT_APPLIED))
+    service = SimulatedService(fates=_fated(Fate.CLOSED_NOT_APPLIED, Fate.CLOSED_NOT_APPLIED))
     service.chance = lambda: 0.99
     patient = rks.RetryPolicy(base_delay=20, max_delay=20)
     answer, _ = _settled(
@@ -320,7 +322,7 @@ def test_change_between_two_lost_starts_is_not_claimed() -> None:
 
 
 def test_session_that_ended_early_is_unknown() -> None:
-    service = Service(fates=_fated(Fate.READ_TIMEOUT_APPLIED), timings=_timings(media=12))
+    service = SimulatedService(fates=_fated(Fate.READ_TIMEOUT_APPLIED), timings=_timings(media=12))
     answer, _ = _settled(service, _start_door)
     assert isinstance(answer, rks.UnknownOutcomeError)
     assert not answer.retry_safe
@@ -328,7 +330,7 @@ def test_session_that_ended_early_is_unknown() -> None:
 
 @pytest.mark.parametrize("lateness", [0.01, 0.3, 1.0, 2.5])
 def test_request_that_is_applied_late_begins_no_second_session(lateness: float) -> None:
-    service = Service(fates=_fated(Fate.CLOSED_LATE), network=Network(lateness=lateness))
+    service = SimulatedService(fates=_fated(Fate.CLOSED_LATE), network=Network(lateness=lateness))
     answer, _ = _settled(service, _start_door)
     assert isinstance(answer, rks.StartedSession)
     assert len(service.applied(_START, "door")) == 1
@@ -336,7 +338,7 @@ def test_request_that_is_applied_late_begins_no_second_session(lateness: float) 
 
 def test_start_applied_after_its_retry_is_refused() -> None:
     quick = rks.RetryPolicy(max_apply_delay_after_close=0)
-    service = Service(fates=_fated(Fate.CLOSED_LATE), network=Network(lateness=3))
+    service = SimulatedService(fates=_fated(Fate.CLOSED_LATE), network=Network(lateness=3))
 
     async def scene() -> Answer:
         service.create(labels("door"))
@@ -397,7 +399,7 @@ def test_reconciling_ends_at_the_deadline_of_the_call() -> None:
 )
 @pytest.mark.parametrize("fate", _LOSSES)
 def test_start_is_unknown_when_its_describe_is_lost_too(fate: Fate, harm: Fate) -> None:
-    service = Service(fates=_fated(fate, describes=harm))
+    service = SimulatedService(fates=_fated(fate, describes=harm))
     answer, seconds = _settled(service, _start_door)
     assert isinstance(answer, rks.UnknownOutcomeError)
     assert "DescribeStreamProcessor failed, too" in str(answer)
@@ -408,7 +410,7 @@ def test_start_is_unknown_when_its_describe_is_lost_too(fate: Fate, harm: Fate) 
 @pytest.mark.parametrize("skew", [-3600.0, -0.9, 0.9, 3600.0])
 @pytest.mark.parametrize("fate", _LOSSES)
 def test_reconciling_ignores_the_clock_of_the_machine(fate: Fate, skew: float) -> None:
-    service = Service(fates=_fated(fate), skew=skew)
+    service = SimulatedService(fates=_fated(fate), skew=skew)
     answer, _ = _settled(service, _start_door)
     assert isinstance(answer, rks.StartedSession)
     assert answer.reconciled is (fate in _DONE)
@@ -431,7 +433,7 @@ def test_changes_have_no_age_when_the_response_has_no_date(status: str) -> None:
 @pytest.mark.parametrize("latency", [0.001, 0.2, 2.0, 4.0])
 @pytest.mark.parametrize("fate", [Fate.CLOSED_APPLIED, Fate.CLOSED_NOT_APPLIED])
 def test_slow_network_does_not_move_the_send_window(fate: Fate, latency: float) -> None:
-    service = Service(fates=_fated(fate), network=Network(latency=latency, jitter=0))
+    service = SimulatedService(fates=_fated(fate), network=Network(latency=latency, jitter=0))
 
     def before() -> None:
         service.act(_START, {"Name": "lobby"}, after=88)
@@ -451,14 +453,14 @@ def _stop_lobby(client: rks.Client) -> Awaitable[Answer]:
 
 @pytest.mark.parametrize("fate", _LOSSES)
 def test_lost_stop_is_applied_once(fate: Fate) -> None:
-    service = Service(fates=_fated(fate))
+    service = SimulatedService(fates=_fated(fate))
     answer, _ = _settled(service, _stop_lobby, before=lambda: service.act(_START, {"Name": "lobby"}))
     assert answer is None
     assert len(service.applied(_STOP, "lobby")) == 1
 
 
 def test_session_that_began_after_a_lost_stop_is_not_stopped() -> None:
-    service = Service(fates=_fated(Fate.READ_TIMEOUT_APPLIED), timings=_timings(starting=60))
+    service = SimulatedService(fates=_fated(Fate.READ_TIMEOUT_APPLIED), timings=_timings(starting=60))
 
     def before() -> None:
         service.act(_START, {"Name": "lobby"})
@@ -471,7 +473,7 @@ def test_session_that_began_after_a_lost_stop_is_not_stopped() -> None:
 
 @pytest.mark.parametrize("fate", [Fate.READ_TIMEOUT_NOT_APPLIED, Fate.READ_TIMEOUT_APPLIED])
 def test_session_begun_after_a_lost_stop_is_not_stopped_by_a_retry(fate: Fate) -> None:
-    service = Service(fates=_fated(fate))
+    service = SimulatedService(fates=_fated(fate))
 
     def before() -> None:
         service.act(_START, {"Name": "lobby"})
@@ -485,7 +487,7 @@ def test_session_begun_after_a_lost_stop_is_not_stopped_by_a_retry(fate: Fate) -
 
 
 def test_lost_stop_of_a_starting_face_search_is_retried() -> None:
-    service = Service(fates=_fated(Fate.READ_TIMEOUT_NOT_APPLIED), timings=_timings(starting=8))
+    service = SimulatedService(fates=_fated(Fate.READ_TIMEOUT_NOT_APPLIED), timings=_timings(starting=8))
     answer, _ = _settled(service, _stop_lobby, before=lambda: service.act(_START, {"Name": "lobby"}, after=99))
     assert answer is None
     assert len(service.applied(_STOP, "lobby")) == 1
@@ -504,7 +506,7 @@ def _stop_nowhere(client: rks.Client) -> Awaitable[Answer]:
 def test_missing_processor_is_not_found_after_a_lost_answer(
     fate: Fate, call: Callable[[rks.Client], Awaitable[Answer]]
 ) -> None:
-    service = Service(fates=_fated(fate))
+    service = SimulatedService(fates=_fated(fate))
     answer, _ = _settled(service, call)
     assert isinstance(answer, rks.ResourceNotFoundError)
     assert answer.attempts == 2
@@ -538,7 +540,7 @@ def _hall() -> rks.FaceSearchProcessor:
 
 @pytest.mark.parametrize("fate", _LOSSES)
 def test_lost_create_is_applied_once_and_returns_the_arn(fate: Fate) -> None:
-    service = Service(fates=_fated(fate))
+    service = SimulatedService(fates=_fated(fate))
     answer, _ = _settled(service, lambda client: client.create_stream_processor(_hall()))
     arn = "arn:aws:rekognition:us-east-1:111122223333:streamprocessor/hall"
     assert answer == CreatedStreamProcessor(arn)
@@ -547,7 +549,7 @@ def test_lost_create_is_applied_once_and_returns_the_arn(fate: Fate) -> None:
 
 @pytest.mark.parametrize("fate", _LOSSES)
 def test_create_whose_name_was_taken_before_is_in_use(fate: Fate) -> None:
-    service = Service(fates=_fated(fate))
+    service = SimulatedService(fates=_fated(fate))
     answer, _ = _settled(
         service, lambda client: client.create_stream_processor(_hall()), before=lambda: service.create(faces("hall"))
     )
@@ -557,7 +559,7 @@ def test_create_whose_name_was_taken_before_is_in_use(fate: Fate) -> None:
 
 @pytest.mark.parametrize("fate", _LOSSES)
 def test_create_is_in_use_when_an_older_processor_changed_just_now(fate: Fate) -> None:
-    service = Service(fates=_fated(fate))
+    service = SimulatedService(fates=_fated(fate))
 
     def before() -> None:
         service.create(faces("hall"))
@@ -568,7 +570,7 @@ def test_create_is_in_use_when_an_older_processor_changed_just_now(fate: Fate) -
 
 
 def test_retry_of_a_lost_create_is_in_use_at_once_when_the_name_is_taken() -> None:
-    service = Service(fates=_fated(Fate.CLOSED_NOT_APPLIED))
+    service = SimulatedService(fates=_fated(Fate.CLOSED_NOT_APPLIED))
     service.chance = lambda: 0.99
     patient = rks.RetryPolicy(base_delay=5, max_delay=5)
     answer, seconds = _settled(
@@ -583,7 +585,7 @@ def test_retry_of_a_lost_create_is_in_use_at_once_when_the_name_is_taken() -> No
 
 @pytest.mark.parametrize("fate", _LOSSES)
 def test_create_is_in_use_when_its_stream_is_taken(fate: Fate) -> None:
-    service = Service(fates=_fated(fate))
+    service = SimulatedService(fates=_fated(fate))
     taken = {"KinesisVideoStream": {"Arn": video("hall")}}
     answer, _ = _settled(
         service,
@@ -601,19 +603,19 @@ def _delete_door(client: rks.Client) -> Awaitable[Answer]:
 @pytest.mark.parametrize("deleting", [0.0, 5.0])
 @pytest.mark.parametrize("fate", _LOSSES)
 def test_delete_whose_answer_was_lost_deletes_once(fate: Fate, deleting: float) -> None:
-    service = Service(fates=_fated(fate), timings=_timings(deleting=deleting))
+    service = SimulatedService(fates=_fated(fate), timings=_timings(deleting=deleting))
     answer, _ = _settled(service, _delete_door)
     assert answer is None
     assert len(service.applied(_DELETE, "door")) == 1
 
 
 def test_lost_delete_of_a_missing_processor_is_not_found() -> None:
-    answer, _ = _settled(Service(), lambda client: client.delete_stream_processor("nowhere"))
+    answer, _ = _settled(SimulatedService(), lambda client: client.delete_stream_processor("nowhere"))
     assert isinstance(answer, rks.ResourceNotFoundError)
 
 
 def test_processor_that_was_created_anew_after_a_lost_delete_is_left_alone() -> None:
-    service = Service(fates=_fated(Fate.READ_TIMEOUT_APPLIED))
+    service = SimulatedService(fates=_fated(Fate.READ_TIMEOUT_APPLIED))
     answer, _ = _settled(service, _delete_door, before=lambda: service.act(_CREATE, labels("door"), after=110))
     assert answer is None
     assert service.sent[_DELETE] == 1
@@ -621,7 +623,7 @@ def test_processor_that_was_created_anew_after_a_lost_delete_is_left_alone() -> 
 
 def test_retry_of_a_lost_delete_that_finds_nothing_is_applied() -> None:
     """The processor may have been deleted by the request whose response was lost, later than is assumed."""
-    service = Service(fates=_fated(Fate.CLOSED_NOT_APPLIED))
+    service = SimulatedService(fates=_fated(Fate.CLOSED_NOT_APPLIED))
     service.chance = lambda: 0.99
     patient = rks.RetryPolicy(base_delay=5, max_delay=5)
     answer, _ = _settled(
@@ -635,7 +637,7 @@ def test_retry_of_a_lost_delete_that_finds_nothing_is_applied() -> None:
 
 @pytest.mark.parametrize("fate", _LOSSES)
 def test_delete_of_a_busy_processor_is_refused(fate: Fate) -> None:
-    service = Service(fates=_fated(fate))
+    service = SimulatedService(fates=_fated(fate))
 
     def before() -> None:
         service.act(_START, {"Name": "lobby"})
@@ -651,7 +653,7 @@ def test_delete_of_a_busy_processor_is_refused(fate: Fate) -> None:
 @pytest.mark.parametrize("total", [0.5, 3.0, 31.0, 60.0])
 @pytest.mark.parametrize("fate", [*_LOSSES, Fate.CLOSED_LATE])
 def test_call_ends_by_its_deadline_with_any_fault(fate: Fate, total: float) -> None:
-    service = Service(fates=_always(fate))
+    service = SimulatedService(fates=_always(fate))
     answer, seconds = _settled(service, _start_door, total=total)
     assert seconds <= total + 1e-9
     assert isinstance(answer, rks.StartedSession | CallError)
@@ -660,7 +662,7 @@ def test_call_ends_by_its_deadline_with_any_fault(fate: Fate, total: float) -> N
 
 
 def test_start_that_was_never_applied_raises_its_last_error() -> None:
-    service = Service(fates=_always(Fate.SERVER_ERROR_NOT_APPLIED))
+    service = SimulatedService(fates=_always(Fate.SERVER_ERROR_NOT_APPLIED))
     answer, _ = _settled(service, _start_door, total=600)
     assert isinstance(answer, InternalServerError)
     assert answer.retry_safe
@@ -670,7 +672,7 @@ def test_start_that_was_never_applied_raises_its_last_error() -> None:
 
 
 def test_call_is_unknown_when_in_flight_at_its_deadline() -> None:
-    service = Service(fates=_always(Fate.READ_TIMEOUT_NOT_APPLIED))
+    service = SimulatedService(fates=_always(Fate.READ_TIMEOUT_NOT_APPLIED))
     answer, seconds = _settled(service, _start_door, total=20)
     assert isinstance(answer, rks.UnknownOutcomeError)
     assert "the service may still apply the call" in str(answer)
@@ -680,7 +682,7 @@ def test_call_is_unknown_when_in_flight_at_its_deadline() -> None:
 
 
 def test_reconciled_retries_take_retry_tokens_without_a_limiter() -> None:
-    service = Service(fates=_always(Fate.CLOSED_NOT_APPLIED))
+    service = SimulatedService(fates=_always(Fate.CLOSED_NOT_APPLIED))
 
     async def scene() -> int:
         names = [f"door-{number}" for number in range(60)]
@@ -695,7 +697,7 @@ def test_reconciled_retries_take_retry_tokens_without_a_limiter() -> None:
 
 
 def test_call_that_is_retried_after_reconciling_keeps_its_place() -> None:
-    service = Service(quotas={_START: rks.Quota(1, 1, "")}, fates=_fated(Fate.CLOSED_NOT_APPLIED))
+    service = SimulatedService(quotas={_START: rks.Quota(1, 1, "")}, fates=_fated(Fate.CLOSED_NOT_APPLIED))
 
     async def scene() -> list[str]:
         names = [f"door-{number}" for number in range(8)]
@@ -715,7 +717,7 @@ def test_call_that_is_retried_after_reconciling_keeps_its_place() -> None:
 
 def test_limiter_without_waiting_grants_describes_of_reconciling() -> None:
     quotas = {_START: rks.Quota(10, 10, ""), _DESCRIBE: rks.Quota(1, 1, "")}
-    service = Service(quotas=quotas, fates=_fated(Fate.CLOSED_APPLIED))
+    service = SimulatedService(quotas=quotas, fates=_fated(Fate.CLOSED_APPLIED))
 
     async def call(client: rks.Client) -> Answer:
         impatient = client.with_options(rate_limiter=rks.LocalRateLimiter(wait=False))
@@ -741,7 +743,7 @@ def test_reconciling_pauses_when_the_limiter_always_refuses() -> None:
 
 def test_describe_of_reconciling_goes_before_others() -> None:
     quotas = {_START: rks.Quota(10, 10, ""), _DESCRIBE: rks.Quota(1, 1, "")}
-    service = Service(quotas=quotas, fates=_fated(Fate.CLOSED_APPLIED))
+    service = SimulatedService(quotas=quotas, fates=_fated(Fate.CLOSED_APPLIED))
 
     async def call(client: rks.Client) -> Answer:
         others = [asyncio.create_task(client.describe_stream_processor("lobby")) for _ in range(20)]
@@ -756,7 +758,7 @@ def test_describe_of_reconciling_goes_before_others() -> None:
 
 
 def test_wait_that_would_outlast_the_call_is_not_begun() -> None:
-    service = Service(fates=_always(Fate.CLOSED_NOT_APPLIED))
+    service = SimulatedService(fates=_always(Fate.CLOSED_NOT_APPLIED))
     patient = rks.RetryPolicy(base_delay=100, max_delay=100)
 
     async def call(client: rks.Client) -> Answer:
@@ -857,13 +859,13 @@ def test_retried_describe_counts_from_its_last_attempt() -> None:
 
 def test_part_of_the_time_is_kept_for_reconciling() -> None:
     for total, left in ((60, "50"), (20, "15")):
-        service = Service(fates=_always(Fate.READ_TIMEOUT_NOT_APPLIED), network=Network(read_timeout=1000))
+        service = SimulatedService(fates=_always(Fate.READ_TIMEOUT_NOT_APPLIED), network=Network(read_timeout=1000))
         answer, _ = _settled(service, _start_door, total=total)
         assert f"no answer came within {left} s" in str(answer)
 
 
 def test_deadline_counts_from_the_beginning_of_the_call() -> None:
-    service = Service(quotas={_START: rks.Quota(0.05, 1, "")}, fates=_fated(Fate.CLOSED_NOT_APPLIED))
+    service = SimulatedService(quotas={_START: rks.Quota(0.05, 1, "")}, fates=_fated(Fate.CLOSED_NOT_APPLIED))
     answer, seconds = _settled(service, _start_door, total=16)
     assert isinstance(answer, rks.DeadlineExceededError)
     assert answer.deadline == pytest.approx(seconds, abs=0.01)
@@ -871,7 +873,7 @@ def test_deadline_counts_from_the_beginning_of_the_call() -> None:
 
 
 def test_reconciled_call_returns_its_retry_tokens() -> None:
-    service = Service(fates=_fated(Fate.CLOSED_NOT_APPLIED))
+    service = SimulatedService(fates=_fated(Fate.CLOSED_NOT_APPLIED))
     clients: list[rks.Client] = []
 
     async def call(client: rks.Client) -> Answer:
@@ -884,7 +886,7 @@ def test_reconciled_call_returns_its_retry_tokens() -> None:
 
 def test_call_fails_when_no_time_is_left_to_reconcile() -> None:
     quotas = {_START: rks.Quota(10, 10, ""), _DESCRIBE: rks.Quota(0.01, 1, "")}
-    service = Service(quotas=quotas, fates=_fated(Fate.CLOSED_APPLIED))
+    service = SimulatedService(quotas=quotas, fates=_fated(Fate.CLOSED_APPLIED))
 
     async def call(client: rks.Client) -> Answer:
         impatient = client.with_options(rate_limiter=rks.LocalRateLimiter(wait=False))
@@ -898,7 +900,7 @@ def test_call_fails_when_no_time_is_left_to_reconcile() -> None:
 
 
 def test_call_that_was_reconciled_waits_before_it_is_retried() -> None:
-    service = Service(fates=_fated(Fate.CLOSED_NOT_APPLIED))
+    service = SimulatedService(fates=_fated(Fate.CLOSED_NOT_APPLIED))
     service.chance = lambda: 0.99
     patient = rks.RetryPolicy(base_delay=5, max_delay=5)
     _settled(service, lambda client: _start_door(client.with_options(retry=patient)))
@@ -907,7 +909,7 @@ def test_call_that_was_reconciled_waits_before_it_is_retried() -> None:
 
 
 def test_trace_is_notified_of_reconciling() -> None:
-    service, events = Service(fates=_fated(Fate.CLOSED_NOT_APPLIED)), list[CallEvent]()
+    service, events = SimulatedService(fates=_fated(Fate.CLOSED_NOT_APPLIED)), list[CallEvent]()
 
     async def call(client: rks.Client) -> Answer:
         trace = CallTrace(on_event=events.append)
@@ -918,7 +920,7 @@ def test_trace_is_notified_of_reconciling() -> None:
 
 
 def test_attempts_count_every_request_of_the_call() -> None:
-    service = Service(fates=_fated(Fate.CLOSED_NOT_APPLIED, Fate.NO_CONNECTION, Fate.CLOSED_NOT_APPLIED))
+    service = SimulatedService(fates=_fated(Fate.CLOSED_NOT_APPLIED, Fate.NO_CONNECTION, Fate.CLOSED_NOT_APPLIED))
     answer, _ = _settled(service, lambda client: client.start_stream_processor(label_start("nowhere")))
     assert isinstance(answer, CallError)
     assert answer.attempts == service.sent[_START]

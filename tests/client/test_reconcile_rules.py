@@ -34,7 +34,7 @@ _LABELS = LabelDetectionStart(
 
 
 @attrs.frozen
-class _Evidence(Evidence):
+class _CaseEvidence(Evidence):
     """Evidence with the age and the answers that a case asks for."""
 
     moment: Age | None = None
@@ -64,7 +64,7 @@ class _Evidence(Evidence):
 
 
 def _shown(status: Status, changed: Age | None, *, answer: bool = False, over: bool = False) -> Evidence:
-    return _Evidence(attrs.evolve(_found(), status=status), moment=changed, answer=answer, over=over)
+    return _CaseEvidence(attrs.evolve(_found(), status=status), moment=changed, answer=answer, over=over)
 
 
 def on_start(status: Status, changed: Age | None, *, in_time: bool, may_be_over: bool) -> Resolution:
@@ -78,11 +78,11 @@ def on_stop(status: Status, changed: Age | None, *, came_to_run: bool) -> Resolu
 
 
 def on_create(found: StreamProcessor | None, wanted: Processor, created: Age | None) -> Resolution:
-    return reconcile_rules.on_create(_Evidence(found, moment=created), wanted)
+    return reconcile_rules.on_create(_CaseEvidence(found, moment=created), wanted)
 
 
 def on_delete(found: StreamProcessor | None, created: Age | None) -> Resolution:
-    return reconcile_rules.on_delete(_Evidence(found, moment=created))
+    return reconcile_rules.on_delete(_CaseEvidence(found, moment=created))
 
 
 # Whatever is not here cannot be told.

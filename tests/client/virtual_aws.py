@@ -19,8 +19,8 @@ from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.testing import MemoryTransport
 from aiorekostream.transport.port import Reply
 from tests.emulator.samples import faces, labels, session
-from tests.simulation.scenes import VirtualClock
-from tests.simulation.service import EPOCH, HERE, Service
+from tests.simulation.scenes import SimulatedClock
+from tests.simulation.service import EPOCH, HERE, SimulatedService
 
 if TYPE_CHECKING:
     from aiorekostream.emulator.world import World
@@ -48,10 +48,10 @@ class VirtualAws:
     latency: float = 0.06
     transport: MemoryTransport = attrs.field(init=False)
     throttled: int = attrs.field(default=0, init=False)
-    _service: Service = attrs.field(init=False)
+    _service: SimulatedService = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._service = Service(quotas=self.limits.quotas, limits=self.limits, timings=self.timings)
+        self._service = SimulatedService(quotas=self.limits.quotas, limits=self.limits, timings=self.timings)
         self.transport = MemoryTransport(self._answer)
 
     @property
@@ -67,7 +67,7 @@ class VirtualAws:
             total_timeout=60,
             limits=self.limits,
             rate_limiter=LocalRateLimiter(),
-            clock=VirtualClock(),
+            clock=SimulatedClock(),
             random=lambda: 0.5,
         )
 

@@ -47,7 +47,7 @@ FRAGMENT = "91343852333289682796718532614445757584843717598"
 
 
 @attrs.frozen
-class Case:
+class CodecCase:
     """One request or response: its operation, the value, and the JSON."""
 
     operation: str
@@ -66,7 +66,7 @@ _REGIONS = (
 )
 
 REQUESTS = [
-    Case(
+    CodecCase(
         operations.CREATE.name,
         FaceSearchProcessor(
             name="lobby",
@@ -83,7 +83,7 @@ REQUESTS = [
             "Settings": {"FaceSearch": {"CollectionId": "staff"}},
         },
     ),
-    Case(
+    CodecCase(
         operations.CREATE.name,
         FaceSearchProcessor(
             name="lobby",
@@ -105,7 +105,7 @@ REQUESTS = [
             "Tags": {"site": "Köln"},
         },
     ),
-    Case(
+    CodecCase(
         operations.CREATE.name,
         LabelDetectionProcessor(
             name="front-door",
@@ -124,7 +124,7 @@ REQUESTS = [
             "Settings": {"ConnectedHome": {"Labels": ["PET"]}},
         },
     ),
-    Case(
+    CodecCase(
         operations.CREATE.name,
         LabelDetectionProcessor(
             name="front-door",
@@ -152,8 +152,8 @@ REQUESTS = [
             "Tags": {"site": ""},
         },
     ),
-    Case(operations.START.name, FaceSearchStart("lobby"), {"Name": "lobby"}),
-    Case(
+    CodecCase(operations.START.name, FaceSearchStart("lobby"), {"Name": "lobby"}),
+    CodecCase(
         operations.START.name,
         LabelDetectionStart(
             name="front-door", start_selector=ProducerTimestamp(1655930623123), stop_selector=StopSelector(30)
@@ -164,7 +164,7 @@ REQUESTS = [
             "StopSelector": {"MaxDurationInSeconds": 30},
         },
     ),
-    Case(
+    CodecCase(
         operations.START.name,
         LabelDetectionStart(name="front-door", start_selector=FragmentNumber(FRAGMENT), stop_selector=StopSelector()),
         {
@@ -173,16 +173,16 @@ REQUESTS = [
             "StopSelector": {"MaxDurationInSeconds": 10},
         },
     ),
-    Case(operations.STOP.name, StopRequest("lobby"), {"Name": "lobby"}),
-    Case(operations.DESCRIBE.name, DescribeRequest("lobby"), {"Name": "lobby"}),
-    Case(operations.DELETE.name, DeleteRequest("lobby"), {"Name": "lobby"}),
-    Case(operations.LIST.name, ListRequest(), {}),
-    Case(
+    CodecCase(operations.STOP.name, StopRequest("lobby"), {"Name": "lobby"}),
+    CodecCase(operations.DESCRIBE.name, DescribeRequest("lobby"), {"Name": "lobby"}),
+    CodecCase(operations.DELETE.name, DeleteRequest("lobby"), {"Name": "lobby"}),
+    CodecCase(operations.LIST.name, ListRequest(), {}),
+    CodecCase(
         operations.LIST.name,
         ListRequest(max_results=50, next_token="page two"),
         {"MaxResults": 50, "NextToken": "page two"},
     ),
-    Case(
+    CodecCase(
         operations.UPDATE.name,
         LabelDetectionUpdate(
             name="front-door",
@@ -198,37 +198,37 @@ REQUESTS = [
             "DataSharingPreferenceForUpdate": {"OptIn": False},
         },
     ),
-    Case(
+    CodecCase(
         operations.UPDATE.name,
         LabelDetectionUpdate(name="front-door", min_confidence=RESET, regions_of_interest=RESET),
         {"Name": "front-door", "ParametersToDelete": ["ConnectedHomeMinConfidence", "RegionsOfInterest"]},
     ),
-    Case(
+    CodecCase(
         operations.UPDATE.name,
         LabelDetectionUpdate(name="front-door", regions_of_interest=()),
         {"Name": "front-door", "RegionsOfInterestForUpdate": []},
     ),
-    Case(
+    CodecCase(
         operations.TAG.name,
         TagRequest(PROCESSOR, {"site": "Köln", "floor": ""}),
         {"ResourceArn": PROCESSOR, "Tags": {"site": "Köln", "floor": ""}},
     ),
-    Case(
+    CodecCase(
         operations.UNTAG.name,
         UntagRequest(PROCESSOR, ["site", "floor"]),
         {"ResourceArn": PROCESSOR, "TagKeys": ["site", "floor"]},
     ),
-    Case(operations.LIST_TAGS.name, ListTagsRequest(PROCESSOR), {"ResourceArn": PROCESSOR}),
+    CodecCase(operations.LIST_TAGS.name, ListTagsRequest(PROCESSOR), {"ResourceArn": PROCESSOR}),
 ]
 
 _CREATED = datetime.datetime(2018, 7, 24, 16, 21, 32, 712000, tzinfo=datetime.UTC)
 
 RESPONSES = [
-    Case(operations.CREATE.name, CreatedStreamProcessor(PROCESSOR), {"StreamProcessorArn": PROCESSOR}),
-    Case(operations.START.name, StartedSession("d9f1"), {"SessionId": "d9f1"}),
-    Case(operations.START.name, StartedSession(), {}),
+    CodecCase(operations.CREATE.name, CreatedStreamProcessor(PROCESSOR), {"StreamProcessorArn": PROCESSOR}),
+    CodecCase(operations.START.name, StartedSession("d9f1"), {"SessionId": "d9f1"}),
+    CodecCase(operations.START.name, StartedSession(), {}),
     *(
-        Case(operation.name, None, {})
+        CodecCase(operation.name, None, {})
         for operation in (
             operations.STOP,
             operations.DELETE,
@@ -237,12 +237,12 @@ RESPONSES = [
             operations.UNTAG,
         )
     ),
-    Case(
+    CodecCase(
         operations.DESCRIBE.name,
         StreamProcessor(name="lobby", stream_processor_arn=PROCESSOR, status=Status.STOPPED),
         {"Name": "lobby", "StreamProcessorArn": PROCESSOR, "Status": "STOPPED"},
     ),
-    Case(
+    CodecCase(
         operations.DESCRIBE.name,
         StreamProcessor(
             name="lobby",
@@ -269,7 +269,7 @@ RESPONSES = [
             "Settings": {"FaceSearch": {"CollectionId": "staff", "FaceMatchThreshold": 80.0}},
         },
     ),
-    Case(
+    CodecCase(
         operations.DESCRIBE.name,
         StreamProcessor(
             name="front-door",
@@ -296,8 +296,8 @@ RESPONSES = [
             "DataSharingPreference": {"OptIn": True},
         },
     ),
-    Case(operations.LIST.name, StreamProcessorPage(()), {"StreamProcessors": []}),
-    Case(
+    CodecCase(operations.LIST.name, StreamProcessorPage(()), {"StreamProcessors": []}),
+    CodecCase(
         operations.LIST.name,
         StreamProcessorPage(
             (StreamProcessorSummary("a", Status.RUNNING), StreamProcessorSummary("b", Status.UPDATING)), "more"
@@ -307,7 +307,7 @@ RESPONSES = [
             "NextToken": "more",
         },
     ),
-    Case(
+    CodecCase(
         operations.LIST_TAGS.name,
         ResourceTags(Tags({"aws:cloudformation:stack-name": "doors"})),
         {"Tags": {"aws:cloudformation:stack-name": "doors"}},

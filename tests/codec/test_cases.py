@@ -20,7 +20,7 @@ from aiorekostream.domain.selectors import FragmentNumber
 from aiorekostream.errors import InvalidRequestError
 from aiorekostream.operations import CREATE, OPERATIONS, START
 from tests import strategies
-from tests.codec.cases import REQUESTS, RESPONSES, Case
+from tests.codec.cases import REQUESTS, RESPONSES, CodecCase
 from tests.codec.service_model import MODEL, violations
 from tests.effort import examples
 
@@ -50,30 +50,30 @@ def test_cases_cover_every_request_and_response_of_every_operation() -> None:
 
 
 @each_request
-def test_encode_matches_the_case(case: Case) -> None:
+def test_encode_matches_the_case(case: CodecCase) -> None:
     assert encode(case.value) == case.wire
 
 
 @each_request
-def test_case_is_valid_for_botocore(case: Case) -> None:
+def test_case_is_valid_for_botocore(case: CodecCase) -> None:
     _assert_valid_for_botocore(case.operation, dict(case.wire))
 
 
 @pytest.mark.parametrize("case", _PARSABLE_REQUESTS, ids=[f"{i}-{case}" for i, case in enumerate(_PARSABLE_REQUESTS)])
-def test_parse_matches_the_case(case: Case) -> None:
+def test_parse_matches_the_case(case: CodecCase) -> None:
     arguments = copy.deepcopy(dict(case.wire))
     assert PARSERS[case.operation](arguments) == case.value
     assert arguments == case.wire
 
 
 @each_response
-def test_decode_matches_the_case(case: Case) -> None:
+def test_decode_matches_the_case(case: CodecCase) -> None:
     operation = OPERATIONS[case.operation]
     assert decode(case.wire, operation.reply, operation=operation.name) == case.value
 
 
 @each_response
-def test_response_case_is_valid_for_botocore(case: Case) -> None:
+def test_response_case_is_valid_for_botocore(case: CodecCase) -> None:
     assert [*violations(MODEL.operation_model(case.operation).output_shape, dict(case.wire))] == []
 
 
@@ -99,7 +99,7 @@ def test_parse_processor_returns_the_processor_that_was_encoded(processor: objec
 
 
 @each_request
-def test_to_boto3_returns_the_arguments_of_the_case_in_a_new_dictionary(case: Case) -> None:
+def test_to_boto3_returns_the_arguments_of_the_case_in_a_new_dictionary(case: CodecCase) -> None:
     arguments = to_boto3(case.value)
     assert arguments == case.wire
     arguments.clear()
@@ -126,7 +126,7 @@ def test_to_boto3_is_accepted_by_the_method_of_boto3() -> None:
 
 
 @each_request
-def test_processor_in_returns_the_name_of_the_processor(case: Case) -> None:
+def test_processor_in_returns_the_name_of_the_processor(case: CodecCase) -> None:
     """The name, or the last part of the ARN."""
     expected = {"ListStreamProcessors": None}.get(case.operation, case.wire.get("Name", "front-door"))
     assert processor_in(case.wire) == expected

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from tests.distributed.servers import Server
     from tests.fleet.service import Service
 
-__all__ = ["Host", "client_of", "now", "run", "running_hosts"]
+__all__ = ["FleetHost", "client_of", "now", "run", "running_hosts"]
 
 
-class _Transport(MemoryTransport):
+class _SharedScope(MemoryTransport):
     """A way to the service that has the same scope on every host."""
 
     @property
@@ -36,12 +36,12 @@ class _Transport(MemoryTransport):
 
 
 def client_of(service: Service, *, rate_limiter: RateLimiter | None = None, total: float = 20) -> rks.Client:
-    transport = _Transport(service.answer, region=service.region)
+    transport = _SharedScope(service.answer, region=service.region)
     return service.client(transport=transport, rate_limiter=rate_limiter or LocalRateLimiter(), total=total)
 
 
 @attrs.define
-class Host:
+class FleetHost:
     """A host: its way to the server, its slots, and its fleet."""
 
     redis: TroubledRedis
@@ -52,13 +52,13 @@ class Host:
 @contextlib.asynccontextmanager
 async def running_hosts(
     server: Server, service: Service, count: int = 2, *, expected_hosts: int | None = None, total: float = 20
-) -> AsyncGenerator[list[Host]]:
+) -> AsyncGenerator[list[FleetHost]]:
     async with contextlib.AsyncExitStack() as stack:
-        hosts: list[Host] = []
+        hosts: list[FleetHost] = []
         for _ in range(count):
             client = await stack.enter_async_context(TroubledRedis.from_url(server.url))
             slots = RedisSessionSlots(client, expected_hosts=expected_hosts)
-            hosts.append(Host(client, slots, Fleet(client_of(service, total=total), slots=slots)))
+            hosts.append(FleetHost(client, slots, Fleet(client_of(service, total=total), slots=slots)))
         try:
             yield hosts
         finally:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LABELS, FACES = ProcessorKind.LABEL_DETECTION, ProcessorKind.FACE_SEARCH
 
 
-class _Blind:
+class _SilentMonitor:
     """A monitor that sees no session end."""
 
     async def ended(self, names: Collection[str]) -> Iterable[SessionEnd | str]:
@@ -32,7 +32,7 @@ class _Blind:
         return ()
 
 
-class _Notifications(_Blind):
+class _NotifiedMonitor(_SilentMonitor):
     """A monitor that a test lets report ends."""
 
     def listen(self, on_end: Callable[[SessionEnd], bool]) -> None:
@@ -74,7 +74,7 @@ def test_host_without_a_slot_takes_no_permit(server: Server) -> None:
     service = service_of(LIMIT + 1)
     asked: list[float] = []
 
-    class Limiter(LocalRateLimiter):
+    class RecordedStarts(LocalRateLimiter):
         async def acquire(self, request: PermitRequest) -> Permit:
             if request.operation == START:
                 asked.append(now())
@@ -83,7 +83,7 @@ def test_host_without_a_slot_takes_no_permit(server: Server) -> None:
     async def main() -> None:
         async with running_hosts(server, service) as (first, second):
             await first.fleet.start(labels(LIMIT, 60))
-            fleet = Fleet(client_of(service, rate_limiter=Limiter()), slots=second.slots)
+            fleet = Fleet(client_of(service, rate_limiter=RecordedStarts()), slots=second.slots)
             outcome = await fleet.submit(label(f"camera-{LIMIT}"))
             assert isinstance(outcome, rks.Started)
             assert len(asked) == 1
@@ -278,7 +278,7 @@ def test_notification_at_another_host_frees_the_slot(server: Server) -> None:
 
     async def main() -> None:
         async with running_hosts(server, service) as (first, second):
-            monitor = _Notifications()
+            monitor = _NotifiedMonitor()
             hearing = Fleet(client_of(service), slots=second.slots, session_monitor=monitor)
             report = await first.fleet.start(labels(LIMIT, 60))
             waiting = asyncio.create_task(hearing.submit(label(f"camera-{LIMIT}")))
@@ -302,7 +302,7 @@ def test_stop_at_another_host_bounds_the_session(server: Server) -> None:
     async def main() -> None:
         async with running_hosts(server, service) as (first, second):
             await first.fleet.start(labels(LIMIT, 120))
-            waiting = Fleet(client_of(service), slots=second.slots, session_monitor=_Blind())
+            waiting = Fleet(client_of(service), slots=second.slots, session_monitor=_SilentMonitor())
             await second.fleet.stop(["camera-0"])
             stopped_at = now()
             assert isinstance(await waiting.submit(label(f"camera-{LIMIT}")), rks.Started)

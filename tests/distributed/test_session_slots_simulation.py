@@ -32,13 +32,13 @@ class _Start:
     """A start that a host has reserved a slot for; the service may apply it until the call is over."""
 
     name: str
-    host: _Host
+    host: _SimulatedHost
     deadline: float
     is_applied: bool = False
 
 
 @attrs.define(eq=False)
-class _Host:
+class _SimulatedHost:
     """A host, with the starts under way."""
 
     book: SlotBook
@@ -46,7 +46,7 @@ class _Host:
     reserving: dict[str, str] = attrs.field(factory=dict[str, str])
 
 
-class _Simulation:
+class _SlotSimulation:
     """Three hosts, one server, and the sessions of the service.
 
     Attributes:
@@ -65,11 +65,11 @@ class _Simulation:
         self.sessions: dict[str, float] = {}
         self.begun = self.most = 0
 
-    def _host(self) -> _Host:
+    def _host(self) -> _SimulatedHost:
         self.number += 1
         book = SlotBook(kind=_KIND, limit=_LIMIT, host=f"h{self.number}", patience=1.0)
         book.request(1)
-        return _Host(book)
+        return _SimulatedHost(book)
 
     def step(self) -> None:
         """Let one thing happen."""
@@ -91,7 +91,7 @@ class _Simulation:
 
     # ------------------------------------------------------------------------------------------------------ the server
 
-    def exchange(self, host: _Host, *, is_safe: bool = False) -> None:
+    def exchange(self, host: _SimulatedHost, *, is_safe: bool = False) -> None:
         """Let a host tell the server its news, and ask for slots; the request or the reply may get lost."""
         book = host.book
         exchange = book.next_exchange(self.now)
@@ -122,7 +122,7 @@ class _Simulation:
 
     # ------------------------------------------------------------------------------------------------------- the hosts
 
-    def dispatch(self, host: _Host) -> None:
+    def dispatch(self, host: _SimulatedHost) -> None:
         """Reserve a slot for a start."""
         book, name = host.book, f"camera-{self.chance.randrange(_CAMERAS)}"
         if name in host.starts or name in host.reserving.values() or not book.has_room():
@@ -149,7 +149,7 @@ class _Simulation:
                     self.sessions[start.name] = self.now + self.chance.uniform(1, _LONGEST + _MARGIN)
                     self.begun += 1
 
-    def answer(self, host: _Host) -> None:
+    def answer(self, host: _SimulatedHost) -> None:
         """Let the outcome of a start reach its host."""
         if not host.starts:
             return
@@ -161,19 +161,19 @@ class _Simulation:
             host.book.restore(start.name)
         self.exchange(host)
 
-    def die(self, host: _Host) -> None:
+    def die(self, host: _SimulatedHost) -> None:
         """Let a host die, and another one take its place."""
         self.orphans += host.starts.values()
         self.hosts[self.hosts.index(host)] = self._host()
 
-    def sweep(self, host: _Host) -> None:
+    def sweep(self, host: _SimulatedHost) -> None:
         """Let a host look for ended sessions, and report them."""
         for each in self.list_slots().sessions:
             if not each.is_reserved and each.age > 0 and each.name not in self.sessions:
                 host.book.end(each.name, each.token, "STOPPED")
         self.exchange(host)
 
-    def list_the_account(self, host: _Host) -> None:
+    def list_the_account(self, host: _SimulatedHost) -> None:
         """Let a host fill an empty server."""
         host.book.wake()
         self.exchange(host)
@@ -186,7 +186,7 @@ class _Simulation:
             host.book.confirm_sync(epoch)
             self.exchange(host)
 
-    def restart_the_server(self, host: _Host) -> None:
+    def restart_the_server(self, host: _SimulatedHost) -> None:
         """Let the server lose everything; the hosts that live notice at once, and begin to fill it."""
         if any(start.deadline > self.now for start in self.orphans):
             return  # hosts and server fail at once: only the list of the account shows what the host has started
@@ -198,7 +198,7 @@ class _Simulation:
 
     # ---------------------------------------------------------------------------------------------------- the sessions
 
-    def pass_time(self, _host: _Host) -> None:
+    def pass_time(self, _host: _SimulatedHost) -> None:
         """Let time pass; a call ends by its deadline, and where its outcome is not known then, polls decide later."""
         self.now = round(self.now + self.chance.choice([0.1, 0.2, 0.5, 1.0]), 6)
         self.sessions = {name: end for name, end in self.sessions.items() if end > self.now}
@@ -209,7 +209,7 @@ class _Simulation:
                 until = end + _LONGEST + _MARGIN
                 host.book.occupy(start.name, until=until, begins_at=end, session="", is_external=False)
 
-    def end_a_session(self, host: _Host) -> None:
+    def end_a_session(self, host: _SimulatedHost) -> None:
         """Let a session end early, and perhaps a host see it."""
         if self.sessions:
             name = self.chance.choice(list(self.sessions))
@@ -236,7 +236,7 @@ class _Simulation:
 
 @pytest.mark.parametrize("seed", range(part(4)))
 def test_sessions_keep_the_limit_and_slots_come_back(seed: int) -> None:
-    simulation = _Simulation(seed)
+    simulation = _SlotSimulation(seed)
     for _ in range(1200):
         simulation.step()
         assert len(simulation.sessions) <= _LIMIT

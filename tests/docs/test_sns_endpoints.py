@@ -55,7 +55,7 @@ async def _post_to_aiohttp(program: Any, body: bytes) -> int:  # noqa: ANN401 - 
 
 
 @attrs.define
-class _Request:
+class _AsgiRequest:
     """A request of ASGI whose body comes in parts of 64 KiB."""
 
     body: bytes
@@ -72,7 +72,7 @@ class _Request:
 
 
 async def _post_to_asgi(program: Any, body: bytes) -> int:  # noqa: ANN401 - a module of the guide
-    request = _Request(body)
+    request = _AsgiRequest(body)
     await program.app({"type": "http", "method": "POST", "path": "/doors"}, request.receive, request.send)
     start, end = request.sent
     assert (start["type"], end["type"]) == ("http.response.start", "http.response.body")
@@ -137,7 +137,7 @@ def test_endpoint_asks_for_the_message_again_when_it_cannot_verify(post: Callabl
 
 def test_asgi_endpoint_reads_no_more_than_a_message_has(tmp_path: Path) -> None:
     program = _program("With ASGI", tmp_path)
-    request = _Request(b" " * 10_000_000)
+    request = _AsgiRequest(b" " * 10_000_000)
     asyncio.run(program.app({"type": "http"}, request.receive, request.send))
     assert request.sent[0]["status"] == 400
     assert request.read <= program.MAX_BYTES + 65_536

@@ -121,11 +121,11 @@ def test_producer_timestamp_rejects_other_numbers_than_int(value: object) -> Non
 def test_producer_timestamp_rejects_a_datetime_without_a_time() -> None:
     """pandas.NaT is such a value."""
 
-    class NotATime(datetime.datetime):
+    class NoOffset(datetime.datetime):
         def utcoffset(self) -> NoReturn:
             raise ValueError("NaT has no offset")
 
-    assert "with a time zone" in _issue(ProducerTimestamp, NotATime(1, 1, 1)).expected
+    assert "with a time zone" in _issue(ProducerTimestamp, NoOffset(1, 1, 1)).expected
 
 
 def test_producer_timestamp_now_is_the_present() -> None:

@@ -21,7 +21,7 @@ IMPATIENT = _config(retries={"total_max_attempts": 1, "mode": "standard"}, read_
 
 
 @attrs.frozen
-class Service:
+class AsyncClient:
     """A client of boto3 whose methods are called in threads."""
 
     client: Any
@@ -33,7 +33,7 @@ class Service:
         return response
 
 
-def service(name: str, url: str, *, key: str = KEY, secret: str = SECRET, config: Any = ONCE) -> Service:  # noqa: ANN401
+def service(name: str, url: str, *, key: str = KEY, secret: str = SECRET, config: Any = ONCE) -> AsyncClient:  # noqa: ANN401
     """Return a client of a service."""
     client = boto3.client(
         name,
@@ -43,10 +43,10 @@ def service(name: str, url: str, *, key: str = KEY, secret: str = SECRET, config
         aws_secret_access_key=secret,
         config=config,
     )
-    return Service(client)
+    return AsyncClient(client)
 
 
-async def drain(sqs: Service, url: str, *, wait: int = 0) -> list[dict[str, Any]]:
+async def drain(sqs: AsyncClient, url: str, *, wait: int = 0) -> list[dict[str, Any]]:
     """Receive and delete the messages of a queue until there are none, and return them."""
     found: list[dict[str, Any]] = []
     while True:
@@ -73,13 +73,15 @@ async def queue_url(url: str, name: str = "doors") -> str:
     return found
 
 
-async def shard_iterator(kinesis: Service, stream: str, shard: str = FIRST_SHARD, kind: str = "TRIM_HORIZON") -> str:
+async def shard_iterator(
+    kinesis: AsyncClient, stream: str, shard: str = FIRST_SHARD, kind: str = "TRIM_HORIZON"
+) -> str:
     """Return an iterator of a shard."""
     found = await kinesis("get_shard_iterator", StreamName=stream, ShardId=shard, ShardIteratorType=kind)
     return str(found["ShardIterator"])
 
 
-async def refused(client: Service, verb: str, **members: object) -> str:
+async def refused(client: AsyncClient, verb: str, **members: object) -> str:
     """Call a method that fails, and return the error code."""
     with pytest.raises(ClientError) as caught:
         await client(verb, **members)

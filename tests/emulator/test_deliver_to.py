@@ -13,7 +13,7 @@ from aiorekostream.domain.enums import Label
 from aiorekostream.emulator import Appearance, Emulator, Footage, ManualClock, RealClock, ScaledClock, Timings
 from aiorekostream.emulator.remote import RemoteDestination
 from aiorekostream.errors import ConfigurationError
-from tests.emulator.aws_services import KEY, Service, events, service, shard_iterator
+from tests.emulator.aws_services import KEY, AsyncClient, events, service, shard_iterator
 from tests.emulator.clients import until
 from tests.emulator.samples import faces, labels, session
 
@@ -76,7 +76,7 @@ async def test_records_of_a_face_search_are_put_into_the_stream(moto_url: str) -
             client.client.close()
 
 
-async def start_face_search(emulator: Emulator) -> Service:
+async def start_face_search(emulator: Emulator) -> AsyncClient:
     """Start a face search that writes to the stream lobby, and return the client."""
     emulator.create_stream_processor(faces("lobby"), region="us-east-1", access_key=KEY)
     rekognition = service("rekognition", emulator.url)

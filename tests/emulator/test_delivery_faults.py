@@ -54,7 +54,7 @@ class Queue(NoResults):
 
 
 @attrs.define
-class Delivery:
+class FaultyOutbox:
     """An outbox with faults, and what it delivered."""
 
     outbox: Outbox
@@ -70,11 +70,11 @@ class Delivery:
         )
 
 
-def delivery(*faults: DeliveryFault, chance: float = 0.5) -> Delivery:
+def delivery(*faults: DeliveryFault, chance: float = 0.5) -> FaultyOutbox:
     script = FaultScript(lambda: chance)
     script.add(faults)
     queue = Queue()
-    return Delivery(Outbox(destination=queue, fault_script=script), queue)
+    return FaultyOutbox(Outbox(destination=queue, fault_script=script), queue)
 
 
 def test_lost_notification_is_not_delivered() -> None:

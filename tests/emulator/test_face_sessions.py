@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @attrs.define
-class CountingAnalyst:
+class CountingFaceAnalyst:
     """Sees nothing, and counts how often it is asked."""
 
     asked: int = 0
@@ -96,7 +96,7 @@ def test_records_are_the_same_however_often_the_stream_is_read() -> None:
 
 
 def test_hour_of_200_cameras_asks_for_no_frame_until_it_is_read() -> None:
-    analyst = CountingAnalyst()
+    analyst = CountingFaceAnalyst()
     names = [f"camera-{number}" for number in range(200)]
     aws = lobby(analyst=analyst, processors=names, timings=Timings(starting=0, detecting=0))
     for name in names:

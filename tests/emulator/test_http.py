@@ -211,14 +211,14 @@ async def test_pipelined_requests_get_their_responses_in_order(emulator: Emulato
 async def test_exception_in_the_emulator_is_an_internal_failure_and_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    class Broken:
+    class BrokenClock:
         def now(self) -> float:
             if armed:
                 raise ZeroDivisionError("the clock is broken")
             return 0.0
 
     armed = False
-    async with Emulator(clock=Broken()) as emulator:
+    async with Emulator(clock=BrokenClock()) as emulator:
         armed = True
         with caplog.at_level(logging.ERROR, "aiorekostream.emulator"):
             response = await exchange(emulator.url, http())

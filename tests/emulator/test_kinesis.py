@@ -12,7 +12,7 @@ from botocore.validate import ParamValidator
 from aiorekostream.emulator import (
     Emulator,
 )
-from tests.emulator.aws_services import FIRST_SHARD, Service, refused, service, shard_iterator
+from tests.emulator.aws_services import FIRST_SHARD, AsyncClient, refused, service, shard_iterator
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,14 +27,14 @@ OUT_OF_THE_MODELS_RANGE = (
 
 
 @pytest.fixture
-async def kinesis(endpoint: str) -> AsyncIterator[Service]:
+async def kinesis(endpoint: str) -> AsyncIterator[AsyncClient]:
     """A client of Kinesis, of the emulator and of moto."""
     found = service("kinesis", endpoint)
     yield found
     found.client.close()
 
 
-async def test_records_are_written_and_read(kinesis: Service) -> None:
+async def test_records_are_written_and_read(kinesis: AsyncClient) -> None:
     await kinesis("create_stream", StreamName="s", ShardCount=1)
     put = await kinesis("put_record", StreamName="s", Data=b"1", PartitionKey="a")
     batch = [{"Data": data, "PartitionKey": "a"} for data in (b"2", b"\x00\xff")]
@@ -57,7 +57,7 @@ async def test_records_are_written_and_read(kinesis: Service) -> None:
     assert found["NextShardIterator"]
 
 
-async def test_shards_share_the_hash_keys(kinesis: Service) -> None:
+async def test_shards_share_the_hash_keys(kinesis: AsyncClient) -> None:
     await kinesis("create_stream", StreamName="s", ShardCount=3)
     shards = (await kinesis("list_shards", StreamName="s"))["Shards"]
     size = 2**128 // 3
@@ -73,7 +73,7 @@ async def test_shards_share_the_hash_keys(kinesis: Service) -> None:
     assert (await kinesis("list_streams"))["StreamNames"] == ["s"]
 
 
-async def test_shards_are_split_and_merged(kinesis: Service) -> None:
+async def test_shards_are_split_and_merged(kinesis: AsyncClient) -> None:
     await kinesis("create_stream", StreamName="s", ShardCount=1)
     await kinesis("split_shard", StreamName="s", ShardToSplit=FIRST_SHARD, NewStartingHashKey=HALF)
     first, second, third = (await kinesis("list_shards", StreamName="s"))["Shards"]
@@ -126,7 +126,7 @@ async def test_shards_are_split_and_merged(kinesis: Service) -> None:
         ("delete_stream", {"StreamName": "none"}, "ResourceNotFoundException"),
     ],
 )
-async def test_request_is_refused(kinesis: Service, verb: str, members: dict[str, Any], code: str) -> None:
+async def test_request_is_refused(kinesis: AsyncClient, verb: str, members: dict[str, Any], code: str) -> None:
     await kinesis("create_stream", StreamName="s", ShardCount=1)
     assert await refused(kinesis, verb, **members) == code
 

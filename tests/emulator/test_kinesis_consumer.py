@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aiorekostream.domain.enums import Label
 from aiorekostream.emulator import Appearance, Emulator, Footage, KnownFace, ManualClock, Timings, VisibleFace
 from aiorekostream.results import KinesisConsumer
-from tests.emulator.aws_services import KEY, Service, service
+from tests.emulator.aws_services import KEY, AsyncClient, service
 from tests.emulator.samples import faces
 from tests.payloads import text
 
@@ -44,7 +44,7 @@ async def test_records_of_a_face_search_are_consumed(monkeypatch: pytest.MonkeyP
         rekognition.client.close()
 
 
-async def put(kinesis: Service, numbers: Iterator[int], records: int) -> None:
+async def put(kinesis: AsyncClient, numbers: Iterator[int], records: int) -> None:
     """Write records, each with a name of its own for the video stream."""
     entries = [
         {"Data": text("face-record-one-match").replace("porch", f"porch-{number}"), "PartitionKey": str(number)}

@@ -20,7 +20,7 @@ from aiorekostream.emulator import (
     Timings,
     VisibleFace,
 )
-from tests.emulator.aws_services import FIRST_SHARD, KEY, SECRET, Service, refused, service, shard_iterator
+from tests.emulator.aws_services import FIRST_SHARD, KEY, SECRET, AsyncClient, refused, service, shard_iterator
 from tests.emulator.clients import AUTHORIZATION, exchange, http
 from tests.emulator.samples import faces
 
@@ -31,7 +31,7 @@ TARGET = {
 }
 
 
-async def face_records(kinesis: Service, stream: str) -> list[dict[str, Any]]:
+async def face_records(kinesis: AsyncClient, stream: str) -> list[dict[str, Any]]:
     """Return the records of a stream with one shard."""
     found = await kinesis("get_records", ShardIterator=await shard_iterator(kinesis, stream))
     return [json.loads(record["Data"]) for record in found["Records"]]

@@ -26,7 +26,7 @@ BOX = BoundingBox(left=0.125, top=0.25, width=0.1875, height=0.5)
 
 
 @attrs.define
-class Results(NoResults):
+class KeptResults(NoResults):
     """Keeps what is reported."""
 
     opened: list[tuple[str, str]] = attrs.field(factory=list)
@@ -63,7 +63,7 @@ class Results(NoResults):
 class Household(WorldHarness):
     """A world with footage, whose results are kept."""
 
-    results: Results = attrs.field(factory=Results)
+    results: KeptResults = attrs.field(factory=KeptResults)
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
@@ -79,7 +79,7 @@ def household(
     **changes: object,
 ) -> Household:
     """Return a world with a label detection named door."""
-    numbers, results = itertools.count(1), Results()
+    numbers, results = itertools.count(1), KeptResults()
     world = World(
         new_id=lambda: f"session-{next(numbers)}",
         timings=timings or Timings(detecting=0.5),
@@ -379,7 +379,7 @@ def test_face_search_reports_nothing_here() -> None:
 
 
 @attrs.define
-class CountingAnalyst:
+class CountingLabelAnalyst:
     """Sees a person from two seconds after each start, and counts what it is asked."""
 
     asked: int = 0
@@ -394,7 +394,7 @@ class CountingAnalyst:
 
 def test_results_of_many_cameras_are_made_when_time_reaches_them() -> None:
     """An hour of 200 cameras asks the analyst only until each label was seen."""
-    analyst, results = CountingAnalyst(), Results()
+    analyst, results = CountingLabelAnalyst(), KeptResults()
     numbers = itertools.count(1)
     world = World(
         new_id=lambda: f"session-{next(numbers)}",

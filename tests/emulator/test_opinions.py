@@ -138,7 +138,7 @@ DIFFERENCES = (
 )
 
 
-def verdict(variant: Variant) -> str:
+def readers_that_accept(variant: Variant) -> str:
     readers = {"model": model_accepts, "package": package_accepts, "emulator": emulator_accepts}
     accepting = [name for name, accepts in readers.items() if accepts(variant)]
     return " and ".join(accepting) if 0 < len(accepting) < len(readers) else ""
@@ -148,7 +148,7 @@ def test_readers_disagree_only_for_a_reason() -> None:
     unexplained: list[str] = []
     used: set[tuple[int, str]] = set()
     for variant in variants():
-        accepted_by = verdict(variant)
+        accepted_by = readers_that_accept(variant)
         matching = {
             (index, pattern)
             for index, difference in enumerate(DIFFERENCES)

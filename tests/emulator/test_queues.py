@@ -26,7 +26,7 @@ DOORS = f"{BASE}/{HERE.account}/doors"
 
 
 @attrs.define
-class Service:
+class TimedQueues:
     """Queues with a clock."""
 
     queues: Queues = attrs.field(factory=Queues)
@@ -71,9 +71,9 @@ class Service:
         return visible, in_flight, delayed
 
 
-def service(**attributes: str) -> Service:
+def service(**attributes: str) -> TimedQueues:
     """Return a service with the queue doors."""
-    made = Service()
+    made = TimedQueues()
     made.done("CreateQueue", QueueName="doors", Attributes=attributes)
     return made
 
@@ -132,7 +132,7 @@ def test_message_stays_invisible_for_twelve_hours_at_most() -> None:
 
 
 def test_message_that_is_received_too_often_goes_to_the_dead_letters() -> None:
-    sqs = Service()
+    sqs = TimedQueues()
     dead = sqs.done("CreateQueue", QueueName="dead")["QueueUrl"]
     arn = f"arn:aws:sqs:us-east-1:{HERE.account}:dead"
     policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "2"})
@@ -167,14 +167,14 @@ def test_delayed_message_is_visible_later() -> None:
 
 
 def test_oldest_messages_are_removed_when_there_are_too_many() -> None:
-    sqs = Service(queues=Queues(max_messages=3))
+    sqs = TimedQueues(queues=Queues(max_messages=3))
     sqs.done("CreateQueue", QueueName="doors")
     sqs.send("a", "b", "c", "d", "e")
     assert (sqs.bodies(), sqs.queues.dropped) == (["c", "d", "e"], 2)
 
 
 def test_purged_and_deleted_messages_count_no_more() -> None:
-    sqs = Service(queues=Queues(max_messages=3))
+    sqs = TimedQueues(queues=Queues(max_messages=3))
     for verb in ("PurgeQueue", "DeleteQueue"):
         sqs.done("CreateQueue", QueueName="doors")
         sqs.send("a", "b", "c")
@@ -183,7 +183,7 @@ def test_purged_and_deleted_messages_count_no_more() -> None:
 
 
 def test_oldest_messages_are_removed_when_they_are_too_large() -> None:
-    sqs = Service(queues=Queues(max_bytes=10_000))
+    sqs = TimedQueues(queues=Queues(max_bytes=10_000))
     sqs.done("CreateQueue", QueueName="doors")
     sqs.send("a" * 5_000, "b" * 5_000)
     assert [body[0] for body in sqs.bodies()] == ["b"]
@@ -203,7 +203,7 @@ def test_schedule_of_a_queue_does_not_grow_with_its_history() -> None:
 
 
 def test_queue_of_a_topic_gets_its_attributes_from_the_first_create() -> None:
-    sqs = Service()
+    sqs = TimedQueues()
     sqs.queues.open(HERE, "doors", 1000)
     sqs.done("CreateQueue", QueueName="doors", Attributes={"VisibilityTimeout": "7"})
     sqs.done("CreateQueue", QueueName="doors")
@@ -226,7 +226,7 @@ def test_queues_of_accounts_and_regions_are_apart() -> None:
 TIMEOUT = 10
 
 
-class QueueMachine(RuleBasedStateMachine):
+class MessageMachine(RuleBasedStateMachine):
     """Sends, receives, deletes and time in any order: compared with a model that is a table of messages."""
 
     handles = Bundle("handles")
@@ -285,4 +285,4 @@ class QueueMachine(RuleBasedStateMachine):
         assert self.sqs.count() == (visible, len(self.visible_at) - visible, 0)
 
 
-TestQueueMachine = examples(60, steps=30)(QueueMachine).TestCase
+TestQueueMachine = examples(60, steps=30)(MessageMachine).TestCase

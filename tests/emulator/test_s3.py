@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from aiorekostream.domain.enums import Label
 from aiorekostream.emulator import Appearance, Emulator, Footage, ManualClock, Timings, pictures
 from aiorekostream.emulator.world.objects import Buckets, StoredObject
-from tests.emulator.aws_services import KEY, Service, events, service
+from tests.emulator.aws_services import KEY, AsyncClient, events, service
 from tests.emulator.clients import exchange, http
 from tests.emulator.samples import labels, session
 
@@ -30,7 +30,7 @@ TOPIC = "arn:aws:sns:us-east-1:123456789012:doors"  # of moto's account
 class Home:
     """Where the results of two sessions are read."""
 
-    s3: Service
+    s3: AsyncClient
     events: list[dict[str, Any]]
 
 
@@ -64,7 +64,7 @@ async def home(request: pytest.FixtureRequest) -> AsyncIterator[Home]:
             client.client.close()
 
 
-async def content(s3: Service, uri: str) -> bytes:
+async def content(s3: AsyncClient, uri: str) -> bytes:
     """Return the object of an S3 URI."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     response = await s3("get_object", Bucket=bucket, Key=key)
@@ -72,7 +72,7 @@ async def content(s3: Service, uri: str) -> bytes:
     return body
 
 
-async def refused(s3: Service, verb: str, **members: object) -> tuple[str, int]:
+async def refused(s3: AsyncClient, verb: str, **members: object) -> tuple[str, int]:
     """Call a method that fails, and return the error code and the HTTP status."""
     with pytest.raises(ClientError) as caught:
         await s3(verb, **members)

@@ -11,7 +11,7 @@ from aiobotocore.session import get_session
 
 from aiorekostream.domain.enums import Label
 from aiorekostream.emulator import Appearance, Emulator, Footage, ManualClock, ScaledClock, Timings
-from tests.emulator.aws_services import IMPATIENT, KEY, SECRET, Service, drain, events, refused, service
+from tests.emulator.aws_services import IMPATIENT, KEY, SECRET, AsyncClient, drain, events, refused, service
 from tests.emulator.clients import exchange, http, until
 from tests.emulator.samples import labels, session
 
@@ -24,14 +24,14 @@ QUICK = Timings(detecting=0)
 
 
 @pytest.fixture
-async def sqs(endpoint: str) -> AsyncIterator[Service]:
+async def sqs(endpoint: str) -> AsyncIterator[AsyncClient]:
     """A client of SQS, of the emulator and of moto."""
     found = service("sqs", endpoint)
     yield found
     found.client.close()
 
 
-async def test_message_is_sent_received_and_deleted(sqs: Service) -> None:
+async def test_message_is_sent_received_and_deleted(sqs: AsyncClient) -> None:
     """Both check the digests of bodies, as boto3 does."""
     url = (await sqs("create_queue", QueueName="doors"))["QueueUrl"]
     assert (await sqs("get_queue_url", QueueName="doors"))["QueueUrl"] == url
@@ -53,7 +53,7 @@ async def test_message_is_sent_received_and_deleted(sqs: Service) -> None:
     assert await refused(sqs, "get_queue_url", QueueName="doors") == "AWS.SimpleQueueService.NonExistentQueue"
 
 
-async def test_batches_have_an_outcome_for_each_entry(sqs: Service) -> None:
+async def test_batches_have_an_outcome_for_each_entry(sqs: AsyncClient) -> None:
     url = (await sqs("create_queue", QueueName="doors"))["QueueUrl"]
     entries = [{"Id": f"m{number}", "MessageBody": str(number)} for number in range(3)]
     sent = await sqs("send_message_batch", QueueUrl=url, Entries=entries)
@@ -69,7 +69,7 @@ async def test_batches_have_an_outcome_for_each_entry(sqs: Service) -> None:
     assert [(entry["Id"], entry["Code"]) for entry in deleted["Failed"]] == [("bad", "ReceiptHandleIsInvalid")]
 
 
-async def test_attributes_are_set_and_returned(sqs: Service) -> None:
+async def test_attributes_are_set_and_returned(sqs: AsyncClient) -> None:
     dead = (await sqs("create_queue", QueueName="dead"))["QueueUrl"]
     arn = (await sqs("get_queue_attributes", QueueUrl=dead, AttributeNames=["QueueArn"]))["Attributes"]["QueueArn"]
     url = (await sqs("create_queue", QueueName="doors", Attributes={"VisibilityTimeout": "7"}))["QueueUrl"]
@@ -85,7 +85,7 @@ async def test_attributes_are_set_and_returned(sqs: Service) -> None:
     assert found["QueueArn"].endswith(":doors")
 
 
-async def test_poison_is_moved_to_the_dead_letter_queue(sqs: Service) -> None:
+async def test_poison_is_moved_to_the_dead_letter_queue(sqs: AsyncClient) -> None:
     dead = (await sqs("create_queue", QueueName="dead"))["QueueUrl"]
     arn = (await sqs("get_queue_attributes", QueueUrl=dead, AttributeNames=["QueueArn"]))["Attributes"]["QueueArn"]
     policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 2})
@@ -109,12 +109,12 @@ async def test_poison_is_moved_to_the_dead_letter_queue(sqs: Service) -> None:
         ("delete_message_batch", {"Entries": []}, "AWS.SimpleQueueService.EmptyBatchRequest"),
     ],
 )
-async def test_request_is_refused(sqs: Service, verb: str, members: dict[str, Any], code: str) -> None:
+async def test_request_is_refused(sqs: AsyncClient, verb: str, members: dict[str, Any], code: str) -> None:
     url = (await sqs("create_queue", QueueName="doors"))["QueueUrl"]
     assert await refused(sqs, verb, QueueUrl=url, **members) == code
 
 
-async def test_queue_that_does_not_exist_is_reported(sqs: Service) -> None:
+async def test_queue_that_does_not_exist_is_reported(sqs: AsyncClient) -> None:
     url = (await sqs("create_queue", QueueName="doors"))["QueueUrl"]
     missing = url.removesuffix("doors") + "gates"
     assert await refused(sqs, "receive_message", QueueUrl=missing) == "AWS.SimpleQueueService.NonExistentQueue"

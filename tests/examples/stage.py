@@ -14,7 +14,7 @@ from tests.emulator.samples import labels
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
 
-__all__ = ["EXAMPLES", "REGION", "Stage", "complete_calls", "on_stage"]
+__all__ = ["EXAMPLES", "REGION", "ExampleStage", "complete_calls", "on_stage"]
 
 _T = TypeVar("_T")
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -30,7 +30,7 @@ async def complete_calls() -> None:
         await asyncio.sleep(0)
 
 
-class Stage:
+class ExampleStage:
     """An emulator, its clock, and a client on that clock."""
 
     def __init__(self, emulator: Emulator, clock: ManualClock) -> None:
@@ -74,11 +74,11 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def on_stage() -> AsyncGenerator[Stage]:
+async def on_stage() -> AsyncGenerator[ExampleStage]:
     """Start an emulator, and let the program under test close the client."""
     clock = ManualClock()
     async with Emulator(clock=clock) as emulator:
-        stage = Stage(emulator, clock)
+        stage = ExampleStage(emulator, clock)
         try:
             yield stage
         finally:

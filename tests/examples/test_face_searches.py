@@ -9,7 +9,7 @@ import pytest
 
 from aiorekostream.domain import FaceSearchSettings
 from examples.face_searches import read, run
-from tests.examples.stage import EXAMPLES, Stage, on_stage
+from tests.examples.stage import EXAMPLES, ExampleStage, on_stage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 FILE = EXAMPLES / "cameras.toml"
 
 
-def _statuses(stage: Stage) -> dict[str, str]:
+def _statuses(stage: ExampleStage) -> dict[str, str]:
     return {state.name: state.status for state in stage.emulator.processors}
 
 
-async def _run(stage: Stage, command: str, path: Path = FILE) -> int:
+async def _run(stage: ExampleStage, command: str, path: Path = FILE) -> int:
     return await stage.complete(run(command, read(path), stage.new_client()))
 
 

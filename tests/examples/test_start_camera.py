@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 import aiorekostream as rks
-from tests.examples.stage import EXAMPLES, REGION, Stage, on_stage
+from tests.examples.stage import EXAMPLES, REGION, ExampleStage, on_stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
 
-def _play(monkeypatch: pytest.MonkeyPatch, prepare: Callable[[Stage], None]) -> None:
+def _play(monkeypatch: pytest.MonkeyPatch, prepare: Callable[[ExampleStage], None]) -> None:
     """Run the script in a process that has an emulator, and whose clients are on the emulator's clock."""
 
     async def play(script: Coroutine[object, object, None]) -> None:

@@ -17,7 +17,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from aiorekostream.emulator import Emulator, ManualClock
 from examples.web_service import make_app
-from tests.examples.stage import EXAMPLES, REGION, Stage, on_stage
+from tests.examples.stage import EXAMPLES, REGION, ExampleStage, on_stage
 from tests.fleet.service import label
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ async def _post(
         return response.status, await response.json()
 
 
-def _served(stage: Stage) -> TestClient[web.Request, web.Application]:
+def _served(stage: ExampleStage) -> TestClient[web.Request, web.Application]:
     return TestClient(TestServer(make_app(stage.client)))
 
 

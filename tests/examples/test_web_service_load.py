@@ -26,8 +26,8 @@ from examples.web_service import make_app
 from tests.effort import part
 from tests.emulator.samples import labels
 from tests.simulation.fates import Fate, random_fates, refused
-from tests.simulation.scenes import VirtualClock
-from tests.simulation.service import EPOCH, Service
+from tests.simulation.scenes import SimulatedClock
+from tests.simulation.service import EPOCH, SimulatedService
 from tests.virtual_time import run
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _THROTTLE = Refusal("ThrottlingException", "Slow down; you are sending too many 
 class BadNetwork:
     """A transport that throttles some requests before the service sees them, and hands some responses on late."""
 
-    service: Service
+    service: SimulatedService
     rng: random.Random
     throttled: int = 0
     late: int = 0
@@ -87,7 +87,7 @@ class BadNetwork:
 
 
 @attrs.frozen
-class Event:
+class MotionRequest:
     """A motion event, and what the web service answered.
 
     Attributes:
@@ -105,23 +105,23 @@ class Event:
     answer: Mapping[str, str | None]
 
 
-async def _play(service: Service, network: BadNetwork, rng: random.Random) -> list[Event]:
+async def _play(service: SimulatedService, network: BadNetwork, rng: random.Random) -> list[MotionRequest]:
     """Post the events at random moments, and return them in the order of their answers."""
     loop = asyncio.get_running_loop()
     names = [f"door-{number:03}" for number in range(_CAMERAS)]
     service.create(*map(labels, names))
-    events: list[Event] = []
+    events: list[MotionRequest] = []
 
     async def happen(session: aiohttp.ClientSession, at: float) -> None:
         name = rng.choice(names)
         await asyncio.sleep(at)
         motion_at = datetime.datetime.fromtimestamp(EPOCH + at, datetime.UTC).isoformat()
         async with session.post(f"http://doors/cameras/{name}/motion", json={"motion_at": motion_at}) as response:
-            events.append(Event(name, at, loop.time(), response.status, await response.json()))
+            events.append(MotionRequest(name, at, loop.time(), response.status, await response.json()))
 
     with tempfile.TemporaryDirectory() as folder:
         socket = str(Path(folder) / "socket")
-        client = rks.Client(transport=network, clock=VirtualClock())
+        client = rks.Client(transport=network, clock=SimulatedClock())
         client._pipeline = attrs.evolve(client.pipeline, random=service.chance)  # the jitter of retries
         runner = web.AppRunner(make_app(client))
         await runner.setup()
@@ -136,7 +136,7 @@ async def _play(service: Service, network: BadNetwork, rng: random.Random) -> li
     return events
 
 
-def _untruth(service: Service, event: Event) -> str:
+def _untruth(service: SimulatedService, event: MotionRequest) -> str:
     """What is untrue about an answer, or that the event expired; empty if neither."""
     applied = [decision for decision in service.applied(_START, event.name) if decision.at <= event.ended]
     outcome, session_id = event.answer["outcome"], event.answer.get("session_id")
@@ -158,7 +158,7 @@ def test_every_event_has_a_true_outcome_and_none_expires(seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311 - to be repeated
     share = _LOST / 2 / (1 - _LOST)  # relative to an answer
     fates = random_fates(rng, {Fate.CLOSED_APPLIED: share, Fate.CLOSED_NOT_APPLIED: share})
-    service = Service(seed=seed, fates=fates)
+    service = SimulatedService(seed=seed, fates=fates)
     network = BadNetwork(service, rng)
     events = run(_play(service, network, rng))
     assert len(events) == _EVENTS

@@ -24,7 +24,7 @@ from aiorekostream.rate_limiting.limiter import LocalRateLimiter
 from aiorekostream.testing import MemoryTransport, Reply, Transport
 from tests import virtual_time
 from tests.emulator.samples import ACCOUNT, ROLE
-from tests.simulation.service import Service as SimulatedService
+from tests.simulation.service import SimulatedService
 
 if TYPE_CHECKING:
     from aiorekostream.domain.status import Status

@@ -177,13 +177,13 @@ def test_no_session_is_assumed_when_the_poll_fails(policy: WhenBusy) -> None:
     """The session has ended without the fleet, and no poll can show that: the service decides, not an old look."""
     service = service_of(1, face_searches=1)
 
-    class Blind:
+    class DisconnectedMonitor:
         async def ended(self, names: Collection[str]) -> Collection[str]:
             raise ConnectionResetError(", ".join(names))
 
     async def main() -> StartReport:
         client = service.client()
-        fleet = Fleet(client, when_busy=policy, session_monitor=Blind())
+        fleet = Fleet(client, when_busy=policy, session_monitor=DisconnectedMonitor())
         await fleet.start(faces(1))
         await client.stop_stream_processor("face-0")
         await asyncio.sleep(60)
@@ -246,7 +246,7 @@ def test_poll_that_takes_long_is_as_old_as_its_beginning() -> None:
     service = service_of(1, face_searches=1)
     asked: list[float] = []
 
-    class Slow:
+    class SlowMonitor:
         async def ended(self, names: Collection[str]) -> list[str]:
             asked.append(service.clock.now())
             ended = [name for name in names if service.status(name) == "STOPPED"]
@@ -254,7 +254,7 @@ def test_poll_that_takes_long_is_as_old_as_its_beginning() -> None:
             return ended
 
     async def main() -> None:
-        fleet = Fleet(service.client(), when_busy="share", poll_interval=5, session_monitor=Slow())
+        fleet = Fleet(service.client(), when_busy="share", poll_interval=5, session_monitor=SlowMonitor())
         await fleet.submit(faces(1)[0])
         await asyncio.sleep(10)
         service.act("StopStreamProcessor", "face-0", after=5)

@@ -73,12 +73,12 @@ def test_sessions_that_end_early_make_room_once_polled() -> None:
 
 
 def test_slots_are_free_by_the_latest_end_when_polls_fail() -> None:
-    class Blind:
+    class ForbiddenMonitor:
         async def ended(self, names: Collection[str]) -> Collection[str]:
             raise errors.ConfigurationError(f"{len(names)} sessions, and no permission")
 
     service = service_of(41, region="eu-west-1")
-    report = run(Fleet(service.client(), session_monitor=Blind()).start(labels(41, 10)))
+    report = run(Fleet(service.client(), session_monitor=ForbiddenMonitor()).start(labels(41, 10)))
     assert len(report.started) == 41
     assert 30 <= max(service.starts()) < 31
     assert service.count(LIST) == 0
@@ -119,14 +119,14 @@ def test_limits_hold_when_a_cancellation_breaks_the_opening_off() -> None:
     """The opening that was broken off has set no limits: those of a Region are known once the client is open."""
     service = service_of(3)
 
-    class SlowToOpen(MemoryTransport):
+    class RegionKnownLate(MemoryTransport):
         async def open(self) -> None:
             await asyncio.sleep(5)
             await super().open()
 
     async def main() -> int:
         limits = rks.Limits(concurrent_label_detection={service.region: 1})
-        transport = SlowToOpen(service.answer, region=service.region)
+        transport = RegionKnownLate(service.answer, region=service.region)
         fleet = Fleet(service.client(limits=limits, transport=transport, rate_limiter=None))
         cancelled = asyncio.create_task(fleet.submit(label("camera-0")))
         await asyncio.sleep(1)

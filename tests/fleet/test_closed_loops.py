@@ -42,7 +42,7 @@ _USES: Mapping[str, Use] = {
 }
 
 
-class _Service:
+class _SteppingService:
     """Answers after so many steps of the event loop, and never while it hangs."""
 
     def __init__(self, *, status: str = "RUNNING") -> None:
@@ -80,7 +80,7 @@ def _leave(client: rks.Client, fleet: rks.Fleet, uses: list[Use], steps: int) ->
 @pytest.mark.parametrize("use", _USES.keys() - {"session_ends"})
 @pytest.mark.parametrize("steps", [1, 2, 3, 5, 8, 13])
 def test_next_loop_is_served_after_one_that_was_closed_at_work(steps: int, use: str) -> None:
-    service = _Service()
+    service = _SteppingService()
     fleet = rks.Fleet(service.fleet_client, max_in_flight=1, when_busy="share")
     left = _leave(service.fleet_client, fleet, list(_USES.values()), steps)
 
@@ -97,7 +97,7 @@ def test_next_loop_is_served_after_one_that_was_closed_at_work(steps: int, use: 
 
 def test_report_of_a_closed_loop_has_every_outcome() -> None:
     """A call that was sent is unknown, a request that was not is cancelled."""
-    service = _Service()
+    service = _SteppingService()
     service.hangs = True
     fleet = rks.Fleet(service.fleet_client, max_in_flight=1)
     run = fleet.iter_start([rks.FaceSearchStart("door"), rks.FaceSearchStart("hall")])
@@ -110,7 +110,7 @@ def test_report_of_a_closed_loop_has_every_outcome() -> None:
 
 
 def test_second_live_loop_is_refused_while_the_first_is_at_work() -> None:
-    service = _Service(status="STARTING")
+    service = _SteppingService(status="STARTING")
     service.hangs = True
     client, fleet = service.fleet_client, rks.Fleet(service.fleet_client)
 

@@ -134,14 +134,14 @@ def test_ensure_ends_when_the_fleet_is_closed(verb: str) -> None:
 
 @pytest.mark.parametrize("verb", ["running", "stopped"])
 def test_ensure_fails_for_each_request_when_the_client_does_not_open(verb: str) -> None:
-    class Closed(MemoryTransport):
+    class ClosedTransport(MemoryTransport):
         async def open(self) -> None:
             raise errors.ConfigurationError("the client is closed")
 
     service = service_of(face_searches=3)
 
     async def main() -> StartReport | StopReport:
-        return await ensure(verb, Fleet(service.client(transport=Closed(service.answer))))
+        return await ensure(verb, Fleet(service.client(transport=ClosedTransport(service.answer))))
 
     report = run(main())
     assert [type(it.error) for it in report.failed] == [errors.ConfigurationError] * 3
@@ -191,12 +191,12 @@ def test_error_of_one_processor_leaves_the_others_alone(verb: str) -> None:
 def test_unexpected_error_fails_its_processor(verb: str, caplog: pytest.LogCaptureFixture) -> None:
     service = service_of(face_searches=3)
 
-    class Broken(MemoryTransport):
+    class CrashingTransport(MemoryTransport):
         async def open(self) -> None:
             raise ZeroDivisionError
 
     async def main() -> StartReport | StopReport:
-        return await ensure(verb, Fleet(service.client(transport=Broken(service.answer))))
+        return await ensure(verb, Fleet(service.client(transport=CrashingTransport(service.answer))))
 
     report = run(main())
     assert [type(it.error) for it in report.failed] == [ZeroDivisionError] * 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import gc
 import itertools
 from typing import TYPE_CHECKING
@@ -14,7 +15,20 @@ import pytest
 from aiorekostream.errors import InternalServerError, RequestCancelledError, UnknownOutcomeError
 from aiorekostream.fleet import Failed, Fleet, StartReport, Unknown
 from aiorekostream.testing import MemoryTransport
-from tests.fleet.service import START, Service, faces, label, labels, leave, names, once, run, service_of, throttling
+from tests.fleet.service import (
+    BEGINNING,
+    START,
+    Service,
+    faces,
+    label,
+    labels,
+    leave,
+    names,
+    once,
+    run,
+    service_of,
+    throttling,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
@@ -395,6 +409,23 @@ def test_source_is_closed_when_it_fails() -> None:
 
     run(main())
     assert source.closed
+
+
+def test_start_that_was_broken_off_says_when_a_retry_is_safe() -> None:
+    """The service may apply it for 30 seconds after it was sent, which was at the beginning."""
+
+    async def main() -> StartReport:
+        starting = Fleet(service_of(1, latency=30).client()).iter_start(labels(1))
+        waiting = asyncio.create_task(starting.wait())
+        for _ in range(2):
+            await asyncio.sleep(5)
+            waiting.cancel()
+        await asyncio.wait([waiting])
+        return starting.report
+
+    (outcome,) = run(main())
+    assert isinstance(outcome, Unknown)
+    assert outcome.retry_safe_at == BEGINNING + datetime.timedelta(seconds=30)
 
 
 def test_source_is_closed_when_the_run_is_cancelled_twice() -> None:

@@ -34,7 +34,7 @@ async def test_fleet_on_manual_clock_starts_when_free_and_expires() -> None:
     start = label("door", 10)
     late = rks.FleetRequest(start, expires_at=clock.wall() + datetime.timedelta(seconds=12))
 
-    class Monitor:
+    class EmulatorMonitor:
         """Asks the emulator itself, so that a poll takes no time."""
 
         async def ended(self, names: Collection[str]) -> Collection[str]:
@@ -50,7 +50,7 @@ async def test_fleet_on_manual_clock_starts_when_free_and_expires() -> None:
         await client.create_stream_processor(rks.parse_processor(labels("door")))
 
         async def collect() -> None:
-            fleet = rks.Fleet(client, session_monitor=Monitor(), poll_interval=5)
+            fleet = rks.Fleet(client, session_monitor=EmulatorMonitor(), poll_interval=5)
             async with fleet.iter_start([start, start, late]) as run:
                 async for outcome in run:
                     outcomes.append(outcome)  # noqa: PERF401 - the test looks at them on the way

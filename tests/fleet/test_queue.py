@@ -30,7 +30,7 @@ SESSION = StartedSession("session-1")
 
 
 @attrs.define
-class Scene:
+class QueueScene:
     """A queue, and the outcomes that it gave."""
 
     limits: dict[ProcessorKind | None, int] = attrs.field(factory=dict)
@@ -98,13 +98,13 @@ class Scene:
 
 
 def test_queue_dispatches_both_kinds_in_the_order_of_arrival() -> None:
-    scene = Scene()
+    scene = QueueScene()
     scene.add("a", "x", "b", "y")
     assert scene.dispatch() == "axby"
 
 
 def test_queue_dispatches_urgent_requests_first_in_their_order() -> None:
-    scene = Scene()
+    scene = QueueScene()
     scene.add("a", "b")
     scene.add("c", "x", urgent=True)
     scene.add("d")
@@ -112,7 +112,7 @@ def test_queue_dispatches_urgent_requests_first_in_their_order() -> None:
 
 
 def test_queue_lets_other_kinds_pass_when_a_kind_is_full() -> None:
-    scene = Scene({LABELS: 1})
+    scene = QueueScene({LABELS: 1})
     scene.add("a", urgent=True)
     scene.add("b", urgent=True)
     scene.add("x")
@@ -122,7 +122,7 @@ def test_queue_lets_other_kinds_pass_when_a_kind_is_full() -> None:
 
 
 def test_first_returns_the_request_dispatched_next() -> None:
-    scene = Scene()
+    scene = QueueScene()
     a, b = scene.add("a", "b")
     assert scene.queue.first() is a
     assert scene.queue.dispatch(0) is a
@@ -131,7 +131,7 @@ def test_first_returns_the_request_dispatched_next() -> None:
 
 
 def test_throttled_request_keeps_its_place() -> None:
-    scene = Scene()
+    scene = QueueScene()
     (first, *_) = scene.add("a", "b", "c")
     assert scene.dispatch(most=1) == "a"
     scene.queue.requeue(first, 1)
@@ -139,7 +139,7 @@ def test_throttled_request_keeps_its_place() -> None:
 
 
 def test_throttled_requests_keep_their_order_when_they_return_in_another() -> None:
-    scene = Scene()
+    scene = QueueScene()
     requests = scene.add("a", "b", "c", "d")
     assert scene.dispatch(most=3) == "abc"
     for request in (requests[2], requests[0], requests[1]):
@@ -148,7 +148,7 @@ def test_throttled_requests_keep_their_order_when_they_return_in_another() -> No
 
 
 def test_backing_off_request_returns_to_its_place_after_the_delay() -> None:
-    scene = Scene()
+    scene = QueueScene()
     first, second, _ = scene.add("a", "b", "c")
     assert scene.dispatch(most=1) == "a"
     scene.queue.requeue(first, 1, delay=10)
@@ -161,7 +161,7 @@ def test_backing_off_request_returns_to_its_place_after_the_delay() -> None:
 
 
 def test_requests_rejected_for_capacity_are_dispatched_in_order_again() -> None:
-    scene = Scene()
+    scene = QueueScene()
     requests = scene.add("a", "b", "c", "d")
     assert scene.dispatch() == "abcd"
     for request in reversed(requests):
@@ -170,7 +170,7 @@ def test_requests_rejected_for_capacity_are_dispatched_in_order_again() -> None:
 
 
 def test_rejection_for_capacity_counts_as_no_attempt() -> None:
-    scene = Scene()
+    scene = QueueScene()
     (request,) = scene.add("a")
     for number in range(1, 20):
         assert scene.dispatch(100 * number) == "a"
@@ -180,7 +180,7 @@ def test_rejection_for_capacity_counts_as_no_attempt() -> None:
 
 
 def test_blocked_request_goes_before_those_that_came_later() -> None:
-    scene = Scene()
+    scene = QueueScene()
     scene.run_session("x")
     scene.add("x", "a")
     scene.queue.session_ended(SessionEnd("x"), scene.slot("x"))
@@ -191,7 +191,7 @@ def test_blocked_request_goes_before_those_that_came_later() -> None:
 
 
 def test_queued_request_expires_at_its_deadline() -> None:
-    scene = Scene({LABELS: 0})
+    scene = QueueScene({LABELS: 0})
     (request,) = scene.add("a", now=1, deadline=5)
     assert scene.queue.next_moment == 5
     scene.queue.advance(4.9)
@@ -201,14 +201,14 @@ def test_queued_request_expires_at_its_deadline() -> None:
 
 
 def test_request_is_not_dispatched_at_its_deadline() -> None:
-    scene = Scene()
+    scene = QueueScene()
     (late, _) = scene.add("a", deadline=5) + scene.add("b")
     assert scene.dispatch(5) == "b"
     assert isinstance(scene.outcomes[late], Expired)
 
 
 def test_dispatched_request_does_not_expire() -> None:
-    scene = Scene()
+    scene = QueueScene()
     (request,) = scene.add("a", deadline=5)
     assert scene.dispatch() == "a"
     assert request.trace.send_by == 5
@@ -218,7 +218,7 @@ def test_dispatched_request_does_not_expire() -> None:
 
 @pytest.mark.parametrize(("dispatched", "waited_for"), [("", "request"), ("a", "request"), ("started", "session")])
 def test_request_for_a_busy_processor_expires(dispatched: str, waited_for: WaitedFor) -> None:
-    scene = Scene()
+    scene = QueueScene()
     first, second = (*scene.add("a"), *scene.add("a", deadline=5))
     if dispatched:
         assert scene.dispatch() == "a"
@@ -229,7 +229,7 @@ def test_request_for_a_busy_processor_expires(dispatched: str, waited_for: Waite
 
 
 def test_request_that_arrives_after_its_deadline_waited_for_nothing() -> None:
-    scene = Scene()
+    scene = QueueScene()
     (request,) = scene.add("a", now=2, deadline=1)
     assert scene.outcomes == {request: Expired(request.request, 0)}
 
@@ -245,7 +245,7 @@ _COMES_BACK = pytest.mark.parametrize(
 
 @_COMES_BACK
 def test_cancelled_request_is_not_sent_again(comes_back: Callable[[StartQueue, QueuedStart, float], None]) -> None:
-    scene = Scene()
+    scene = QueueScene()
     (request,) = scene.add("a", deadline=100)
     assert scene.dispatch() == "a"
     scene.queue.cancel(request)
@@ -266,7 +266,7 @@ def test_cancelled_request_is_not_sent_again(comes_back: Callable[[StartQueue, Q
 def test_request_expires_when_it_comes_back_after_its_deadline(
     comes_back: Callable[[StartQueue, QueuedStart, float], None], waited_for: WaitedFor
 ) -> None:
-    scene = Scene()
+    scene = QueueScene()
     (request,) = scene.add("a", deadline=5)
     assert scene.dispatch() == "a"
     comes_back(scene.queue, request, 6)
@@ -276,7 +276,7 @@ def test_request_expires_when_it_comes_back_after_its_deadline(
 
 @pytest.mark.parametrize("state", [RequestState.QUEUED, RequestState.BLOCKED, RequestState.BACKING_OFF])
 def test_request_that_is_not_dispatched_is_cancelled_at_once(state: RequestState) -> None:
-    scene = Scene()
+    scene = QueueScene()
     if state is RequestState.BLOCKED:
         scene.run_session("a")
     (request,) = scene.add("a")
@@ -294,7 +294,7 @@ def test_request_that_is_not_dispatched_is_cancelled_at_once(state: RequestState
 
 
 def test_request_expires_after_it_has_backed_off() -> None:
-    scene = Scene()
+    scene = QueueScene()
     (request,) = scene.add("a", deadline=20)
     assert scene.dispatch() == "a"
     scene.queue.requeue(request, 0, delay=10)
@@ -307,7 +307,7 @@ def test_request_expires_after_it_has_backed_off() -> None:
 
 
 def test_backoff_ends_for_good_when_the_listener_of_an_expiry_cancels() -> None:
-    scene = Scene()
+    scene = QueueScene()
     (backs_off,) = scene.add("a")
     assert scene.dispatch() == "a"
     (expires,) = scene.add("b", deadline=10)
@@ -320,14 +320,14 @@ def test_backoff_ends_for_good_when_the_listener_of_an_expiry_cancels() -> None:
 
 
 def test_follower_takes_over_when_the_leader_is_cancelled() -> None:
-    scene = Scene(when_busy="share")
+    scene = QueueScene(when_busy="share")
     leader, follower = scene.add("a", "a")
     scene.queue.cancel(leader)
     assert scene.queue.first() is follower
 
 
 def test_follower_takes_over_when_the_leader_expires() -> None:
-    scene = Scene()
+    scene = QueueScene()
     (leader,) = scene.add("a", deadline=5)
     (follower,) = scene.add("a")
     scene.queue.advance(5)
@@ -337,7 +337,7 @@ def test_follower_takes_over_when_the_leader_expires() -> None:
 
 def test_follower_takes_over_although_an_old_session_has_its_slot() -> None:
     """That session should be over; the service knows, so the request is sent whichever of the two is cancelled."""
-    scene = Scene(when_busy="share")
+    scene = QueueScene(when_busy="share")
     scene.run_session("a")
     leader, follower = scene.add("a", "a", now=11)
     scene.queue.cancel(leader)
@@ -346,7 +346,7 @@ def test_follower_takes_over_although_an_old_session_has_its_slot() -> None:
 
 
 def test_follower_has_one_outcome_when_another_ones_listener_cancels_it() -> None:
-    scene = Scene(when_busy="share")
+    scene = QueueScene(when_busy="share")
     leader, first, second = scene.add("a", "a", "a")
     assert scene.dispatch() == "a"
     scene.queue.on_complete = lambda request, _: scene.queue.cancel(second) if request is first else None
@@ -358,7 +358,7 @@ def test_follower_has_one_outcome_when_another_ones_listener_cancels_it() -> Non
 
 def test_follower_is_sent_when_the_dispatched_leader_was_cancelled() -> None:
     """It never asked for its own cancellation, so it does not share that outcome."""
-    scene = Scene(when_busy="share")
+    scene = QueueScene(when_busy="share")
     leader, follower = scene.add("a", "a")
     assert scene.dispatch() == "a"
     cancelled = RequestCancelledError(name="a")
@@ -368,7 +368,7 @@ def test_follower_is_sent_when_the_dispatched_leader_was_cancelled() -> None:
 
 
 def test_failure_of_the_scheduler_spares_dispatched_requests() -> None:
-    scene = Scene({FACES: 1})
+    scene = QueueScene({FACES: 1})
     scene.run_session("b")
     dispatched = scene.add("a")
     assert scene.dispatch() == "a"
@@ -384,7 +384,7 @@ def test_failure_of_the_scheduler_spares_dispatched_requests() -> None:
 
 
 def test_requests_are_listed_in_the_order_of_arrival() -> None:
-    scene = Scene()
+    scene = QueueScene()
     added = scene.add("a", "b", "a", "c", "b", "a")
     assert scene.dispatch(most=1) == "a"
     assert scene.queue.requests() == added
@@ -394,7 +394,7 @@ def test_requests_are_listed_in_the_order_of_arrival() -> None:
 
 
 def test_session_of_another_client_takes_a_slot_as_long_as_it_may_last() -> None:
-    scene = Scene({LABELS: 1})
+    scene = QueueScene({LABELS: 1})
     (request,) = scene.add("a")
     assert scene.dispatch() == "a"
     scene.queue.complete(request, AlreadyRunning(request.request), 1)
@@ -405,7 +405,7 @@ def test_session_of_another_client_takes_a_slot_as_long_as_it_may_last() -> None
 
 
 def test_face_search_of_another_client_lasts_until_a_poll_shows_its_end() -> None:
-    scene = Scene({FACES: 1})
+    scene = QueueScene({FACES: 1})
     scene.queue.track_external("x", FACES, 0)
     scene.add("y", now=1)
     assert scene.dispatch(1e6) == ""
@@ -415,7 +415,7 @@ def test_face_search_of_another_client_lasts_until_a_poll_shows_its_end() -> Non
 
 
 def test_tracking_leaves_own_sessions_as_they_are() -> None:
-    scene = Scene()
+    scene = QueueScene()
     scene.run_session("a")
     scene.queue.track_external("a", LABELS, 5)
     assert scene.slot("a").session == SESSION
@@ -423,7 +423,7 @@ def test_tracking_leaves_own_sessions_as_they_are() -> None:
 
 
 def test_tracking_leaves_dispatched_starts_as_they_are() -> None:
-    scene = Scene()
+    scene = QueueScene()
     (request,) = scene.add("a")
     assert scene.dispatch() == "a"
     scene.queue.track_external("a", LABELS, 5)
@@ -432,14 +432,14 @@ def test_tracking_leaves_dispatched_starts_as_they_are() -> None:
 
 
 def test_tracking_again_renews_what_was_found_before() -> None:
-    scene = Scene()
+    scene = QueueScene()
     scene.queue.track_external("a", LABELS, 0)
     scene.queue.track_external("a", LABELS, 100)
     assert scene.queue.next_moment == 100 + 120 + MARGIN
 
 
 def test_poll_of_an_older_session_does_not_end_the_next_one() -> None:
-    scene = Scene()
+    scene = QueueScene()
     older = scene.run_session("a")
     (second,) = scene.add("a", now=1)
     scene.queue.session_ended(SessionEnd("a"), older)
@@ -452,14 +452,14 @@ def test_poll_of_an_older_session_does_not_end_the_next_one() -> None:
 
 
 def test_requests_that_wait_for_permits_alone_wait_for_no_session_end() -> None:
-    scene = Scene({LABELS: 10})
+    scene = QueueScene({LABELS: 10})
     scene.add("a", "b")
     assert not scene.queue.waits_for_session_end
 
 
 @pytest.mark.parametrize("fate", ["failed", "requeued", "expired"])
 def test_older_session_keeps_its_slot_when_the_start_is_not_applied(fate: str) -> None:
-    scene = Scene({LABELS: 2}, when_busy="reject")
+    scene = QueueScene({LABELS: 2}, when_busy="reject")
     scene.queue.track_external("a", LABELS, 0)
     (request,) = scene.add("a", now=1, deadline=2)
     if fate != "expired":
@@ -474,7 +474,7 @@ def test_older_session_keeps_its_slot_when_the_start_is_not_applied(fate: str) -
 
 
 def test_end_of_an_older_session_lets_no_follower_pass_the_leader() -> None:
-    scene = Scene(when_busy="share")
+    scene = QueueScene(when_busy="share")
     scene.run_session("a")
     second, third = scene.add("a", "a", now=15)
     assert scene.queue.first() is second
@@ -490,7 +490,7 @@ def test_end_of_an_older_session_lets_no_follower_pass_the_leader() -> None:
 
 def test_follower_is_sent_when_the_deadline_of_its_leader_has_passed() -> None:
     """The follower has time left, so it does not fail for want of time."""
-    scene = Scene(when_busy="share")
+    scene = QueueScene(when_busy="share")
     (leader,) = scene.add("a", deadline=5)
     (follower,) = scene.add("a", deadline=9)
     assert scene.dispatch(1) == "a"
@@ -500,7 +500,7 @@ def test_follower_is_sent_when_the_deadline_of_its_leader_has_passed() -> None:
 
 
 def test_follower_shares_the_outcome_of_the_leader_when_it_fails() -> None:
-    scene = Scene(when_busy="share")
+    scene = QueueScene(when_busy="share")
     leader, follower = scene.add("a", "a")
     assert scene.dispatch() == "a"
     scene.fail(leader)
@@ -511,7 +511,7 @@ def test_follower_shares_the_outcome_of_the_leader_when_it_fails() -> None:
 
 
 def test_second_request_is_rejected_when_the_first_is_pending() -> None:
-    scene = Scene(when_busy="reject")
+    scene = QueueScene(when_busy="reject")
     _, second = scene.add("a", "a")
     outcome = scene.outcomes[second]
     assert isinstance(outcome, Failed)
@@ -519,7 +519,7 @@ def test_second_request_is_rejected_when_the_first_is_pending() -> None:
 
 
 def test_request_that_waits_does_not_share_the_session_before_it() -> None:
-    scene = Scene(when_busy="share")
+    scene = QueueScene(when_busy="share")
     scene.run_session("a")
     scene.add("a", "a", now=15)  # that session should be over
     assert scene.queue.pending == 2
@@ -527,7 +527,7 @@ def test_request_that_waits_does_not_share_the_session_before_it() -> None:
 
 @pytest.mark.parametrize("policy", ["share", "reject"])
 def test_old_session_is_polled_before_it_is_shared_or_rejected_for(policy: WhenBusy) -> None:
-    scene = Scene(when_busy=policy)
+    scene = QueueScene(when_busy=policy)
     slot = scene.run_session("x")
     scene.add("x", now=60)
     assert scene.queue.waits_for_session_end
@@ -540,7 +540,7 @@ def test_old_session_is_polled_before_it_is_shared_or_rejected_for(policy: WhenB
 
 @pytest.mark.parametrize(("policy", "outcome"), [("share", Started), ("reject", Failed)])
 def test_old_session_is_shared_or_rejected_for_once_a_poll_showed_it(policy: WhenBusy, outcome: type) -> None:
-    scene = Scene(when_busy=policy)
+    scene = QueueScene(when_busy=policy)
     scene.run_session("x")
     (second,) = scene.add("x", now=60)
     scene.queue.mark_polled(61, 61)
@@ -552,7 +552,7 @@ def test_old_session_is_shared_or_rejected_for_once_a_poll_showed_it(policy: Whe
 
 def test_session_before_an_unknown_start_is_not_shared() -> None:
     """It is reported once the end of whatever there is was seen."""
-    scene = Scene(when_busy="share")
+    scene = QueueScene(when_busy="share")
     scene.run_session("a")
     (second,) = scene.add("a", now=15)
     assert scene.dispatch(15) == "a"
@@ -566,7 +566,7 @@ def test_session_before_an_unknown_start_is_not_shared() -> None:
 
 
 def test_request_is_sent_when_its_session_was_stopped_during_the_poll() -> None:
-    scene = Scene(when_busy="share")
+    scene = QueueScene(when_busy="share")
     slot = scene.run_session("x")
     scene.add("x", now=60)
     scene.queue.mark_stopping("x", 60, slot)
@@ -575,7 +575,7 @@ def test_request_is_sent_when_its_session_was_stopped_during_the_poll() -> None:
 
 
 def test_request_behind_a_new_start_is_rejected_after_a_poll() -> None:
-    scene = Scene(when_busy="reject")
+    scene = QueueScene(when_busy="reject")
     slot = scene.run_session("x")
     second, third = scene.add("x", "x", now=60)
     scene.queue.session_ended(SessionEnd("x"), slot)
@@ -585,7 +585,7 @@ def test_request_behind_a_new_start_is_rejected_after_a_poll() -> None:
 
 
 def test_request_that_waits_for_a_poll_can_be_cancelled() -> None:
-    scene = Scene(when_busy="reject")
+    scene = QueueScene(when_busy="reject")
     scene.run_session("x")
     (second,) = scene.add("x", now=60)
     scene.queue.cancel(second)
@@ -596,7 +596,7 @@ def test_request_that_waits_for_a_poll_can_be_cancelled() -> None:
 # ------------------------------------------------------------------------------------------------------------- unknown
 
 
-def unknown(scene: Scene, name: str, *, applied_by: float = 30, now: float = 1) -> None:
+def unknown(scene: QueueScene, name: str, *, applied_by: float = 30, now: float = 1) -> None:
     """Let a start end as unknown that the service may apply up to a moment."""
     (request,) = scene.add(name)
     assert scene.dispatch() == name
@@ -605,7 +605,7 @@ def unknown(scene: Scene, name: str, *, applied_by: float = 30, now: float = 1) 
 
 
 def test_unknown_start_keeps_its_slot_until_a_late_enough_poll() -> None:
-    scene = Scene({FACES: 1})
+    scene = QueueScene({FACES: 1})
     unknown(scene, "x", applied_by=30)
     assert not scene.queue.slots.has_room(FACES)
     assert scene.queue.slots.begun_before(30) == {}  # a poll that is asked before proves nothing
@@ -613,7 +613,7 @@ def test_unknown_start_keeps_its_slot_until_a_late_enough_poll() -> None:
 
 
 def test_unknown_label_detection_takes_its_slot_as_long_as_it_may_last() -> None:
-    scene = Scene({LABELS: 1})
+    scene = QueueScene({LABELS: 1})
     unknown(scene, "a", applied_by=30)
     assert scene.queue.next_moment == 30 + 120 + MARGIN
 
@@ -621,7 +621,7 @@ def test_unknown_label_detection_takes_its_slot_as_long_as_it_may_last() -> None
 @pytest.mark.parametrize(("policy", "is_rejected"), [("queue", False), ("share", False), ("reject", True)])
 def test_next_request_after_an_unknown_one_gets_an_outcome(policy: WhenBusy, is_rejected: bool) -> None:  # noqa: FBT001
     """The processor is busy while the service may still apply the unknown start, and is free after a poll."""
-    scene = Scene(when_busy=policy)
+    scene = QueueScene(when_busy=policy)
     unknown(scene, "x", applied_by=30)
     (request,) = scene.add("x", now=2)
     if is_rejected:
@@ -642,7 +642,7 @@ def test_next_request_after_an_unknown_one_gets_an_outcome(policy: WhenBusy, is_
 
 @pytest.mark.parametrize("is_ambiguous", [True, False])
 def test_start_is_not_sent_again_when_a_stop_may_have_been_meant_for_it(*, is_ambiguous: bool) -> None:
-    scene = Scene()
+    scene = QueueScene()
     (request,) = scene.add("x")
     assert scene.dispatch() == "x"
     request.trace.unresolved = is_ambiguous
@@ -651,7 +651,7 @@ def test_start_is_not_sent_again_when_a_stop_may_have_been_meant_for_it(*, is_am
 
 
 def test_stop_leaves_the_session_that_came_after_it_alone() -> None:
-    scene = Scene()
+    scene = QueueScene()
     older = scene.run_session("a")
     (second,) = scene.add("a", now=1)
     scene.queue.session_ended(SessionEnd("a"), older)
@@ -665,7 +665,7 @@ def test_stop_leaves_the_session_that_came_after_it_alone() -> None:
 
 
 def test_queue_remembers_nothing_of_completed_requests() -> None:
-    scene = Scene(when_busy="share")
+    scene = QueueScene(when_busy="share")
     for round_number in range(50):
         now = 100.0 * round_number
         for request in scene.add(*"abcde", *"abcde", now=now, deadline=now + 1000):

@@ -137,12 +137,12 @@ def test_session_ends_has_a_session_that_cannot_last_any_longer() -> None:
     """No poll shows anything."""
     service = unlimited_service_of(1)
 
-    class Blind:
+    class UnreachableMonitor:
         async def ended(self, names: Collection[str]) -> Collection[str]:
             raise ConnectionResetError(", ".join(names))
 
     async def main() -> tuple[SessionEnd, float]:
-        fleet = Fleet(service.client(), session_monitor=Blind())
+        fleet = Fleet(service.client(), session_monitor=UnreachableMonitor())
         ends = fleet.session_ends()
         outcome = await fleet.submit(label("camera-0", 10))
         end = await anext(ends)

@@ -53,11 +53,11 @@ def test_ends_of_other_processors_are_ignored() -> None:
     service = Service(region="eu-west-1")
     service.create(*names(41))
 
-    class Monitor:
+    class MistakenMonitor:
         async def ended(self, names: Collection[str]) -> Collection[str]:
             return ["another" for _ in names]
 
-    assert len(run(Fleet(service.client(), session_monitor=Monitor()).start(labels(41, 10))).started) == 41
+    assert len(run(Fleet(service.client(), session_monitor=MistakenMonitor()).start(labels(41, 10))).started) == 41
 
 
 def test_stop_that_finds_nothing_frees_the_slot() -> None:

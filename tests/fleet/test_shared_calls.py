@@ -40,7 +40,7 @@ class OnePermit:
 
 
 @attrs.define
-class Scene:
+class SharedStart:
     """A fleet with a start in flight, and two runs whose requests share it."""
 
     service: Service
@@ -57,7 +57,7 @@ def service_of(count: int = 2) -> Service:
     return service
 
 
-async def scene_of(service: Service, client: Client | None = None) -> Scene:
+async def scene_of(service: Service, client: Client | None = None) -> SharedStart:
     events: list[FleetEvent] = []
     client = client or service.client(rate_limiter=OnePermit())
     fleet = Fleet(client, when_busy="share", on_event=events.append)
@@ -65,7 +65,7 @@ async def scene_of(service: Service, client: Client | None = None) -> Scene:
     waiting = [asyncio.create_task(_wait(each)) for each in (leading, sharing)]
     await asyncio.sleep(1)
     assert len(service.starts()) == 1
-    return Scene(service, fleet, leading, sharing, waiting[1], events)
+    return SharedStart(service, fleet, leading, sharing, waiting[1], events)
 
 
 async def _wait(starting: StartRun) -> None:
@@ -76,24 +76,24 @@ async def _wait(starting: StartRun) -> None:
 # ------------------------------------------------------------------------------------------------------ true outcomes
 
 
-async def _close_the_fleet(scene: Scene) -> None:
+async def _close_the_fleet(scene: SharedStart) -> None:
     await scene.fleet.aclose()
 
 
-async def _close_the_run(scene: Scene) -> None:
+async def _close_the_run(scene: SharedStart) -> None:
     await scene.sharing.aclose()
 
 
-async def _cancel_the_wait(scene: Scene) -> None:
+async def _cancel_the_wait(scene: SharedStart) -> None:
     scene.waiting.cancel()
 
 
-async def _cancel_the_requests(scene: Scene) -> None:
+async def _cancel_the_requests(scene: SharedStart) -> None:
     for _ in range(29):
         assert scene.sharing.cancel(CAMERA)
 
 
-async def _let_the_scheduler_fail(scene: Scene) -> None:
+async def _let_the_scheduler_fail(scene: SharedStart) -> None:
     report = await scene.fleet.start(labels(2)[1:])
     assert [type(outcome.error) for outcome in report.failed] == [ZeroDivisionError]
 
@@ -101,7 +101,7 @@ async def _let_the_scheduler_fail(scene: Scene) -> None:
 @pytest.mark.parametrize(
     "leave", [_close_the_fleet, _close_the_run, _cancel_the_wait, _cancel_the_requests, _let_the_scheduler_fail]
 )
-def test_requests_that_share_a_sent_start_get_its_outcome(leave: Callable[[Scene], Awaitable[None]]) -> None:
+def test_requests_that_share_a_sent_start_get_its_outcome(leave: Callable[[SharedStart], Awaitable[None]]) -> None:
     service = service_of()
 
     async def main() -> tuple[StartReport, StartReport]:

@@ -155,7 +155,7 @@ class _Shared(_Slots):
         self.reports.append(("listed",))
 
 
-class _Monitor:
+class _ToldMonitor:
     """Reports the ends that a test tells it."""
 
     def listen(self, on_end: Callable[[SessionEnd], bool]) -> None:
@@ -167,7 +167,7 @@ class _Monitor:
 
 
 @attrs.frozen(eq=False)
-class _Limiter(LocalRateLimiter):
+class _ReturnedPermits(LocalRateLimiter):
     """Notes the operations of permits that were returned."""
 
     returned: list[str] = attrs.field(factory=list[str], init=False)
@@ -175,14 +175,14 @@ class _Limiter(LocalRateLimiter):
     async def acquire(self, request: PermitRequest) -> Permit:
         permit, limiter = await super().acquire(request), self
 
-        class Counted:
+        class ReturnedPermit:
             allowed, throttled = permit.allowed, permit.throttled
 
             def cancel(self) -> None:
                 limiter.returned.append(request.operation)
                 permit.cancel()
 
-        return Counted()
+        return ReturnedPermit()
 
 
 def _service() -> Service:
@@ -193,7 +193,7 @@ def _service() -> Service:
 
 @pytest.mark.parametrize("answer", [Reservation.BUSY, Reservation.FULL, RuntimeError("a bug")])
 def test_start_without_a_slot_is_put_back_with_its_permit(answer: Reservation | RuntimeError) -> None:
-    service, limiter = _service(), _Limiter()
+    service, limiter = _service(), _ReturnedPermits()
     answers = [answer]
 
     def decide(_name: str) -> tuple[Reservation, float]:
@@ -212,7 +212,7 @@ def test_start_without_a_slot_is_put_back_with_its_permit(answer: Reservation | 
 
 
 def test_start_expires_when_its_slot_comes_too_late() -> None:
-    service, limiter = _service(), _Limiter()
+    service, limiter = _service(), _ReturnedPermits()
     slots = _Slots(lambda _: (Reservation.RESERVED, 2.0))
 
     async def main() -> None:
@@ -224,7 +224,7 @@ def test_start_expires_when_its_slot_comes_too_late() -> None:
 
 
 def test_start_that_is_cancelled_while_it_is_reserved_is_not_sent() -> None:
-    service, limiter = _service(), _Limiter()
+    service, limiter = _service(), _ReturnedPermits()
     slots = _Slots(lambda _: (Reservation.RESERVED, 2.0))
 
     async def main() -> None:
@@ -272,7 +272,7 @@ def test_sync_reports_the_end_of_another_hosts_session(is_listed: bool) -> None:
 
 
 def test_notified_end_of_another_hosts_session_is_reported_by_its_id() -> None:
-    service, slots, monitor = _service(), _Shared(), _Monitor()
+    service, slots, monitor = _service(), _Shared(), _ToldMonitor()
 
     async def main() -> None:
         fleet = Fleet(service.client(), slots=slots, session_monitor=monitor)

@@ -185,18 +185,18 @@ def test_queued_submit_is_never_sent_when_cancelled(state: str) -> None:
     service = service_of(1)
     listened: list[FleetEvent] = []
 
-    class Limiter:
+    class NeverGranting:
         async def acquire(self, request: PermitRequest) -> Permit:
             await asyncio.sleep(3600)
             raise AssertionError(request)
 
-    class Closed(MemoryTransport):
+    class NeverOpened(MemoryTransport):
         async def open(self) -> None:
             await asyncio.sleep(3600)
 
     async def main() -> int:
-        limiter = Limiter() if state == "waits for a permit" else None
-        transport = Closed(service.answer) if state == "waits for the opening" else None
+        limiter = NeverGranting() if state == "waits for a permit" else None
+        transport = NeverOpened(service.answer) if state == "waits for the opening" else None
         fleet = Fleet(service.client(rate_limiter=limiter, transport=transport, total=3600), on_event=listened.append)
         if state == "is blocked":
             assert isinstance(await fleet.submit(label("camera-0", 60)), Started)

@@ -329,7 +329,7 @@ def test_listener_may_cancel_requests_that_a_poll_decides_about(*, is_blind: boo
     requests = [tagged("camera-0", number, 60) for number in range(4)]
     errors_: list[Exception] = []
 
-    class Monitor:
+    class BlindMonitor:
         async def ended(self, names: Collection[str]) -> Collection[str]:
             if is_blind:
                 raise ConnectionResetError(", ".join(names))
@@ -343,7 +343,7 @@ def test_listener_may_cancel_requests_that_a_poll_decides_about(*, is_blind: boo
                 except Exception as error:  # noqa: BLE001 - the fleet would only log it
                     errors_.append(error)
 
-        fleet = Fleet(service.client(), when_busy="share", on_event=listen, session_monitor=Monitor())
+        fleet = Fleet(service.client(), when_busy="share", on_event=listen, session_monitor=BlindMonitor())
         run_ = fleet.iter_start([])
         await fleet.submit(label("camera-0", 60))
         await asyncio.sleep(30)

@@ -87,7 +87,7 @@ def test_requests_fail_when_opening_hangs(verb: str) -> None:
 
 
 @attrs.define
-class Broken(MemoryTransport):
+class UnopenedTransport(MemoryTransport):
     """Cannot be opened, until it is repaired."""
 
     error: Exception | None = attrs.field(default=None, kw_only=True)
@@ -104,7 +104,7 @@ class Broken(MemoryTransport):
 def test_requests_fail_when_opening_fails_and_work_again_later(verb: str, error: Exception) -> None:
     service = Service()
     service.create(*names(3, "face"), faces=True)
-    transport = Broken(service.answer, error=error)
+    transport = UnopenedTransport(service.answer, error=error)
 
     async def main() -> None:
         fleet = Fleet(service.client(transport=transport))

@@ -9,14 +9,15 @@ import pytest
 
 import aiorekostream as rks
 from aiorekostream import errors
+from aiorekostream.emulator import Timings
 from aiorekostream.fleet import Failed, Fleet, StartReport, StopReport
 from tests.emulator.samples import faces as a_face_search
 from tests.emulator.samples import labels as a_label_detection
 from tests.fleet import service as virtual
-from tests.fleet.service import START, STOP, OpensLate, faces, labels, leave, names
+from tests.fleet.service import DESCRIBE, START, STOP, OpensLate, faces, labels, leave, names
 from tests.simulation.fates import Fate
 from tests.simulation.scenes import label_start, make_client
-from tests.simulation.service import Network, Service
+from tests.simulation.service import Network, SimulatedService
 from tests.virtual_time import run
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _once(fate: Fate, operation: str = START) -> Callable[[str, Mapping[str, obj
     "fate", [Fate.READ_TIMEOUT_NOT_APPLIED, Fate.NO_CONNECTION, Fate.CLOSED_NOT_APPLIED, Fate.SERVER_ERROR_NOT_APPLIED]
 )
 def test_start_that_never_gets_through_has_an_outcome_within_total(fate: Fate, read_timeout: float) -> None:
-    service = Service(fates=_always(fate), network=Network(read_timeout=read_timeout))
+    service = SimulatedService(fates=_always(fate), network=Network(read_timeout=read_timeout))
 
     async def main() -> tuple[StartReport, float]:
         service.create(a_label_detection("door"))
@@ -64,7 +65,7 @@ def test_outage_of_eight_seconds_loses_no_request(harm: Fate) -> None:
     def fate(_operation: str, _members: Mapping[str, object]) -> Fate:
         return harm if 2 <= service.now < 10 else Fate.ANSWERED
 
-    service = Service(limits=_ENOUGH, fates=fate)
+    service = SimulatedService(limits=_ENOUGH, fates=fate)
 
     async def main() -> StartReport:
         doors = [f"door-{number}" for number in range(200)]
@@ -89,7 +90,7 @@ def test_fleet_retries_to_open_the_client(failures: int, counts: dict[str, int])
 @pytest.mark.parametrize("way", ["deadline", "cancellation"])
 def test_start_that_is_applied_late_is_never_reported_unsent(way: str) -> None:
     """It is applied two seconds after the connection broke, when its deadline has passed."""
-    service = Service(fates=_once(Fate.CLOSED_LATE), network=Network(lateness=2.0))
+    service = SimulatedService(fates=_once(Fate.CLOSED_LATE), network=Network(lateness=2.0))
 
     async def main() -> StartReport:
         service.create(a_label_detection("door"))
@@ -107,7 +108,7 @@ def test_start_that_is_applied_late_is_never_reported_unsent(way: str) -> None:
 
 
 def test_lost_start_is_not_sent_again_after_its_deadline() -> None:
-    service = Service(fates=_always(Fate.SERVER_ERROR_NOT_APPLIED))
+    service = SimulatedService(fates=_always(Fate.SERVER_ERROR_NOT_APPLIED))
 
     async def main() -> StartReport:
         service.create(a_label_detection("door"))
@@ -121,8 +122,19 @@ def test_lost_start_is_not_sent_again_after_its_deadline() -> None:
     assert max(service.sendings["door"]) <= 1
 
 
+def test_start_does_not_return_to_the_queue_after_a_lost_response() -> None:
+    """Its retries are throttled until its deadline: it is no request that was never sent, which expires."""
+    lost = errors.InternalServerError("", operation=START, code="", http_status=500, retry_safe=False)
+    failures: list[Exception] = [lost]
+    service = virtual.service_of(1)
+    service.before = lambda operation, _: (failures or [virtual.throttling()]).pop() if operation == START else None
+    (outcome,) = virtual.run(Fleet(service.client(), expires_after=15).start(labels(1)))
+    assert isinstance(outcome, Failed), outcome
+    assert isinstance(outcome.error, errors.ThrottlingError)
+
+
 def test_lost_stop_is_reconciled_when_it_is_cancelled() -> None:
-    service = Service(fates=_once(Fate.CLOSED_NOT_APPLIED, STOP))
+    service = SimulatedService(fates=_once(Fate.CLOSED_NOT_APPLIED, STOP))
 
     async def main() -> StopReport:
         service.create(a_face_search("lobby"))
@@ -140,7 +152,7 @@ def test_lost_stop_is_reconciled_when_it_is_cancelled() -> None:
 @pytest.mark.parametrize("read_timeout", [3.0, 0.5])
 def test_ambiguous_start_is_not_sent_again_after_a_stop(read_timeout: float) -> None:
     """The stop comes while the start has no answer yet, or while it is reconciled."""
-    service = Service(fates=_once(Fate.READ_TIMEOUT_APPLIED), network=Network(read_timeout=read_timeout))
+    service = SimulatedService(fates=_once(Fate.READ_TIMEOUT_APPLIED), network=Network(read_timeout=read_timeout))
 
     async def main() -> tuple[StopReport, StartReport, bool]:
         service.create(a_face_search("door"))
@@ -159,13 +171,61 @@ def test_ambiguous_start_is_not_sent_again_after_a_stop(read_timeout: float) -> 
     assert len(service.applied(START, "door")) == 1
 
 
+def test_lost_start_is_unknown_when_a_stop_ends_its_session_at_once() -> None:
+    """The first poll is lost, and the next one shows a processor that looks as it did before the start."""
+    fates = {START: [Fate.CLOSED_APPLIED], DESCRIBE: [Fate.NO_CONNECTION]}
+    service = SimulatedService(
+        fates=lambda operation, _: fates[operation].pop() if fates.get(operation) else Fate.ANSWERED,
+        timings=Timings(stopping=0.1),
+    )
+
+    async def main() -> tuple[StopReport, StartReport]:
+        service.create(a_face_search("door"))
+        await asyncio.sleep(60)  # the processor has not changed just now
+        fleet = Fleet(make_client(service, total=60))
+        starting = asyncio.create_task(fleet.start([rks.FaceSearchStart("door")]))
+        await asyncio.sleep(0.07)
+        return await fleet.stop(["door"]), await starting
+
+    stopped, started = run(main())
+    assert stopped.counts == {"stopped": 1}
+    assert started.counts == {"unknown": 1}
+    assert len(service.applied(START, "door")) == 1
+
+
+def test_unknown_start_keeps_its_slot_although_a_stop_finds_nothing() -> None:
+    """The service may still apply the start, so a processor at rest proves nothing yet."""
+    limits = rks.Limits(concurrent_face_search={"us-east-1": 1})
+    service = SimulatedService(
+        limits=limits, fates=_once(Fate.READ_TIMEOUT_LATE), network=Network(read_timeout=2.0, lateness=25.0)
+    )
+
+    async def main() -> tuple[StartReport, StopReport]:
+        service.create(a_face_search("door"), a_face_search("lobby"))
+        await asyncio.sleep(60)
+        fleet = Fleet(make_client(service, total=8).with_options(limits=limits))
+        first = await fleet.start([rks.FaceSearchStart("door")])
+        stopped = await fleet.stop(["door"])
+        second = asyncio.create_task(fleet.start([rks.FaceSearchStart("lobby")]))
+        await asyncio.sleep(60)
+        second.cancel()
+        await asyncio.wait([second])
+        return first, stopped
+
+    first, stopped = run(main())
+    assert first.counts == {"unknown": 1}
+    assert stopped.counts == {"already stopped": 1}
+    assert len(service.applied(START, "door")) == 1
+    assert service.peak == 1
+
+
 # ------------------------------------------------------------------------------------------------- order under trouble
 
 
 def test_throttled_start_keeps_its_place_among_those_of_one_moment() -> None:
     """The first calls wait for connections, and one of them comes too early for the service."""
     network = Network(jitter=0, connecting=0.1)
-    service = Service(quotas={START: rks.Quota(1, 1, "")}, network=network, limits=_ENOUGH)
+    service = SimulatedService(quotas={START: rks.Quota(1, 1, "")}, network=network, limits=_ENOUGH)
 
     async def main() -> None:
         doors = [f"door-{number}" for number in range(6)]

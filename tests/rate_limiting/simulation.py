@@ -77,7 +77,7 @@ def simulate(
         stray: the numbers of sent requests, from 1, that the service throttles whatever its bucket holds.
         others: calls a second that another client draws from the service's bucket, and until when.
     """
-    simulation = _Simulation(bucket, service, latency, stray, others, rival_next=start)
+    simulation = _RateSimulation(bucket, service, latency, stray, others, rival_next=start)
     if arrivals is None:
         simulation.backlog = 10**9
         arrivals, simulation.resends = [start], False
@@ -88,7 +88,7 @@ def simulate(
 
 
 @attrs.define
-class _Simulation:
+class _RateSimulation:
     bucket: AdaptiveTokenBucket
     service: ServiceBucket
     latency: Callable[[], float]

@@ -7,11 +7,13 @@ import contextlib
 import functools
 import gc
 import itertools
+import math
 import time
 import tracemalloc
 import weakref
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -327,6 +329,25 @@ def test_requests_that_alternate_are_all_granted() -> None:
         return moments
 
     assert len(run(scene())) == 150
+
+
+class _LateClock(SystemClock):
+    """Fire timers late, as asyncio's epoll does, which rounds timeouts up to a millisecond and needs time itself."""
+
+    def call_at(self, moment: float, callback: Callable[[], object]) -> TimerHandle:
+        return super().call_at(math.ceil(moment * 1000) / 1000 + 0.0009, callback)
+
+
+@pytest.mark.parametrize("rate", [300, 400, 1000])
+def test_late_timers_lose_no_capacity_and_exceed_no_quota(rate: float) -> None:
+    many, clock = 1000, _LateClock()
+
+    async def scene() -> float:
+        request = attrs.evolve(_request(rate, 1), clock=clock)
+        await asyncio.gather(*(_limiter.acquire(request) for _ in range(many)))
+        return clock.now()
+
+    assert 0.95 <= many / rate / run(scene()) <= 1.0
 
 
 class _FailingClock(SystemClock):

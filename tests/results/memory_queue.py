@@ -18,7 +18,7 @@ from aiorekostream.results import QueueMessage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Connection", "MemoryQueue", "notification"]
+__all__ = ["MemoryQueue", "QueueConnection", "notification"]
 
 MAX_RECEIVED = 10
 
@@ -35,7 +35,7 @@ def notification(number: int | str, *, session: str = "session-1") -> str:
 
 
 @attrs.define(eq=False)
-class StoredMessage:
+class MemoryMessage:
     """A message in the queue."""
 
     id: str
@@ -58,14 +58,14 @@ class MemoryQueue:
     shuffling: random.Random | None = None
     max_receive_count: int = 1_000
     latency: float = 0.01
-    messages: dict[str, StoredMessage] = attrs.field(factory=dict, init=False)
-    dead_letters: list[StoredMessage] = attrs.field(factory=list, init=False)
+    messages: dict[str, MemoryMessage] = attrs.field(factory=dict, init=False)
+    dead_letters: list[MemoryMessage] = attrs.field(factory=list, init=False)
     deleted: list[str] = attrs.field(factory=list, init=False)
     calls: list[tuple[str, int]] = attrs.field(factory=list, init=False)
     polls: int = attrs.field(default=0, init=False)
     most_polls: int = attrs.field(default=0, init=False)
     answer: Callable[[str], RekostreamError | None] = attrs.field(default=lambda _: None, init=False)
-    entry_error: Callable[[str, StoredMessage], RekostreamError | None] = attrs.field(
+    entry_error: Callable[[str, MemoryMessage], RekostreamError | None] = attrs.field(
         default=lambda _, __: None, init=False
     )
     _numbers: itertools.count[int] = attrs.field(factory=itertools.count, init=False)
@@ -74,19 +74,19 @@ class MemoryQueue:
     def send(self, *bodies: str) -> None:
         """Put messages into the queue."""
         for body in bodies:
-            message = StoredMessage(f"message-{next(self._numbers)}", body)
+            message = MemoryMessage(f"message-{next(self._numbers)}", body)
             self.messages[message.id] = message
         self._arrived.set()
 
-    def connect(self) -> Connection:
+    def connect(self) -> QueueConnection:
         """Open a connection."""
-        return Connection(self)
+        return QueueConnection(self)
 
     def count(self, operation: str) -> int:
         """The calls of an operation."""
         return sum(1 for name, _ in self.calls if name == operation)
 
-    def visible(self) -> list[StoredMessage]:
+    def visible(self) -> list[MemoryMessage]:
         """The messages that can be received now."""
         now = asyncio.get_running_loop().time()
         found = [message for message in self.messages.values() if message.visible_at <= now]
@@ -132,7 +132,7 @@ class MemoryQueue:
             )
         return taken
 
-    def find(self, operation: str, receipt: str) -> StoredMessage | RekostreamError | None:
+    def find(self, operation: str, receipt: str) -> MemoryMessage | RekostreamError | None:
         """The message of a receipt; an error if that is not its latest, and nothing if it is deleted."""
         message = self.messages.get(receipt.partition("/")[0])
         if message is None:
@@ -150,7 +150,7 @@ def refused(code: str, status: int = 400) -> ServiceError:
 
 
 @attrs.define(eq=False)
-class Connection:
+class QueueConnection:
     """A connection to the queue: the port that the consumer uses.
 
     Attributes:

@@ -14,7 +14,7 @@ import pytest
 from aiorekostream.errors import ConnectError
 from aiorekostream.results import MemoryEventIds, SqsConsumer
 from tests.effort import part
-from tests.results.memory_queue import Connection, MemoryQueue, notification
+from tests.results.memory_queue import MemoryQueue, QueueConnection, notification
 from tests.virtual_time import run
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class _DurableEventIds:
     """A store that outlives the consumer, and that a killed consumer no longer reaches."""
 
     store: MemoryEventIds
-    connection: Connection
+    connection: QueueConnection
 
     async def known(self, event_ids: Sequence[str]) -> Collection[str]:
         await self._travel()
@@ -46,7 +46,7 @@ class _DurableEventIds:
             raise ConnectError("killed", operation="store", retry_safe=True)
 
 
-class _Scene:
+class _KilledConsumers:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311 - a simulation
         self.queue = MemoryQueue(shuffling=self.random, max_receive_count=MAX_RECEIVE_COUNT)
@@ -60,7 +60,7 @@ class _Scene:
         self.handled_after_acknowledgement: list[str] = []
         self.kill_at = sorted(self.random.sample(range(1, EVENTS), KILLS))
 
-    async def handle_all(self, consumer: SqsConsumer, connection: Connection) -> None:
+    async def handle_all(self, consumer: SqsConsumer, connection: QueueConnection) -> None:
         async for delivery in consumer:
             async with delivery:
                 event_id = delivery.event.event_id
@@ -92,7 +92,7 @@ class _Scene:
 @pytest.mark.parametrize("seed", range(part(5)))
 def test_killed_consumers_handle_every_event(seed: int) -> None:
     async def scenario() -> None:
-        scene = _Scene(seed)
+        scene = _KilledConsumers(seed)
         for _ in range(KILLS + 1):
             with contextlib.suppress(ConnectError):
                 await scene.work_until_killed()

@@ -32,7 +32,7 @@ FOOTAGE = Footage([Appearance(rks.Label.PERSON, at=2), Appearance(rks.Label.PACK
 
 
 @attrs.frozen
-class Stage:
+class SessionStage:
     """An emulator on a clock that it shares with a client, and an entered consumer of its queue."""
 
     clock: ManualClock
@@ -42,7 +42,7 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def _stage(*cameras: str) -> AsyncGenerator[Stage]:
+async def _stage(*cameras: str) -> AsyncGenerator[SessionStage]:
     clock = ManualClock()
     async with (
         Emulator(clock=clock, footage=FOOTAGE, timings=Timings(detecting=0), quotas=False) as emulator,
@@ -51,7 +51,7 @@ async def _stage(*cameras: str) -> AsyncGenerator[Stage]:
         for camera in cameras:
             await client.create_stream_processor(rks.parse_processor(labels(camera)))
         async with results.SqsConsumer(await queue_url(emulator.url), region="us-east-1") as consumer:
-            yield Stage(clock, emulator, client, consumer)
+            yield SessionStage(clock, emulator, client, consumer)
 
 
 def _seen(events: list[results.StreamProcessorEvent]) -> list[str]:
@@ -62,7 +62,7 @@ async def test_sessions_of_two_cameras_read_their_events() -> None:
     seen: dict[str, list[results.StreamProcessorEvent]] = {"door": [], "hall": []}
     sessions: list[results.Session[rks.LabelDetectionStart]] = []
 
-    async def read(stage: Stage, camera: str) -> None:
+    async def read(stage: SessionStage, camera: str) -> None:
         async with results.Session(stage.client, start_of(camera, 30), events=stage.consumer) as session:
             sessions.append(session)
             async for event in session:

@@ -286,7 +286,7 @@ async def test_timestamp_that_is_none_is_malformed(certificates: SnsCertificates
     ],
     ids=["200", "large", "too-large", "404", "302", "closed"],
 )
-async def test_fetch_follows_no_redirect_and_raises_what_may_pass(answer: bytes, found: bytes | str) -> None:
+async def test_fetch_follows_no_redirect_and_raises_transient_errors(answer: bytes, found: bytes | str) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)

@@ -17,7 +17,7 @@ from aiorekostream.errors import (
     ServiceError,
 )
 from aiorekostream.results import Delivery, MemoryEventIds, SettlementState, SqsConsumer
-from tests.results.memory_queue import Connection, MemoryQueue, notification, refused
+from tests.results.memory_queue import MemoryQueue, QueueConnection, notification, refused
 from tests.virtual_time import run
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ URL = "https://sqs.us-east-1.amazonaws.com/123456789012/doors"
 VISIBILITY = 30.0
 
 
-def _consumer(queue: MemoryQueue | Connection, **options: object) -> SqsConsumer:
+def _consumer(queue: MemoryQueue | QueueConnection, **options: object) -> SqsConsumer:
     connection = queue.connect() if isinstance(queue, MemoryQueue) else queue
     return SqsConsumer(URL, queue=connection, **options)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
@@ -282,7 +282,7 @@ def test_event_ids_are_shared_by_consumers() -> None:
 def test_copy_is_dropped_while_the_store_is_slow() -> None:
     """The event is acknowledged, and the store does not have it yet."""
 
-    class Slow(MemoryEventIds):
+    class SlowEventIds(MemoryEventIds):
         async def add(self, event_ids: Sequence[str]) -> None:
             await asyncio.sleep(5)
             await super().add(event_ids)
@@ -290,7 +290,7 @@ def test_copy_is_dropped_while_the_store_is_slow() -> None:
     async def scenario() -> None:
         queue = MemoryQueue()
         queue.send(notification(1))
-        async with _consumer(queue, event_ids=Slow()) as consumer:
+        async with _consumer(queue, event_ids=SlowEventIds()) as consumer:
             await _take(consumer, 1)
             queue.send(notification(1))
             await _nothing_within(consumer, 60)
@@ -311,14 +311,14 @@ def test_memory_event_ids_forget_the_oldest() -> None:
 
 
 def test_failing_event_ids_end_the_consumer() -> None:
-    class Broken(MemoryEventIds):
+    class FullEventIds(MemoryEventIds):
         async def add(self, event_ids: object) -> None:
             raise OSError(f"no space for {event_ids}")
 
     async def scenario() -> None:
         queue = MemoryQueue()
         queue.send(notification(1))
-        async with _consumer(queue, event_ids=Broken()) as consumer:
+        async with _consumer(queue, event_ids=FullEventIds()) as consumer:
             with pytest.raises(OSError, match="no space for"):
                 await _take(consumer, 2)
             with pytest.raises(OSError, match="no space for"):

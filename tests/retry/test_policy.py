@@ -4,7 +4,13 @@ import math
 
 import pytest
 
-from aiorekostream.errors import InvalidRequestError
+from aiorekostream.errors import (
+    CallError,
+    ConnectionLostError,
+    InvalidRequestError,
+    MalformedResponseError,
+    ServiceError,
+)
 from aiorekostream.retry.policy import RetryPolicy
 
 
@@ -31,3 +37,25 @@ def test_policy_supports_equality_and_hash() -> None:
 
 def test_policy_accepts_equal_initial_and_maximum_delays() -> None:
     assert RetryPolicy(base_delay=8, max_delay=8).delay(5, 1.0) == 8
+
+
+def _service_error(http_status: int) -> ServiceError:
+    return ServiceError("", operation="StartStreamProcessor", code="Any", http_status=http_status, retry_safe=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ConnectionLostError("closed", operation="StartStreamProcessor", closed=True), 25 + 2),
+        (_service_error(500), 25 + 2),
+        (_service_error(503), 25 + 2),
+        (_service_error(408), 10 + 40),
+        (ConnectionLostError("no response", operation="StartStreamProcessor"), 10 + 40),
+        (MalformedResponseError((), operation="StartStreamProcessor"), 10 + 40),
+    ],
+    ids=["closed", "500", "503", "408", "read timeout", "malformed"],
+)
+def test_service_may_apply_a_lost_call_from_its_loss_or_its_sending(error: CallError, expected: float) -> None:
+    """A closed connection and a server error count from the moment at which they were seen."""
+    policy = RetryPolicy(max_apply_delay=40, max_apply_delay_after_close=2)
+    assert policy.applied_by(error, sent_at=10, now=25) == expected

@@ -16,7 +16,7 @@ import aiorekostream as rks
 from aiorekostream.fleet.fleet import Fleet
 from tests.emulator.samples import labels
 from tests.simulation.scenes import label_start, make_client
-from tests.simulation.service import Service
+from tests.simulation.service import SimulatedService
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,7 +42,7 @@ class Day:
         waited: the longest that a doorbell waited for its session, in seconds.
     """
 
-    service: Service
+    service: SimulatedService
     outcomes: Counter[str]
     seconds: float
     tasks: int
@@ -54,7 +54,7 @@ async def ring(seed: int, *, times: int, seconds: float, doors: int, limit: int,
     """Let doorbells ring so many times in so many seconds, on the average; weighing takes twice as long."""
     rng = random.Random(seed)  # noqa: S311 - to be repeated
     limits = rks.Limits(concurrent_label_detection={"us-east-1": limit})
-    service = Service(seed=seed, limits=limits, keeps=False)
+    service = SimulatedService(seed=seed, limits=limits, keeps=False)
     names = [f"door-{number:05}" for number in range(doors)]
     service.create(*map(labels, names))
     client = make_client(service).with_options(limits=limits)

@@ -18,16 +18,16 @@ import aiorekostream as rks
 from aiorekostream.fleet import SessionEnd
 from aiorekostream.limits import DEFAULT_LIMITS, Limits
 from tests.emulator.samples import labels
-from tests.simulation.motion_host import DEADLINE, SESSION, VISIBILITY, Host, Motion
+from tests.simulation.motion_host import DEADLINE, SESSION, VISIBILITY, Motion, MotionHost
 from tests.simulation.script_server import ScriptServer
-from tests.simulation.service import HERE, Service
+from tests.simulation.service import HERE, SimulatedService
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aiorekostream.emulator.world.answers import OperationResult
 
-__all__ = ["Course", "Plan", "play"]
+__all__ = ["Course", "HourPlan", "play"]
 
 _START, _LIST, _DESCRIBE = "StartStreamProcessor", "ListStreamProcessors", "DescribeStreamProcessor"
 # Seconds that a notification takes at the most, and how many are lost.
@@ -35,7 +35,7 @@ _NOTIFICATION, _LOST = 1.0, 0.01
 
 
 @attrs.frozen(kw_only=True)
-class Plan:
+class HourPlan:
     """What happens, by default in the whole simulation.
 
     Attributes:
@@ -61,7 +61,7 @@ class Plan:
 
 
 @attrs.define(kw_only=True, eq=False)
-class CountedService(Service):
+class CountedService(SimulatedService):
     """The service, which counts how far the rates are exceeded, and reports each session with its start point.
 
     Attributes:
@@ -102,7 +102,7 @@ class Course:
         dead: the hosts that died.
     """
 
-    plan: Plan
+    plan: HourPlan
     motions: list[Motion]
     service: CountedService = attrs.field(init=False)
     sessions: dict[str, tuple[str, int]] = attrs.field(factory=dict[str, tuple[str, int]], init=False)
@@ -149,7 +149,7 @@ class Course:
         return found
 
 
-async def play(plan: Plan, *, seed: int = 1, on_progress: Callable[[float], None] = lambda _: None) -> Course:
+async def play(plan: HourPlan, *, seed: int = 1, on_motion: Callable[[float], None] = lambda _: None) -> Course:
     """Play a plan."""
     chance = random.Random(seed)  # noqa: S311 - to be repeated
     motions = [
@@ -157,18 +157,18 @@ async def play(plan: Plan, *, seed: int = 1, on_progress: Callable[[float], None
         for _ in range(plan.events)
     ]
     motions.sort(key=lambda motion: motion.at)
-    return await _Play(plan, seed, chance, Course(plan, motions), on_progress).run()
+    return await _Play(plan, seed, chance, Course(plan, motions), on_motion).run()
 
 
 @attrs.define(eq=False)
 class _Play:
-    plan: Plan
+    plan: HourPlan
     seed: int
     chance: random.Random
     course: Course
-    on_progress: Callable[[float], None]
+    on_motion: Callable[[float], None]
     server: ScriptServer = attrs.field(factory=ScriptServer, init=False)
-    hosts: list[Host] = attrs.field(factory=list[Host], init=False)
+    hosts: list[MotionHost] = attrs.field(factory=list[MotionHost], init=False)
     tasks: set[asyncio.Task[None]] = attrs.field(factory=set[asyncio.Task[None]], init=False)
     is_away: bool = attrs.field(default=False, init=False)
     limits: Limits = attrs.field(init=False)
@@ -195,7 +195,7 @@ class _Play:
         for motion in self.course.motions:
             if motion.at > loop.time():
                 await asyncio.sleep(motion.at - loop.time())
-                self.on_progress(loop.time())
+                self.on_motion(loop.time())
             self._deliver(motion)
         while not all(motion.is_acknowledged for motion in self.course.motions[-plan.events // 10 :]):
             await asyncio.sleep(1)
@@ -209,7 +209,7 @@ class _Play:
         return self.course
 
     def join(self) -> None:
-        self.hosts.append(Host(self.server, self.course.service, self.limits, expected_hosts=self.plan.hosts))
+        self.hosts.append(MotionHost(self.server, self.course.service, self.limits, expected_hosts=self.plan.hosts))
 
     # ------------------------------------------------------------------------------------------------------ the queues
 

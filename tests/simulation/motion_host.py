@@ -12,9 +12,9 @@ import aiorekostream as rks
 from aiorekostream.distributed import RedisRateLimiter, RedisSessionSlots
 from aiorekostream.fleet import StartOutcome
 from aiorekostream.fleet.monitor import PolledSessions
-from tests.simulation.scenes import VirtualClock
+from tests.simulation.scenes import SimulatedClock
 from tests.simulation.script_server import ScriptRedis, ScriptServer
-from tests.simulation.service import EPOCH, Service
+from tests.simulation.service import EPOCH, SimulatedService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aiorekostream.limits import Limits
     from aiorekostream.transport.port import Reply
 
-__all__ = ["DEADLINE", "SESSION", "VISIBILITY", "Host", "Motion"]
+__all__ = ["DEADLINE", "SESSION", "VISIBILITY", "Motion", "MotionHost"]
 
 # Seconds, as in the example: a session, the deadline of a start, the visibility timeout, and a call.
 SESSION, DEADLINE, VISIBILITY, _CALL = 30, 25.0, 15.0, 5.0
@@ -59,7 +59,7 @@ class Motion:
 class _Way:
     """A host's way to the service, which ends when the host dies."""
 
-    service: Service
+    service: SimulatedService
     is_cut: bool = False
 
     def __getattr__(self, name: str) -> object:
@@ -74,7 +74,7 @@ class _Way:
         return reply
 
 
-class _Monitor:
+class _QueueMonitor:
     """Reports the ends of sessions by the notifications that this host receives."""
 
     def __init__(self, client: rks.Client) -> None:
@@ -88,14 +88,14 @@ class _Monitor:
         self.on_end = on_end
 
 
-class Host:
+class MotionHost:
     """One host, as the example's worker.
 
     Attributes:
         redis: its way to the server.
     """
 
-    def __init__(self, server: ScriptServer, service: Service, limits: Limits, *, expected_hosts: int) -> None:
+    def __init__(self, server: ScriptServer, service: SimulatedService, limits: Limits, *, expected_hosts: int) -> None:
         self.redis = ScriptRedis.of(server)
         self.way = _Way(service)
         self.limiter = RedisRateLimiter(self.redis, expected_hosts=expected_hosts)
@@ -105,9 +105,9 @@ class Host:
             rate_limiter=self.limiter,
             limits=limits,
             timeout=_CALL,
-            clock=VirtualClock(),
+            clock=SimulatedClock(),
         )
-        self.monitor = _Monitor(self.client)
+        self.monitor = _QueueMonitor(self.client)
         self.fleet = rks.Fleet(self.client, when_busy="share", slots=self.slots, session_monitor=self.monitor)
         self.tasks: set[asyncio.Task[None]] = set()
 

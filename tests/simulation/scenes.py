@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from aiorekostream.rate_limiting.port import RateLimiter
-    from tests.simulation.service import Service
+    from tests.simulation.service import SimulatedService
 
 __all__ = [
     "RUN_ON",
     "Answer",
+    "SimulatedClock",
     "Told",
-    "VirtualClock",
     "at_most",
     "label_start",
     "make_client",
@@ -44,7 +44,7 @@ _START, _STOP = "StartStreamProcessor", "StopStreamProcessor"
 _CREATE, _DELETE = "CreateStreamProcessor", "DeleteStreamProcessor"
 
 
-class VirtualClock(SystemClock):
+class SimulatedClock(SystemClock):
     """The loop's time, and a date that follows it."""
 
     def wall(self) -> datetime.datetime:
@@ -52,7 +52,7 @@ class VirtualClock(SystemClock):
 
 
 def make_client(
-    service: Service,
+    service: SimulatedService,
     *,
     total: float = 600.0,
     believed: rks.Quota | None = None,
@@ -69,7 +69,7 @@ def make_client(
         retry=retry,
         timeout=rks.Timeout(total=total),
         limits=rks.Limits(quotas=quotas),
-        clock=VirtualClock(),
+        clock=SimulatedClock(),
     )
     client._pipeline = attrs.evolve(client.pipeline, random=service.chance)
     return client
@@ -131,7 +131,9 @@ class Told:
     lasts: float
 
 
-async def tell(service: Service, operation: str, name: str, call: Awaitable[Answer], *, lasts: float = 0.0) -> Told:
+async def tell(
+    service: SimulatedService, operation: str, name: str, call: Awaitable[Answer], *, lasts: float = 0.0
+) -> Told:
     """Make a call, and take down what it came to."""
     begun = service.now
     answer = await outcome_of(call)
@@ -149,7 +151,7 @@ async def tell(service: Service, operation: str, name: str, call: Awaitable[Answ
     )
 
 
-def untruth(service: Service, told: Told) -> str:
+def untruth(service: SimulatedService, told: Told) -> str:
     """What is untrue about the outcome of the only call of its kind for a processor; empty if it is true.
 
     To be asked when the scene has gone on for ``RUN_ON`` seconds: what is told must be true, and stay true.
@@ -168,7 +170,7 @@ def untruth(service: Service, told: Told) -> str:
     return f"{told.answer!r} for {told.name}, but it was not applied"
 
 
-def _untruth_of_error(service: Service, told: Told, error: rks.RekostreamError) -> str:
+def _untruth_of_error(service: SimulatedService, told: Told, error: rks.RekostreamError) -> str:
     applied = service.applied(told.operation, told.name)
     if error.retry_safe:
         return f"{error!r} says that {told.name} was left alone, but {applied}" if applied else ""
@@ -192,7 +194,7 @@ def _is_fulfilled(told: Told) -> bool:
     return told.operation == _DELETE and told.status is None
 
 
-def cannot_be_told(service: Service, told: Told) -> bool:
+def cannot_be_told(service: SimulatedService, told: Told) -> bool:
     """Whether another client did what looks in every respect like the call's own work. This alone is excused.
 
     DescribeStreamProcessor shows a status and when it last changed, and AWS has no client token. So a start of another

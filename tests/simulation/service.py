@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from aiorekostream.emulator.world.accounts import Account
     from aiorekostream.emulator.world.answers import OperationResult
 
-__all__ = ["EPOCH", "HERE", "Decision", "Network", "Service"]
+__all__ = ["EPOCH", "HERE", "Decision", "Network", "SimulatedService"]
 
 EPOCH = 1_700_000_000.0
 HERE = Caller("111122223333", "us-east-1")
@@ -88,7 +88,7 @@ class Decision:
 
 
 @attrs.define(kw_only=True, eq=False)
-class Service:
+class SimulatedService:
     """The service and the way to it, for one event loop.
 
     Attributes:

@@ -15,7 +15,7 @@ from aiorekostream.fleet.outcomes import Expired, Started, StartOutcome, Unknown
 from tests.emulator.samples import faces, labels
 from tests.simulation.fates import LOSSES, random_fates
 from tests.simulation.scenes import RUN_ON, label_start, make_client
-from tests.simulation.service import Network, Service
+from tests.simulation.service import Network, SimulatedService
 from tests.virtual_time import run
 
 _START = "StartStreamProcessor"
@@ -23,16 +23,16 @@ _LIMIT = 5
 
 
 @attrs.frozen
-class _Scene:
-    service: Service
+class _FleetScene:
+    service: SimulatedService
     names: list[str]
     outcomes: list[StartOutcome]
 
 
-async def _play(seed: int) -> _Scene:
+async def _play(seed: int) -> _FleetScene:
     rng = random.Random(seed)  # noqa: S311 - to be repeated
     rate = rng.choice([2.0, 20.0])
-    service = Service(
+    service = SimulatedService(
         seed=seed,
         quotas={_START: rks.Quota(rate, rate, ""), "ListStreamProcessors": rks.Quota(5, 5, "")},
         limits=rks.Limits(
@@ -53,10 +53,10 @@ async def _play(seed: int) -> _Scene:
     async with asyncio.timeout(3600):
         report = await fleet.start(requests)
     await asyncio.sleep(RUN_ON)
-    return _Scene(service, names, list(report.outcomes))
+    return _FleetScene(service, names, list(report.outcomes))
 
 
-def _flaws(scene: _Scene) -> list[str]:
+def _flaws(scene: _FleetScene) -> list[str]:
     service, found = scene.service, list[str]()
     if Counter(outcome.name for outcome in scene.outcomes) != Counter(scene.names):
         found.append(f"{len(scene.outcomes)} outcomes for {len(scene.names)} requests")
@@ -85,7 +85,7 @@ def test_fleet_gives_each_request_one_true_outcome(seeds: range) -> None:
 
 def test_expired_request_was_never_sent() -> None:
     """200 starts at once, 20 a second, and each expires after 5 seconds."""
-    service = Service(
+    service = SimulatedService(
         quotas={_START: rks.Quota(20, 20, "")}, limits=rks.Limits(concurrent_label_detection={"us-east-1": 1000})
     )
 

@@ -13,7 +13,7 @@ from tests.effort import part
 from tests.emulator.samples import labels
 from tests.simulation.fates import Fate, random_fates
 from tests.simulation.scenes import RUN_ON, Told, label_start, make_client, tell, untruth
-from tests.simulation.service import Service
+from tests.simulation.service import SimulatedService
 from tests.virtual_time import run
 
 _START = "StartStreamProcessor"
@@ -39,7 +39,7 @@ def test_lossy_network_loses_no_start_and_every_outcome_is_true(seed: int) -> No
     answered = 100 - sum(_CHANCES.values())
     chances = {fate: chance / answered for fate, chance in _CHANCES.items()}
     rng = random.Random(seed)  # noqa: S311 - to be repeated
-    service = Service(seed=seed, limits=_ENOUGH, fates=random_fates(rng, chances))
+    service = SimulatedService(seed=seed, limits=_ENOUGH, fates=random_fates(rng, chances))
 
     async def scene() -> tuple[list[Told], float]:
         names = [f"door-{number:04}" for number in range(_MANY)]

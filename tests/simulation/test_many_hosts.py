@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.effort import part
-from tests.simulation.many_hosts import Plan, play
+from tests.simulation.many_hosts import HourPlan, play
 from tests.virtual_time import run
 
-_PLAN = Plan(
+_PLAN = HourPlan(
     hosts=6,
     cameras=120,
     seconds=300,

@@ -10,7 +10,7 @@ import aiorekostream as rks
 from tests.effort import part
 from tests.emulator.samples import faces, labels
 from tests.simulation.scenes import Answer, at_most, label_start, make_client, outcome_of
-from tests.simulation.service import Network, Service
+from tests.simulation.service import Network, SimulatedService
 from tests.virtual_time import run
 
 _START, _STOP = "StartStreamProcessor", "StopStreamProcessor"
@@ -23,7 +23,7 @@ def _quota(rate: float) -> rks.Quota:
     return rks.Quota(rate, rate, "")
 
 
-def _starts(service: Service, many: int, *, believed: rks.Quota) -> tuple[list[Answer], float]:
+def _starts(service: SimulatedService, many: int, *, believed: rks.Quota) -> tuple[list[Answer], float]:
     """Start so many processors, and say how long that took."""
 
     async def scene() -> tuple[list[Answer], float]:
@@ -36,7 +36,7 @@ def _starts(service: Service, many: int, *, believed: rks.Quota) -> tuple[list[A
     return run(scene())
 
 
-def _throttled(service: Service) -> int:
+def _throttled(service: SimulatedService) -> int:
     return sum(
         decision.code in {"ThrottlingException", "ProvisionedThroughputExceededException"}
         for decision in service.decisions
@@ -47,7 +47,7 @@ def _throttled(service: Service) -> int:
 @pytest.mark.parametrize("seed", _SEEDS)
 def test_200_starts_at_a_known_quota_need_one_request_each(seed: int, latency: float) -> None:
     network = Network(latency=latency, jitter=latency / 2)
-    service = Service(seed=seed, quotas={_START: _quota(20)}, limits=_ENOUGH, network=network)
+    service = SimulatedService(seed=seed, quotas={_START: _quota(20)}, limits=_ENOUGH, network=network)
     answers, seconds = _starts(service, 200, believed=_quota(20))
     assert all(isinstance(answer, rks.StartedSession) for answer in answers)
     assert service.sent[_START] == 200
@@ -59,7 +59,7 @@ def test_200_starts_at_a_known_quota_need_one_request_each(seed: int, latency: f
 def test_opening_connections_costs_little(seed: int, connecting: float, most: int, at_most: float) -> None:
     """Two round trips as in the same city, on the same continent, and to another one."""
     network = Network(latency=connecting / 4, jitter=0.01, connecting=connecting)
-    service = Service(seed=seed, quotas={_START: _quota(20)}, limits=_ENOUGH, network=network)
+    service = SimulatedService(seed=seed, quotas={_START: _quota(20)}, limits=_ENOUGH, network=network)
     answers, seconds = _starts(service, 200, believed=_quota(20))
     assert all(isinstance(answer, rks.StartedSession) for answer in answers)
     assert service.sent[_START] <= most
@@ -70,7 +70,7 @@ def test_opening_connections_costs_little(seed: int, connecting: float, most: in
 @pytest.mark.parametrize("seed", _SEEDS)
 def test_200_starts_find_7_a_second_while_20_are_believed(seed: int, latency: float) -> None:
     network = Network(latency=latency, jitter=latency / 2)
-    service = Service(seed=seed, quotas={_START: _quota(7)}, limits=_ENOUGH, network=network)
+    service = SimulatedService(seed=seed, quotas={_START: _quota(7)}, limits=_ENOUGH, network=network)
     answers, seconds = _starts(service, 200, believed=_quota(20))
     assert all(isinstance(answer, rks.StartedSession) for answer in answers)
     assert seconds <= 1.15 * (200 - 7) / 7
@@ -81,7 +81,9 @@ def test_200_starts_find_7_a_second_while_20_are_believed(seed: int, latency: fl
 @pytest.mark.parametrize("seed", _SEEDS)
 def test_1000_starts_take_what_another_client_leaves(seed: int, latency: float) -> None:
     network = Network(latency=latency, jitter=latency / 2)
-    service = Service(seed=seed, quotas={_START: _quota(20)}, limits=_ENOUGH, network=network, others={_START: 10})
+    service = SimulatedService(
+        seed=seed, quotas={_START: _quota(20)}, limits=_ENOUGH, network=network, others={_START: 10}
+    )
     answers, seconds = _starts(service, 1000, believed=_quota(20))
     assert all(isinstance(answer, rks.StartedSession) for answer in answers)
     assert seconds <= 1.15 * (1000 - 20) / 10
@@ -91,7 +93,7 @@ def test_1000_starts_take_what_another_client_leaves(seed: int, latency: float) 
 @pytest.mark.parametrize("seed", _SEEDS)
 def test_freed_quota_is_found_within_half_a_minute(seed: int) -> None:
     others = {_START: 10.0}
-    service = Service(seed=seed, quotas={_START: _quota(20)}, limits=_ENOUGH, others=others, others_until=30)
+    service = SimulatedService(seed=seed, quotas={_START: _quota(20)}, limits=_ENOUGH, others=others, others_until=30)
     answers, seconds = _starts(service, 1000, believed=_quota(20))
     assert all(isinstance(answer, rks.StartedSession) for answer in answers)
     half = 20 + 30 * 10  # until then
@@ -100,7 +102,7 @@ def test_freed_quota_is_found_within_half_a_minute(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", _SEEDS)
 def test_30_stops_at_1_a_second_take_29_seconds_and_lose_none(seed: int) -> None:
-    service = Service(seed=seed, limits=_ENOUGH)
+    service = SimulatedService(seed=seed, limits=_ENOUGH)
 
     async def scene() -> tuple[list[Answer], float]:
         names = [f"hall-{number}" for number in range(30)]

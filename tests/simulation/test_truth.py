@@ -11,7 +11,7 @@ from aiorekostream.emulator import Timings
 from tests.emulator.samples import faces, labels, session
 from tests.simulation.fates import LOSSES, random_fates
 from tests.simulation.scenes import RUN_ON, Answer, Told, label_start, make_client, tell, untruth
-from tests.simulation.service import Network, Service
+from tests.simulation.service import Network, SimulatedService
 from tests.virtual_time import run
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _PAST = 60.0  # seconds in which another client may act before the calls begin
 _ROUNDING = 1e-6
 
 
-def _service(seed: int, rng: random.Random) -> Service:
+def _service(seed: int, rng: random.Random) -> SimulatedService:
     rate = rng.choice([1.0, 5.0, 20.0])
     network = Network(
         latency=rng.choice([0.001, 0.02, 0.2]),
@@ -39,7 +39,7 @@ def _service(seed: int, rng: random.Random) -> Service:
         starting=rng.choice([2.0, 2.0, 8.0]),
         deleting=rng.choice([0.0, 2.0, 5.0]),
     )
-    return Service(
+    return SimulatedService(
         seed=seed,
         quotas={name: rks.Quota(rate, rate, "") for name in (_START, _STOP, _DESCRIBE)},
         network=network,
@@ -51,7 +51,7 @@ def _service(seed: int, rng: random.Random) -> Service:
     )
 
 
-def _act(service: Service, name: str, rng: random.Random, *, is_face: bool) -> None:
+def _act(service: SimulatedService, name: str, rng: random.Random, *, is_face: bool) -> None:
     """What another client did with the processor in the minute before, or does later."""
     start = {"Name": name} if is_face else session(name, seconds=rng.choice([5, 10, 30, 120]))
     begun = rng.uniform(0, 50)
@@ -77,7 +77,7 @@ def _act(service: Service, name: str, rng: random.Random, *, is_face: bool) -> N
 
 
 def _call(
-    service: Service, client: rks.Client, name: str, rng: random.Random
+    service: SimulatedService, client: rks.Client, name: str, rng: random.Random
 ) -> tuple[str, Coroutine[None, None, Answer], float]:
     """One call with the past of its processor: its operation, the call, and how long its session should last."""
     is_face = rng.random() < 0.3
@@ -99,7 +99,7 @@ def _call(
             return _DELETE, client.delete_stream_processor(name), 0.0
 
 
-async def play(seed: int) -> tuple[Service, list[Told], float]:
+async def play(seed: int) -> tuple[SimulatedService, list[Told], float]:
     """Play the scene of a seed: what the service did, what the calls said, and the time that each call had."""
     rng = random.Random(seed)  # noqa: S311 - to be repeated
     service = _service(seed, rng)

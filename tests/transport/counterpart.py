@@ -37,34 +37,34 @@ class Request:
 
 
 @attrs.frozen
-class Answer:
+class StubAnswer:
     """Bytes to write; ``None`` breaks the connection off instead."""
 
     data: bytes | None
     close: bool = False
 
 
-Script = Callable[[Request], Answer | Awaitable[Answer]]
+Script = Callable[[Request], StubAnswer | Awaitable[StubAnswer]]
 
 
 def http(
     body: bytes = b"{}", *, status: int = 200, headers: Mapping[str, str] | None = None, close: bool = False
-) -> Answer:
+) -> StubAnswer:
     fields = {
         "x-amzn-RequestId": REQUEST_ID,
         "Content-Type": "application/x-amz-json-1.1",
         "Content-Length": str(len(body)),
     } | dict(headers or {})
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    return Answer(f"HTTP/1.1 {status} Whatever\r\n{head}\r\n".encode() + body, close)
+    return StubAnswer(f"HTTP/1.1 {status} Whatever\r\n{head}\r\n".encode() + body, close)
 
 
-def error(code: str, message: str | None = None, *, status: int = 400) -> Answer:
+def error(code: str, message: str | None = None, *, status: int = 400) -> StubAnswer:
     members = {"__type": code} if message is None else {"__type": code, "Message": message}
     return http(json.dumps(members).encode(), status=status)
 
 
-RESET = Answer(None)
+RESET = StubAnswer(None)
 
 
 def unheard(**_: object) -> None:

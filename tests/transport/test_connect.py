@@ -26,7 +26,7 @@ from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.transport import aws, connect
 from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.timeout import Timeout
-from tests.transport.counterpart import RESET, Answer, Counterpart, Request, http, serving, unheard
+from tests.transport.counterpart import RESET, Counterpart, Request, StubAnswer, http, serving, unheard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -135,7 +135,7 @@ async def test_close_cancels_the_calls_in_flight() -> None:
     asked = asyncio.Event()
     silence = asyncio.Event()
 
-    async def hang(_: Request) -> Answer:
+    async def hang(_: Request) -> StubAnswer:
         asked.set()
         await silence.wait()
         return http()
@@ -309,7 +309,7 @@ class _Sts:
 
     troubles: list[str] = attrs.field(factory=list)
 
-    async def __call__(self, _: Request) -> Answer:
+    async def __call__(self, _: Request) -> StubAnswer:
         trouble = self.troubles.pop(0) if self.troubles else ""
         if trouble == "silence":
             await asyncio.Event().wait()

@@ -14,7 +14,7 @@ import pytest
 import aiorekostream as rks
 from aiorekostream import errors
 from aiorekostream.transport.aws import AwsTransport
-from tests.transport.counterpart import Answer, Counterpart, http, serving
+from tests.transport.counterpart import Counterpart, StubAnswer, http, serving
 from tests.transport.first_calls import QUICK, refused
 
 if TYPE_CHECKING:
@@ -137,9 +137,14 @@ async def test_page_of_sts_is_left_to_botocore(sts: Counterpart, body: bytes) ->
 
 @pytest.mark.parametrize(
     "answer",
-    [http(b"<html>"), http(b""), Answer(b"HTTP/1.1 abc X\r\n\r\n", close=True), Answer(b"?\r\n\r\n", close=True)],
+    [
+        http(b"<html>"),
+        http(b""),
+        StubAnswer(b"HTTP/1.1 abc X\r\n\r\n", close=True),
+        StubAnswer(b"?\r\n\r\n", close=True),
+    ],
 )
-async def test_unreadable_sts_is_transient(sts: Counterpart, answer: Answer) -> None:
+async def test_unreadable_sts_is_transient(sts: Counterpart, answer: StubAnswer) -> None:
     sts.script = lambda _: answer
     with pytest.raises(errors.ConnectError):
         await AwsTransport(region="us-east-1", endpoint_url="http://127.0.0.1:9").open()

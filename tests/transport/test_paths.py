@@ -31,10 +31,10 @@ from tests.transport import counterpart as peer
 from tests.transport.counterpart import (
     CERTIFICATES,
     RESET,
-    Answer,
     Counterpart,
     Request,
     Script,
+    StubAnswer,
     error,
     proxying,
     serving,
@@ -326,25 +326,25 @@ async def _failed(transport: AwsTransport, counterpart: Counterpart | None) -> _
     return _Seen(type(fault), str(fault), fault.retry_safe, closed, len(sent), requests)
 
 
-async def _hang(_: Request) -> Answer:
+async def _hang(_: Request) -> StubAnswer:
     await asyncio.Event().wait()
     return RESET
 
 
 _FAILURES: dict[str, Script] = {
     "reset": lambda _: RESET,
-    "closed": lambda _: Answer(b"", close=True),
-    "half a head": lambda _: Answer(b"HTTP/1.1 200 OK\r\nContent-Len", close=True),
-    "half a body": lambda _: Answer(b'HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n{"Sess', close=True),
-    "no HTTP": lambda _: Answer(b"this is no HTTP\r\n\r\n", close=True),
+    "closed": lambda _: StubAnswer(b"", close=True),
+    "half a head": lambda _: StubAnswer(b"HTTP/1.1 200 OK\r\nContent-Len", close=True),
+    "half a body": lambda _: StubAnswer(b'HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n{"Sess', close=True),
+    "no HTTP": lambda _: StubAnswer(b"this is no HTTP\r\n\r\n", close=True),
     "silence": _hang,
     "throttled": lambda _: error("ThrottlingException", "Slow down"),
     "denied": lambda _: error("AccessDeniedException"),
     "no code": lambda _: peer.http(b'{"__type": null}', status=400),
     "page": lambda _: peer.http(b"<html>", status=503),
     "redirect": lambda _: peer.http(status=302, headers={"Location": "http://user:hunter2@elsewhere/?token=1"}),
-    "switching protocols": lambda _: Answer(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", close=True),
-    "no content": lambda _: Answer(b"HTTP/1.1 204 No Content\r\n\r\n", close=True),
+    "switching protocols": lambda _: StubAnswer(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", close=True),
+    "no content": lambda _: StubAnswer(b"HTTP/1.1 204 No Content\r\n\r\n", close=True),
     "multiple choices": lambda _: peer.http(status=300),
     "not modified": lambda _: peer.http(b"", status=304),
     "byte order mark": lambda _: peer.http(b"\xef\xbb\xbf{}"),
@@ -398,7 +398,7 @@ async def test_connect_timeout_is_the_same_error_on_both_paths(
 @pytest.mark.parametrize("observed", [True, False])
 async def test_interim_responses_are_skipped(counterpart: Counterpart, interim: int, *, observed: bool) -> None:
     final = peer.http(b'{"SessionId": "session-1"}').data or b""
-    counterpart.script = lambda _: Answer(f"HTTP/1.1 {interim} Wait\r\nLink: </x>\r\n\r\n".encode() * 2 + final)
+    counterpart.script = lambda _: StubAnswer(f"HTTP/1.1 {interim} Wait\r\nLink: </x>\r\n\r\n".encode() * 2 + final)
     async with _both(counterpart.url) as (ours, theirs):
         transport = theirs if observed else ours
         for _ in range(2):
@@ -446,7 +446,7 @@ async def test_listener_that_is_added_later_moves_calls_to_botocore(
     assert len(answered) == 2
 
 
-class _Listener:
+class _EventListener:
     def __call__(self, **_: object) -> None:
         """Hear nothing."""
 
@@ -456,7 +456,7 @@ class _Listener:
 
 @pytest.mark.parametrize(
     "listener",
-    [_Listener(), _Listener().hear, functools.partial(unheard), mock.AsyncMock(return_value=None)],
+    [_EventListener(), _EventListener().hear, functools.partial(unheard), mock.AsyncMock(return_value=None)],
     ids=["object", "method", "partial", "mock"],
 )
 async def test_listener_of_any_kind_moves_calls_to_botocore(

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import aiorekostream as rks
 from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.secrets import Secrets, without_userinfo
-from tests.transport.counterpart import RESET, Answer, Counterpart, Request, error, http, proxying, serving, unheard
+from tests.transport.counterpart import RESET, Counterpart, Request, StubAnswer, error, http, proxying, serving, unheard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -102,16 +102,16 @@ def _assert_clean(text: str, *, but: tuple[str, ...] = ("access key",)) -> None:
             assert secret not in text, name
 
 
-def _echo(request: Request) -> Answer:
+def _echo(request: Request) -> StubAnswer:
     values = [request.headers.get(name, "") for name in ("x-amz-security-token", "authorization")]
     return error("ValidationError", f"These headers are wrong: {values} {request.head}")
 
 
-def _echo_as_code(request: Request) -> Answer:
+def _echo_as_code(request: Request) -> StubAnswer:
     return error(request.headers.get("x-amz-security-token", ""), status=403)
 
 
-def _echo_as_success(request: Request) -> Answer:
+def _echo_as_success(request: Request) -> StubAnswer:
     return http(request.head.encode())
 
 
@@ -120,11 +120,11 @@ _REDIRECT = http(
 )
 
 
-def _redirect(_: Request) -> Answer:
+def _redirect(_: Request) -> StubAnswer:
     return _REDIRECT
 
 
-def _reset(_: Request) -> Answer:
+def _reset(_: Request) -> StubAnswer:
     return RESET
 
 
@@ -135,7 +135,7 @@ def _reset(_: Request) -> Answer:
     ids=["echo", "echo as code", "echo as success", "redirect", "reset"],
 )
 async def test_no_secret_is_printed(
-    counterpart: Counterpart, printed: io.StringIO, script: Callable[[Request], Answer], *, observed: bool
+    counterpart: Counterpart, printed: io.StringIO, script: Callable[[Request], StubAnswer], *, observed: bool
 ) -> None:
     counterpart.script = script
     _assert_clean(await _run(printed, counterpart.url, observed=observed))
@@ -265,13 +265,18 @@ def test_token_is_redacted_in_every_spelling(spelling: str) -> None:
         http(f"<html>{_TOKEN}".encode()),
         http(json.dumps({"Status": [_TOKEN], "SessionId": 5}).replace("/", "\\/").encode()),
         http(b"?", headers={"x-amzn-RequestId": _TOKEN}),
-        Answer(f"HTTP/1.1 {_TOKEN}\r\n\r\n".encode(), close=True),
-        Answer(f"HTTP/1.1 200 OK\r\nX: {_TOKEN * 10}\r\n\r\n".encode(), close=True),
+        StubAnswer(f"HTTP/1.1 {_TOKEN}\r\n\r\n".encode(), close=True),
+        StubAnswer(f"HTTP/1.1 200 OK\r\nX: {_TOKEN * 10}\r\n\r\n".encode(), close=True),
     ],
     ids=["message", "code", "page", "member", "request id", "status line", "header"],
 )
 async def test_echoed_token_is_not_printed_in_part(
-    counterpart: Counterpart, printed: io.StringIO, monkeypatch: pytest.MonkeyPatch, answer: Answer, *, observed: bool
+    counterpart: Counterpart,
+    printed: io.StringIO,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: StubAnswer,
+    *,
+    observed: bool,
 ) -> None:
     """A token of AWS is longer than any text that is shown."""
     monkeypatch.setenv("AWS_SESSION_TOKEN", _TOKEN)

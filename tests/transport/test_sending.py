@@ -16,7 +16,17 @@ from aiorekostream import errors
 from aiorekostream.operations import OPERATIONS
 from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.timeout import Timeout
-from tests.transport.counterpart import REQUEST_ID, RESET, Answer, Counterpart, Request, error, http, serving, unheard
+from tests.transport.counterpart import (
+    REQUEST_ID,
+    RESET,
+    Counterpart,
+    Request,
+    StubAnswer,
+    error,
+    http,
+    serving,
+    unheard,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +96,7 @@ async def test_product_and_its_parts_are_named_to_the_service(
 )
 @pytest.mark.parametrize("mode", ["legacy", "standard", "adaptive"])
 async def test_failed_send_is_one_http_request_in_any_environment(
-    counterpart: Counterpart, answer: Answer, mode: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    counterpart: Counterpart, answer: StubAnswer, mode: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     config = tmp_path / "config"
     config.write_text(f"[default]\nmax_attempts = 7\nretry_mode = {mode}\n")
@@ -104,7 +114,7 @@ async def test_failed_send_is_one_http_request_in_any_environment(
 async def test_sends_use_every_connection_at_once() -> None:
     together = asyncio.Barrier(40)
 
-    async def wait_for_the_others(_: Request) -> Answer:
+    async def wait_for_the_others(_: Request) -> StubAnswer:
         await together.wait()
         return http()
 
@@ -128,7 +138,7 @@ async def test_request_is_built_when_a_connection_is_free() -> None:
     built: list[str] = []
     sent: list[str] = []
 
-    async def hold(request: Request) -> Answer:
+    async def hold(request: Request) -> StubAnswer:
         if request.members == {"Name": "first"}:
             held.set()
             await freed.wait()
@@ -172,7 +182,7 @@ async def test_call_that_waits_for_a_connection_was_not_sent() -> None:
     """The only connection is taken by a call that the service does not answer."""
     held = asyncio.Event()
 
-    async def hang(_: Request) -> Answer:
+    async def hang(_: Request) -> StubAnswer:
         held.set()
         await asyncio.Event().wait()
         return http()
@@ -255,16 +265,16 @@ async def test_proxy_of_the_environment_is_used(counterpart: Counterpart, monkey
     "answer",
     [
         RESET,
-        Answer(b"", close=True),
-        Answer(b"HTTP/1.1 200 OK\r\nContent-Len", close=True),
-        Answer(b'HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n{"Sess', close=True),
-        Answer(_NO_HTTP, close=True),
+        StubAnswer(b"", close=True),
+        StubAnswer(b"HTTP/1.1 200 OK\r\nContent-Len", close=True),
+        StubAnswer(b'HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n{"Sess', close=True),
+        StubAnswer(_NO_HTTP, close=True),
     ],
     ids=["reset", "closed", "half a head", "half a body", "no HTTP"],
 )
 @pytest.mark.parametrize(("operation", "idempotent"), [("StartStreamProcessor", False), ("TagResource", True)])
 async def test_lost_answer_may_have_been_applied(
-    transport: AwsTransport, counterpart: Counterpart, answer: Answer, operation: str, *, idempotent: bool
+    transport: AwsTransport, counterpart: Counterpart, answer: StubAnswer, operation: str, *, idempotent: bool
 ) -> None:
     counterpart.script = lambda _: answer
     with pytest.raises(errors.ConnectionLostError) as caught:
@@ -287,7 +297,7 @@ async def test_connection_closed_before_the_request_is_read_is_ambiguous(
 async def test_call_is_lost_after_the_read_timeout() -> None:
     silence = asyncio.Event()
 
-    async def hang(_: Request) -> Answer:
+    async def hang(_: Request) -> StubAnswer:
         await silence.wait()
         return http()
 
@@ -313,7 +323,7 @@ async def test_cancelled_send_is_cancelled_and_leaves_the_transport_usable() -> 
     under_way = asyncio.Event()
     silence = asyncio.Event()
 
-    async def hang(request: Request) -> Answer:
+    async def hang(request: Request) -> StubAnswer:
         if request.operation == "StartStreamProcessor":
             under_way.set()
             await silence.wait()
@@ -379,7 +389,7 @@ async def test_status_below_400_is_malformed_unless_it_is_200(
     ids=["modelled", "code alone", "page"],
 )
 async def test_status_408_is_ambiguous_when_the_call_is_not_idempotent(
-    transport: AwsTransport, counterpart: Counterpart, operation: str, answer: Answer
+    transport: AwsTransport, counterpart: Counterpart, operation: str, answer: StubAnswer
 ) -> None:
     counterpart.script = lambda _: answer
     with pytest.raises(errors.ServiceError) as caught:

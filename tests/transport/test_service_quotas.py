@@ -13,7 +13,7 @@ from aiorekostream.transport.service_quotas import granted_limits, read_limits
 from tests.transport.counterpart import error, http
 
 if TYPE_CHECKING:
-    from tests.transport.counterpart import Answer, Counterpart, Request
+    from tests.transport.counterpart import Counterpart, Request, StubAnswer
 
 
 def _entry(code: str, value: object) -> dict[str, object]:
@@ -26,7 +26,7 @@ async def test_granted_quotas_replace_the_defaults(counterpart: Counterpart) -> 
         "more": {"Quotas": [_entry("L-85890340", 0.5), _entry("L-0A2A7683", 300.0), _entry("L-01C8D885", 20_000.0)]},
     }
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> StubAnswer:
         members = cast("dict[str, str]", request.members)
         assert members["ServiceCode"] == "rekognition"
         return http(json.dumps(pages[members.get("NextToken")]).encode())

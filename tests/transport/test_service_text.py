@@ -22,7 +22,7 @@ from aiorekostream.fleet import FleetEvent, FleetEventType, SessionEnd
 from aiorekostream.results.calls import CallOptions, open_calls
 from aiorekostream.results.sqs_queue import SqsQueue
 from aiorekostream.service_text import one_line
-from tests.transport.counterpart import Answer, Counterpart, error, http, unheard
+from tests.transport.counterpart import Counterpart, StubAnswer, error, http, unheard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,7 +41,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", _TOKEN)
 
 
-def _members(members: Mapping[str, object], **headers: str) -> Answer:
+def _members(members: Mapping[str, object], **headers: str) -> StubAnswer:
     return http(json.dumps(members).encode(), headers=headers)
 
 

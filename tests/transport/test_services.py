@@ -11,7 +11,7 @@ from aiobotocore.session import AioSession
 from aiorekostream import errors
 from aiorekostream.transport.services import ServiceClient
 from aiorekostream.transport.timeout import Timeout
-from tests.transport.counterpart import RESET, Answer, error, http
+from tests.transport.counterpart import RESET, StubAnswer, error, http
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +50,7 @@ async def _receive(client: ServiceClient) -> dict[str, object]:
     return await client.call("receive_message", MEMBERS, _members)
 
 
-def _always(answer: Answer) -> Script:
+def _always(answer: StubAnswer) -> Script:
     return lambda _: answer
 
 
@@ -89,7 +89,7 @@ async def test_client_that_is_closed_while_it_opens_stays_closed(counterpart: Co
 
 
 async def test_every_failure_is_one_request_and_an_error_of_the_package(counterpart: Counterpart) -> None:
-    answers: list[tuple[Answer, type[errors.RekostreamError], bool]] = [
+    answers: list[tuple[StubAnswer, type[errors.RekostreamError], bool]] = [
         (error("AccessDenied", status=403), errors.AccessDeniedError, True),
         (error("OverLimit", status=403), errors.ThrottlingError, True),
         (error("InternalError", status=500), errors.InternalServerError, True),
@@ -109,7 +109,7 @@ async def test_every_failure_is_one_request_and_an_error_of_the_package(counterp
 
 
 async def test_silent_service_is_a_lost_connection(counterpart: Counterpart) -> None:
-    async def never(_: Request) -> Answer:
+    async def never(_: Request) -> StubAnswer:
         await asyncio.get_running_loop().create_future()
         return http()
 

@@ -20,12 +20,13 @@ def _trees(folder: str) -> dict[str, ast.Module]:
     return {str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
 
 
-def test_class_name_occurs_once_in_the_package() -> None:
+def test_class_name_occurs_once() -> None:
     places: dict[str, list[str]] = defaultdict(list)
-    for path, tree in _trees("aiorekostream").items():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef):
-                places[node.name.lstrip("_")].append(f"{path}:{node.lineno}")
+    for folder in ("aiorekostream", "bench", "examples", "tests", "tools"):
+        for path, tree in _trees(folder).items():
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ClassDef):
+                    places[node.name.lstrip("_")].append(f"{path}:{node.lineno}")
     assert places, "no class was found"
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 

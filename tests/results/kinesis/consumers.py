@@ -11,7 +11,7 @@ from aiorekostream.results import Delivery, FaceSearchRecord, KinesisConsumer, M
 from aiorekostream.results.calls import CallOptions, open_calls
 from aiorekostream.results.kinesis.service import KinesisStream
 from aiorekostream.retry.policy import RetryPolicy
-from tests.results.kinesis.memory_stream import Connection, MemoryStream, VirtualClock
+from tests.results.kinesis.memory_stream import MemoryStream, StreamClock, StreamConnection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,10 +30,10 @@ __all__ = [
 ]
 
 
-def consumer_of(stream: MemoryStream | Connection, **options: object) -> KinesisConsumer:
+def consumer_of(stream: MemoryStream | StreamConnection, **options: object) -> KinesisConsumer:
     """A consumer that begins at the oldest record unless the options say otherwise."""
     connection = stream.connect() if isinstance(stream, MemoryStream) else stream
-    given = {"start": "oldest", "clock": VirtualClock()} | options
+    given = {"start": "oldest", "clock": StreamClock()} | options
     return KinesisConsumer("faces", record_stream=connection, **given)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 

@@ -17,12 +17,12 @@ from aiorekostream.errors import ConnectError, RekostreamError, ServiceError
 from aiorekostream.results import Checkpoints, ConsumerLease, Position, PositionType, RecordBatch, Shard, StreamRecord
 
 __all__ = [
-    "BEHIND",
+    "LAG",
     "VIDEO",
     "BrokenCheckpoints",
-    "Connection",
     "MemoryStream",
-    "VirtualClock",
+    "StreamClock",
+    "StreamConnection",
     "face_record",
     "refused",
 ]
@@ -30,12 +30,12 @@ __all__ = [
 VIDEO = "arn:aws:kinesisvideo:us-east-1:111122223333:stream/porch/1650000000000"
 EPOCH = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 ITERATOR_LIFE = 300.0
-BEHIND = 1.5  # seconds, of every read after which there are more records
+LAG = 1.5  # seconds, of every read after which there are more records
 READS_PER_SECOND, BYTES_PER_SECOND = 5, 2_000_000
 MAX_BYTES = 10_000_000
 
 
-class VirtualClock(SystemClock):
+class StreamClock(SystemClock):
     """The time of the event loop, with a date that begins in 2026."""
 
     def wall(self) -> datetime.datetime:
@@ -141,7 +141,7 @@ class MemoryStream:
         ids: list[str] = []
         for content in contents:
             number = str(next(self._record_numbers))
-            shard.records.append(StreamRecord(sequence_number=number, data=content, arrived_at=VirtualClock().wall()))
+            shard.records.append(StreamRecord(sequence_number=number, data=content, arrived_at=StreamClock().wall()))
             ids.append(f"{shard_id}:{number}")
         return ids
 
@@ -169,9 +169,9 @@ class MemoryStream:
         """A shard as a list has it."""
         return Shard(id=shard.id, parents=shard.parents, is_closed=shard.is_closed)
 
-    def connect(self) -> Connection:
+    def connect(self) -> StreamConnection:
         """Open a connection."""
-        return Connection(self)
+        return StreamConnection(self)
 
     def count(self, operation: str, shard_id: str | None = None) -> int:
         """The calls of an operation."""
@@ -200,7 +200,7 @@ class MemoryStream:
         return RecordBatch(
             records=taken,
             next_iterator=None if is_at_end else f"{shard_id}/{last}/{now}",
-            behind=0.0 if len(taken) == len(waiting) else BEHIND,
+            behind=0.0 if len(taken) == len(waiting) else LAG,
             children=children if is_at_end and self.names_children else (),
         )
 
@@ -222,7 +222,7 @@ class MemoryStream:
 
 
 @attrs.define(eq=False)
-class Connection:
+class StreamConnection:
     """A connection to the stream: the port that the consumer uses.
 
     Attributes:
@@ -273,7 +273,7 @@ class BrokenCheckpoints:
     """A store that a consumer reaches as long as its connection is not broken."""
 
     store: Checkpoints
-    connection: Connection
+    connection: StreamConnection
 
     async def acquire(self, consumer: str, lease: ConsumerLease, *, now: datetime.datetime) -> ConsumerLease:
         await self._travel()

@@ -8,7 +8,7 @@ import pytest
 
 from aiorekostream.emulator import Emulator
 from aiorekostream.results import KinesisConsumer, MemoryCheckpoints
-from tests.emulator.aws_services import Service, service
+from tests.emulator.aws_services import AsyncClient, service
 from tests.results.kinesis.consumers import take_fragments
 from tests.results.kinesis.memory_stream import face_record
 
@@ -20,7 +20,7 @@ HALF, QUARTER = str(2**127), str(2**126)
 
 
 @pytest.fixture
-async def kinesis() -> AsyncGenerator[Service]:
+async def kinesis() -> AsyncGenerator[AsyncClient]:
     """A client of an emulator that has the stream ``faces``."""
     async with Emulator() as emulator:
         found = service("kinesis", emulator.url)
@@ -29,7 +29,7 @@ async def kinesis() -> AsyncGenerator[Service]:
         found.client.close()
 
 
-def _consumer(kinesis: Service, checkpoints: MemoryCheckpoints) -> KinesisConsumer:
+def _consumer(kinesis: AsyncClient, checkpoints: MemoryCheckpoints) -> KinesisConsumer:
     return KinesisConsumer(
         "faces",
         region="us-east-1",
@@ -39,7 +39,7 @@ def _consumer(kinesis: Service, checkpoints: MemoryCheckpoints) -> KinesisConsum
     )
 
 
-async def _put(kinesis: Service, *fragments: int) -> None:
+async def _put(kinesis: AsyncClient, *fragments: int) -> None:
     """Put records into all open shards."""
     records = [
         {"Data": face_record(fragment), "PartitionKey": "k", "ExplicitHashKey": key}
@@ -48,7 +48,7 @@ async def _put(kinesis: Service, *fragments: int) -> None:
     assert (await kinesis("put_records", StreamName="faces", Records=records))["FailedRecordCount"] == 0
 
 
-async def test_stream_is_read_while_it_is_split_and_merged(kinesis: Service) -> None:
+async def test_stream_is_read_while_it_is_split_and_merged(kinesis: AsyncClient) -> None:
     checkpoints = MemoryCheckpoints()
     await _put(kinesis, 1)
     async with _consumer(kinesis, checkpoints) as consumer:

@@ -10,7 +10,7 @@ import pytest
 
 from aiorekostream.errors import ConfigurationError
 from aiorekostream.results import ConsumerLease, KinesisConsumer, MemoryCheckpoints, SqliteCheckpoints
-from tests.results.kinesis.memory_stream import MemoryStream, VirtualClock, face_record
+from tests.results.kinesis.memory_stream import MemoryStream, StreamClock, face_record
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -87,7 +87,7 @@ async def test_consumer_goes_on_with_the_checkpoints_of_a_file(tmp_path: Path) -
         async with (
             SqliteCheckpoints(tmp_path / "faces.sqlite") as checkpoints,
             KinesisConsumer(
-                "faces", start="oldest", checkpoints=checkpoints, record_stream=stream.connect(), clock=VirtualClock()
+                "faces", start="oldest", checkpoints=checkpoints, record_stream=stream.connect(), clock=StreamClock()
             ) as consumer,
             await anext(consumer) as delivery,
         ):

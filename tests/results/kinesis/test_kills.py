@@ -12,17 +12,17 @@ import pytest
 from aiorekostream.errors import ConnectError, ConsumerLeaseError
 from aiorekostream.results import KinesisConsumer, MemoryCheckpoints, SequenceNumber
 from tests.effort import part
-from tests.results.kinesis.memory_stream import BrokenCheckpoints, MemoryStream, VirtualClock, face_record
+from tests.results.kinesis.memory_stream import BrokenCheckpoints, MemoryStream, StreamClock, face_record
 from tests.virtual_time import run
 
 if TYPE_CHECKING:
-    from tests.results.kinesis.memory_stream import Connection
+    from tests.results.kinesis.memory_stream import StreamConnection
 
 SHARDS, RECORDS, KILLS, HANDLERS, RESHARDINGS = 4, 2_000, 20, 8, 12
 CONSUMER = "faces/default"
 
 
-class _Scene:
+class _KilledReaders:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311 - a simulation
         self.stream = MemoryStream(SHARDS)
@@ -65,7 +65,7 @@ class _Scene:
         kind, _, position = self.saved.get(number.shard_id, "TRIM_HORIZON").partition(" ")
         return kind == "SHARD_END" or (kind == "AFTER_SEQUENCE_NUMBER" and int(number.value) <= int(position))
 
-    async def handle_all(self, consumer: KinesisConsumer, connection: Connection, run_number: int) -> None:
+    async def handle_all(self, consumer: KinesisConsumer, connection: StreamConnection, run_number: int) -> None:
         async for delivery in consumer:
             self.note(delivery.id, run_number)
             async with delivery:
@@ -85,7 +85,7 @@ class _Scene:
             "faces",
             start="oldest",
             max_in_flight=200,
-            clock=VirtualClock(),
+            clock=StreamClock(),
             record_stream=connection,
             checkpoints=BrokenCheckpoints(self.checkpoints, connection),
         )
@@ -103,7 +103,7 @@ class _Scene:
 @pytest.mark.parametrize("seed", range(part(5)))
 def test_killed_consumers_deliver_every_record(seed: int) -> None:
     async def scenario() -> None:
-        scene = _Scene(seed)
+        scene = _KilledReaders(seed)
         producer = asyncio.create_task(scene.produce())
         for number in range(KILLS + 1):
             with pytest.raises(ConsumerLeaseError) if number else contextlib.nullcontext():

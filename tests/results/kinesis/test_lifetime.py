@@ -18,7 +18,7 @@ from tests.results.kinesis.consumers import (
     saved_positions,
     take,
 )
-from tests.results.kinesis.memory_stream import BrokenCheckpoints, MemoryStream, VirtualClock, face_record
+from tests.results.kinesis.memory_stream import BrokenCheckpoints, MemoryStream, StreamClock, face_record
 from tests.virtual_time import run
 
 
@@ -30,7 +30,7 @@ def test_second_consumer_is_refused_while_the_first_runs() -> None:
             second = stream.connect()
             with pytest.raises(ConsumerLeaseError, match=r"faces/default.* until .*use another name=") as caught:
                 await consumer_of(second, checkpoints=checkpoints).__aenter__()
-            now = VirtualClock().wall()
+            now = StreamClock().wall()
             assert caught.value.expires_at is not None
             assert 10 <= (caught.value.expires_at - now).total_seconds() <= 20
             async with consumer_of(stream, checkpoints=checkpoints, name="another"):
@@ -64,8 +64,8 @@ def test_lost_lease_ends_the_consumer(acknowledges: bool) -> None:  # noqa: FBT0
         ids = stream.put(stream.only, face_record(1))
         async with consumer_of(stream, checkpoints=checkpoints) as consumer:
             delivery = await next_of(consumer)
-            thief = ConsumerLease(owner="thief", expires_at=VirtualClock().wall() + datetime.timedelta(hours=1))
-            await checkpoints.acquire("faces/default", thief, now=VirtualClock().wall() + datetime.timedelta(hours=1))
+            thief = ConsumerLease(owner="thief", expires_at=StreamClock().wall() + datetime.timedelta(hours=1))
+            await checkpoints.acquire("faces/default", thief, now=StreamClock().wall() + datetime.timedelta(hours=1))
             if acknowledges:
                 await delivery.ack()
             began = loop_time()
@@ -73,7 +73,7 @@ def test_lost_lease_ends_the_consumer(acknowledges: bool) -> None:  # noqa: FBT0
                 await next_of(consumer)
             assert loop_time() - began <= (1 if acknowledges else 5)
         assert position_after(ids[0]) not in await saved_positions(checkpoints)
-        assert (await checkpoints.acquire("faces/default", thief, now=VirtualClock().wall())).owner == "thief"
+        assert (await checkpoints.acquire("faces/default", thief, now=StreamClock().wall())).owner == "thief"
 
     run(scenario())
 

@@ -8,7 +8,7 @@ import pytest
 
 from aiorekostream.errors import ResourceNotFoundError, ServiceError
 from tests.results.kinesis.consumers import consumer_of, loop_time, next_of, take
-from tests.results.kinesis.memory_stream import BEHIND, MemoryStream, face_record, refused
+from tests.results.kinesis.memory_stream import LAG, MemoryStream, face_record, refused
 from tests.virtual_time import run
 
 
@@ -40,7 +40,7 @@ def test_report_says_how_far_the_slowest_shard_is_behind() -> None:
         async with consumer_of(stream, max_in_flight=20) as consumer:
             await next_of(consumer)
             await asyncio.sleep(5)
-            assert consumer.report.behind == BEHIND
+            assert consumer.report.behind == LAG
             await take(consumer, 20)
             await asyncio.sleep(5)
             assert consumer.report.behind == 0

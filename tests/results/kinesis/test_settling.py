@@ -19,7 +19,7 @@ from tests.results.kinesis.consumers import (
     saved_positions,
     take,
 )
-from tests.results.kinesis.memory_stream import BrokenCheckpoints, MemoryStream, VirtualClock, face_record
+from tests.results.kinesis.memory_stream import BrokenCheckpoints, MemoryStream, StreamClock, face_record
 from tests.virtual_time import run
 
 
@@ -89,7 +89,7 @@ def test_time_begins_at_records_that_arrived_since() -> None:
         one, other = stream.open_shards()
         stream.put(one, face_record(1))
         await asyncio.sleep(60)
-        moment = VirtualClock().wall()
+        moment = StreamClock().wall()
         ids = stream.put(other, face_record(2))
         child, _ = stream.split(other)
         ids += stream.put(child, face_record(3))
