@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,6 +31,8 @@ def moto_server() -> Iterator[str]:
 
     handlers.BUILTIN_HANDLERS[:] = built_in
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    # Its thread logs a request after the answer, perhaps in the midst of the next test, which may look at the log.
+    logging.getLogger("werkzeug").propagate = False
     server.start()
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
