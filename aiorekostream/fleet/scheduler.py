@@ -21,6 +21,8 @@ _GRACE = 1.0
 # Calls under way at once are those of this many seconds at the rate of the quota: enough for slow answers, and few
 # enough that an outage does not take the whole queue along.
 _SECONDS_IN_FLIGHT, _LEAST_IN_FLIGHT, _MOST_IN_FLIGHT = 5, 2, 100
+# The priority of opening the client, which every request waits for.
+_OPENING = Priority.RECOVERY
 
 _T = TypeVar("_T")
 _RequestT = TypeVar("_RequestT", bound=StartRequest | str)
@@ -83,7 +85,7 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
             loop.call_soon(self._update)
 
     def _enter_loop(self) -> asyncio.AbstractEventLoop:
-        """Return the running event loop. What an earlier one was to do, it does no more.
+        """Return the running event loop, and forget the tasks and the timer of an earlier one.
 
         Raises:
             ConfigurationError: none is running, or an earlier one has requests and is not closed.
@@ -140,10 +142,10 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
             self._idle.set_result(None)
         if not requests.pending:
             self._interrupt()
-        elif self._waiting_for is not None:
+        elif (waiting_for := self._waiting_for) is not None and waiting_for is not _OPENING:
             first = requests.first()
             # Nothing is left to send, or an urgent request has come: ask again, with its place in the queue.
-            if first is None or _priority(first) < self._waiting_for:
+            if first is None or _priority(first) < waiting_for:
                 self._interrupt()
 
     # ------------------------------------------------------------------------------------------------------------- task
@@ -154,7 +156,7 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
             is_open = False
             while requests.pending:
                 if not is_open:
-                    self._waiting_for = Priority.RECOVERY  # no request goes before the opening
+                    self._waiting_for = _OPENING
                     is_open = await self._interruptible(self._open()) is not None
                 elif requests.in_flight >= self._max_in_flight or (first := requests.first()) is None:
                     self._idle = asyncio.get_running_loop().create_future()
@@ -253,6 +255,7 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
 
     async def _interruptible(self, wait: Awaitable[_T]) -> _T | None:
         """Wait; ``None`` where ``_interrupt`` has broken the wait off, and so has unset ``_waiting_for``."""
+        loop = self._loop
         try:
             result = await wait
         except asyncio.CancelledError:
@@ -264,7 +267,8 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
                 _uncancel()  # the wait has come to its end all the same
             return result
         finally:
-            self._waiting_for = None
+            if self._loop is loop:  # else Python destroys the wait of a closed loop, perhaps while another one waits
+                self._waiting_for = None
 
     def _interrupt(self) -> None:
         if self._waiting_for is not None and self._task is not None:

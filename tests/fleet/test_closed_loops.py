@@ -10,8 +10,10 @@ import pytest
 
 import aiorekostream as rks
 from aiorekostream.errors import RequestCancelledError
-from aiorekostream.fleet import StartReport
+from aiorekostream.fleet import Failed, StartReport
 from aiorekostream.testing import MemoryTransport
+from tests.fleet.test_scheduling import RecordingLimiter
+from tests.virtual_time import run
 
 # Of tasks that are destroyed while they are pending.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::RuntimeWarning")
@@ -92,6 +94,32 @@ def test_next_loop_is_served_after_one_that_was_closed_at_work(steps: int, use: 
 
     result = asyncio.run(main())
     assert not isinstance(result, StartReport) or not result.failed
+    del left
+
+
+def test_wait_of_a_closed_loop_leaves_that_of_the_next_alone() -> None:
+    """Python may destroy it at any time: here, while the next loop's scheduler waits for a permit."""
+    client = _SteppingService().fleet_client.with_options(rate_limiter=RecordingLimiter(interval=1e6))
+    fleet = rks.Fleet(client)
+
+    async def main() -> object:
+        submitted = asyncio.create_task(fleet.submit(rks.FaceSearchStart("door")))
+        await asyncio.sleep(0.01)
+        gc.collect()
+        (scheduler,) = (task for task in asyncio.all_tasks() if task.get_name() == "aiorekostream StartStreamProcessor")
+        scheduler.cancel()
+        await asyncio.sleep(0.01)
+        assert submitted.done()
+        return submitted.result()
+
+    gc.disable()
+    try:
+        left = _leave(client, fleet, [_USES["submit"]], 20)
+        outcome = run(main())
+    finally:
+        gc.enable()
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, RequestCancelledError)
     del left
 
 

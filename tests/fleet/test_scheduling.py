@@ -357,6 +357,33 @@ def test_urgent_request_waits_for_the_opening_that_has_begun() -> None:
     assert max(service.starts()) < 7
 
 
+def test_opening_goes_on_when_nothing_can_be_sent_yet() -> None:
+    """Requests that wait for a session do not break it off: each would make it begin again."""
+    begun: list[float] = []
+
+    class CountedOpening(MemoryTransport):
+        async def open(self) -> None:
+            begun.append(service.clock.now())
+            await asyncio.sleep(3)
+
+    service = unlimited_service_of(1)
+
+    async def main() -> None:
+        fleet = Fleet(service.client(transport=CountedOpening(service.answer), rate_limiter=None))
+        await fleet.submit(label("camera-0", 60))
+        waiting = asyncio.create_task(fleet.submit(label("camera-0")))
+        await asyncio.sleep(1)
+        before = len(begun)
+        waiting_too = asyncio.create_task(fleet.submit(label("camera-0")))
+        await asyncio.sleep(1)
+        assert len(begun) == before
+        for task in (waiting, waiting_too):
+            task.cancel()
+        await asyncio.wait([waiting, waiting_too])
+
+    run(main())
+
+
 @pytest.mark.parametrize("steps", range(6))
 def test_cancelled_scheduler_ends_its_queue_when_it_is_interrupted(steps: int) -> None:
     """The program cancels the task before, with or after the urgent request that breaks its wait off."""
