@@ -26,7 +26,7 @@ _SHORTEST = 4  # characters; shorter values are words of any text
 _SHORTEST_KEY = 8
 _KEPT = 3  # sets of credentials: the present one, and earlier ones by which calls in flight were signed
 _PART = 16  # characters; a longer beginning of a value is redacted, too, since texts are cut
-_REST = r"[^\s'\"<>]*"
+_REST = r"(?:[^\s'\"<>\\]|\\(?!['\"]))*"  # without the backslash of an escaped quote: the rest must stay JSON
 _SPELLED = 64  # characters; only session tokens and passwords are longer
 _BASE64_PART = 20  # characters, which encode the first 15 bytes
 _BASE64 = r"[A-Za-z0-9+/_-]*=*"

@@ -256,6 +256,15 @@ def test_token_is_redacted_in_every_spelling(spelling: str) -> None:
         assert not [piece for piece in _pieces(spelled) if piece in shown]
 
 
+@pytest.mark.parametrize("text", [_TOKEN, f'the token "{_TOKEN}" is wrong', f"'{_TOKEN}'"])
+def test_response_without_its_secrets_is_still_json(text: str) -> None:
+    secrets = Secrets()
+    secrets.add(ReadOnlyCredentials("AKIA12345", "secret-key", _TOKEN))
+    response = {"StatusMessage": text, "Status": "FAILED"}
+    redacted = {"StatusMessage": text.replace(_TOKEN, "[redacted]"), "Status": "FAILED"}
+    assert json.loads(secrets.redacted_response(json.dumps(response))) == redacted
+
+
 @pytest.mark.parametrize("observed", [False, True], ids=["lean", "botocore"])
 @pytest.mark.parametrize(
     "answer",
