@@ -154,7 +154,7 @@ async def created(pipeline: Pipeline, processor: Processor) -> EnsuredProcessor:
     """Create a processor unless it exists, and compare it otherwise. See ``Client.ensure_created``."""
     CREATE.validate_request(processor)
     tries = _Tries(pipeline, processor.name, pipeline.clock.now())
-    existing = functools.partial(EnsuredProcessor, name=processor.name, processor=processor)
+    ensured = functools.partial(EnsuredProcessor, name=processor.name, processor=processor)
     for _ in range(_MAX_TRIES):
         try:
             found = await tries.describe()
@@ -165,9 +165,9 @@ async def created(pipeline: Pipeline, processor: Processor) -> EnsuredProcessor:
             new = await tries.call(reconcile.call(pipeline, CREATE, processor))
             if new is None:
                 continue
-            return existing(status=Status.STOPPED, changed=True, stream_processor_arn=new.stream_processor_arn)
+            return ensured(status=Status.STOPPED, changed=True, stream_processor_arn=new.stream_processor_arn)
         arn, differences = found.stream_processor_arn, drift(processor, found, tags)
-        return existing(status=found.status, changed=False, stream_processor_arn=arn, drift=differences)
+        return ensured(status=found.status, changed=False, stream_processor_arn=arn, drift=differences)
     raise tries.error("there")
 
 

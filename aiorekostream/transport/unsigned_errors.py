@@ -79,7 +79,7 @@ def no_credentials(operation: str, *, status: int | None, hint: str) -> errors.R
 def configuration_error(
     error: Exception, secrets: Secrets | None = None, *, hint: str = ""
 ) -> errors.ConfigurationError:
-    """Return the same as the set-up's fault, with what to do about it where that is known."""
+    """Return the error of a wrong configuration, with what to do about it where that is known."""
     said = (secrets or Secrets()).clean
     if text := misconfiguration.of_settings(error):
         hint = f". {hint}" if hint else ""

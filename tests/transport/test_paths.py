@@ -460,14 +460,14 @@ class _EventListener:
     ids=["object", "method", "partial", "mock"],
 )
 async def test_listener_of_any_kind_moves_calls_to_botocore(
-    transport: AwsTransport, answered: list[str], listener: Callable[..., object]
+    counterpart: Counterpart, answered: list[str], listener: Callable[..., object]
 ) -> None:
-    connection = transport._connection
-    assert connection is not None
-    connection._client.meta.events.register("before-send.rekognition.StopStreamProcessor", listener)
-    await transport.send("StopStreamProcessor", {"Name": "a"})
-    assert not answered
-    await transport.send("StartStreamProcessor", {"Name": "a"})
+    session = AioSession()
+    session.register("before-send.rekognition.StopStreamProcessor", listener)
+    async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url, session=session) as transport:
+        await transport.send("StopStreamProcessor", {"Name": "a"})
+        assert not answered
+        await transport.send("StartStreamProcessor", {"Name": "a"})
     assert len(answered) == 1
 
 
