@@ -87,6 +87,10 @@ class _Secret:
         for encoded in self._base64:
             if encoded in text:
                 text = re.sub(re.escape(encoded) + _BASE64, _REDACTED, text)
+        return self.without_spellings(text)
+
+    def without_spellings(self, text: str) -> str:
+        """Return a text without the value in any spelling but Base64."""
         return _spellings(self.value).sub(_REDACTED, text) if self._run in text else text
 
 
@@ -148,16 +152,21 @@ class Secrets:
         """Return a text as it may be shown: without secrets, on one line, at most 300 characters."""
         return one_line(self.redacted(without_userinfo(text[:_READ])))
 
-    def redacted(self, text: str, *, least: int = 1) -> str:
-        """Return a text of any length without those secrets that have at least so many characters."""
+    def redacted(self, text: str) -> str:
+        """Return a text of any length without the secrets."""
         for secret in self._all:
-            if len(secret.value) >= least:
-                text = secret.redacted(text)
+            text = secret.redacted(text)
         return text
 
     def redacted_response(self, text: str) -> str:
-        """Return the text of a successful response without those secrets that are no words of its values."""
-        return self.redacted(text, least=_LEAST_IN_VALUES)
+        """Return the text of a successful response without those secrets that are no words of its values.
+
+        Base64 is left alone: it is the data of the caller's own records, of which a response may have 10 MB.
+        """
+        for secret in self._all:
+            if len(secret.value) >= _LEAST_IN_VALUES:
+                text = secret.without_spellings(text)
+        return text
 
     def may_be_chained(self, error: BaseException) -> bool:
         """Return whether a traceback may show an exception of another library and those that it is chained to."""

@@ -128,6 +128,13 @@ def _reset(_: Request) -> StubAnswer:
     return RESET
 
 
+def test_response_keeps_the_data_of_records_as_it_is() -> None:
+    secrets = Secrets()
+    secrets.add(ReadOnlyCredentials("AKIA12345", "secret-key", _TOKEN))
+    response = json.dumps({"Records": [{"Data": base64.b64encode(_TOKEN.encode()).decode()}]})
+    assert secrets.redacted_response(response) == response
+
+
 @pytest.mark.parametrize("observed", [False, True], ids=["lean", "botocore"])
 @pytest.mark.parametrize(
     "script",
