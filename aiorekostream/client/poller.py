@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from aiorekostream.client.poll_planner import DescribePoll, Idle, ListPoll, PollPlanner
 from aiorekostream.client.wait_conditions import Evaluation, Observation, WaitCondition, Waiter
 from aiorekostream.client.wait_errors import timeout_error, wait_error
+from aiorekostream.clock import Clock
 from aiorekostream.domain.fields import Duration, seconds
 from aiorekostream.domain.requests import DescribeRequest
 from aiorekostream.domain.responses import StreamProcessorSummary
@@ -59,6 +60,8 @@ class Poller:
     """
 
     __slots__ = ("_ends", "_pipeline", "_planner", "_task", "_trouble", "_wake", "clock")
+
+    clock: Clock
 
     def __init__(self, pipeline: Pipeline) -> None:
         """Set up; nothing is sent before the first wait."""

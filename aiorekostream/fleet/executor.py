@@ -7,6 +7,7 @@ import logging
 import math
 from typing import TypeVar
 
+from aiorekostream.client import Client
 from aiorekostream.domain.requests import DescribeRequest, StartRequest
 from aiorekostream.domain.responses import StreamProcessor
 from aiorekostream.errors import (
@@ -46,13 +47,16 @@ class Executor(Scheduler[_RequestT]):
         slots: the fleet's sessions.
     """
 
+    client: Client
+    slots: SessionSlots
+
     def __init__(
         self, options: FleetOptions, operation: str, queue: RequestQueue[_RequestT], slots: SessionSlots
     ) -> None:
         super().__init__(options.client.pipeline, operation, queue, max_in_flight=options.max_in_flight)
         self._options = options
         self.client = options.client
-        self.slots: SessionSlots = slots
+        self.slots = slots
         queue.on_complete = self._on_complete
 
     # --------------------------------------------------------------------------------------------------------- requests
