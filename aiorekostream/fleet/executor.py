@@ -145,6 +145,7 @@ class Executor(Scheduler[_RequestT]):
                 outcome.error.__cause__ = error
         if outcome is not None and request.state is RequestState.DISPATCHED:
             self._requests.complete(request, outcome, self._pipeline.clock.now())
+        del outcome  # its error's traceback refers to this frame, and a cycle is freed late
         self._changed()
 
     @abc.abstractmethod

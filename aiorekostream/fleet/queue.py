@@ -315,7 +315,8 @@ class RequestQueue(Generic[_RequestT]):
         if request.tag is not None:
             outcome = attrs.evolve(_any(outcome), tag=request.tag)
         self.on_complete(request, outcome)
-        request.on_complete(request, outcome)
+        on_complete, request.on_complete = request.on_complete, _no_callback
+        on_complete(request, outcome)  # which may hold the outcome, whose error's traceback leads to the request
 
 
 def _expired(request: QueuedRequest[_RequestT], waited: float, waited_for: WaitedFor | None) -> Expired:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 import aiorekostream as rks
-from aiorekostream.errors import RequestCancelledError
-from aiorekostream.fleet import Fleet, StartReport
+from aiorekostream.errors import RequestCancelledError, ResourceNotFoundError
+from aiorekostream.fleet import Fleet, StartOutcome, StartReport
 from aiorekostream.testing import MemoryTransport
 from tests import virtual_time
 from tests.fleet.service import (
@@ -200,6 +200,35 @@ def test_run_leaves_no_task_or_timer(trouble: str) -> None:
         assert not [reference for reference in references if reference() is not None]
 
     virtual_time.run(main())
+
+
+@pytest.mark.parametrize("way", ["submit", "start", "iter_start"])
+def test_error_of_an_outcome_is_freed_with_it(way: str) -> None:
+    """Not only by the garbage collector: an endless run of failures would need much more memory."""
+
+    def reject(operation: str, _: Mapping[str, object]) -> Mapping[str, object]:
+        code = "ResourceNotFoundException"
+        raise ResourceNotFoundError("", operation=operation, code=code, http_status=400, retry_safe=True)
+
+    async def outcomes(fleet: Fleet) -> list[StartOutcome]:
+        if way == "submit":
+            return [await fleet.submit(label("door"))]
+        if way == "start":
+            return [*(await fleet.start([label("door")])).failed]
+        async with fleet.iter_start([label("door")]) as starting:
+            return [outcome async for outcome in starting]
+
+    async def main() -> weakref.ref[Exception]:
+        async with Fleet(rks.Client(transport=MemoryTransport(reject), rate_limiter=None)) as fleet:
+            (outcome,) = await outcomes(fleet)
+        assert isinstance(outcome, rks.Failed)
+        return weakref.ref(outcome.error)
+
+    gc.disable()
+    try:
+        assert asyncio.run(main())() is None
+    finally:
+        gc.enable()
 
 
 def test_memory_of_a_fleet_does_not_grow_with_its_runs() -> None:
