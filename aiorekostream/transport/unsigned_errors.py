@@ -43,7 +43,7 @@ _AGENT_STATUS = r"non 200 response (\d{3})\b"
 
 # Errors of the operating system that are no trouble of the network.
 _FILES = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
-LOST_IN_THE_NETWORK = (
+LOST_IN_THE_NETWORK: tuple[type[Exception], ...] = (
     aiohttp.ClientError,
     botocore.ConnectionError,
     botocore.HTTPClientError,
