@@ -571,3 +571,22 @@ def test_nothing_is_added_to_botocores_tables() -> None:
         "aiobotocore",
         "botocore",
     }
+
+
+async def test_response_is_parsed_once(counterpart: Counterpart) -> None:
+    loads = mock.Mock(wraps=json.loads)
+    async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url) as transport:
+        operation, body = _CALLS[0]
+        with mock.patch("json.loads", loads):
+            await transport.send(operation, body)
+    assert loads.call_count == 1
+
+
+async def test_nothing_in_aiohttp_is_replaced(counterpart: Counterpart) -> None:
+    """Other clients of the process use the same classes."""
+    classes = (aiohttp.ClientSession, aiohttp.TCPConnector, aiohttp.BaseConnector, aiohttp.ClientResponse)
+    before = [dict(vars(each)) for each in classes]
+    async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url) as transport:
+        for operation, body in _CALLS:
+            await transport.send(operation, body)
+        assert [dict(vars(each)) for each in classes] == before
