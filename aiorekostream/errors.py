@@ -46,7 +46,7 @@ from typing import Self
 
 import attrs
 
-from aiorekostream.issues import ValidationIssue, picklable, shown
+from aiorekostream.issues import REPR_LIMIT, ValidationIssue, picklable, shown
 from aiorekostream.service_text import one_line
 
 __all__ = [
@@ -83,8 +83,6 @@ __all__ = [
     "ValidationIssue",
     "WaitTimeoutError",
 ]
-
-_REPR_LIMIT = 1000  # characters of a value in the repr of an error
 
 
 def _as_tuple(issues: Iterable[ValidationIssue]) -> tuple[ValidationIssue, ...]:
@@ -138,10 +136,10 @@ class RekostreamError(Exception):
         return copied
 
     def __repr__(self) -> str:
-        parts = [shown(value, limit=_REPR_LIMIT) for value in self.args]
+        parts = [shown(value, limit=REPR_LIMIT) for value in self.args]
         for name, value in self._arguments().items():
             if value is not None and not (isinstance(value, str) and not value):
-                parts.append(f"{name}={shown(value, limit=_REPR_LIMIT)}")
+                parts.append(f"{name}={shown(value, limit=REPR_LIMIT)}")
         return f"{type(self).__name__}({', '.join(parts)})"
 
 

@@ -4,10 +4,11 @@ from typing import Self
 
 import attrs
 
-__all__ = ["Unpicklable", "ValidationIssue", "picklable", "shown"]
+__all__ = ["REPR_LIMIT", "Unpicklable", "ValidationIssue", "picklable", "shown"]
 
 _SHOWN = 80  # characters of a value in a message
-_REPR_LIMIT = 1000  # characters of a value in the repr of an issue
+REPR_LIMIT = 1000
+"""Characters of a value in the repr of an issue or an error."""
 
 
 def shown(value: object, *, limit: int = _SHOWN) -> str:
@@ -82,7 +83,7 @@ class ValidationIssue:
         return f"{_encodable(self.path) or 'value'}: must be {self.expected}; got {shown(self.value)}"
 
     def __repr__(self) -> str:
-        value = shown(self.value, limit=_REPR_LIMIT)
+        value = shown(self.value, limit=REPR_LIMIT)
         return f"ValidationIssue(path={self.steps!r}, value={value}, expected={self.expected!r})"
 
     # The value is an input of the caller's, of any type: an issue shares it with its copies, and leaves it behind when
