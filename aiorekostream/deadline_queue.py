@@ -23,7 +23,8 @@ _GARBAGE_SPARE = 64
 class DeadlineQueue(Generic[_KeyT]):
     """Hold one moment for each key; memory grows with the keys, not with the changes."""
 
-    _entries: dict[_KeyT, tuple[float, int]] = attrs.field(factory=dict, init=False)
+    # The first entry of the heap is always that of a live key.
+    _entries: dict[_KeyT, tuple[float, int, _KeyT]] = attrs.field(factory=dict, init=False)
     _heap: list[tuple[float, int, _KeyT]] = attrs.field(factory=list, init=False)
     _numbers: Iterator[int] = attrs.field(factory=itertools.count, init=False)
 
@@ -41,16 +42,19 @@ class DeadlineQueue(Generic[_KeyT]):
         if moment == math.inf:
             self.remove(key)
             return
-        number = next(self._numbers)
-        self._entries[key] = moment, number
-        heapq.heappush(self._heap, (moment, number, key))
+        before, entry = self._entries.get(key), (moment, next(self._numbers), key)
+        self._entries[key] = entry
+        heapq.heappush(self._heap, entry)
         if len(self._heap) > _GARBAGE_FACTOR * len(self._entries) + _GARBAGE_SPARE:
-            self._heap = [(at, mark, key) for key, (at, mark) in self._entries.items()]
-            heapq.heapify(self._heap)
+            self._heap = sorted(self._entries.values())
+        elif before is self._heap[0]:
+            self._drop_removed()
 
     def remove(self, key: _KeyT) -> None:
         """Remove a key, if it is there."""
-        self._entries.pop(key, None)
+        entry = self._entries.pop(key, None)
+        if entry is not None and entry is self._heap[0]:
+            self._drop_removed()
 
     def first(self) -> _KeyT:
         """Return the key with the earliest moment.
@@ -58,25 +62,21 @@ class DeadlineQueue(Generic[_KeyT]):
         Raises:
             IndexError: there is no key.
         """
-        self._drop_removed()
         return self._heap[0][2]
 
     @property
     def next_moment(self) -> float:
         """The earliest moment; infinity where there is none."""
-        self._drop_removed()
         return self._heap[0][0] if self._heap else math.inf
 
     def pop_due(self, now: float) -> list[_KeyT]:
         """Remove and return the keys whose moments have come, in their order."""
         keys: list[_KeyT] = []
         while self._heap and self._heap[0][0] <= now:
-            moment, number, key = heapq.heappop(self._heap)
-            if self._entries.get(key) == (moment, number):
-                del self._entries[key]
-                keys.append(key)
+            keys.append(self._heap[0][2])
+            self.remove(keys[-1])
         return keys
 
     def _drop_removed(self) -> None:
-        while self._heap and self._entries.get(self._heap[0][2]) != self._heap[0][:2]:
+        while self._heap and self._entries.get(self._heap[0][2]) is not self._heap[0]:
             heapq.heappop(self._heap)
