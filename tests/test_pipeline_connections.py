@@ -170,10 +170,9 @@ def test_permit_of_the_caller_is_given_back_when_no_connection_is_free() -> None
         await asyncio.sleep(1)
         quota = client.pipeline.quota("StartStreamProcessor")
         assert quota is not None
-        request = client.pipeline.permit_request(
-            "StartStreamProcessor", quota, priority=Priority.NORMAL, timeout=100, arrived_at=1
+        permit = await client.pipeline.acquire(
+            "StartStreamProcessor", quota, priority=Priority.NORMAL, within=100, arrived_at=1
         )
-        permit = await limiter.acquire(request)
         second = asyncio.ensure_future(client.pipeline.call(START, rks.FaceSearchStart("second"), permit=permit))
         await asyncio.sleep(1)
         assert list(limiter.held) == [1]

@@ -145,7 +145,7 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
         elif (waiting_for := self._waiting_for) is not None and waiting_for is not _OPENING:
             first = requests.first()
             # Nothing is left to send, or an urgent request has come: ask again, with its place in the queue.
-            if first is None or _priority(first) < waiting_for:
+            if first is None or self._priority(first) < waiting_for:
                 self._interrupt()
 
     # ------------------------------------------------------------------------------------------------------------- task
@@ -161,10 +161,13 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
                 elif requests.in_flight >= self._max_in_flight or (first := requests.first()) is None:
                     self._idle = asyncio.get_running_loop().create_future()
                     await self._idle
-                elif self._quota is None:
+                elif (quota := self._quota) is None:
                     self._dispatch(None)
-                elif (permit := await self._acquire(first, self._quota)) is not None:
-                    self._dispatch(permit)
+                else:
+                    self._waiting_for = priority = self._priority(first)
+                    permit = await self._interruptible(self._permit(quota, priority, first.arrived_at))
+                    if permit is not None:
+                        self._dispatch(permit)
         except (asyncio.CancelledError, Exception) as error:  # whatever it is, every request that waits gets an outcome
             self._on_failure(error)
             if not isinstance(error, Exception):
@@ -217,27 +220,31 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
 
     # --------------------------------------------------------------------------------------------------------- permits
 
-    async def _acquire(self, first: QueuedRequest[_RequestT], quota: Quota) -> Permit | None:
-        """Wait for a permit; ``None`` if the wait was interrupted, or the rate limiter is busy with others.
-
-        The scheduler's place in the rate limiter's queue is that of its oldest runnable request.
-        """
-        self._waiting_for = priority = Priority.URGENT if self._pipeline.urgent else _priority(first)
-        return await self._interruptible(self._permit(quota, priority, first.arrived_at))
+    def _priority(self, request: QueuedRequest[_RequestT]) -> Priority:
+        return Priority.URGENT if request.urgent or self._pipeline.urgent else Priority.NORMAL
 
     async def _permit(self, quota: Quota, priority: Priority, arrived_at: float) -> Permit | None:
-        """Ask for a permit when a connection is free: a permit without one would only be given back."""
+        """Ask for a permit when a connection is free: a permit without one would only be given back.
+
+        Args:
+            quota: the quota of the operation.
+            priority: that of the oldest runnable request.
+            arrived_at: when that request arrived: the scheduler's place in the rate limiter's queue.
+
+        Returns:
+            The permit; ``None`` where the rate limiter is busy with others.
+        """
         pipeline, clock, total = self._pipeline, self._pipeline.clock, self._pipeline.total_timeout
-        await clock.sleep(0)  # a call that was just dispatched takes its connection now
+        if self._requests.in_flight:
+            await clock.sleep(0)  # a call that was just dispatched takes its connection now
         if not pipeline.transport.is_ready:
             await pipeline.transport.ready()
-        request = pipeline.permit_request(
-            self._operation, quota, priority=priority, timeout=total, arrived_at=arrived_at
-        )
         due_at = clock.now() + total
         try:
             async with clock.timeout_at(due_at + _GRACE):
-                return await pipeline.acquire(request)
+                return await pipeline.acquire(
+                    self._operation, quota, priority=priority, within=total, arrived_at=arrived_at
+                )
         except RateLimitedError as error:
             # The limiter works: ask again. Deadlines of requests hold meanwhile.
             await clock.sleep(min(max(error.retry_after, LEAST_REST), total))
@@ -280,10 +287,6 @@ def _uncancel() -> int:
     """Take one cancellation of the current task back; returns how many are left."""
     task = asyncio.current_task()
     return 0 if task is None else task.uncancel()
-
-
-def _priority(request: QueuedRequest[_RequestT]) -> Priority:
-    return Priority.URGENT if request.urgent else Priority.NORMAL
 
 
 def _most_in_flight(quota: Quota | None) -> int:

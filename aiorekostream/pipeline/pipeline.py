@@ -127,10 +127,10 @@ class Pipeline:
         """
         return None if self.rate_limiter is None else self.limits.quotas.get(operation)
 
-    def permit_request(
-        self, operation: str, quota: Quota, *, priority: Priority, timeout: float, arrived_at: float
-    ) -> PermitRequest:
-        """Return the request for a permit to send one operation.
+    async def acquire(
+        self, operation: str, quota: Quota, *, priority: Priority, within: float, arrived_at: float
+    ) -> Permit:
+        """Ask the rate limiter for a permit to send one operation. See ``RateLimiter.acquire``.
 
         The transport must be open: quotas belong to its account and Region.
 
@@ -138,25 +138,22 @@ class Pipeline:
             operation: AWS's name of the operation.
             quota: its quota.
             priority: its place among the requests that wait.
-            timeout: seconds that the caller will wait.
+            within: seconds that the caller will wait.
             arrived_at: the moment that orders equal priorities, on the clock.
+
+        Raises:
+            RateLimitedError: no permit was available in time.
+            ConfigurationError: the rate limiter returned ``None``, with which no call could be limited.
         """
-        return PermitRequest(
+        request = PermitRequest(
             scope=self.transport.scope,
             operation=operation,
             quota=quota,
             priority=priority,
-            timeout=timeout,
+            timeout=within,
             arrived_at=arrived_at,
             clock=self.clock,
         )
-
-    async def acquire(self, request: PermitRequest) -> Permit:
-        """Ask the rate limiter for a permit. See ``RateLimiter.acquire``.
-
-        Raises:
-            ConfigurationError: the rate limiter returned ``None``, with which no call could be limited.
-        """
         permit = None if self.rate_limiter is None else await self.rate_limiter.acquire(request)
         if permit is None:
             raise ConfigurationError("the rate limiter returned None: its acquire() must return a Permit")
@@ -352,10 +349,9 @@ class _Call(Generic[_RequestT, _ReplyT]):
         await pipeline.transport.open()
         priority = Priority.RECOVERY if self.trace.attempts > 0 else self.priority
         left = self.answer_by - pipeline.clock.now()
-        request = pipeline.permit_request(operation, quota, priority=priority, timeout=left, arrived_at=self.began)
         self.missing = NO_PERMIT
         try:
-            permit = await pipeline.acquire(request)
+            permit = await pipeline.acquire(operation, quota, priority=priority, within=left, arrived_at=self.began)
         except RateLimitedError as error:
             if pipeline.clock.now() < self.answer_by - _EARLY:
                 raise

@@ -331,8 +331,8 @@ def test_status_tells_hosts_leases_and_whether_the_server_is_reached(server: Ser
             async with client:
                 assert client.rates()[name] == RateStatus(believed_rate=20, used_rate=20, queue_length=0, hosts=2)
                 pipeline = client.pipeline
-                permit_request = pipeline.permit_request(
-                    name, _STARTS, priority=Priority.NORMAL, timeout=60, arrived_at=0.0
+                permit_request = PermitRequest(
+                    scope=pipeline.transport.scope, operation=name, quota=_STARTS, timeout=60, arrived_at=0.0
                 )
                 await hosts.limiters[0].acquire(permit_request)
                 permit = await hosts.limiters[1].acquire(permit_request)

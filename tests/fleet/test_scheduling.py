@@ -205,6 +205,19 @@ def test_scheduler_asks_with_the_arrival_of_the_next_request() -> None:
     assert {request.operation for request in limiter.requests} == {START}
 
 
+@pytest.mark.parametrize(("way", "seconds"), [("client", 5.25), ("fleet", 7)])
+def test_permit_request_has_the_time_quota_and_clock_of_its_caller(way: str, seconds: float) -> None:
+    """A call keeps a quarter of its time to reconcile a lost response; a start's time begins with its permit."""
+    limiter = RecordingLimiter()
+    service = unlimited_service_of(1)
+    client = service.client(rate_limiter=limiter, limits=SLOW, total=7)
+    start = labels(1)[0]
+    run(Fleet(client).submit(start) if way == "fleet" else client.start_stream_processor(start))
+    (request,) = limiter.requests
+    assert (request.timeout, request.quota, request.clock) == (seconds, SLOW.quotas[START], service.clock)
+    assert request.scope == client.pipeline.transport.scope
+
+
 # ------------------------------------------------------------------------------------------------------------- permits
 
 
