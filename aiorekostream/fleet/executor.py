@@ -68,10 +68,9 @@ class Executor(Scheduler[_RequestT]):
             ConfigurationError: another event loop, which is not closed, has requests.
         """
         self._enter_loop()
-        if self._options.on_event is not None:
-            request.trace.on_event = lambda event: self.notify(FleetEventType(event), request.name)
         self._requests.add(request, self._pipeline.clock.now())
-        if request.state is not RequestState.COMPLETED:
+        if self._options.on_event is not None and request.state is not RequestState.COMPLETED:
+            request.trace.on_event = lambda event: self.notify(FleetEventType(event), request.name)
             self.notify(FleetEventType.QUEUED, request.name)
         self._changed()
 

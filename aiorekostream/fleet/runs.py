@@ -1,9 +1,8 @@
 """Run many requests: read them no faster than there is room for them, and own the report of their outcomes."""
 
 import asyncio
-import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Generator, Iterable
 from types import TracebackType
 from typing import Generic, Self, TypeVar, cast
 
@@ -53,11 +52,12 @@ class PendingRequests(Generic[_ItemT, _RequestT, _OutcomeT]):
     outcomes: deque[_OutcomeT] = attrs.field(factory=deque[_OutcomeT], init=False)
     failure: BaseException | None = attrs.field(default=None, init=False)
     is_source_taken: bool = attrs.field(default=False, init=False)
+    _submitted: int = attrs.field(default=0, init=False)
     _changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False)
 
-    def submit(self, item: _ItemT) -> None:
-        """Take a request."""
+    async def submit(self, item: _ItemT) -> None:
+        """Take a request, and wait until there is room for another one."""
         request = self.queued_request(item)
         if isinstance(request, Failed):
             self._record(request)
@@ -70,6 +70,11 @@ class PendingRequests(Generic[_ItemT, _RequestT, _OutcomeT]):
             except ConfigurationError:  # a second event loop
                 del self.pending[request]
                 raise
+        self._submitted += 1
+        if self._submitted % _BATCH == 0:
+            await asyncio.sleep(0)  # noqa: TID251 - let other tasks run; no time passes
+        if not self._has_room():
+            await self.wait_for(self._has_room)
 
     def cancel(self) -> None:
         """Cancel every request; one that was sent gets its true outcome."""
@@ -93,7 +98,8 @@ class PendingRequests(Generic[_ItemT, _RequestT, _OutcomeT]):
         if not reader.cancelled() and (failure := reader.exception()) is not None:
             self.failure = failure
             self.cancel()
-        self.changed()
+        if not self.pending:  # else the last outcome ends the waits
+            self.changed()
 
     def changed(self) -> None:
         """Let the waits below check again."""
@@ -107,8 +113,7 @@ class PendingRequests(Generic[_ItemT, _RequestT, _OutcomeT]):
             self._changed.clear()  # several may wait; each of them checks for itself
             await self._changed.wait()
 
-    def has_room(self) -> bool:
-        """Return whether one more request may be read."""
+    def _has_room(self) -> bool:
         return len(self.pending) + (len(self.outcomes) if self.counts_outcomes else 0) < self.capacity
 
     def _complete(self, request: QueuedRequest[_RequestT], outcome: Outcome) -> None:
@@ -272,31 +277,20 @@ async def _read(
     source: Iterable[_ItemT] | AsyncIterable[_ItemT], requests: PendingRequests[_ItemT, _RequestT, _OutcomeT]
 ) -> None:
     """Read requests while there is room for their outcomes, and close the source at the end."""
-    number, requests.is_source_taken = 0, True
+    requests.is_source_taken = True
     try:
-        async with contextlib.aclosing(_iterate(source)) as items:
-            async for item in items:
-                requests.submit(item)
-                number += 1
-                if number % _BATCH == 0:
-                    await asyncio.sleep(0)  # noqa: TID251 - let other tasks run; no time passes
-                if not requests.has_room():
-                    await requests.wait_for(requests.has_room)
+        if isinstance(source, AsyncIterable):
+            items = aiter(source)
+            try:
+                async for item in items:
+                    await requests.submit(item)
+            finally:
+                await _close(items)
+        else:
+            for item in source:
+                await requests.submit(item)
     finally:
         await _close(source)
-
-
-async def _iterate(source: Iterable[_ItemT] | AsyncIterable[_ItemT]) -> AsyncGenerator[_ItemT, None]:
-    if isinstance(source, AsyncIterable):
-        items = aiter(source)
-        try:
-            async for item in items:
-                yield item
-        finally:
-            await _close(items)
-    else:
-        for item in source:
-            yield item
 
 
 async def _close(source: object) -> None:

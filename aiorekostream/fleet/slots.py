@@ -117,7 +117,7 @@ class SessionSlots:
 
     def reserve(self, name: str, kind: ProcessorKind | None) -> None:
         """Take a slot for a start that is dispatched."""
-        previous = self.get(name)
+        previous = self._slots.get(name)
         if self.leases is not None and kind is not None:
             self.leases.take(name, kind)
         self._put(name, SessionSlot(kind, session=None if previous is None else previous.session, previous=previous))
@@ -144,14 +144,22 @@ class SessionSlots:
             is_external: whether it was found, rather than begun by this fleet.
         """
         self._put(name, slot)
-        self._report(name, slot, now, is_external=is_external)
+        if self.leases is not None and slot.kind is not None:
+            self.leases.occupy(
+                name,
+                slot.kind,
+                seconds=slot.latest_end - now,
+                begins_in=max(0.0, slot.since - now),
+                session=slot.session,
+                is_external=is_external,
+            )
 
     def share(self, leases: SlotLeases, now: float) -> None:
         """Report every session, and each change from now on, to slots that many hosts share."""
         self.leases = leases
         for name, slot in tuple(self._slots.items()):
             if math.isfinite(slot.since):
-                self._report(name, slot, now, is_external=True)
+                self.occupy(name, slot, now, is_external=True)
 
     def mark_stopping(self, name: str, now: float) -> None:
         """Record that a stop of a processor was sent.
@@ -178,8 +186,9 @@ class SessionSlots:
 
     def expire(self, now: float) -> dict[str, SessionSlot]:
         """Free the slots of sessions that cannot last any longer, and return them by the names of the processors."""
-        ended = {name: self._slots[name] for name in self._ends.pop_due(now)}
-        for name in ended:
+        ended: dict[str, SessionSlot] = {}
+        for name in self._ends.pop_due(now):
+            ended[name] = self._slots[name]
             self.free(name)
         for kind, learned in list(self._learned.items()):
             if learned.rises_at <= now:
@@ -193,8 +202,8 @@ class SessionSlots:
     @property
     def next_change(self) -> float:
         """When ``expire`` will have something to do; infinity for never."""
-        rises = (learned.rises_at for learned in self._learned.values())
-        return min(self._ends.next_moment, *rises) if self._learned else self._ends.next_moment
+        moment = self._ends.next_moment
+        return min(moment, *(learned.rises_at for learned in self._learned.values())) if self._learned else moment
 
     def items(self) -> Collection[tuple[str, SessionSlot]]:
         """Return all slots, with the names of their processors."""
@@ -204,17 +213,6 @@ class SessionSlots:
         """Return the slots of sessions that began before a moment, by the names of their processors."""
         return {name: slot for name, slot in self._slots.items() if slot.since < moment}
 
-    def _report(self, name: str, slot: SessionSlot, now: float, *, is_external: bool) -> None:
-        if self.leases is not None and slot.kind is not None:
-            self.leases.occupy(
-                name,
-                slot.kind,
-                seconds=slot.latest_end - now,
-                begins_in=max(0.0, slot.since - now),
-                session=slot.session,
-                is_external=is_external,
-            )
-
     def _remove(self, name: str) -> SessionSlot | None:
         slot = self._slots.pop(name, None)
         if slot is not None:
@@ -223,9 +221,8 @@ class SessionSlots:
         return slot
 
     def _put(self, name: str, slot: SessionSlot) -> None:
-        before = self._slots.get(name)
-        if before is None or before.kind is not slot.kind:
-            self._remove(name)
-            self._counts[slot.kind] += 1
+        if (before := self._slots.get(name)) is not None:
+            self._counts[before.kind] -= 1
+        self._counts[slot.kind] += 1
         self._slots[name] = slot
         self._ends.set(name, slot.latest_end)

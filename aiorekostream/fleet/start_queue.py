@@ -99,7 +99,7 @@ class StartQueue(RequestQueue[StartRequest]):
 
     @property
     def waits_for_session_end(self) -> bool:
-        """Whether a request waits for a session to end."""
+        """Whether a request waits for a session to end, of its own processor or of its kind."""
         return self.waits_for_own_session or any(self.slots.is_full(kind) for _, kind in self._lanes)
 
     @property

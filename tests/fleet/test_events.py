@@ -6,8 +6,8 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from aiorekostream.fleet import Failed, Fleet, FleetEvent, FleetEventType, Started, Stopped
-from tests.fleet.service import STOP, Service, label, labels, lost, names, once, run, service_of, throttling
+from aiorekostream.fleet import Expired, Failed, Fleet, FleetEvent, FleetEventType, FleetRequest, Started, Stopped
+from tests.fleet.service import BEGINNING, STOP, Service, label, labels, lost, names, once, run, service_of, throttling
 
 if TYPE_CHECKING:
     import pytest
@@ -90,6 +90,13 @@ def test_events_have_the_length_of_the_queue() -> None:
     assert max(it.in_flight for it in told) <= 10
     assert 100 <= max(it.queued for it in told) <= 150
     assert told[-1].queued == told[-1].in_flight == 0
+
+
+def test_event_reports_a_request_that_is_expired_at_its_arrival() -> None:
+    told: list[FleetEvent] = []
+    late = FleetRequest(label("camera-0"), expires_at=BEGINNING)
+    run(Fleet(service_of(1).client(), on_event=told.append).start([late]))
+    assert [(it.type, type(it.outcome)) for it in told] == [(Type.COMPLETED, Expired)]
 
 
 def test_event_reports_a_value_that_is_not_a_request() -> None:

@@ -65,6 +65,14 @@ def test_slots_count_a_processor_once() -> None:
     assert list(slots.expire(100)) == []
 
 
+def test_slot_counts_for_its_present_kind_alone() -> None:
+    slots = SessionSlots({LABELS: 1, FACES: 1})
+    slots.mark_stopping("a", 0)
+    for kind in (LABELS, FACES):
+        slots.occupy("a", SessionSlot(kind, since=0), now=0)
+        assert [slots.count(each) for each in (None, LABELS, FACES)] == [0, kind is LABELS, kind is FACES]
+
+
 def test_slot_is_free_again_when_its_start_is_not_applied() -> None:
     slots = SessionSlots({LABELS: 1})
     slots.reserve("a", LABELS)
@@ -116,6 +124,9 @@ def test_limit_is_lowered_to_the_taken_slots_by_a_refusal() -> None:
     for name in "abc":
         slots.occupy(name, SessionSlot(LABELS, since=0, expected_end=100, latest_end=120), now=0)
     slots.learn_limit(LABELS, now=1)
+    assert slots.next_change == 6, "the limit rises, and no session ends before"
+    slots.occupy("d", SessionSlot(FACES, since=0, latest_end=4), now=0)
+    assert slots.next_change == 4
     assert not slots.has_room(LABELS)
     assert slots.has_room(FACES)
     slots.free("a")
