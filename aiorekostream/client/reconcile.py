@@ -41,9 +41,8 @@ async def call(
         trace: where the call writes how far it has come.
     """
     trace = trace or CallTrace()
-    end = pipeline.clock.now() + pipeline.total_timeout
 
-    async def recover(error: CallError) -> _ReplyT:
+    async def recover(error: CallError, end: float) -> _ReplyT:
         try:
             from aiorekostream.client.recovery import Recovery  # noqa: PLC0415 - only a lost response needs it
         except (ImportError, OSError) as failure:  # such as too many open files

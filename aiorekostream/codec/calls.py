@@ -121,10 +121,6 @@ def _put(target: _Json, path: tuple[str, ...], value: object) -> None:
     target[path[-1]] = value
 
 
-def _is_omitted(value: object) -> bool:
-    return value is None or (not value and isinstance(value, str | tuple | Tags))
-
-
 def _unstructure_by_table(cls: type) -> Callable[[object], _Json]:
     table = tuple(SPELLING[cls].items())
 
@@ -132,7 +128,7 @@ def _unstructure_by_table(cls: type) -> Callable[[object], _Json]:
         encoded: _Json = {}
         for name, path in table:
             part: object = getattr(value, name)
-            if not _is_omitted(part):
+            if part or not (part is None or isinstance(part, str | tuple | Tags)):
                 _put(encoded, path, _encoder.unstructure(part))
         return encoded
 

@@ -51,12 +51,12 @@ _RECOVERY_SHARE, _RECOVERY = 0.25, 10.0
 _EARLY = 0.05
 
 
-Recover: TypeAlias = Callable[[CallError], Awaitable[_ReplyT]]
+Recover: TypeAlias = Callable[[CallError, float], Awaitable[_ReplyT]]
 """Determines the outcome of a call after a response was lost.
 
-It is given the error of every attempt from the first lost response on. It returns the value if the call was applied.
-It raises an error with ``retry_safe`` if the call was certainly not applied (the pipeline may send it again), or
-``UnknownOutcomeError``.
+It is given the error of every attempt from the first lost response on, and the moment of the clock at which the call's
+time is over. It returns the value if the call was applied. It raises an error with ``retry_safe`` if the call was
+certainly not applied (the pipeline may send it again), or ``UnknownOutcomeError``.
 """
 
 
@@ -366,7 +366,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
         """Determine the outcome after a lost response, and log it."""
         self.log.lost(failure)
         try:
-            reply = await recover(failure)
+            reply = await recover(failure, self.began + self.total_timeout)
         except CallError as error:
             self.log.not_recovered(error)
             raise
