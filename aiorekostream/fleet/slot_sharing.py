@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 import attrs
@@ -25,7 +25,7 @@ from aiorekostream.rate_limiting.port import Permit
 
 _log = logging.getLogger("aiorekostream")
 
-__all__ = ["SharedSessionSlots", "SlotSharing", "list_sessions", "record_end"]
+__all__ = ["SharedSessionSlots", "SlotSharing"]
 
 # Seconds. A fleet leases the slots that it can use within this time at the rate of the quota, and one at least.
 _LEASE_SECONDS = 0.3
@@ -149,69 +149,69 @@ class SlotSharing:
             return False
         return True
 
-    async def others(self, own: Collection[str], interval: float) -> dict[str, SharedSession] | None:
-        """Return the sessions that this host alone is to poll during an interval; ``None`` if another host polls.
+    async def others(self, *, sweep: float = 0.0) -> dict[str, SharedSession] | None:
+        """Return the sessions that other hosts alone know, by processor, less those that polls may not show yet.
 
         Args:
-            own: processors whose sessions the fleet polls as its own.
-            interval: seconds until the next poll.
+            sweep: see ``SlotLeases.sessions``.
+
+        Returns:
+            The sessions; ``None`` if another host polls.
         """
         slots = self.queue.slots
         if slots.leases is None:
             return {}
-        if (shown := await _shown_sessions(slots.leases, sweep=interval)) is None:
+        if (sessions := await slots.leases.sessions(sweep=sweep)) is None:
             return None
-        return {name: each for name, each in shown.items() if name not in own and name not in slots}
+        return {
+            each.name: each
+            for each in sessions
+            if not each.is_reserved and each.age >= SHOWN_AFTER and each.name not in slots
+        }
 
+    async def list_sessions(self, client: Client, own: Mapping[str, SessionSlot]) -> None:
+        """List the processors, and describe those whose session is not clear.
 
-async def list_sessions(client: Client, queue: StartQueue, own: Mapping[str, SessionSlot]) -> None:
-    """List the processors, and describe those whose session is not clear.
+        Args:
+            client: makes the calls.
+            own: the sessions of the fleet that a list shows.
+        """
+        clock, queue = self.pipeline.clock, self.queue
+        others = await self.others() or {}
+        # A list does not contain kinds, and may skip a processor: only Describe shows that there is none.
+        unclear = dict.fromkeys([*own, *others])
+        async for item in client.list_stream_processors():
+            if item.status in WITHOUT_SESSION:
+                if item.name in unclear:
+                    del unclear[item.name]
+                    self.record_end(SessionEnd(item.name, item.status), own, others)
+            elif (other := others.get(item.name)) is not None:
+                unclear.pop(item.name, None)  # a list that changes may show a processor twice
+                queue.track_external(item.name, other.kind, clock.now(), other.session)
+            else:
+                unclear[item.name] = None
+        for name in unclear:
+            end, kind = await _describe(client, name)
+            if end.status is None or end.status in WITHOUT_SESSION:
+                self.record_end(end, own, others)
+            elif kind is not None:
+                queue.track_external(name, kind, clock.now())
+        if queue.slots.leases is not None:
+            queue.slots.leases.confirm_sync()
 
-    Args:
-        client: makes the calls.
-        queue: has the sessions of the fleet, and the slots that many hosts share.
-        own: the sessions of the fleet that a list shows.
-    """
-    clock, leases = client.pipeline.clock, queue.slots.leases
-    shared = None if leases is None else await _shown_sessions(leases)
-    others = {name: each for name, each in (shared or {}).items() if name not in own}
-    # A list does not contain kinds, and may skip a processor: only Describe shows that there is none.
-    unclear = dict.fromkeys([*own, *others])
-    async for item in client.list_stream_processors():
-        if item.status in WITHOUT_SESSION:
-            if item.name in unclear:
-                del unclear[item.name]
-                record_end(SessionEnd(item.name, item.status), queue, own, others)
-        elif (other := others.get(item.name)) is not None:
-            unclear.pop(item.name, None)  # a list that changes may show a processor twice
-            queue.track_external(item.name, other.kind, clock.now(), other.session)
-        else:
-            unclear[item.name] = None
-    for name in unclear:
-        end, kind = await _describe(client, name)
-        if end.status is None or end.status in WITHOUT_SESSION:
-            record_end(end, queue, own, others)
-        elif kind is not None:
-            queue.track_external(name, kind, clock.now())
-    if leases is not None:
-        leases.confirm_sync()
+    def record_end(self, end: SessionEnd, own: Mapping[str, SessionSlot], others: Mapping[str, SharedSession]) -> None:
+        """Record an end that a poll has shown, for the fleet's own session or for that of another client or host.
 
-
-def record_end(
-    end: SessionEnd, queue: StartQueue, own: Mapping[str, SessionSlot], others: Mapping[str, SharedSession]
-) -> None:
-    """Record an end that a poll has shown, for the fleet's own session or for that of another client or host.
-
-    Args:
-        end: the end.
-        queue: has the sessions of the fleet, and the slots that many hosts share.
-        own: the polled sessions of the fleet.
-        others: the polled sessions of other hosts.
-    """
-    if end.name in own:
-        queue.session_ended(end, own[end.name])
-    elif queue.slots.leases is not None and end.name in others:
-        queue.slots.leases.end(others[end.name], end.status)
+        Args:
+            end: the end.
+            own: the polled sessions of the fleet.
+            others: the polled sessions of other hosts.
+        """
+        leases = self.queue.slots.leases
+        if end.name in own:
+            self.queue.session_ended(end, own[end.name])
+        elif leases is not None and end.name in others:
+            leases.end(others[end.name], end.status)
 
 
 async def _describe(client: Client, name: str) -> tuple[SessionEnd, ProcessorKind | None]:
@@ -221,15 +221,3 @@ async def _describe(client: Client, name: str) -> tuple[SessionEnd, ProcessorKin
     except ResourceNotFoundError:
         return SessionEnd(name), None
     return SessionEnd(name, found.status, status_message=found.status_message), found.kind
-
-
-async def _shown_sessions(leases: SlotLeases, *, sweep: float = 0.0) -> dict[str, SharedSession] | None:
-    """List the sessions of all hosts, by processor, less those that polls may not show yet.
-
-    Args:
-        leases: the shared slots.
-        sweep: see ``SlotLeases.sessions``.
-    """
-    if (sessions := await leases.sessions(sweep=sweep)) is None:
-        return None
-    return {each.name: each for each in sessions if not each.is_reserved and each.age >= SHOWN_AFTER}

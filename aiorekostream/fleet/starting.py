@@ -20,7 +20,7 @@ from aiorekostream.fleet.monitor import NotifiedEnds, PolledSessions, ask
 from aiorekostream.fleet.options import FleetOptions
 from aiorekostream.fleet.outcomes import AlreadyRunning, Outcome, Started, Unknown
 from aiorekostream.fleet.sessions import SessionEnd, SessionEnds, SessionSnapshot, snapshot
-from aiorekostream.fleet.slot_sharing import SlotSharing, list_sessions, record_end
+from aiorekostream.fleet.slot_sharing import SlotSharing
 from aiorekostream.fleet.slots import SessionSlot, SessionSlots
 from aiorekostream.fleet.start_queue import QueuedStart, StartQueue
 from aiorekostream.operations import START
@@ -161,7 +161,7 @@ class Starter(Executor[StartRequest]):
             await self._pipeline.open()
             self.on_open()
         queue.advance(began := clock.now())  # sessions may have ended since the last poll
-        await list_sessions(self.client, queue, self._asked())
+        await self._sharing.list_sessions(self.client, self._asked())
         self._seen_at, self._polled_at = began, clock.now()
         queue.mark_polled(began, self._polled_at)
         self._changed()
@@ -207,7 +207,7 @@ class Starter(Executor[StartRequest]):
     async def _poll_ends(self) -> None:
         begun, began = self._asked(), self._pipeline.clock.now()
         asked = self._notified.unreported(begun, self.queue.unpolled, began)
-        others = await self._sharing.others(begun.keys(), self._options.poll_interval)
+        others = await self._sharing.others(sweep=self._options.poll_interval)
         if others is None and not self._polls_own:
             self._polled_at = self._pipeline.clock.now()  # another host polls
             return
@@ -220,7 +220,7 @@ class Starter(Executor[StartRequest]):
             return
         self._seen_at = began if asked else self._seen_at
         for end in ended:
-            record_end(end, self.queue, asked, others)
+            self._sharing.record_end(end, asked, others)
         self.queue.mark_polled(began if len(asked) == len(begun) else -math.inf, now)
 
     def _on_session_end(self, end: SessionEnd) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -15,144 +14,13 @@ from aiorekostream.domain.responses import StartedSession
 from aiorekostream.domain.status import Status
 from aiorekostream.fleet import Expired, Fleet, Reservation, SessionEnd, SharedSession, Unknown
 from aiorekostream.rate_limiting.limiter import LocalRateLimiter
-from tests.fleet.service import START, Service, label, lost, run
+from tests.fleet.granted_slots import GrantedSlots, SharedSlots, SlotsPolledElsewhere
+from tests.fleet.service import DESCRIBE, LIST, START, Service, label, lost, run
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection
 
-    from aiorekostream.clock import Clock
-    from aiorekostream.fleet import SlotListener
-    from aiorekostream.limits import Scope
     from aiorekostream.rate_limiting import Permit, PermitRequest
-
-
-@attrs.define(eq=False)
-class _Slots:
-    """Slots that are always free, and reservations that a test decides about.
-
-    Attributes:
-        decide: gives the answer to a reservation, in this many seconds; it may raise.
-        taken: the processors whose slots are taken.
-        stopping_names: the processors that were reported as stopping.
-        statuses: the statuses of processors whose sessions were reported as ended.
-    """
-
-    decide: Callable[[str], tuple[Reservation, float]] = lambda _: (Reservation.RESERVED, 0.0)
-    needs_sync: bool = False
-    taken: set[str] = attrs.field(factory=set[str])
-    stopping_names: list[str] = attrs.field(factory=list[str])
-    statuses: dict[str, Status | None] = attrs.field(factory=dict[str, "Status | None"])
-
-    def open(
-        self, scope: Scope, *, limits: Mapping[ProcessorKind, int], clock: Clock, listener: SlotListener
-    ) -> _Slots:
-        del scope, clock, listener
-        assert set(limits) == set(ProcessorKind)
-        return self
-
-    def request(self, counts: Mapping[ProcessorKind, int]) -> None:
-        del counts
-
-    def has_room(self, kind: ProcessorKind) -> bool:
-        del kind
-        return True
-
-    def is_full(self, kind: ProcessorKind) -> bool:
-        del kind
-        return False
-
-    def take(self, name: str, kind: ProcessorKind) -> None:
-        del kind
-        self.taken.add(name)
-
-    async def reserve(self, name: str, kind: ProcessorKind, *, call: float, session: float) -> Reservation:
-        assert (kind, call, session) == (ProcessorKind.LABEL_DETECTION, 60, 10 + 20)
-        result, seconds = self.decide(name)
-        await asyncio.sleep(seconds)
-        return result
-
-    def restore(self, name: str, kind: ProcessorKind) -> None:
-        del kind
-        self.taken.discard(name)
-
-    def occupy(
-        self,
-        name: str,
-        kind: ProcessorKind,
-        *,
-        seconds: float,
-        begins_in: float = 0.0,
-        session: StartedSession | None = None,
-        is_external: bool = False,
-    ) -> None:
-        del kind, session
-        assert (seconds, begins_in, is_external) == (30, 0, False)
-        self.taken.add(name)
-
-    def stopping(self, name: str, seconds: float) -> None:
-        assert seconds == 20
-        self.stopping_names.append(name)
-
-    def free(self, name: str, kind: ProcessorKind, status: Status | None = None) -> None:
-        del kind
-        self.taken.discard(name)
-        self.statuses[name] = status
-
-    async def sessions(self, *, sweep: float = 0.0) -> Sequence[SharedSession] | None:
-        del sweep
-        return ()
-
-    def end(self, session: SharedSession, status: Status | None) -> None:
-        raise AssertionError(session, status)
-
-    def end_session(self, name: str, kind: ProcessorKind, session_id: str) -> None:
-        raise AssertionError(name, kind, session_id)
-
-    def confirm_sync(self) -> None:
-        raise AssertionError
-
-
-@attrs.define(eq=False)
-class _Shared(_Slots):
-    """Slots that other hosts use too, and what the fleet reports of sessions.
-
-    Attributes:
-        others: the sessions of other hosts.
-        reports: the reports, in their order.
-    """
-
-    others: Sequence[SharedSession] = ()
-    reports: list[tuple[object, ...]] = attrs.field(factory=list[tuple[object, ...]])
-
-    async def reserve(self, name: str, kind: ProcessorKind, *, call: float, session: float) -> Reservation:
-        del name, kind, call, session
-        return Reservation.RESERVED
-
-    def occupy(
-        self,
-        name: str,
-        kind: ProcessorKind,
-        *,
-        seconds: float,
-        begins_in: float = 0.0,
-        session: StartedSession | None = None,
-        is_external: bool = False,
-    ) -> None:
-        del kind, seconds, session
-        self.reports.append(("session", name, round(begins_in, 2), is_external))
-
-    async def sessions(self, *, sweep: float = 0.0) -> Sequence[SharedSession] | None:
-        del sweep
-        return self.others
-
-    def end(self, session: SharedSession, status: Status | None) -> None:
-        self.reports.append(("end", session.name, status))
-
-    def end_session(self, name: str, kind: ProcessorKind, session_id: str) -> None:
-        self.reports.append(("end", name, kind, session_id))
-
-    def confirm_sync(self) -> None:
-        self.reports.append(("listed",))
 
 
 class _ToldMonitor:
@@ -203,7 +71,7 @@ def test_start_without_a_slot_is_put_back_with_its_permit(answer: Reservation | 
         return found, 0.0
 
     async def main() -> None:
-        fleet = Fleet(service.client(rate_limiter=limiter), slots=_Slots(decide))
+        fleet = Fleet(service.client(rate_limiter=limiter), slots=GrantedSlots(decide))
         assert isinstance(await fleet.submit(label("door")), rks.Started)
 
     run(main())
@@ -213,7 +81,7 @@ def test_start_without_a_slot_is_put_back_with_its_permit(answer: Reservation | 
 
 def test_start_expires_when_its_slot_comes_too_late() -> None:
     service, limiter = _service(), _ReturnedPermits()
-    slots = _Slots(lambda _: (Reservation.RESERVED, 2.0))
+    slots = GrantedSlots(lambda _: (Reservation.RESERVED, 2.0))
 
     async def main() -> None:
         fleet = Fleet(service.client(rate_limiter=limiter), slots=slots, expires_after=1)
@@ -225,7 +93,7 @@ def test_start_expires_when_its_slot_comes_too_late() -> None:
 
 def test_start_that_is_cancelled_while_it_is_reserved_is_not_sent() -> None:
     service, limiter = _service(), _ReturnedPermits()
-    slots = _Slots(lambda _: (Reservation.RESERVED, 2.0))
+    slots = GrantedSlots(lambda _: (Reservation.RESERVED, 2.0))
 
     async def main() -> None:
         fleet = Fleet(service.client(rate_limiter=limiter), slots=slots)
@@ -240,7 +108,7 @@ def test_start_that_is_cancelled_while_it_is_reserved_is_not_sent() -> None:
 
 
 def test_slots_hear_of_the_whole_life_of_a_session() -> None:
-    service, slots = _service(), _Slots()
+    service, slots = _service(), GrantedSlots()
 
     async def main() -> None:
         fleet = Fleet(service.client(), slots=slots)
@@ -262,7 +130,7 @@ def test_sync_reports_the_end_of_another_hosts_session(is_listed: bool) -> None:
     other = SharedSession(
         name=name, kind=ProcessorKind.LABEL_DETECTION, token="t", is_reserved=False, session=None, age=60.0
     )
-    slots = _Shared(others=[other])
+    slots = SharedSlots(others=[other])
 
     async def main() -> None:
         assert not await Fleet(service.client(), slots=slots).sync_sessions()
@@ -271,8 +139,42 @@ def test_sync_reports_the_end_of_another_hosts_session(is_listed: bool) -> None:
     assert slots.reports == [("end", name, Status.STOPPED if is_listed else None), ("listed",)]
 
 
+@pytest.mark.parametrize(("is_reserved", "age"), [(True, 60.0), (False, 0.5), (False, 60.0)])
+def test_sync_reports_no_end_that_a_list_may_not_show_yet(is_reserved: bool, age: float) -> None:  # noqa: FBT001
+    """A start of another host that is under way or was just applied; and one of this fleet, whatever was before."""
+    service, kind = _service(), ProcessorKind.LABEL_DETECTION
+    other = SharedSession(name="door", kind=kind, token="t", is_reserved=is_reserved, session=None, age=age)
+    slots = SharedSlots(others=[other])
+
+    async def main() -> None:
+        fleet = Fleet(service.client(), slots=slots)
+        if not is_reserved and age > 1:
+            await fleet.submit(label("door"))
+            service.fail("door")
+        await fleet.sync_sessions()
+
+    run(main())
+    assert "end" not in {report[0] for report in slots.reports}
+    assert slots.reports[-1] == ("listed",)
+
+
+def test_fleet_that_waits_for_any_slot_leaves_the_polls_to_another_host() -> None:
+    service, slots = _service(), SlotsPolledElsewhere()
+    service.create("hall")
+
+    async def main() -> None:
+        fleet = Fleet(service.client(), slots=slots)
+        await fleet.submit(label("door"))
+        waiting = asyncio.create_task(fleet.submit(label("hall")))
+        await asyncio.sleep(20)
+        assert service.order(DESCRIBE) == service.order(LIST) == []
+        assert isinstance(await waiting, rks.Started)
+
+    run(main())
+
+
 def test_notified_end_of_another_hosts_session_is_reported_by_its_id() -> None:
-    service, slots, monitor = _service(), _Shared(), _ToldMonitor()
+    service, slots, monitor = _service(), SharedSlots(), _ToldMonitor()
 
     async def main() -> None:
         fleet = Fleet(service.client(), slots=slots, session_monitor=monitor)
@@ -284,7 +186,7 @@ def test_notified_end_of_another_hosts_session_is_reported_by_its_id() -> None:
 
 
 def test_sessions_are_reported_again_in_another_event_loop() -> None:
-    service, slots = _service(), _Shared()
+    service, slots = _service(), SharedSlots()
     fleet = Fleet(service.client(), slots=slots)
 
     async def start() -> None:
@@ -301,7 +203,7 @@ def test_sessions_are_reported_again_in_another_event_loop() -> None:
 
 
 def test_unknown_start_is_reported_until_it_is_safe_to_retry() -> None:
-    service, slots = _service(), _Shared()
+    service, slots = _service(), SharedSlots()
     service.before = lambda operation, _: lost(operation)
 
     async def main() -> None:
