@@ -517,7 +517,7 @@ class Client:
             UnknownOutcomeError: a response was lost, and the outcome could not be determined.
         """
         await self._validate(processor)
-        return await ensure.created(self._pipeline, processor)
+        return await ensure.created(self._pipeline, self._poller, processor)
 
     async def _validate(self, processor: Processor) -> None:
         CREATE.validate_request(processor)

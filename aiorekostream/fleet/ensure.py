@@ -1,6 +1,5 @@
 """Bring many processors to a state: poll, start or stop what is not in it, and wait, for each request on its own."""
 
-import abc
 import asyncio
 import functools
 import logging
@@ -8,38 +7,34 @@ from typing import Generic, TypeVar, cast
 
 import attrs
 
+from aiorekostream.client.ensure import Tries
 from aiorekostream.client.wait_conditions import WaitCondition
-from aiorekostream.client.wait_errors import contested_error, wrong_kind_error
+from aiorekostream.client.wait_errors import wrong_kind_error
 from aiorekostream.domain.enums import ProcessorKind
-from aiorekostream.domain.requests import StartRequest
-from aiorekostream.domain.status import ACTIVE, STARTABLE, WITHOUT_SESSION, Status
+from aiorekostream.domain.requests import LabelDetectionStart, StartRequest
+from aiorekostream.domain.status import WITHOUT_SESSION, Status
 from aiorekostream.errors import (
     RekostreamError,
     ResourceInUseError,
     StreamProcessorFailedError,
+    UnknownOutcomeError,
 )
 from aiorekostream.fleet.events import FleetEventType
 from aiorekostream.fleet.executor import Executor
-from aiorekostream.fleet.outcomes import AlreadyRunning, AlreadyStopped, Failed, Outcome, Started, Stopped
+from aiorekostream.fleet.outcomes import AlreadyRunning, AlreadyStopped, Failed, Outcome, Started, Stopped, Unknown
 from aiorekostream.fleet.queue import QueuedRequest
 from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.fleet.starting import Starter
 
-__all__ = ["EnsureRunning", "EnsureStopped", "Ensurer"]
+__all__ = ["Ensurer"]
 
 _RequestT = TypeVar("_RequestT", bound=StartRequest | str)
 _log = logging.getLogger("aiorekostream")
 
-# Another client that starts and stops the same processor could keep a request busy without end.
-_MAX_TRIES = 5
-# Seconds until a processor is polled again that the service finds in use, at most; a quarter is jitter. It is more
-# than the second for which a poll may show the status from before.
-_PAUSE = 1.5
-
 
 @attrs.define(eq=False)
-class Ensurer(abc.ABC, Generic[_RequestT]):
-    """Carry out the requests of one run, in place of the executor that makes its calls.
+class Ensurer(Generic[_RequestT]):
+    """Bring processors to run, or to rest, in place of the executor that makes the calls of a run.
 
     Attributes:
         executor: makes the calls.
@@ -70,8 +65,17 @@ class Ensurer(abc.ABC, Generic[_RequestT]):
         self.executor.notify(kind, name, outcome)
 
     async def _outcome(self, request: QueuedRequest[_RequestT]) -> Outcome:
+        item, tries = request.request, _FleetTries(self.starter.client.pipeline, request.name, self, request)
         try:
-            return await self._ensure(request)
+            if isinstance(item, str):
+                await tries.stopped()
+                return tries.outcome or AlreadyStopped(item)
+            await tries.running(item.kind)
+            return tries.outcome or AlreadyRunning(item)
+        except _FinalOutcome as final:
+            return final.outcome
+        except UnknownOutcomeError as error:
+            return Unknown(item, error)
         except RekostreamError as error:
             return Failed(request.request, error)
         except Exception as error:  # noqa: BLE001 - an error of one processor must not harm the others
@@ -84,79 +88,62 @@ class Ensurer(abc.ABC, Generic[_RequestT]):
         # attrs.evolve takes no union
         request.on_complete(request, attrs.evolve(cast("Failed[StartRequest | str]", outcome), tag=request.tag))
 
-    @abc.abstractmethod
-    async def _ensure(self, request: QueuedRequest[_RequestT]) -> Outcome:
-        """Bring the processor of a request to its state, and return the outcome."""
 
-    async def _until(self, condition: WaitCondition, name: str) -> Status:
-        """Wait for a condition, and record the end of the session where one is seen."""
-        slot = self.starter.slots.get(name)
-        status = (await self.starter.client.poller.until(condition, name, timeout=self.timeout)).status
+@attrs.define(eq=False, repr=False)
+class _FleetTries(Tries, Generic[_RequestT]):
+    """Tries with the polls and the executor that all requests of the fleet share.
+
+    Attributes:
+        ensurer: has the executor, the poller, and the sessions that the fleet knows.
+        request: the request.
+        outcome: that of the last call which was applied; ``None`` where none was.
+    """
+
+    ensurer: Ensurer[_RequestT]
+    request: QueuedRequest[_RequestT]
+    outcome: Outcome | None = attrs.field(default=None, init=False)
+
+    async def observe(self) -> Status | None:
+        """See ``Tries``. A lost call that no poll can explain is unknown for good."""
+        start, kind = self.request.request, self.request.kind
+        status = await self.ensurer.starter.observe(self.name, kind)
+        if status is None and self.refusal is not None and self.is_lost:
+            raise self.refusal
+        if isinstance(start, LabelDetectionStart) and status is Status.RUNNING:
+            raise wrong_kind_error(start, ProcessorKind.FACE_SEARCH)
+        return status
+
+    async def send(self) -> bool:
+        """See ``Tries``. An unknown start is not sent again: shared polls do not show whether it began a session."""
+        outcome = await self.ensurer.executor.run(attrs.evolve(self.request, when_busy="share"))
+        match outcome:
+            case Started() | Stopped():
+                self.outcome = outcome
+            case AlreadyStopped() | AlreadyRunning():
+                pass
+            case Failed(_, ResourceInUseError() as error) | Unknown(str(), UnknownOutcomeError() as error):
+                raise error
+            case _:
+                raise _FinalOutcome(outcome)
+        return not isinstance(outcome, AlreadyRunning)
+
+    async def until(self, condition: WaitCondition) -> Status:
+        """See ``Tries``. The end of the session is recorded where one is seen."""
+        starter, name = self.ensurer.starter, self.name
+        slot = starter.slots.get(name)
+        try:
+            status = (await starter.client.poller.until(condition, name, timeout=self.ensurer.timeout)).status
+        except StreamProcessorFailedError:
+            await starter.observe(name, None, shown_after=0)
+            raise
         if status in WITHOUT_SESSION:
-            self.starter.session_ended(SessionEnd(name, status), slot)
+            starter.session_ended(SessionEnd(name, status), slot)
         return status
 
 
-class EnsureRunning(Ensurer[StartRequest]):
-    """See ``Fleet.ensure_running``."""
+class _FinalOutcome(Exception):  # noqa: N818 - it is no error
+    """The outcome of a call after which no other try is made."""
 
-    async def _ensure(self, request: QueuedRequest[StartRequest]) -> Outcome:
-        start, pipeline, status = request.request, self.starter.client.pipeline, None
-        began = pipeline.clock.now()
-        for _ in range(_MAX_TRIES):
-            status = await self.starter.observe(start.name, start.kind)
-            if status in ACTIVE:
-                break
-            if status is not None and status not in STARTABLE:
-                await self._until(WaitCondition.STEADY, start.name)
-                continue
-            outcome = await self.executor.run(attrs.evolve(request, when_busy="share"))
-            if isinstance(outcome, Started):
-                await self._check(start, Status.STARTING)
-            if not isinstance(outcome, AlreadyRunning):
-                return outcome
-            # Another client was quicker, or the processor is ending: a later poll shows which.
-            await pipeline.clock.sleep(_PAUSE * (0.75 + pipeline.random() / 4))
-        else:
-            if status is not None:
-                raise contested_error(start.name, "running", pipeline.clock.now() - began)
-        await self._check(start, status)
-        return AlreadyRunning(start)
-
-    async def _check(self, start: StartRequest, status: Status | None) -> None:
-        """Wait until a face search runs. A label detection works as long as it is STARTING."""
-        if start.kind is ProcessorKind.LABEL_DETECTION:
-            if status is Status.RUNNING:
-                raise wrong_kind_error(start, ProcessorKind.FACE_SEARCH)
-        elif status is not Status.RUNNING:
-            try:
-                await self._until(WaitCondition.RUNNING, start.name)
-            except StreamProcessorFailedError:
-                await self.starter.observe(start.name, None, shown_after=0)  # to record that its session has ended
-                raise
-
-
-class EnsureStopped(Ensurer[str]):
-    """See ``Fleet.ensure_stopped``."""
-
-    async def _ensure(self, request: QueuedRequest[str]) -> Outcome:
-        name, clock = request.name, self.starter.client.pipeline.clock
-        began = clock.now()
-        outcome: Outcome = AlreadyStopped(name)
-        status = await self.starter.observe(name, None)
-        if status in STARTABLE:
-            return outcome
-        for _ in range(_MAX_TRIES):
-            if status is None or status in ACTIVE:
-                outcome = await self.executor.run(QueuedRequest(name, name=name))
-                is_refused = isinstance(outcome, Failed) and isinstance(outcome.error, ResourceInUseError)
-                if not is_refused and not isinstance(outcome, Stopped | AlreadyStopped):
-                    return outcome
-            # UNCERTAIN: whether AWS lets a processor be stopped that is STARTING. A face search is stopped once it
-            # runs, and a label detection ends by itself.
-            status = await self._until(WaitCondition.STEADY, name)
-            if status in STARTABLE:
-                return outcome if isinstance(outcome, Stopped) else AlreadyStopped(name)
-        if isinstance(outcome, Failed):
-            return outcome
-        raise contested_error(name, "at rest", clock.now() - began)
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome

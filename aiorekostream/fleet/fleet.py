@@ -11,7 +11,7 @@ from aiorekostream.client import Client
 from aiorekostream.client.poller import wait_seconds
 from aiorekostream.domain.requests import StartRequest
 from aiorekostream.errors import InvalidRequestError, ValidationIssue
-from aiorekostream.fleet.ensure import EnsureRunning, EnsureStopped
+from aiorekostream.fleet.ensure import Ensurer
 from aiorekostream.fleet.events import FleetEvent
 from aiorekostream.fleet.monitor import SessionMonitor
 from aiorekostream.fleet.options import FleetOptions
@@ -201,7 +201,7 @@ class Fleet:
             InvalidRequestError: an argument breaks its rule, such as a single request instead of a collection of them;
                 nothing was sent.
         """
-        ensurer = EnsureRunning(self._starter, self._starter, wait_seconds(timeout))
+        ensurer = Ensurer(self._starter, self._starter, wait_seconds(timeout))
         return await self._start_run(starts, ensurer).wait()
 
     # ------------------------------------------------------------------------------------------------------------ stops
@@ -231,7 +231,7 @@ class Fleet:
 
         Each processor is polled first, and one that is at rest is sent nothing. A face search that may not be stopped
         while it is STARTING is stopped once it is RUNNING. A session that another client begins meanwhile is stopped,
-        too.
+        too. A stop whose outcome is unknown is sent again once that is safe, if the processor still runs.
 
         Args:
             names: the processors; any iterable or async iterable that ends.
@@ -247,7 +247,7 @@ class Fleet:
             InvalidRequestError: an argument breaks its rule, such as a single name instead of a collection of them;
                 nothing was sent.
         """
-        ensurer = EnsureStopped(self._stopper, self._starter, wait_seconds(timeout))
+        ensurer = Ensurer(self._stopper, self._starter, wait_seconds(timeout))
         return await self._stop_run(names, ensurer).wait()
 
     def iter_stop(self, names: Iterable[str] | AsyncIterable[str]) -> StopRun:
@@ -298,14 +298,14 @@ class Fleet:
 
     # ---------------------------------------------------------------------------------------------------------- details
 
-    def _start_run(self, requests: StartRequests, executor: Starter | EnsureRunning) -> StartRun:
+    def _start_run(self, requests: StartRequests, executor: Starter | Ensurer[StartRequest]) -> StartRun:
         _check_many("requests", requests, "a collection of starts, or an iterator or async iterator of them")
         pending = PendingRequests[StartRequest | FleetRequest, StartRequest, StartOutcome](
             executor, self._queued_start, self._options.max_pending
         )
         return StartRun(requests, pending, StartReport)
 
-    def _stop_run(self, names: Iterable[str] | AsyncIterable[str], executor: Stopper | EnsureStopped) -> StopRun:
+    def _stop_run(self, names: Iterable[str] | AsyncIterable[str], executor: Stopper | Ensurer[str]) -> StopRun:
         _check_many("names", names, "a collection of names, or an iterator or async iterator of them")
         pending = PendingRequests[str, str, StopOutcome](executor, queued_stop, self._options.max_pending)
         return StopRun(names, pending, StopReport)

@@ -50,7 +50,7 @@ class _Ensure:
         return await ensure.stopped(self.pipeline, self.waits, name, timeout=timeout)
 
     async def created(self, processor: Processor) -> EnsuredProcessor:
-        return await ensure.created(self.pipeline, processor)
+        return await ensure.created(self.pipeline, self.waits, processor)
 
 
 def _ensure(aws: VirtualAws) -> _Ensure:
@@ -235,6 +235,18 @@ def test_ensure_stopped_ends_when_another_client_keeps_starting() -> None:
     run(main())
 
 
+def test_ensure_stopped_forgets_a_refusal_when_a_later_stop_is_applied() -> None:
+    async def main() -> None:
+        refusals = [_in_use("StopStreamProcessor")]
+        aws = VirtualAws(meddle=lambda name, _body: refusals.pop() if name.startswith("Stop") and refusals else None)
+        _showing(aws, (0, "RUNNING"))
+        with pytest.raises(errors.WaitTimeoutError, match="Another client changes it again and again"):
+            await _ensure(aws).stopped("camera")
+        assert aws.calls["Stop"] == 8
+
+    run(main())
+
+
 def test_ensure_stopped_succeeds_when_the_processor_fails() -> None:
     async def main() -> None:
         aws = VirtualAws(
@@ -280,10 +292,10 @@ def test_ensure_stopped_stops_once_when_a_poll_is_stale() -> None:
 def _showing(aws: VirtualAws, *statuses: tuple[float, str]) -> None:
     """Have the camera in these statuses, each from its second on; calls that change it succeed and do nothing."""
 
-    async def handler(operation: str, body: Mapping[str, object]) -> Mapping[str, object]:
+    async def handler(operation: str, body: Mapping[str, object]) -> Mapping[str, object] | Exception:
         await asyncio.sleep(0.06)
         if not operation.startswith("Describe"):
-            return {}
+            return aws.meddle(operation, body) or {}
         status = [status for moment, status in statuses if moment <= _now()][-1]
         return {"Name": body["Name"], "StreamProcessorArn": "arn", "Status": status}
 

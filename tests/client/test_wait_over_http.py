@@ -32,11 +32,11 @@ async def test_waits_and_ensure_work_over_http() -> None:
         pipeline = Pipeline(transport=transport, retry=RetryPolicy(), total_timeout=30)
         waits = Poller(pipeline)
         wanted = [parse_processor(faces(name)) for name in _NAMES]
-        assert all([(await ensure.created(pipeline, processor)).changed for processor in wanted])
+        assert all([(await ensure.created(pipeline, waits, processor)).changed for processor in wanted])
         running = await asyncio.gather(*(ensure.running(pipeline, waits, FaceSearchStart(name)) for name in _NAMES))
         assert {found.status for found in running} == {Status.RUNNING}
         assert (await ensure.stopped(pipeline, waits, "camera-0")).status is Status.STOPPED
-        report = await ensure.created(pipeline, wanted[0])
+        report = await ensure.created(pipeline, waits, wanted[0])
         assert (report.changed, report.drift) == (False, ())
         await pipeline.call(DELETE, DeleteRequest("camera-0"))
         await waits.until(WaitCondition.DELETED, "camera-0")

@@ -295,3 +295,22 @@ def test_ensure_running_leaves_an_unknown_outcome_unknown() -> None:
     service.before = lambda operation, _: lost(operation) if operation in {START, DESCRIBE} else None
     assert run(Fleet(service.client()).ensure_running(labels(1))).counts == {"unknown": 1}
     assert len(service.starts()) == 1
+
+
+def test_ensure_running_sends_an_unknown_start_no_more() -> None:
+    """Polls show it at rest later, and they do not show whether the lost start had a session in between."""
+    service = service_of(1)
+    service.before = lambda operation, _: lost(operation) if operation == START else None
+
+    async def handle(operation: str, body: Mapping[str, object]) -> Reply | Exception:
+        if operation == DESCRIBE and service.starts() and service.clock.now() < 61:
+            await asyncio.sleep(100)
+        return await service.answer(operation, body)
+
+    async def main() -> StartReport:
+        report = await Fleet(service.client(transport=MemoryTransport(handle))).ensure_running(labels(1))
+        await asyncio.sleep(60)
+        return report
+
+    assert run(main()).counts == {"unknown": 1}
+    assert len(service.starts()) == 1

@@ -13,6 +13,8 @@ from aiorekostream.emulator import Timings
 from aiorekostream.errors import InvalidRequestError
 from aiorekostream.fleet import Fleet, SessionEnd, Started
 from aiorekostream.testing import MemoryTransport, Reply
+from tests import virtual_time
+from tests.emulator import samples
 from tests.fleet.service import (
     DESCRIBE,
     FACE,
@@ -26,11 +28,16 @@ from tests.fleet.service import (
     run,
     service_of,
 )
+from tests.simulation.fates import Fate
+from tests.simulation.scenes import make_client
+from tests.simulation.service import Network, SimulatedService
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aiorekostream.fleet import StopReport
+
+_APPLY_DELAY = 30.0  # seconds after a read timeout; see RetryPolicy.max_apply_delay
 
 
 def test_ensure_stopped_brings_80_processors_to_rest_at_one_stop_a_second() -> None:
@@ -184,6 +191,26 @@ def test_ensure_stopped_fails_for_what_is_no_processor(name: Any, error: type[Ex
     assert type(report.failed[0].error) is error
 
 
+def test_ensure_stopped_stops_what_it_may_not_poll() -> None:
+    service = service_of(face_searches=1)
+
+    async def handle(operation: str, body: Mapping[str, object]) -> Reply | Exception:
+        if operation in {DESCRIBE, LIST}:
+            return refusal(errors.AccessDeniedError, operation)
+        return await service.answer(operation, body)
+
+    async def main() -> tuple[StopReport, str]:
+        service.start_all()
+        await asyncio.sleep(5)
+        report = await Fleet(service.client(transport=MemoryTransport(handle))).ensure_stopped(["face-0"])
+        await asyncio.sleep(5)
+        return report, service.status("face-0")
+
+    report, status = run(main())
+    assert status == "STOPPED"
+    assert isinstance(report.failed[0].error, errors.AccessDeniedError)  # whether it came to rest is not known
+
+
 def test_ensure_stopped_leaves_an_unknown_outcome_unknown() -> None:
     service = service_of(face_searches=1)
 
@@ -201,3 +228,31 @@ def test_ensure_stopped_leaves_an_unknown_outcome_unknown() -> None:
         return await Fleet(service.client()).ensure_stopped(["face-0"])
 
     assert run(main()).counts == {"unknown": 1}
+    assert service.count(STOP) == 1
+
+
+@pytest.mark.parametrize("fate", [Fate.READ_TIMEOUT_NOT_APPLIED, Fate.READ_TIMEOUT_LATE, Fate.READ_TIMEOUT_APPLIED])
+def test_lost_stop_is_sent_again_only_when_that_is_safe(fate: Fate) -> None:
+    """Its time ends long before the service can no longer apply it, and an unknown outcome is not the end."""
+    fates = [fate]
+    service = SimulatedService(
+        fates=lambda operation, _: fates.pop() if operation == STOP and fates else Fate.ANSWERED,
+        network=Network(read_timeout=2.0, lateness=25.0),
+    )
+
+    async def main() -> StopReport:
+        service.create(samples.faces("door"))
+        service.act(START, {"Name": "door"})
+        await asyncio.sleep(60)
+        report = await Fleet(make_client(service, total=8)).ensure_stopped(["door"])
+        await asyncio.sleep(60)
+        return report
+
+    report = virtual_time.run(main())
+    is_sent_again = fate is Fate.READ_TIMEOUT_NOT_APPLIED
+    is_known = is_sent_again or fate is Fate.READ_TIMEOUT_APPLIED
+    assert report.counts == {"stopped" if is_known else "already stopped": 1}
+    assert len(service.applied(STOP, "door")) == 1
+    first, *later = service.sendings["door"]
+    assert all(sent - first >= _APPLY_DELAY for sent in later)
+    assert bool(later) is is_sent_again

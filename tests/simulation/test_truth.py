@@ -7,7 +7,9 @@ import random
 from typing import TYPE_CHECKING
 
 import aiorekostream as rks
+from aiorekostream.domain.status import STARTABLE
 from aiorekostream.emulator import Timings
+from aiorekostream.fleet import Fleet
 from tests.emulator.samples import faces, labels, session
 from tests.simulation.fates import LOSSES, random_fates
 from tests.simulation.scenes import RUN_ON, Answer, Told, label_start, make_client, tell, untruth
@@ -165,3 +167,34 @@ async def _ensure(seed: int) -> list[str]:
 def test_ensure_running_begins_at_most_one_session(seeds: range) -> None:
     for seed in seeds[::5]:
         assert run(_ensure(seed)) == [], f"play seed {seed} again with: pytest tests/simulation --seed {seed}"
+
+
+async def _rest(seed: int) -> list[str]:
+    """Let a fleet ensure that processors are at rest; tell where an outcome is untrue."""
+    rng = random.Random(seed)  # noqa: S311 - to be repeated
+    service = _service(seed, rng)
+    fleet = Fleet(make_client(service, total=rng.choice([5.0, 20.0, 60.0])))
+    untrue: list[str] = []
+
+    async def stop(name: str) -> None:
+        (outcome,) = await fleet.ensure_stopped([name])
+        status = service.account.processors[name].status
+        if status not in STARTABLE and isinstance(outcome, rks.Stopped | rks.AlreadyStopped):
+            untrue.append(f"{name} is {status}: {outcome}")
+        elif isinstance(outcome, rks.Failed) and not isinstance(outcome.error, rks.RekostreamError):
+            untrue.append(repr(outcome))
+
+    names = [f"camera-{number}" for number in range(rng.randint(1, 6))]
+    for name in names:
+        is_face = rng.random() < 0.5
+        service.create((faces if is_face else labels)(name))
+        start = {"Name": name} if is_face else session(name, seconds=rng.choice([30, 120]))
+        service.act(_START, start, after=rng.uniform(0, _PAST))
+    await asyncio.sleep(_PAST)
+    await asyncio.gather(*map(stop, names))
+    return untrue
+
+
+def test_fleet_ensures_that_processors_are_at_rest(seeds: range) -> None:
+    for seed in seeds[::10]:
+        assert run(_rest(seed)) == [], f"play seed {seed} again with: pytest tests/simulation --seed {seed}"
