@@ -8,16 +8,16 @@ PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(PY)
 NOX := PATH="$(CURDIR)/$(BIN):$$PATH" $(PY) -m nox --no-stop-on-first-error
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types contracts unit docs bench bench-smoke performance wheel lowest api pins clean FORCE
+.PHONY: help demo test lint types contracts tree docs bench bench-smoke performance wheel lowest api pins clean FORCE
 
 help:
 	@echo "make demo         fifty cameras and their events, against the emulator"
 	@echo "make test         everything that must hold before a merge"
 	@echo "make lint         ruff and its formatter          make types     mypy, basedpyright, completeness"
-	@echo "make contracts    the layers                      make unit      the tests, with coverage"
+	@echo "make contracts    the layers                      make tree      the tests that need the source tree"
 	@echo "make docs         the documentation               make bench     the benchmarks"
 	@echo "make performance  fleets against other clients, into docs/performance.md"
-	@echo "make wheel        the tests against the wheel     make lowest    the same with the oldest dependencies"
+	@echo "make wheel        the tests against the wheel     make lowest    with the oldest dependencies, and coverage"
 	@echo "make api          renew the snapshot of the API   make pins      renew the constraints"
 	@echo "make clean        remove what was made, .venv included"
 
@@ -27,7 +27,7 @@ demo: $(VENV)/.runtime
 test: $(VENV)/.dev
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PY) tools/lanes.py
 
-lint types contracts unit docs lowest: $(VENV)/.dev
+lint types contracts tree docs lowest: $(VENV)/.dev
 	@$(NOX) -s $@
 
 bench-smoke: $(VENV)/.dev

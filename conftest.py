@@ -14,12 +14,15 @@ import os
 import socket
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import boto3
 import hypothesis
 import pytest
 import sybil
+from botocore.httpsession import where
+from botocore.loaders import JSONFileLoader, Loader
 from sybil.document import PythonDocStringDocument
 from sybil.parsers import markdown, rest
 
@@ -104,6 +107,36 @@ def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "an-example-and-no-secret")
+
+
+# ------------------------------------------------------------------------------------------------------------ botocore
+
+
+@pytest.fixture(scope="session", autouse=True)
+def botocore_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Decode each of botocore's files once for all tests, and trust one certificate authority in place of 140.
+
+    Both are most of the work of making a client. Botocore shares what it has decoded among the clients of a session; it
+    modifies only the endpoints, which are decoded each time. No test reaches a server that an authority has signed.
+    """
+    decode = JSONFileLoader.load_file
+    decoded: dict[str, object] = {}
+
+    def load_file(loader: JSONFileLoader, file_path: str) -> object:
+        if not file_path.startswith(Loader.BUILTIN_DATA_PATH) or file_path.endswith("endpoints"):
+            return decode(loader, file_path)
+        if file_path not in decoded:
+            decoded[file_path] = decode(loader, file_path)
+        return decoded[file_path]
+
+    authorities = Path(where()).read_text(encoding="utf-8")
+    end = "-----END CERTIFICATE-----\n"
+    authority = tmp_path_factory.mktemp("botocore") / "authority.pem"
+    authority.write_text(authorities[: authorities.index(end) + len(end)], encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", load_file)
+        patch.setattr("botocore.httpsession.where", lambda: str(authority))
+        yield
 
 
 # ------------------------------------------------------------------------------------------------------------ examples

@@ -19,7 +19,7 @@ import nox
 import nox.command
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Sequence
 
 ROOT = Path(__file__).parent
 OLDEST = (3, 11)
@@ -29,63 +29,33 @@ NEWEST = (3, 14)
 # Every test runs, with a part of its random cases: tests/effort.py.
 BRIEF = "--hypothesis-profile=brief"
 
+# What is tested against the wheel: all that needs no source tree.
+EVERYTHING = ("tests", "README.md", "docs")
+
+# The tests of what the standard library decides: TLS and sockets, processes and signals, the resolution of annotations,
+# the order of imports and the clock of asyncio. The other tests run on the oldest Python and on the newest; what passes
+# there and fails in between would be a defect of one release of Python.
+INTERPRETER = (
+    "tests/cli",
+    "tests/test_annotations.py",
+    "tests/test_clock.py",
+    "tests/test_constructors.py",
+    "tests/test_front_door.py",
+    "tests/test_late_imports.py",
+    "tests/transport/test_sending.py",
+    "tests/transport/test_tls.py",
+)
+
+# The tests that need the source tree or the packages of JavaScript in its environment, and the examples in docstrings.
+TREE = ("tests/tree", "tests/api", "tests/emulator/test_javascript.py", "aiorekostream")
+
 # The tests of the built reference, which the session `docs` runs on its own build.
 REFERENCE = "tests/tree/test_reference.py"
 
 nox.options.default_venv_backend = "none"
 
-
-# ------------------------------------------------------------------------------------------------------------ the tree
-
-
-def run_all(session: nox.Session, *commands: str) -> None:
-    """Run every command, also after a failure, so that one run reports all failures."""
-    failed: list[str] = []
-    for command in commands:
-        try:
-            session.run(*command.split())
-        except nox.command.CommandFailed:
-            failed.append(command)
-    if failed:
-        session.error(f"failed: {'; '.join(failed)}")
-
-
-@nox.session
-def unit(session: nox.Session) -> None:
-    """Run the tests and the examples with branch coverage, which doubles their time: without all random cases."""
-    session.run("coverage", "run", "-m", "pytest", BRIEF, f"--ignore={REFERENCE}", *session.posargs)
-    session.run("coverage", "report")
-
-
-@nox.session
-def types(session: nox.Session) -> None:
-    """Run mypy and basedpyright, and verify that the public API is completely typed."""
-    run_all(session, "mypy", "basedpyright", "basedpyright --ignoreexternal --verifytypes aiorekostream")
-
-
-@nox.session
-def docs(session: nox.Session) -> None:
-    """Build the documentation, with warnings as errors, and test the reference that was built."""
-    session.run("sphinx-build", "-W", "--keep-going", "-q", "-E", "-b", "html", "docs", "docs/_build")
-    session.run("pytest", "-q", REFERENCE, env={"BUILT_DOCS": str(ROOT / "docs" / "_build")})
-
-
-@nox.session
-def bench(session: nox.Session) -> None:
-    """Run every benchmark at its smallest size, to check that it runs."""
-    run_all(session, *(f"python {script} --smoke" for script in sorted(Path("bench").glob("*.py"))))
-
-
-@nox.session
-def lint(session: nox.Session) -> None:
-    """Run ruff's linter and check the formatting."""
-    run_all(session, "ruff check", "ruff format --check")
-
-
-@nox.session
-def contracts(session: nox.Session) -> None:
-    """Check the import contracts."""
-    session.run("lint-imports", "--no-cache")
+# `tools/lanes.py` takes the sessions in the order of this file. The two that last longest come first, and the shortest
+# last, so that the lanes end together.
 
 
 # ----------------------------------------------------------------------------------------------------------- the wheel
@@ -147,8 +117,24 @@ def build(session: nox.Session, folder: Path) -> Path:
     return wheel
 
 
-def try_wheel(session: nox.Session, interpreter: str, constraints: str, *options: str) -> None:
-    """Install the wheel in a new environment and run pytest with the options there, outside the source tree."""
+def try_wheel(
+    session: nox.Session,
+    interpreter: str,
+    constraints: str,
+    *arguments: str,
+    module: Sequence[str] = ("pytest",),
+    report: Callable[[Path], None] | None = None,
+) -> None:
+    """Install the wheel in a new environment and run pytest with the arguments there, outside the source tree.
+
+    Args:
+        session: the session that runs it.
+        interpreter: the path of the Python.
+        constraints: the file with the versions of the dependencies.
+        arguments: the arguments of pytest.
+        module: the module that is run, with the arguments before those of pytest.
+        report: called with the folder of the run after the tests have passed.
+    """
     with temporary_folder() as folder:
         wheel = build(session, folder)
         python = str(folder / "env" / "bin" / "python")
@@ -171,38 +157,100 @@ def try_wheel(session: nox.Session, interpreter: str, constraints: str, *options
             session.log(str(output).strip())
             if "site-packages" not in str(output):
                 session.error("the tests would not import the installed package")
+            # The processes that the tests start find the compiled modules that the first one leaves.
             session.run(
                 python,
-                *("-P", "-m", "pytest", "-q", *options, "tests", "README.md", "docs"),
+                *("-P", "-m", *module, "-q", *arguments),
                 external=True,
-                env={"VIRTUAL_ENV": None, "PYTHONPATH": None},
+                env={"VIRTUAL_ENV": None, "PYTHONPATH": None, "PYTHONDONTWRITEBYTECODE": None},
             )
+        if report is not None:
+            report(test_folder)
 
 
 PRESENT = interpreters()
 
 
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Run all tests against the wheel with the oldest dependencies, on the oldest Python, with branch coverage."""
+    if OLDEST_NAME not in PRESENT:
+        session.skip(f"Python {OLDEST_NAME} is not installed")
+
+    def report(folder: Path) -> None:
+        session.run("coverage", "combine", "--quiet", str(folder / ".coverage"))
+        session.run("coverage", "report")
+
+    coverage = ("coverage", "run", "-m", "pytest")
+    lowest_versions = "constraints-lowest.txt"
+    try_wheel(session, PRESENT[OLDEST_NAME], lowest_versions, BRIEF, *EVERYTHING, module=coverage, report=report)
+
+
 def on_interpreter(version: str) -> None:
-    """Define the session of one interpreter; that of the newest tries all random cases."""
-    options = () if version == list(PRESENT)[-1] else (BRIEF,)
+    """Define the session of one interpreter: the newest runs all tests with all cases, others what depends on them."""
+    arguments = EVERYTHING if version == list(PRESENT)[-1] else (BRIEF, *INTERPRETER)
 
     @nox.session(name=f"wheel-{version}", tags=["wheel"])
     def wheel(session: nox.Session) -> None:
         """Run the tests against the installed wheel."""
-        try_wheel(session, PRESENT[version], "constraints.txt", *options)
+        try_wheel(session, PRESENT[version], "constraints.txt", *arguments)
 
 
-# The oldest has sessions of its own, `lowest` and usually `unit`.
+# The oldest has a session of its own, `lowest`.
 for _version in reversed([version for version in PRESENT if version != OLDEST_NAME] or list(PRESENT)):
     on_interpreter(_version)
 
 
+# ------------------------------------------------------------------------------------------------------------ the tree
+
+
+def run_all(session: nox.Session, *commands: str) -> None:
+    """Run every command, also after a failure, so that one run reports all failures."""
+    failed: list[str] = []
+    for command in commands:
+        try:
+            session.run(*command.split())
+        except nox.command.CommandFailed:
+            failed.append(command)
+    if failed:
+        session.error(f"failed: {'; '.join(failed)}")
+
+
 @nox.session
-def lowest(session: nox.Session) -> None:
-    """Run the tests against the installed wheel with the oldest allowed dependencies, on the oldest Python."""
-    if OLDEST_NAME not in PRESENT:
-        session.skip(f"Python {OLDEST_NAME} is not installed")
-    try_wheel(session, PRESENT[OLDEST_NAME], "constraints-lowest.txt", BRIEF)
+def types(session: nox.Session) -> None:
+    """Run mypy and basedpyright, and verify that the public API is completely typed."""
+    run_all(session, "mypy", "basedpyright", "basedpyright --ignoreexternal --verifytypes aiorekostream")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run every benchmark at its smallest size, to check that it runs."""
+    run_all(session, *(f"python {script} --smoke" for script in sorted(Path("bench").glob("*.py"))))
+
+
+@nox.session
+def tree(session: nox.Session) -> None:
+    """Run the tests that need the source tree or its environment, and the examples in docstrings."""
+    session.run("pytest", "-q", BRIEF, f"--ignore={REFERENCE}", *TREE, *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation, with warnings as errors, and test the reference that was built."""
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "-E", "-b", "html", "docs", "docs/_build")
+    session.run("pytest", "-q", REFERENCE, env={"BUILT_DOCS": str(ROOT / "docs" / "_build")})
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Run ruff's linter and check the formatting."""
+    run_all(session, "ruff check", "ruff format --check")
+
+
+@nox.session
+def contracts(session: nox.Session) -> None:
+    """Check the import contracts."""
+    session.run("lint-imports", "--no-cache")
 
 
 @nox.session
