@@ -94,22 +94,24 @@ class TlsSession(AIOHTTPSession):
             raise ConfigurationError(f"the path of the CA bundle is empty: check {_source_of_bundle(self._verify)}")
         await self._get_session(proxy)
 
-    def _unusable_file(self) -> _File | None:
-        """Return the file of the settings that cannot be loaded."""
+    def _unusable_file(self) -> _CertificateFile | None:
+        """Return the first file of the settings that cannot be loaded; ``None`` if each can."""
         return next((file for file in self._files() if not file.is_usable), None)
 
-    def _files(self) -> Iterator[_File]:
+    def _files(self) -> Iterator[_CertificateFile]:
         if isinstance(self._verify, str):
-            yield _File("CA bundle", self._verify, _source_of_bundle(self._verify))
+            yield _CertificateFile("CA bundle", self._verify, _source_of_bundle(self._verify), is_bundle=True)
         if self._cert_file:
-            yield _File("client certificate", self._cert_file, "client_cert of the AWS config", self._key_file)
+            yield _CertificateFile(
+                "client certificate", self._cert_file, "client_cert of the AWS config", key=self._key_file
+            )
         settings = self._proxy_config.settings
+        where = "in proxies_config of the AWS config"
         if isinstance(bundle := settings.get("proxy_ca_bundle"), str):
-            yield _File("CA bundle of the proxy", bundle, "proxy_ca_bundle in proxies_config of the AWS config")
+            yield _CertificateFile("CA bundle of the proxy", bundle, f"proxy_ca_bundle {where}", is_bundle=True)
         if (found := settings.get("proxy_client_cert")) is not None:
             path, key = (found, None) if isinstance(found, str) else found
-            where = "proxy_client_cert in proxies_config of the AWS config"
-            yield _File("client certificate of the proxy", path, where, key)
+            yield _CertificateFile("client certificate of the proxy", path, f"proxy_client_cert {where}", key=key)
 
     def _get_ssl_context(self) -> ssl.SSLContext:
         context = super()._get_ssl_context()
@@ -154,20 +156,29 @@ class TlsSession(AIOHTTPSession):
 
 
 @attrs.frozen
-class _File:
-    """A file of certificates, and the setting that names it."""
+class _CertificateFile:
+    """A file of certificates, and the setting that names it.
 
-    kind: str
+    Attributes:
+        title: what the file is, as a message names it.
+        path: the path.
+        source: the setting that has the path, as a message names it.
+        is_bundle: whether it has certificates of CAs, which need no key.
+        key: the path of the key; ``None`` if the file has the key, too.
+    """
+
+    title: str
     path: str
     source: str
-    key: str | None = None
+    is_bundle: bool = attrs.field(default=False, kw_only=True)
+    key: str | None = attrs.field(default=None, kw_only=True)
 
     @property
     def is_usable(self) -> bool:
         """Whether it can be loaded."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
-            if "CA" in self.kind:
+            if self.is_bundle:
                 context.load_verify_locations(self.path)
             else:
                 context.load_cert_chain(self.path, self.key)
@@ -183,12 +194,13 @@ class _File:
         left an ``errno``, also one of which OpenSSL recovered. See ``load_verify_locations`` in CPython's
         ``Modules/_ssl.c``.
         """
-        path = next((path for path in (self.path, self.key) if path is not None and _access(path)), self.path)
-        problem = _access(path) or f"holds no certificate{'' if 'CA' in self.kind else ' with its key'}"
-        return f"the {self.kind} {path} {problem}: check {self.source}"
+        paths = [self.path] if self.key is None else [self.path, self.key]
+        path = next((path for path in paths if _why_unreadable(path)), self.path)
+        missing = "no certificate" if self.is_bundle else "no certificate with its key"
+        return f"the {self.title} {path} {_why_unreadable(path) or f'holds {missing}'}: check {self.source}"
 
 
-def _access(path: str) -> str:
+def _why_unreadable(path: str) -> str:
     """Return why a file cannot be read; empty if it can."""
     try:
         with Path(path).open("rb") as file:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import attrs
 
 # A CA (`ca.pem`) and two certificates that it signed, with their keys: for this machine, and for another host. Made
-# with openssl for a hundred years; they protect nothing.
+# with openssl for a hundred years. `expired.pem` signed itself, for the year 2020. They protect nothing.
 CERTIFICATES = Path(__file__).with_name("certificates")
 REQUEST_ID = "6f1c8e9c-0d57-4e8b-9f2b-1f5d0e5f6a77"
 
@@ -65,10 +65,6 @@ def error(code: str, message: str | None = None, *, status: int = 400) -> StubAn
 
 
 RESET = StubAnswer(None)
-
-
-def unheard(**_: object) -> None:
-    """A hook that does nothing."""
 
 
 @attrs.define

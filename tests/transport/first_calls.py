@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from aiobotocore.session import AioSession
 
 import aiorekostream as rks
 from aiorekostream import errors
 from aiorekostream.transport.aws import AwsTransport
-from tests.transport.counterpart import unheard
+from tests.transport.two_paths import new_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,14 +18,6 @@ if TYPE_CHECKING:
 
 QUICK = rks.RetryPolicy(base_delay=0.01, max_delay=0.01)
 """A policy that retries nearly at once."""
-
-
-def paths(*, observed: bool) -> AioSession:
-    """A session for the lean path, or one for botocore's."""
-    session = AioSession()
-    if observed:
-        session.register("request-created.rekognition", unheard)
-    return session
 
 
 async def refused(
@@ -48,7 +39,7 @@ async def refused(
             await super().open()
             attempts.clear()
 
-    transport = Counted(region=region, endpoint_url=url, session=paths(observed=observed))
+    transport = Counted(region=region, endpoint_url=url, session=new_session(observed=observed))
     client = rks.Client(transport=transport, retry=QUICK)
     with pytest.raises(errors.ConfigurationError) as caught:
         await client.start_stream_processor(rks.FaceSearchStart("lobby"))

@@ -26,7 +26,8 @@ from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.transport import aws, connect
 from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.timeout import Timeout
-from tests.transport.counterpart import RESET, Counterpart, Request, StubAnswer, http, serving, unheard
+from tests.transport.counterpart import RESET, Counterpart, Request, StubAnswer, http, serving
+from tests.transport.two_paths import new_session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -279,9 +280,7 @@ async def test_renewed_credentials_are_logged_without_their_values(
         f"import json, uuid\nprint(json.dumps({members!r} | {{'SessionToken': 'token-' + uuid.uuid4().hex}}))"
     )
     caplog.set_level(logging.INFO, "aiorekostream")
-    session = AioSession()
-    if observed:
-        session.register("request-created.rekognition", unheard)
+    session = new_session(observed=observed)
     async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url, session=session) as transport:
         await transport.send(*_A_CALL)
         caplog.clear()

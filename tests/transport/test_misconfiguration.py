@@ -18,7 +18,8 @@ from aiorekostream import errors
 from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.misconfiguration import of_connecting
 from tests.transport.counterpart import Counterpart, http, proxying, serving
-from tests.transport.first_calls import QUICK, paths, refused
+from tests.transport.first_calls import QUICK, refused
+from tests.transport.two_paths import new_session
 
 _both_paths = pytest.mark.parametrize("observed", [False, True], ids=["lean", "botocore"])
 
@@ -110,7 +111,7 @@ async def test_renewed_credentials_are_checked(
     counterpart: Counterpart, monkeypatch: pytest.MonkeyPatch, *, observed: bool
 ) -> None:
     """Only the lean path names the value; on botocore's, aiohttp refuses the header before anything is sent."""
-    session = paths(observed=observed)
+    session = new_session(observed=observed)
     async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url, session=session) as transport:
         await transport.send("StopStreamProcessor", {"Name": "a"})
         found = await session.get_credentials()

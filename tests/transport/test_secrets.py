@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
-from aiobotocore.session import AioSession
 from botocore.credentials import ReadOnlyCredentials
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +18,8 @@ from hypothesis import strategies as st
 import aiorekostream as rks
 from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.secrets import Secrets, without_userinfo
-from tests.transport.counterpart import RESET, Counterpart, Request, StubAnswer, error, http, proxying, serving, unheard
+from tests.transport.counterpart import RESET, Counterpart, Request, StubAnswer, error, http, proxying, serving
+from tests.transport.two_paths import new_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,10 +69,7 @@ def _everything(error: BaseException) -> str:
 
 async def _run(printed: io.StringIO, url: str | None, *, observed: bool = False) -> str:
     """Everything that a program prints whose calls fail."""
-    session = AioSession()
-    if observed:
-        session.register("request-created.rekognition", unheard)
-    transport = AwsTransport(region="us-east-1", endpoint_url=url, session=session)
+    transport = AwsTransport(region="us-east-1", endpoint_url=url, session=new_session(observed=observed))
     client = rks.Client(transport=transport, retry=_ONCE, timeout=5)
     for call in (
         client.start_stream_processor(rks.FaceSearchStart("lobby")),

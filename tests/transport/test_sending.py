@@ -26,7 +26,7 @@ from tests.transport.counterpart import (
     http,
     serving,
 )
-from tests.transport.first_calls import paths
+from tests.transport.two_paths import new_session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -212,7 +212,7 @@ async def test_nothing_is_written_when_the_caller_withdraws(counterpart: Counter
     def withdraw() -> None:
         raise WithdrawnError
 
-    session = paths(observed=observed)
+    session = new_session(observed=observed)
     async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url, session=session) as transport:
         with pytest.raises(errors.RekostreamError):
             await transport.send("StartStreamProcessor", _START, on_sent=withdraw)
@@ -485,7 +485,7 @@ async def test_redirect_shows_only_a_host(
 ) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "a-token-for-aws-alone")
     counterpart.script = lambda _: http(status=302, headers={"Location": location})
-    session = paths(observed=observed)
+    session = new_session(observed=observed)
     async with AwsTransport(region="us-east-1", endpoint_url=counterpart.url, session=session) as transport:
         with pytest.raises(errors.ConfigurationError) as caught:
             await transport.send("StartStreamProcessor", _START)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, cast
 
 import attrs
 import pytest
-from aiobotocore.session import AioSession
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +21,8 @@ from aiorekostream.fleet import FleetEvent, FleetEventType, SessionEnd
 from aiorekostream.results.calls import CallOptions, open_calls
 from aiorekostream.results.sqs_queue import SqsQueue
 from aiorekostream.service_text import one_line
-from tests.transport.counterpart import Counterpart, StubAnswer, error, http, unheard
+from tests.transport.counterpart import Counterpart, StubAnswer, error, http
+from tests.transport.two_paths import new_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -91,9 +91,7 @@ def _failed(counterpart: Counterpart) -> None:
 
 
 def _client(counterpart: Counterpart, *, observed: bool = False, clock: ManualClock | None = None) -> rks.Client:
-    session = AioSession()
-    if observed:
-        session.register("request-created.rekognition", unheard)
+    session = new_session(observed=observed)
     return rks.Client(region="us-east-1", endpoint_url=counterpart.url, session=session, retry=_ONCE, clock=clock)
 
 

@@ -17,7 +17,8 @@ from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.service_quotas import read_limits
 from aiorekostream.transport.services import ServiceClient
 from aiorekostream.transport.timeout import Timeout
-from tests.transport.counterpart import CERTIFICATES, Counterpart, proxying, serving, unheard
+from tests.transport.counterpart import CERTIFICATES, Counterpart, proxying, serving
+from tests.transport.two_paths import observe
 
 if TYPE_CHECKING:
     import ssl
@@ -38,7 +39,7 @@ async def _call(client: str, url: str, session: AioSession | None = None) -> Non
     """Make one call with one of the package's clients: of Rekognition by either path, or of another service."""
     session = AioSession() if session is None else session
     if client == "botocore":
-        session.register("request-created.rekognition", unheard)
+        observe(session)
     if client in {"lean", "botocore"}:
         async with AwsTransport(region="us-east-1", endpoint_url=url, session=session) as transport:
             await transport.send("StopStreamProcessor", {"Name": "a"})
@@ -82,10 +83,24 @@ async def test_certificate_of_an_unknown_ca(client: str) -> None:
 
 
 @_every_client
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 @pytest.mark.usefixtures("trusted_ca")
-async def test_certificate_of_another_host(client: str) -> None:
+async def test_certificate_of_another_host(client: str, host: str) -> None:
+    """OpenSSL has an error of its own for an address."""
     async with serving(certificate="elsewhere") as counterpart:
-        with pytest.raises(errors.ConfigurationError, match="is for another host"):
+        url = counterpart.url.replace("127.0.0.1", host)
+        with pytest.raises(errors.ConfigurationError) as caught:
+            await _call(client, url)
+    where = url.removeprefix("https://")
+    assert f"the certificate of {where} is for another host" in str(caught.value)
+    assert not counterpart.requests
+
+
+@_every_client
+async def test_certificate_that_is_expired(monkeypatch: pytest.MonkeyPatch, client: str) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", os.fspath(CERTIFICATES / "expired.pem"))
+    async with serving(certificate="expired") as counterpart:
+        with pytest.raises(errors.ConfigurationError, match="is expired or not valid yet: renew it, or set the clock"):
             await _call(client, counterpart.url)
     assert not counterpart.requests
 
