@@ -88,8 +88,6 @@ ERROR_CODES: Final[Mapping[str, ErrorCode]] = MappingProxyType(
         "UnknownOperationException": _REFUSED,
         "UnrecognizedClientException": _REFUSED,
         "ValidationError": _REFUSED,
-        # Spelt so by other services and by proxies: botocore/retries/standard.py (ThrottledRetryableChecker,
-        # TransientRetryableChecker) and botocore/data/_retry.json.
         # Of SQS and S3, which carry results: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
         # and https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
         "AWS.SimpleQueueService.NonExistentQueue": _ABSENT,
@@ -100,6 +98,8 @@ ERROR_CODES: Final[Mapping[str, ErrorCode]] = MappingProxyType(
         "NoSuchKey": _ABSENT,
         "OverLimit": _THROTTLED,  # 120,000 messages in flight
         "QueueDoesNotExist": _ABSENT,
+        # Spelt so by other services and by proxies: botocore/retries/standard.py (ThrottledRetryableChecker,
+        # TransientRetryableChecker) and botocore/data/_retry.json.
         "BandwidthLimitExceeded": _THROTTLED,
         "InternalError": _FAILED,
         "InternalServerException": _FAILED,

@@ -1,12 +1,12 @@
 """Plan the polls of a client: which one comes next for all waits together. A pure state machine.
 
 A few processors are described one by one. Many share a sweep of the list, whose calls grow with its pages and not with
-the waits, and Describe is kept for what a list cannot tell. The planner answers the next poll and is told what it
-showed; it never awaits, reads a clock or uses randomness.
+the waits, and Describe is kept for what a list does not show. The planner returns the next poll and receives
+its result; it never awaits, reads a clock or uses randomness.
 
 Invariants:
 
-- One poll is in flight at a time, so the caller asks for the next one only after it has told the last one's result.
+- One poll is in flight at a time, so the caller asks for the next one only after it has reported the last one's result.
 - Polls are numbered. One counts only for the waits that began before it, since its answer may be older than the others.
 - A processor whose waits all need Describe is left out of sweeps, so it costs one Describe and no part of later sweeps.
 """
@@ -144,7 +144,7 @@ class PollPlanner:
         return tuple(waiter for waits in self.waits.values() for waiter in waits)
 
     def next_poll(self, now: float) -> DescribePoll | ListPoll | Idle:
-        """Choose the next poll; its result must be told before the next call."""
+        """Choose the next poll; its result must be reported before the next call."""
         few, either = self._are_few(), self._either.next_moment
         sweep_due = max(min(self._list_only.next_moment, math.inf if few else either), self._sweep_from)
         choices = (

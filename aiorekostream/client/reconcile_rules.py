@@ -1,7 +1,7 @@
 """Determine the outcome of a call whose response was lost, from what DescribeStreamProcessor shows. Pure.
 
-AWS has no client token by which a call could be recognised, so the evidence is the processor's status and the time of
-its last change. The service tells the time to the second and its servers need not agree, so a change within a few
+AWS has no client token by which a call could be recognized, so the evidence is the processor's status and the time of
+its last change. The service's times are whole seconds and its servers need not agree, so a change within a few
 seconds of the sending is ``ABOUT`` then, neither before nor after. A session that began about then is taken for the
 call's own. One that began later may be the call's own or another client's, and is not claimed.
 
@@ -33,7 +33,7 @@ _LATEST = datetime.timedelta(seconds=3)
 _OVERSHOOT = datetime.timedelta(seconds=10)
 # A face search was seen to come to run after 2 seconds.
 _COMES_TO_RUN = datetime.timedelta(seconds=10)
-# The service tells the time to the second.
+# The service's times are whole seconds.
 _SECOND = datetime.timedelta(seconds=1)
 # What was sent less long ago has not begun a session that is over. UNCERTAIN: AWS says nothing of the shortest session.
 # The only one whose times are known took 2 seconds to come to run, and a shorter one would be begun a second time.

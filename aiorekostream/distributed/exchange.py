@@ -110,7 +110,7 @@ class ForeignVersion:
     """The bucket belongs to hosts of another version.
 
     Attributes:
-        version: that version; empty if the key is none of ours.
+        version: that version; empty if another program uses the key.
         hosts: the number of hosts that asked within the last seconds, of any version.
     """
 

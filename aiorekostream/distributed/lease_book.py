@@ -117,12 +117,12 @@ class LeaseBook:
 
     @property
     def has_urgent_reports(self) -> bool:
-        """Whether other hosts must hear of something at once."""
+        """Whether there is a report that other hosts need at once."""
         return any(report.kind != "cancelled" for report in self._reports)
 
     @property
     def is_clear(self) -> bool:
-        """Whether the host holds nothing that the server should hear of."""
+        """Whether the host holds nothing that the server should know."""
         return not self.leases and not self._reports
 
     def rate_at(self, now: float) -> float:
@@ -213,7 +213,7 @@ class LeaseBook:
         return self._exchange(now, want, horizon) if want or self.has_urgent_reports else None
 
     def plan_return(self, now: float) -> LeaseExchange | None:
-        """Return what to tell the server when nothing waits: every leased permit goes back."""
+        """Return the exchange to make when nothing waits: every leased permit goes back."""
         if self._is_asking or now < self._retry_at:
             return None
         self._return_leases()

@@ -64,8 +64,8 @@ class RedisRateLimiter:
     """Share the quotas of an account among hosts, through a Redis or Valkey server.
 
     Every host gives the same ``prefix``, and its clients the same ``limits``. The server holds one token bucket for
-    each quota. Each host has a queue of its own, leases permits in small batches, and tells the server what was
-    throttled, so that all hosts learn the real quota together. Only the server's clock counts.
+    each quota. Each host has a queue of its own, leases permits in small batches, and reports to the server what
+    was throttled, so that all hosts learn the real quota together. Only the server's clock counts.
 
     While the server is out of reach, hung or out of memory, a host continues at its share of the rate, which is the
     rate divided by the number of hosts that used any quota of the account, as last seen, without a burst. If there are

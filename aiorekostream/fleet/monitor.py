@@ -118,7 +118,7 @@ class NotifiedEnds:
             self.monitor.listen(self.receive)
 
     def receive(self, end: SessionEnd) -> bool:
-        """Record an end, and tell whether the session is the fleet's. See ``NotifyingMonitor.listen``."""
+        """Record an end, and return whether the session is the fleet's. See ``NotifyingMonitor.listen``."""
         session_id = None if end.session is None else end.session.session_id
         if session_id is None:
             return False

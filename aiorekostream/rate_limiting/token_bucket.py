@@ -16,7 +16,7 @@ quota of that size would not have refused it. It changes nothing, and neither do
 measurement, as long as they are a small share of the requests: they do not depend on the rate. So the rate recovers.
 
 A permit may be granted before it is due, to a queue or a host that waits for the moment itself. Such a permit is
-*pending*: it counts as sent after a throttle that is heard meanwhile, and is paid from the tokens that the throttle
+*pending*: it counts as sent after a throttle that arrives meanwhile, and is paid from the tokens that the throttle
 leaves. It was granted at the previous rate: if the throttle measured the rate, a throttle of this permit adds nothing.
 
 ``distributed/rate_limit.lua`` has the same arithmetic for the bucket that many hosts share. A test feeds the same

@@ -9,7 +9,9 @@ __all__ = ["EventIds", "MemoryEventIds"]
 
 
 class EventIds(Protocol):
-    """Store the ids of acknowledged events. A consumer asks it before it delivers, and tells it before it deletes.
+    """Store the ids of acknowledged events.
+
+    A consumer looks up the id of an event before it delivers it, and adds it before it deletes the message.
 
     With a store that outlives the process, or that several hosts share, an acknowledged event is not handled again
     after a crash, nor by another host.

@@ -38,7 +38,7 @@ class Settler:
 
     Args:
         queue: the queue of the messages.
-        event_ids: is told of an event before its message is deleted.
+        event_ids: stores the id of each event before its message is deleted.
         clock: sets timers.
         spawn: runs a batch in a task.
         on_done: called with a message that is deleted, or cannot be.

@@ -96,7 +96,7 @@ class SnsCertificates:
     Args:
         fetch: an async function that returns the content of a URL; by default over HTTPS with aiohttp.
         most: the number of certificates that are kept, at least 1. SNS uses one for each Region at a time.
-        clock: tells the date, against which the validity of a certificate is checked.
+        clock: has the date against which the validity of a certificate is checked.
 
     Raises:
         InvalidRequestError: the number is out of its range.

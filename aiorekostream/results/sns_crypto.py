@@ -33,7 +33,7 @@ def load(content: bytes) -> tuple[RSAPublicKey, datetime.datetime, datetime.date
 
 
 def is_signed(key: RSAPublicKey, signature: bytes, signed: bytes, version: str) -> bool:
-    """Return whether the key has signed this; version 1 is SHA-1, version 2 SHA-256."""
+    """Return whether the key made the signature of these bytes; version 1 is SHA-1, version 2 SHA-256."""
     # SHA-1 is what SNS uses unless the topic asks for version 2.
     algorithm = hashes.SHA256() if version == "2" else hashes.SHA1()  # noqa: S303 - the same
     try:

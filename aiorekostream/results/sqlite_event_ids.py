@@ -9,7 +9,7 @@ from aiorekostream.results.sqlite_file import SqliteStore
 
 __all__ = ["SqliteEventIds"]
 
-# Rows are numbered as they are added, so that the oldest can be told. An id that is added again keeps its number.
+# Rows are numbered as they are added, so that the oldest can be found. An id that is added again keeps its number.
 _TABLE = """
 CREATE TABLE IF NOT EXISTS acknowledged_events (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE)
 """

@@ -69,7 +69,7 @@ class RetryPolicy(Validated):
             yield ValidationIssue(("base_delay",), self.base_delay, f"at most max_delay, {self.max_delay:g}")
 
     def delay(self, attempt: int, random: float) -> float:
-        """Return the seconds to wait after a failed attempt of a number from 1; ``random`` is the jitter, 0 to 1."""
+        """Return the seconds to wait after a failed attempt. See ``full_jitter``."""
         return full_jitter(attempt, base=self.base_delay, cap=self.max_delay, random=random)
 
     def applied_by(self, error: CallError, *, sent_at: float, now: float) -> float:

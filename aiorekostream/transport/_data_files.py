@@ -2,7 +2,7 @@
 
 ``endpoints.json`` has 1.25 MB for about three hundred services. Decoding it takes about 30 ms, in which no other thread
 runs, so the entry of a service is decoded on first access. To find the model of a service, botocore lists the folders
-of all services, twice, which takes about 15 ms; here the service's own folder tells.
+of all services, twice, which takes about 15 ms; here the service's own folder is read.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class LaterServices(Mapping[str, object]):
 
     def __getitem__(self, name: str) -> object:
         key = f"{self._indentation}{json.dumps(name)} : "
-        at = self._text.find(key) if _tells(self._indentation) else -1
+        at = self._text.find(key) if _shows_depth(self._indentation) else -1
         return self._all[name] if at < 0 else _decode(self._text, at + len(key))[0]
 
     def __iter__(self) -> Iterator[str]:
@@ -103,8 +103,8 @@ class LaterServices(Mapping[str, object]):
         return found
 
 
-def _tells(indentation: str) -> bool:
-    """Return whether an indentation, with the line break before it, tells how deep a line is."""
+def _shows_depth(indentation: str) -> bool:
+    """Return whether an indentation, with the line break before it, shows how deep a line is."""
     return indentation.startswith("\n ")
 
 
@@ -123,7 +123,7 @@ def _endpoints(text: str) -> object:
         begin = key + len(_SERVICES) - len("{\n")
         indentation = text[text.rfind("\n", 0, key) : key]
         closing = text.find(f"{indentation}}}", begin)
-        if closing < 0 or not _tells(indentation):
+        if closing < 0 or not _shows_depth(indentation):
             return json.loads(text)
         place = f"services {len(services)}"
         rest += (text[done:begin], json.dumps(place))

@@ -190,8 +190,8 @@ class _CertificateFile:
     def problem(self) -> str:
         """What is wrong with it, if it cannot be loaded.
 
-        The type of the error does not tell: where OpenSSL fails, Python raises a plain ``OSError`` if any system call
-        left an ``errno``, also one of which OpenSSL recovered. See ``load_verify_locations`` in CPython's
+        The type of the error does not show this: where OpenSSL fails, Python raises a plain ``OSError`` if any system
+        call left an ``errno``, also one of which OpenSSL recovered. See ``load_verify_locations`` in CPython's
         ``Modules/_ssl.c``.
         """
         paths = [self.path] if self.key is None else [self.path, self.key]

@@ -25,7 +25,7 @@ from aiorekostream.operations import OPERATIONS
 from aiorekostream.transport._data_files import narrow
 from aiorekostream.transport._http_session import HttpSession
 from aiorekostream.transport.connection import Connection
-from aiorekostream.transport.credentials import CredentialWatch, MetadataWatch, tell_statuses
+from aiorekostream.transport.credentials import CredentialWatch, MetadataWatch, report_statuses
 from aiorekostream.transport.secrets import Secrets, without_userinfo_of
 from aiorekostream.transport.unsigned_errors import configuration_error, no_credentials, unsigned_error
 
@@ -79,7 +79,7 @@ async def _connect(settings: TransportOptions, session: AioSession | None, secre
     if session is None:
         session = await asyncio.to_thread(_new_session, settings.profile)
     _check_region(settings, session)
-    tell_statuses(session)
+    report_statuses(session)
     # A session creates its components on first use and is not thread-safe, so get the loader here.
     loader = session.get_component("data_loader")
     await asyncio.to_thread(_read_data, loader)

@@ -1,7 +1,7 @@
 """Hold one open aiobotocore client, and make one attempt at one call through it.
 
 Every call goes through the client's public methods, so that whatever else listens there (hooks of the session,
-OpenTelemetry's and X-Ray's instrumentation) hears it. ``LeanPath`` answers it where it can; otherwise botocore sends
+OpenTelemetry's and X-Ray's instrumentation) sees it. ``LeanPath`` answers it where it can; otherwise botocore sends
 it, and hooks of our own, on this client alone, note how far the call came and refuse what botocore lets pass.
 """
 
@@ -142,7 +142,7 @@ class Connection:
 
 def _take_over(client: AioBaseClient) -> None:
     events = client.meta.events
-    # With one attempt in all there is nothing to decide, and nothing to tell the service about retries.
+    # One attempt in all leaves no retry to decide on, or to announce to the service.
     events.unregister("needs-retry.rekognition", unique_id="retry-config-rekognition")
     events.unregister("request-created", handlers.add_retry_headers)
     events.register_last("before-send.rekognition", _note_signing)

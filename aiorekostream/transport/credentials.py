@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from botocore.credentials import ReadOnlyCredentials
     from botocore.model import OperationModel
 
-__all__ = ["CredentialWatch", "MetadataWatch", "tell_statuses"]
+__all__ = ["CredentialWatch", "MetadataWatch", "report_statuses"]
 
 _logger = logging.getLogger(__name__)
 
@@ -120,8 +120,8 @@ def _is_invalid(value: str) -> bool:
     return has_control(value) or value != value.strip() or _INVISIBLE.search(value) is not None
 
 
-def tell_statuses(session: AioSession) -> None:
-    """Make botocore tell the HTTP status of a refusal of AWS STS that is no XML, such as that of a load balancer.
+def report_statuses(session: AioSession) -> None:
+    """Make botocore report the HTTP status of a refusal of AWS STS that is no XML, such as that of a load balancer.
 
     botocore says only that it cannot parse the response.
     """
@@ -149,7 +149,7 @@ def _is_xml(body: bytes) -> bool:
 class MetadataWatch:
     """Notes what the metadata service of an EC2 instance answered.
 
-    botocore tells this to its debug log only, and reports that no credentials were found.
+    botocore writes this to its debug log only, and reports that no credentials were found.
 
     Attributes:
         has_failed: whether it was asked without success.

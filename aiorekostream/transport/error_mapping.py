@@ -81,7 +81,7 @@ def translated(error: Exception, attempt: Attempt) -> errors.RekostreamError:
     if not attempt.signed:
         return _stopped_before_signing(error, attempt)
     # The clients of other services note only that they hand the request to aiohttp. Their calls are idempotent, so the
-    # kind of the error may tell that no connection was made.
+    # kind of the error may show that no connection was made.
     if not attempt.sent or (attempt.idempotent and isinstance(cause, _NOT_CONNECTED)):
         return _stopped_before_sending(cause, attempt)
     return _stopped_after_sending(error, attempt)

@@ -1,4 +1,4 @@
-"""Tell a wrong configuration from a failure that passes; name it, and what to fix."""
+"""Distinguish a wrong configuration from a failure that passes; name it, and what to fix."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _is_unknown_host(error: aiohttp.ClientConnectorError) -> bool:
     found = error.os_error
     if isinstance(found, socket.gaierror):
         return found.errno in _NO_SUCH_NAME
-    # aiodns, which aiohttp uses where it is installed, tells it in words only.
+    # aiodns, which aiohttp uses where it is installed, has no number for it, only words.
     return found.errno in {None, errno.ENOENT} and "not found" in str(found).lower()
 
 

@@ -148,7 +148,7 @@ def transport_options(
 def _said(config: AwsConfig | None) -> Mapping[str, object] | None:
     """Return the options that the caller has given; ``None`` for what is no configuration.
 
-    A configuration has a value for every option, and tells only in a private member which of them it was given.
+    A configuration has a value for every option, and only a private member has those that it was given.
     """
     if config is None:
         return dict[str, object]()

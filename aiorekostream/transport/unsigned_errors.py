@@ -37,7 +37,7 @@ _SERVER_ERROR = 500
 _PROVIDER_AWAY = "IDPCommunicationError"
 # botocore's name for the credentials of a machine: a renewal of theirs fails with no other cause than silence.
 _OF_A_MACHINE = "iam-role"
-# botocore's name for those of a container, and the only place where the status of its agent's answer is told.
+# botocore's name for those of a container. Only the text of its error has the status that the agent answered.
 _OF_A_CONTAINER = "container-role"
 _AGENT_STATUS = r"non 200 response (\d{3})\b"
 
