@@ -64,11 +64,19 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Return after the given number of seconds; 0 or less yields to the event loop once."""
+        """Return after some time.
+
+        Args:
+            seconds: the seconds to wait; 0 or less yields to the event loop once.
+        """
         ...
 
     def timeout_at(self, moment: float) -> AbstractAsyncContextManager[object]:
-        """Return a block that is cancelled, and raises ``TimeoutError``, when ``now()`` reaches the moment."""
+        """Return a block that is cancelled, and raises ``TimeoutError``, when ``now()`` reaches a moment.
+
+        Args:
+            moment: the moment, in seconds as ``now`` counts them.
+        """
         ...
 
     def call_at(self, moment: float, callback: Callable[[], object]) -> TimerHandle:

@@ -1,4 +1,4 @@
-"""Provide the client: ten verbs over one path."""
+"""Provide the client: one method for each of the ten operations, and waits and ensured states on top."""
 
 from collections.abc import Iterable, Mapping
 from types import TracebackType
@@ -260,9 +260,10 @@ class Client:
             processor: a ``FaceSearchProcessor`` or a ``LabelDetectionProcessor``.
 
         Raises:
-            InvalidRequestError: it is no processor, or the video stream is in another Region than this client.
+            InvalidRequestError: the argument is no processor, or its video stream is in another Region than the client.
             ResourceInUseError: the name or one of the streams is taken.
             LimitExceededError: the account has as many processors as it may.
+            UnknownOutcomeError: the response was lost, and the outcome could not be determined.
         """
         await self._validate(processor)
         return await reconcile.call(self._pipeline, CREATE, processor)
@@ -280,7 +281,7 @@ class Client:
             request: a ``FaceSearchStart`` or a ``LabelDetectionStart``.
 
         Raises:
-            InvalidRequestError: this is no start.
+            InvalidRequestError: the request is no start.
             ResourceInUseError: the processor is neither STOPPED nor FAILED.
             ResourceNotFoundError: there is no such processor.
             UnknownOutcomeError: the response was lost, and the outcome could not be determined.
@@ -290,22 +291,30 @@ class Client:
     async def stop_stream_processor(self, name: str) -> None:
         """Stop a processor. Quota: 1 a second.
 
+        A stop whose response was lost is reconciled with DescribeStreamProcessor, as a start is.
         See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StopStreamProcessor.html.
 
+        Args:
+            name: the processor.
+
         Raises:
-            InvalidRequestError: this is no name.
-            ResourceInUseError: there is nothing to stop.
+            InvalidRequestError: the name is invalid.
+            ResourceInUseError: there is nothing to stop, or the processor cannot be stopped in its status.
             ResourceNotFoundError: there is no such processor.
+            UnknownOutcomeError: the response was lost, and the outcome could not be determined.
         """
         await reconcile.call(self._pipeline, STOP, StopRequest(name))
 
     async def describe_stream_processor(self, name: str) -> StreamProcessor:
-        """Ask for all of a processor. Quota: 20 a second.
+        """Describe a processor: its status, its settings and its streams. Quota: 20 a second.
 
         See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_DescribeStreamProcessor.html.
 
+        Args:
+            name: the processor.
+
         Raises:
-            InvalidRequestError: this is no name.
+            InvalidRequestError: the name is invalid.
             ResourceNotFoundError: there is no such processor.
         """
         return await self._pipeline.call(DESCRIBE, DescribeRequest(name))
@@ -316,21 +325,26 @@ class Client:
         See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_ListStreamProcessors.html.
 
         Args:
-            max_results: the most that a page may hold, at least 1; AWS takes 1000 where none is given.
+            max_results: the most processors of a page, at least 1; AWS's default is 1000.
 
         Raises:
-            InvalidRequestError: it is less than 1.
+            InvalidRequestError: ``max_results`` is less than 1.
         """
         return StreamProcessorList(self._pipeline, ListRequest(max_results=max_results))
 
     async def update_stream_processor(self, update: LabelDetectionUpdate) -> None:
-        """Change a label detection processor; it is UPDATING for a while. Quota: 20 a second.
+        """Change a label detection processor; its status is UPDATING for some seconds. Quota: 20 a second.
 
+        An update whose response was lost is not reconciled.
         See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_UpdateStreamProcessor.html.
 
+        Args:
+            update: the name of the processor, and the fields to change.
+
         Raises:
-            InvalidParameterError: it is a face search.
-            ResourceInUseError: it is busy.
+            InvalidRequestError: the argument is no update.
+            InvalidParameterError: the processor is a face search.
+            ResourceInUseError: the processor is neither STOPPED nor FAILED.
             ResourceNotFoundError: there is no such processor.
         """
         await self._pipeline.call(UPDATE, update)
@@ -340,10 +354,14 @@ class Client:
 
         See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_DeleteStreamProcessor.html.
 
+        Args:
+            name: the processor.
+
         Raises:
-            InvalidRequestError: this is no name.
-            ResourceInUseError: it is busy; stop it first.
+            InvalidRequestError: the name is invalid.
+            ResourceInUseError: the processor has a session; stop it first.
             ResourceNotFoundError: there is no such processor.
+            UnknownOutcomeError: the response was lost, and the outcome could not be determined.
         """
         await reconcile.call(self._pipeline, DELETE, DeleteRequest(name))
 
@@ -352,20 +370,28 @@ class Client:
 
         See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_TagResource.html.
 
+        Args:
+            resource_arn: the ARN of the processor.
+            tags: keys of 1 to 128 characters, with values of 0 to 256.
+
         Raises:
-            InvalidRequestError: the ARN or a tag breaks its rule.
+            InvalidRequestError: the ARN or a tag is invalid.
             ResourceNotFoundError: there is no such processor.
-            ServiceQuotaExceededError: it would have too many tags.
+            ServiceQuotaExceededError: the processor would have too many tags.
         """
         await self._pipeline.call(TAG, TagRequest(resource_arn, tags))
 
     async def untag_resource(self, resource_arn: str | StreamProcessorArn, tag_keys: Iterable[str]) -> None:
-        """Take tags away from a processor. Quota: 10 a second.
+        """Remove tags from a processor. Quota: 10 a second.
 
         See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_UntagResource.html.
 
+        Args:
+            resource_arn: the ARN of the processor.
+            tag_keys: the keys of the tags.
+
         Raises:
-            InvalidRequestError: the ARN or a key breaks its rule.
+            InvalidRequestError: the ARN or a key is invalid.
             ResourceNotFoundError: there is no such processor.
         """
         await self._pipeline.call(UNTAG, UntagRequest(resource_arn, tag_keys))
@@ -375,8 +401,11 @@ class Client:
 
         See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_ListTagsForResource.html.
 
+        Args:
+            resource_arn: the ARN of the processor.
+
         Raises:
-            InvalidRequestError: the ARN breaks its rule.
+            InvalidRequestError: the ARN is invalid.
             ResourceNotFoundError: there is no such processor.
         """
         return (await self._pipeline.call(LIST_TAGS, ListTagsRequest(resource_arn))).tags
@@ -392,10 +421,10 @@ class Client:
             timeout: the longest wait, as a ``timedelta`` or in seconds; 150 s if not given.
 
         Raises:
-            InvalidRequestError: it is a label detection.
-            StreamProcessorFailedError: it has FAILED, or was stopped before it ran.
+            InvalidRequestError: the processor is a label detection.
+            StreamProcessorFailedError: the processor has FAILED, or was stopped before it ran.
             ResourceNotFoundError: there is no such processor.
-            WaitTimeoutError: it took longer.
+            WaitTimeoutError: the wait took longer than ``timeout``.
         """
         return await self._poller.until(WaitCondition.RUNNING, name, timeout=timeout)
 
@@ -421,10 +450,11 @@ class Client:
             shown as STOPPED if the service does not show it.
 
         Raises:
-            InvalidRequestError: it is a face search, or there are events for a name.
-            StreamProcessorFailedError: it has FAILED; or, with events, there is no sign that the session has begun.
+            InvalidRequestError: the processor is a face search, or there are events for a name.
+            StreamProcessorFailedError: the processor has FAILED; or, with events, there is no sign that the session
+                has begun.
             ResourceNotFoundError: there is no such processor.
-            WaitTimeoutError: it took longer.
+            WaitTimeoutError: the wait took longer than ``timeout``.
             RekostreamError: the failure of the consumer of the events.
         """
         return await until_finished(self._poller, name, events=events, timeout=timeout)
@@ -437,9 +467,9 @@ class Client:
             timeout: the longest wait, as a ``timedelta`` or in seconds; 60 s if not given.
 
         Raises:
-            StreamProcessorFailedError: it has FAILED.
+            StreamProcessorFailedError: the processor has FAILED.
             ResourceNotFoundError: there is no such processor.
-            WaitTimeoutError: it took longer.
+            WaitTimeoutError: the wait took longer than ``timeout``.
         """
         return await self._poller.until(WaitCondition.STOPPED, name, timeout=timeout)
 
@@ -451,7 +481,7 @@ class Client:
             timeout: the longest wait, as a ``timedelta`` or in seconds; 60 s if not given.
 
         Raises:
-            WaitTimeoutError: it took longer.
+            WaitTimeoutError: the wait took longer than ``timeout``.
         """
         await self._poller.until(WaitCondition.DELETED, name, timeout=timeout)
 

@@ -57,6 +57,9 @@ def parse_start(arguments: Mapping[str, object]) -> StartRequest:
     Arguments with a selector start a label detection, which requires both selectors; those without start a face search.
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_StartStreamProcessor.html.
 
+    Args:
+        arguments: the keyword arguments, in AWS's spelling.
+
     Raises:
         InvalidRequestError: arguments are invalid; all issues at once, each with its path in AWS's spelling.
     """
@@ -71,6 +74,9 @@ def parse_processor(arguments: Mapping[str, object]) -> Processor:
 
     The kind of the processor is that of its settings or, where those are unclear, of its output.
     See https://docs.aws.amazon.com/rekognition/latest/APIReference/API_CreateStreamProcessor.html.
+
+    Args:
+        arguments: the keyword arguments, in AWS's spelling.
 
     Raises:
         InvalidRequestError: arguments are invalid; all issues at once, each with its path in AWS's spelling.

@@ -41,6 +41,9 @@ class S3Uri:
     def parse(cls, value: str | Self) -> Self:
         """Parse text; an instance of this class is returned as it is.
 
+        Args:
+            value: the text, such as ``s3://porch-pictures/events/frame.jpg``.
+
         Raises:
             InvalidRequestError: the value is no S3 URI with a bucket and a key.
         """

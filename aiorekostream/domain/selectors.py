@@ -41,7 +41,15 @@ class ProducerTimestamp(Validated):
 
     @classmethod
     def from_datetime(cls, moment: datetime.datetime) -> Self:
-        """Convert an aware ``datetime``, truncated to milliseconds."""
+        """Convert an aware ``datetime``, truncated to milliseconds.
+
+        Args:
+            moment: the date and time, with a time zone.
+
+        Raises:
+            InvalidRequestError: the date and time has no time zone, or is not from 1973-03-03 to 5138-11-16, whose
+                milliseconds cannot be seconds or microseconds.
+        """
         return cls(moment)
 
     def to_datetime(self) -> datetime.datetime:

@@ -47,7 +47,12 @@ class DeliveryFault(InjectedFault):
     event: str = attrs.field(default="*", converter=text)
 
     def matches(self, event: str, name: str) -> bool:
-        """Return whether the fault may apply to a notification."""
+        """Return whether the fault may apply to a notification.
+
+        Args:
+            event: the type of the event, such as ``LABEL_DETECTED``.
+            name: the processor.
+        """
         return fnmatchcase(event, self.event) and fnmatchcase(name, self.name)
 
 

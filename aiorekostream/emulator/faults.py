@@ -82,7 +82,12 @@ class Fault(InjectedFault):
     operation: str = attrs.field(default="*", converter=text)
 
     def matches(self, operation: str, name: str) -> bool:
-        """Return whether the fault may apply to a request."""
+        """Return whether the fault may apply to a request.
+
+        Args:
+            operation: AWS's name of the operation.
+            name: the processor; empty for a request that names none.
+        """
         return fnmatchcase(operation, self.operation) and fnmatchcase(name, self.name)
 
 

@@ -117,12 +117,12 @@ def snapshot(slots: SessionSlots, now: float, wall: datetime.datetime, polled_at
 class SessionEnds:
     """The ends of a fleet's sessions from now on, as an async iterator. See ``Fleet.session_ends``."""
 
-    __slots__ = ("__weakref__", "_end", "_ends", "_on_wait", "_waits")
+    __slots__ = ("__weakref__", "_closed_by", "_ends", "_on_wait", "_waits")
 
     def __init__(self, on_wait: Callable[[], None]) -> None:
         """Begin with the next end; ``on_wait`` is called when a caller waits for one."""
         self._ends: deque[SessionEnd] = deque()
-        self._end: Exception | None = None
+        self._closed_by: Exception | None = None
         self._on_wait = on_wait
         self._waits: set[asyncio.Future[None]] = set()
 
@@ -133,7 +133,7 @@ class SessionEnds:
 
     def close(self, failure: Exception | None = None) -> None:
         """End the iteration after what was handed on, with an error where no more ends can be seen."""
-        self._end = failure or StopAsyncIteration()
+        self._closed_by = failure or StopAsyncIteration()
         self._wake()
 
     def __aiter__(self) -> Self:
@@ -141,8 +141,8 @@ class SessionEnds:
 
     async def __anext__(self) -> SessionEnd:
         while not self._ends:
-            if self._end is not None:
-                raise copy.copy(self._end)
+            if self._closed_by is not None:
+                raise copy.copy(self._closed_by)
             # A future for each wait, where an event would belong to the event loop of the first one.
             wait: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waits.add(wait)

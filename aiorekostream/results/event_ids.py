@@ -49,11 +49,11 @@ class MemoryEventIds:
         self._ids: dict[str, None] = {}  # in the order of their addition
 
     async def known(self, event_ids: Sequence[str]) -> Collection[str]:
-        """Return those of the ids that are remembered."""
+        """See ``EventIds.known``."""
         return [event_id for event_id in event_ids if event_id in self._ids]
 
     async def add(self, event_ids: Sequence[str]) -> None:
-        """Remember ids."""
+        """See ``EventIds.add``."""
         for event_id in event_ids:
             self._ids.pop(event_id, None)
             self._ids[event_id] = None

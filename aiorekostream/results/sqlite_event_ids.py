@@ -40,7 +40,7 @@ class SqliteEventIds(SqliteStore):
         super().__init__(path, content="event ids", tables=(_TABLE,))
 
     async def known(self, event_ids: Sequence[str]) -> Collection[str]:
-        """Return those of the ids that are remembered.
+        """See ``EventIds.known``.
 
         Raises:
             ConfigurationError: the file cannot be used, or is closed.
@@ -50,7 +50,7 @@ class SqliteEventIds(SqliteStore):
         return await self._run(lambda connection: [str(row[0]) for row in connection.execute(query, tuple(event_ids))])
 
     async def add(self, event_ids: Sequence[str]) -> None:
-        """Remember ids.
+        """See ``EventIds.add``.
 
         Raises:
             ConfigurationError: the file cannot be used, or is closed.

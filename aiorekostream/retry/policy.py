@@ -69,7 +69,12 @@ class RetryPolicy(Validated):
             yield ValidationIssue(("base_delay",), self.base_delay, f"at most max_delay, {self.max_delay:g}")
 
     def delay(self, attempt: int, random: float) -> float:
-        """Return the seconds to wait after a failed attempt. See ``full_jitter``."""
+        """Return the seconds to wait after a failed attempt: from 0 to a ceiling that doubles each time.
+
+        Args:
+            attempt: the number of the attempt that failed, from 1.
+            random: the share of the ceiling, from 0 to 1.
+        """
         return full_jitter(attempt, base=self.base_delay, cap=self.max_delay, random=random)
 
     def applied_by(self, error: CallError, *, sent_at: float, now: float) -> float:

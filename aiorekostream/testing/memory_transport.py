@@ -74,7 +74,7 @@ class MemoryTransport:
         return Scope(endpoint=self._endpoint, region=self.region or "", account="")
 
     async def send(self, operation: str, body: Mapping[str, object], *, on_sent: Callable[[], None] = ignored) -> Reply:
-        """Ask the handler.
+        """Return what the handler answers. See ``Transport.send``.
 
         Raises:
             ConfigurationError: the transport is closed.

@@ -227,4 +227,8 @@ def _import_connect() -> ModuleType:
 
 def _host(url: str) -> str:
     # A URL may contain a password, which must not be in a repr.
-    return urlsplit(without_userinfo_of(url)).netloc or "an unreadable address"
+    try:
+        host = urlsplit(without_userinfo_of(url)).netloc
+    except ValueError:
+        host = ""
+    return host or "an unreadable address"

@@ -62,7 +62,7 @@ def test_poller_that_fails_late_leaves_its_successor_alone() -> None:
 
         async def handler(operation: str, body: Mapping[str, object]) -> Reply | Mapping[str, object] | Exception:
             try:
-                return await aws._answer(operation, body)
+                return await aws.answer(operation, body)
             except asyncio.CancelledError:
                 await asyncio.sleep(0.1)  # until others wait
                 raise errors.ConfigurationError("closed while it was cancelled") from None

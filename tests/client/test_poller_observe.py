@@ -177,7 +177,7 @@ def test_one_poll_is_in_flight_at_a_time() -> None:
             in_flight += 1
             most = max(most, in_flight)
             try:
-                return await aws._answer(operation, body)
+                return await aws.answer(operation, body)
             finally:
                 in_flight -= 1
 
@@ -204,7 +204,7 @@ def test_hung_answer_holds_up_the_waits_for_ten_seconds(operation: str) -> None:
             if called == operation and not hung:
                 hung = True
                 await asyncio.sleep(1e6)
-            return await aws._answer(called, body)
+            return await aws.answer(called, body)
 
         aws.transport.handler = hang_once
         waits = Poller(aws.pipeline)

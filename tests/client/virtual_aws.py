@@ -52,7 +52,7 @@ class VirtualAws:
 
     def __attrs_post_init__(self) -> None:
         self._service = SimulatedService(quotas=self.limits.quotas, limits=self.limits, timings=self.timings)
-        self.transport = MemoryTransport(self._answer)
+        self.transport = MemoryTransport(self.answer)
 
     @property
     def world(self) -> World:
@@ -112,7 +112,7 @@ class VirtualAws:
     def fail(self, name: str, message: str, *, after: float = 0.0) -> None:
         self.world.schedule_failure(name, message, self.now, after=after)
 
-    async def _answer(self, operation: str, body: Mapping[str, object]) -> Reply | Mapping[str, object] | Exception:
+    async def answer(self, operation: str, body: Mapping[str, object]) -> Reply | Mapping[str, object] | Exception:
         await asyncio.sleep(self.latency / 2)
         answer = self.meddle(operation, body) or self._served(operation, body)
         await asyncio.sleep(self.latency / 2)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 
 from aiorekostream import errors
@@ -61,8 +63,9 @@ def test_transient_error_is_retryable_when_retry_safe(error: errors.RekostreamEr
 
 @pytest.mark.parametrize("error", _HARMLESS_AND_HOPEFUL, ids=_name)
 def test_ambiguous_error_is_not_retryable(error: errors.RekostreamError) -> None:
-    error = type(error)(*error.args, **{**error._arguments(), "retry_safe": False})
-    assert not is_retryable(error)
+    ambiguous = copy.copy(error)
+    ambiguous.retry_safe = False
+    assert not is_retryable(ambiguous)
 
 
 @pytest.mark.parametrize("error", _HOPELESS, ids=_name)

@@ -23,7 +23,7 @@ from aiorekostream import errors
 from aiorekostream.client.client import Client
 from aiorekostream.rate_limiting.limiter import LocalRateLimiter
 from aiorekostream.retry.policy import RetryPolicy
-from aiorekostream.transport import aws, connect
+from aiorekostream.transport import connect
 from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.timeout import Timeout
 from tests.transport.counterpart import RESET, Counterpart, Request, StubAnswer, http, serving
@@ -549,7 +549,12 @@ async def test_repr_has_the_endpoint_and_the_state() -> None:
     await transport.aclose()
     assert repr(transport) == "<AwsTransport for us-east-1 at 127.0.0.1:4599, closed>"
     assert repr(AwsTransport()) == "<AwsTransport for the default Region, not open>"
-    assert aws._host("none") == "an unreadable address"
+
+
+@pytest.mark.parametrize("url", ["none", "http://", "http://[::1"])
+def test_repr_of_an_invalid_endpoint_raises_nothing(url: str) -> None:
+    transport = AwsTransport(region="us-east-1", endpoint_url=url)
+    assert repr(transport) == "<AwsTransport for us-east-1 at an unreadable address, not open>"
 
 
 @pytest.mark.parametrize("number", [0, -1, 1.5, True, "10"])

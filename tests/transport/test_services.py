@@ -55,13 +55,15 @@ def _always(answer: StubAnswer) -> Script:
 
 
 async def test_concurrent_calls_share_one_client(counterpart: Counterpart) -> None:
-    client = _client(counterpart.url)
+    created: list[str] = []
+    session = AioSession()
+    session.register("creating-client-class.sqs", lambda **_: created.append("sqs"))
+    client = _client(counterpart.url, session=session)
     assert await asyncio.gather(*(_receive(client) for _ in range(3))) == [{}, {}, {}]
-    opened = client._connection
     await client.open()
-    assert client._connection is opened
     await client.aclose()
     await client.aclose()
+    assert created == ["sqs"]
     assert counterpart.connections <= 3
     assert {request.operation for request in counterpart.requests} == {"ReceiveMessage"}
 
@@ -84,7 +86,6 @@ async def test_client_that_is_closed_while_it_opens_stays_closed(counterpart: Co
         await call
     with pytest.raises(errors.ConfigurationError, match="closed"):
         await _receive(client)
-    assert client._connection is None
     assert counterpart.requests == []
 
 

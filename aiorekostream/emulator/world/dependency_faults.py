@@ -85,7 +85,12 @@ class DependencyFaults(Validated):
         )
 
     def is_missing_data_stream(self, arn: str, name: str) -> bool:
-        """Return whether a data stream does not exist."""
+        """Return whether a data stream does not exist.
+
+        Args:
+            arn: its ARN.
+            name: its name.
+        """
         return _any(self.missing_data_streams, arn, name)
 
     def _video_failure(self, video: Stream, region: str) -> str | None:

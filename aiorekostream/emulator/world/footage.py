@@ -70,19 +70,27 @@ class Detection:
 
 
 class Analyst(Protocol):
-    """Tells what is visible in video streams.
+    """Detect what is visible in video streams.
 
     Both methods return the same for the same moment, however often and in whichever order they are called.
     """
 
     def detect(self, moment: VideoMoment, /) -> Sequence[Detection]:
-        """Return what is visible at a moment."""
+        """Return what is visible at a moment.
+
+        Args:
+            moment: the video stream, and the time on the producer's clock.
+        """
         ...
 
     def next_change(self, moment: VideoMoment, /) -> float | None:
         """Return the first later moment at which something else may be visible.
 
-        The moments in between are not asked for. An analyst of real video returns the time of the next frame.
+        ``detect`` is called for none of the moments in between. An analyst of real video returns the time of the next
+        frame.
+
+        Args:
+            moment: the video stream, and the time on the producer's clock.
 
         Returns:
             Epoch seconds on the producer's clock, more than ``moment.at``; None if nothing changes any more.
@@ -145,7 +153,11 @@ class Appearance(Validated):
             yield ValidationIssue(("face",), self.face, "given only for a PERSON")
 
     def interval(self, session_start: float) -> tuple[float, float]:
-        """Return the first moment at which it is visible, and the first at which it no longer is, in epoch seconds."""
+        """Return the first moment at which it is visible, and the first at which it no longer is, in epoch seconds.
+
+        Args:
+            session_start: the start of the session, in epoch seconds.
+        """
         at = self.at
         first = at.timestamp() if isinstance(at, datetime.datetime) else session_start + at
         return first, float("inf") if self.duration is None else first + self.duration

@@ -44,7 +44,11 @@ class Checkpoints(Protocol):
         ...
 
     async def load(self, consumer: str) -> Mapping[str, str]:
-        """Return the positions by the ids of shards; empty for a consumer that has none."""
+        """Return the positions by the ids of shards; empty for a consumer that has none.
+
+        Args:
+            consumer: the consumer.
+        """
         ...
 
     async def save(self, consumer: str, owner: str, positions: Mapping[str, str | None]) -> bool:
@@ -62,7 +66,12 @@ class Checkpoints(Protocol):
         ...
 
     async def release(self, consumer: str, owner: str) -> None:
-        """Remove the lease, if it is the owner's."""
+        """Remove the lease, if it is the owner's.
+
+        Args:
+            consumer: the consumer.
+            owner: the owner of the lease.
+        """
         ...
 
 

@@ -126,17 +126,28 @@ class Position:
 
     @classmethod
     def after(cls, sequence_number: str) -> Self:
-        """Return the position after a record."""
+        """Return the position after a record.
+
+        Args:
+            sequence_number: the sequence number of the record.
+        """
         return cls(PositionType.AFTER_SEQUENCE_NUMBER, sequence_number)
 
     @classmethod
     def at_time(cls, moment: datetime.datetime) -> Self:
-        """Return the position of the first record that arrives at a time or later."""
+        """Return the position of the first record that arrives at a time or later.
+
+        Args:
+            moment: the date and time, with a time zone.
+        """
         return cls(PositionType.AT_TIMESTAMP, timestamp=moment)
 
     @classmethod
     def parse(cls, stored: str) -> Self:
         """Return the position that a store of checkpoints has.
+
+        Args:
+            stored: the text of the checkpoint, as ``str(position)`` has written it.
 
         Raises:
             ConfigurationError: the text is no position.
