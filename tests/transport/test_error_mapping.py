@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import errno
 import inspect
-import itertools
 import os
 import socket
 import ssl
@@ -23,8 +21,6 @@ from aiorekostream import errors
 from aiorekostream.operations import OPERATIONS
 from aiorekostream.transport.attempts import Answer, Attempt
 from aiorekostream.transport.error_mapping import service_error, translated
-from aiorekostream.transport.port import Reply
-from aiorekostream.transport.unsigned_errors import configuration_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -243,84 +239,6 @@ def test_invalid_http_client_settings_are_configuration(error: Exception) -> Non
     assert type(translated(wrapped, STAGES["before there was a connection"])) is errors.ConfigurationError
 
 
-def test_refusal_of_the_credential_provider_is_configuration() -> None:
-    refused = botocore.exceptions.ClientError({"Error": {"Code": "AccessDenied"}}, "AssumeRole")
-    fault = translated(refused, Attempt(START, idempotent=False))
-    assert type(fault) is errors.ConfigurationError
-    assert "AssumeRole" in str(fault)
-
-
-@pytest.mark.parametrize(
-    ("code", "status"),
-    [
-        ("Throttling", 400),
-        ("ThrottlingException", 400),
-        ("TooManyRequestsException", 429),
-        ("ServiceUnavailable", 503),
-        ("InternalFailure", 500),
-        ("TomorrowsException", 500),
-        ("IDPCommunicationError", 400),
-    ],
-)
-def test_transient_refusal_of_the_credential_provider_is_unsent(code: str, status: int) -> None:
-    response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    fault = translated(botocore.exceptions.ClientError(response, "AssumeRole"), Attempt(START, idempotent=False))
-    assert type(fault) is errors.ConnectError
-    assert fault.retry_safe
-    assert fault.operation == START
-    assert "AssumeRole" in str(fault)
-
-
-def _chained(*chain: Exception) -> Exception:
-    """The first of these errors, each raised while the next one was handled."""
-    for error, context in itertools.pairwise(chain):
-        error.__context__ = context
-    return chain[0]
-
-
-_SILENCE = botocore.exceptions.ConnectTimeoutError(endpoint_url="http://169.254.170.2", error=TimeoutError())
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        botocore.exceptions.CredentialRetrievalError(provider="iam-role", error_msg="did not contain: access_key"),
-        _chained(botocore.exceptions.MetadataRetrievalError(error_msg="x"), _SILENCE),
-        _chained(
-            botocore.exceptions.CredentialRetrievalError(provider="container-role", error_msg="x"),
-            botocore.exceptions.MetadataRetrievalError(error_msg="x"),
-            _SILENCE,
-        ),
-    ],
-)
-def test_silent_machine_credentials_leave_the_call_unsent(error: Exception) -> None:
-    fault = translated(error, Attempt(START, idempotent=False))
-    assert type(fault) is errors.ConnectError
-    assert "the credentials could not be fetched" in str(fault)
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        FileNotFoundError("no such credential_process"),
-        PermissionError("the config file belongs to another user"),
-        botocore.exceptions.HTTPClientError(error=FileNotFoundError("no such certificate bundle")),
-        botocore.exceptions.CredentialRetrievalError(provider="custom-process", error_msg="it says no"),
-        botocore.exceptions.MetadataRetrievalError(error_msg="Received non 200 response 403"),
-        botocore.exceptions.SSOError(),
-    ],
-)
-def test_lasting_credential_failure_is_configuration(error: Exception) -> None:
-    assert type(translated(error, Attempt(START, idempotent=False))) is errors.ConfigurationError
-
-
-def test_unreachable_credential_provider_leaves_the_call_unsent() -> None:
-    lost = botocore.exceptions.ReadTimeoutError(endpoint_url="https://sts.amazonaws.com", error=TimeoutError())
-    fault = translated(lost, Attempt(START, idempotent=False))
-    assert type(fault) is errors.ConnectError
-    assert "credentials" in str(fault)
-
-
 def _response(code: object, *, status: object = 400, **headers: str) -> dict[str, object]:
     return {
         "Error": {"Code": code, "Message": "Because."},
@@ -422,66 +340,3 @@ def test_error_of_the_model_has_its_own_class(model: ServiceModel, operation: st
         assert type(fault) is not errors.ServiceError
         documented = cast("str", type(fault).__doc__)
         assert f"``{shape.name}``" in documented
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        None,
-        "",
-        "today",
-        "Mon, 01 Jan 2024 00:00:00 +99999999999999",
-        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
-    ],
-)
-def test_invalid_date_is_none(text: str | None) -> None:
-    assert Reply({}, None, Answer.read(200, {} if text is None else {"date": text}).date).date is None
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Mon, 01 Jan 2024 00:00:00 GMT",
-        "Monday, 01-Jan-24 00:00:00 GMT",
-        "Mon Jan  1 00:00:00 2024",
-        "Mon, 01 Jan 2024 01:00:00 +0100",
-    ],
-    ids=["IMF", "RFC 850", "asctime", "offset"],
-)
-def test_date_is_read_in_every_format(text: str) -> None:
-    found = Reply({}, None, Answer.read(200, {"date": text}).date).date
-    assert found == datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
-
-
-@pytest.mark.parametrize(("is_local", "year"), [(True, 2023), (False, 2026)])
-def test_emulated_date_is_used_on_this_machine_only(*, is_local: bool, year: int) -> None:
-    headers = {"date": "Thu, 01 Jan 2026 00:00:00 GMT", "x-emulator-date": "Sun, 01 Jan 2023 00:00:00 GMT"}
-    found = Reply({}, None, Answer.read(200, headers, is_local=is_local).date).date
-    assert found == datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"retry-after": "7"}, 7),
-        ({"retry-after": "Thu, 01 Jan 2026 00:02:00 GMT", "date": "Thu, 01 Jan 2026 00:00:30 GMT"}, 90),
-        ({"retry-after": "Thu, 01 Jan 2026 00:00:00 GMT", "date": "Thu, 01 Jan 2026 00:00:30 GMT"}, 0),
-        ({"retry-after": "Thursday, 01-Jan-26 00:02:00 GMT", "date": "Thu Jan  1 00:00:30 2026"}, 90),
-        ({"retry-after": "Thu Jan  1 00:02:00 2026", "date": "Thu, 01 Jan 2026 00:00:30 GMT"}, 90),
-        ({"retry-after": "Fri, 01 Jan 2027 00:02:00 GMT", "date": "Thu, 01 Jan 2026 00:00:30 GMT"}, 86_400),
-        ({"retry-after": "86401"}, 86_400),
-        ({"retry-after": "9" * 400}, 86_400),
-        ({"retry-after": "Thu, 01 Jan 2026 00:02:00 GMT"}, 0),
-        ({"retry-after": "soon", "date": "Thu, 01 Jan 2026 00:00:30 GMT"}, 0),
-        ({"retry-after": "-1"}, 0),
-        ({"retry-after": "1.5"}, 0),
-        ({}, 0),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(headers: dict[str, str], seconds: float) -> None:
-    assert Answer.read(429, headers).retry_after == seconds
-    assert service_error(_response("ThrottlingException", **headers), _ONCE).retry_after == seconds
-
-
-def test_configuration_error_has_the_message_of_botocore() -> None:
-    assert "ValueError: odd" in str(configuration_error(ValueError("odd")))
