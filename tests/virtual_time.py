@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-__all__ = ["NothingWillHappenError", "VirtualLoop", "run"]
+__all__ = ["NothingWillHappenError", "VirtualLoop", "now", "run"]
 
 _T = TypeVar("_T")
 
@@ -48,3 +48,8 @@ def run(coroutine: Coroutine[object, object, _T]) -> _T:
     """Run a coroutine to its end in virtual time."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(coroutine)
+
+
+def now() -> float:
+    """The time of the running event loop, in seconds."""
+    return asyncio.get_running_loop().time()

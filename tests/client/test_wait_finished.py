@@ -12,7 +12,8 @@ from aiorekostream import results
 from aiorekostream.domain.responses import StreamProcessorSummary
 from tests.fleet.service import run
 from tests.payloads import COMPLETED
-from tests.results.cameras import Cameras, now, refusal, start_of
+from tests.results.cameras import Cameras, refusal, start_of
+from tests.virtual_time import now
 
 STOPPED = StreamProcessorSummary("door", rks.Status.STOPPED)
 

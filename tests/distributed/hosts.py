@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from tests.distributed.servers import Server
     from tests.fleet.service import Service
 
-__all__ = ["FleetHost", "client_of", "now", "run", "running_hosts"]
+__all__ = ["FleetHost", "client_of", "run", "running_hosts"]
 
 
 class _SharedScope(MemoryTransport):
@@ -70,7 +69,3 @@ async def running_hosts(
 
 def run(coroutine: Coroutine[object, object, None]) -> None:
     virtual_redis.run(coroutine)
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()

@@ -11,9 +11,10 @@ from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.status import Status
 from aiorekostream.fleet import AlreadyRunning, Expired, Fleet, SessionEnd
 from aiorekostream.rate_limiting.limiter import LocalRateLimiter
-from tests.distributed.hosts import client_of, now, run, running_hosts
+from tests.distributed.hosts import client_of, run, running_hosts
 from tests.fleet.service import START, faces, label, labels
 from tests.fleet.slots_contract import LIMIT, service_of
+from tests.virtual_time import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable

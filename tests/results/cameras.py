@@ -16,20 +16,17 @@ from aiorekostream.testing import MemoryTransport
 from tests.fleet.service import VirtualClock
 from tests.payloads import wire
 from tests.results.memory_queue import MemoryQueue
+from tests.virtual_time import now
 
 if TYPE_CHECKING:
     from aiorekostream.results import StreamProcessorEvent
 
-__all__ = ["LATENCY", "URL", "Cameras", "collect", "completed", "detected", "now", "refusal", "start_of"]
+__all__ = ["LATENCY", "URL", "Cameras", "collect", "completed", "detected", "ids_of", "refusal", "start_of"]
 
 URL = "https://sqs.us-east-1.amazonaws.com/123456789012/doors"
 # Seconds that a message takes through the queue: its connection answers after 10 ms.
 LATENCY = 0.01
 _PAGE = 1_000
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def start_of(name: str, seconds: int = 10) -> rks.LabelDetectionStart:
@@ -55,6 +52,10 @@ def detected(session_id: str, number: int = 1, *, name: str | None = None) -> st
 def completed(session_id: str, *, name: str | None = None) -> str:
     """The body of a message with a SessionCompleted of 30.016 seconds."""
     return _message("stream-processing-complete", session_id, f"{session_id}/end", name)
+
+
+def ids_of(events: list[StreamProcessorEvent]) -> list[str]:
+    return [event.event_id for event in events]
 
 
 async def collect(session: results.Session[rks.LabelDetectionStart]) -> list[StreamProcessorEvent]:

@@ -10,10 +10,7 @@ import aiorekostream as rks
 from aiorekostream.emulator import Timings
 from tests.fleet.service import START, Service, leave, run
 from tests.results.face_searches import Lobbies
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
+from tests.virtual_time import now
 
 
 def test_processor_is_stopped_when_the_start_is_cancelled_on_its_way() -> None:
@@ -53,7 +50,7 @@ def test_start_that_is_cancelled_before_it_is_sent_is_not_sent() -> None:
         async with lobbies.consumer() as consumer, asyncio.TaskGroup() as group:
             await lobbies.start_others(client, group)
             await leave(lobbies.session(consumer, client=client).__aenter__(), after=1)
-            assert _now() < 2
+            assert now() < 2
         assert lobbies.service.starts("lobby") == []
 
     run(main())
@@ -75,7 +72,7 @@ def test_start_that_is_cancelled_with_an_unknown_outcome_is_logged(
             else:
                 lobbies.later(5, setattr, lobbies.service, "latency", 10_000)
             await leave(session.__aenter__(), after=6)
-            assert _now() == pytest.approx(8 if is_answered else 16)
+            assert now() == pytest.approx(8 if is_answered else 16)
 
     run(main())
     assert "the start of lobby was cancelled, and the processor may still run" in caplog.text
@@ -93,7 +90,7 @@ def test_start_that_is_cancelled_twice_is_logged(caplog: pytest.LogCaptureFixtur
                 entering.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await entering
-            assert _now() < 21
+            assert now() < 21
 
     run(main())
     assert "the start of lobby was cancelled, and the processor may still run: CancelledError()" in caplog.text

@@ -11,10 +11,7 @@ from aiorekostream import errors
 from aiorekostream.emulator import Timings
 from tests.fleet.service import FAILURE, START, STOP, Service, leave, run
 from tests.results.face_searches import BEGIN, DENIED, Lobbies, Reader, moments
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
+from tests.virtual_time import now
 
 
 async def _raise(lobbies: Lobbies, error: Exception) -> None:
@@ -207,10 +204,10 @@ def test_stop_takes_no_longer_than_its_timeout(latency: float) -> None:
             await session.__aenter__()
             await asyncio.sleep(4)
             lobbies.service.latency = latency
-            begun_at = _now()
+            begun_at = now()
             with pytest.raises(rks.UnknownOutcomeError, match="not seen at rest within 20 s"):
                 await session.__aexit__(None, None, None)
-            assert _now() == begun_at + 20
+            assert now() == begun_at + 20
 
     run(main())
 
@@ -226,7 +223,7 @@ def test_stop_that_is_cancelled_is_logged(caplog: pytest.LogCaptureFixture) -> N
                 reading.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await reading
-            assert _now() < 11
+            assert now() < 11
 
     run(main())
     assert "the stop of lobby was cancelled: the processor may still run" in caplog.text

@@ -12,8 +12,9 @@ import aiorekostream as rks
 from aiorekostream import results
 from tests.effort import part
 from tests.fleet.service import run
-from tests.results.cameras import Cameras, collect, completed, detected, now
+from tests.results.cameras import Cameras, collect, completed, detected
 from tests.results.memory_queue import MemoryQueue
+from tests.virtual_time import now
 
 SESSIONS = 1_000
 LOST = 0.05

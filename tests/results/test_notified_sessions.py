@@ -11,7 +11,8 @@ import aiorekostream as rks
 from aiorekostream import results
 from aiorekostream.limits import Limits
 from tests.fleet.service import run
-from tests.results.cameras import Cameras, collect, completed, detected, now, start_of
+from tests.results.cameras import Cameras, collect, completed, detected, start_of
+from tests.virtual_time import now
 
 if TYPE_CHECKING:
     from aiorekostream.results import StreamProcessorEvent

@@ -1,4 +1,4 @@
-"""Sessions over a shared consumer: their events, their ends, and what becomes of the deliveries; in virtual time."""
+"""Sessions over a shared consumer: their events and their ends; in virtual time."""
 
 from __future__ import annotations
 
@@ -13,15 +13,11 @@ import aiorekostream as rks
 from aiorekostream import results
 from aiorekostream.errors import ConfigurationError
 from tests.fleet.service import run
-from tests.results.cameras import LATENCY, Cameras, collect, completed, detected, now, refusal
+from tests.results.cameras import LATENCY, Cameras, collect, completed, detected, ids_of, refusal
 from tests.results.memory_queue import MemoryQueue
+from tests.virtual_time import now
 
-VISIBILITY = 30
 DENIED = refusal("AccessDeniedException", "DescribeStreamProcessor", kind=rks.AccessDeniedError)
-
-
-def _ids(events: list[results.StreamProcessorEvent]) -> list[str]:
-    return [event.event_id for event in events]
 
 
 # ------------------------------------------------------------------------------------------------------ events and ends
@@ -37,7 +33,7 @@ def test_session_yields_its_events_and_lingers_after_its_end() -> None:
                 cameras.later(3, cameras.queue.send, detected("door-1"), detected("hall-7"))
                 events = await collect(session)
             assert now() == pytest.approx(10 + LATENCY / 2 + 5)
-        assert _ids(events) == ["door-1/label-1", "door-1/end"]
+        assert ids_of(events) == ["door-1/label-1", "door-1/end"]
         assert session.started == rks.StartedSession("door-1")
         result = session.result
         assert result is not None
@@ -57,7 +53,7 @@ def test_session_yields_events_that_come_after_its_end() -> None:
     async def main() -> list[str]:
         async with cameras.consumer() as consumer, cameras.session(consumer) as session:
             cameras.later(14.9, cameras.queue.send, detected("door-1"))
-            return _ids(await collect(session))
+            return ids_of(await collect(session))
 
     assert run(main()) == ["door-1/end", "door-1/label-1"]
 
@@ -86,7 +82,7 @@ def test_notification_in_the_linger_completes_the_result() -> None:
     async def main() -> None:
         async with cameras.consumer() as consumer, cameras.session(consumer) as session:
             cameras.later(11, cameras.queue.send, completed("door-1"))
-            assert _ids(await collect(session)) == ["door-1/end"]
+            assert ids_of(await collect(session)) == ["door-1/end"]
             assert now() == pytest.approx(8 + 5)
         assert session.result is not None
         assert session.result.status is rks.Status.STOPPED
@@ -144,7 +140,7 @@ def test_failure_is_seen_although_the_notification_came_first() -> None:
     async def main() -> None:
         async with cameras.consumer() as consumer, cameras.session(consumer) as session:
             cameras.later(6, cameras.end, "door", "door-1", "FAILED")
-            assert _ids(await collect(session)) == ["door-1/end"]
+            assert ids_of(await collect(session)) == ["door-1/end"]
         assert session.result is not None
         assert session.result.is_failed
 
@@ -236,189 +232,7 @@ def test_session_without_an_id_takes_the_events_of_its_processor() -> None:
             cameras.later(2, cameras.queue.send, detected("hall-1", name="hall"), detected("door-2"))
             events = await collect(session)
             assert now() > 15
-        assert _ids(events) == ["door-0/end", "door-1/label-1"]
-
-    run(main())
-
-
-# ------------------------------------------------------------------------------------------------- events and the start
-
-
-@pytest.mark.parametrize("name", ["door", None])
-def test_event_that_overtakes_the_answer_is_not_lost(name: str | None) -> None:
-    cameras = Cameras(answers_after=3)
-
-    async def main() -> list[str]:
-        async with cameras.consumer() as consumer:
-            cameras.later(1, cameras.queue.send, detected("door-1", name=name))
-            async with cameras.session(consumer) as session:
-                assert now() == 3
-                return _ids(await collect(session))
-
-    assert run(main()) == ["door-1/label-1", "door-1/end"]
-    assert cameras.queue.messages == {}
-
-
-def test_event_without_a_name_finds_its_session_among_those_that_start() -> None:
-    cameras = Cameras(answers_after=3)
-
-    async def main() -> list[list[str]]:
-        async with cameras.consumer() as consumer:
-
-            async def read(name: str) -> list[str]:
-                async with cameras.session(consumer, name) as session:
-                    return _ids(await collect(session))
-
-            cameras.later(1, cameras.queue.send, detected("b-1"), detected("c-1"), detected("a-1"))
-            return await asyncio.gather(*map(read, "abc"))
-
-    assert run(main()) == [[f"{name}-1/label-1", f"{name}-1/end"] for name in "abc"]
-
-
-def test_held_event_is_not_held_again_for_a_later_start() -> None:
-    """It came before that start, so it is of another session."""
-    cameras, unclaimed = Cameras(answers_after=3), list[float]()
-
-    async def take(event: results.StreamProcessorEvent) -> None:
-        assert event.session_id == "door-9"
-        unclaimed.append(now())
-
-    async def main() -> None:
-        async with cameras.consumer() as consumer, results.SessionRouter(consumer, on_unclaimed=take) as router:
-
-            async def fail(*, after: float) -> None:
-                await asyncio.sleep(after)
-                with pytest.raises(rks.ResourceInUseError):
-                    await cameras.session(router).__aenter__()
-
-            cameras.statuses["door"] = "STARTING"
-            cameras.later(1, cameras.queue.send, detected("door-9", name="door"))
-            await asyncio.gather(fail(after=0), fail(after=2))
-            assert now() == 5
-            assert unclaimed == [3]
-
-    run(main())
-
-
-def test_event_that_was_held_for_a_refused_start_is_released() -> None:
-    cameras = Cameras(answers_after=3)
-
-    async def main() -> None:
-        async with cameras.consumer() as consumer, cameras.session(consumer, "other"):
-            cameras.statuses["door"] = "STARTING"
-            cameras.later(1, cameras.queue.send, detected("door-9", name="door"))
-            with pytest.raises(rks.ResourceInUseError):
-                async with cameras.session(consumer):
-                    pass
-            await asyncio.sleep(0.1)
-            assert consumer.report.released == 1
-
-    run(main())
-
-
-# ----------------------------------------------------------------------------------------------------- acknowledgements
-
-
-def test_event_is_acknowledged_when_the_next_is_asked_for() -> None:
-    cameras = Cameras()
-
-    async def main() -> None:
-        async with cameras.consumer() as consumer:
-            async with cameras.session(consumer) as session:
-                cameras.queue.send(detected("door-1", 1), detected("door-1", 2))
-                await anext(session)
-                await asyncio.sleep(1)
-                assert len(consumer.report.unacknowledged) == 2
-                await anext(session)
-                await asyncio.sleep(1)
-                assert len(consumer.report.unacknowledged) == 1
-            await consumer.flush()
-            assert consumer.report.acknowledged == 2
-
-    run(main())
-
-
-def test_block_that_raises_releases_its_event_and_those_behind() -> None:
-    cameras = Cameras()
-
-    async def read(consumer: results.SqsConsumer) -> None:
-        async with cameras.session(consumer) as session:
-            cameras.queue.send(detected("door-1", 1), detected("door-1", 2), detected("door-1", 3))
-            await anext(session)
-            await anext(session)
-            await asyncio.sleep(1)
-            raise ZeroDivisionError
-
-    async def main() -> None:
-        async with cameras.consumer() as consumer:
-            with pytest.raises(ZeroDivisionError):
-                await read(consumer)
-            await consumer.flush()
-            assert (consumer.report.acknowledged, consumer.report.released) == (1, 2)
-        left = {message.body: message.visible_at - now() for message in cameras.queue.messages.values()}
-        assert left[detected("door-1", 3)] <= 0
-        assert VISIBILITY - 2 < left[detected("door-1", 2)] <= VISIBILITY
-
-    run(main())
-
-
-def test_cancelled_block_releases_its_event_at_once() -> None:
-    cameras = Cameras()
-
-    async def main() -> None:
-        async with cameras.consumer() as consumer:
-
-            async def read() -> None:
-                async with cameras.session(consumer) as session:
-                    cameras.queue.send(detected("door-1"))
-                    await anext(session)
-                    await asyncio.sleep(1_000)
-
-            reading = asyncio.create_task(read())
-            await asyncio.sleep(1)
-            reading.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await reading
-            await consumer.flush()
-            (message,) = cameras.queue.messages.values()
-            assert message.receive_count == 2  # the consumer has received it again
-
-    run(main())
-
-
-def test_cancelled_iteration_loses_no_event() -> None:
-    cameras = Cameras()
-
-    async def main() -> list[str]:
-        async with cameras.consumer() as consumer, cameras.session(consumer) as session:
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(2):
-                    await anext(session)
-            cameras.queue.send(detected("door-1"))
-            return _ids(await collect(session))
-
-    assert run(main()) == ["door-1/label-1", "door-1/end"]
-
-
-def test_cancelled_start_leaves_nothing_behind() -> None:
-    """The consumer can be read by others again."""
-    cameras = Cameras(answers_after=3)
-
-    async def main() -> None:
-        async with cameras.consumer() as consumer:
-
-            async def start() -> None:
-                async with cameras.session(consumer):
-                    pytest.fail("the start is cancelled")
-
-            starting = asyncio.create_task(start())
-            await asyncio.sleep(1)
-            starting.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await starting
-            cameras.queue.send(detected("hall-1"))
-            async with await anext(consumer) as delivery:
-                assert delivery.event.session_id == "hall-1"
+        assert ids_of(events) == ["door-0/end", "door-1/label-1"]
 
     run(main())
 
@@ -466,7 +280,7 @@ def test_consumer_with_few_places_serves_many_sessions() -> None:
             async def read(name: str) -> None:
                 async with cameras.session(consumer, name) as session:
                     cameras.queue.send(*(detected(f"{name}-1", number) for number in range(5)))
-                    assert len(_ids(await collect(session))) == 6
+                    assert len(ids_of(await collect(session))) == 6
 
             for number in range(20):
                 group.create_task(read(f"camera-{number}"))

@@ -14,8 +14,9 @@ from aiorekostream import results
 from aiorekostream.errors import ConfigurationError
 from tests.fleet.service import run
 from tests.payloads import COMPLETED
-from tests.results.cameras import Cameras, collect, completed, detected, now, refusal
+from tests.results.cameras import Cameras, collect, completed, detected, refusal
 from tests.results.memory_queue import MemoryQueue
+from tests.virtual_time import now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

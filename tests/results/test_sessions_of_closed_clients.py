@@ -12,7 +12,8 @@ from aiorekostream import results
 from aiorekostream.errors import ConfigurationError
 from aiorekostream.fleet import Failed, Fleet
 from tests.fleet.service import run
-from tests.results.cameras import Cameras, collect, detected, now, start_of
+from tests.results.cameras import Cameras, collect, detected, start_of
+from tests.virtual_time import now
 
 if TYPE_CHECKING:
     from aiorekostream.testing import MemoryTransport

@@ -12,6 +12,7 @@ from aiorekostream.results.calls import CallOptions, open_calls
 from aiorekostream.results.kinesis.service import KinesisStream
 from aiorekostream.retry.policy import RetryPolicy
 from tests.results.kinesis.memory_stream import MemoryStream, StreamClock, StreamConnection
+from tests.virtual_time import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = [
     "CountedCheckpoints",
     "consumer_of",
-    "loop_time",
     "next_of",
     "nothing_within",
     "position_after",
@@ -75,7 +75,7 @@ class CountedCheckpoints(MemoryCheckpoints):
         await asyncio.sleep(self.delay)
         if self.error is not None:
             raise self.error
-        self.saves.append(loop_time())
+        self.saves.append(now())
         return await super().save(consumer, owner, positions)
 
     async def release(self, consumer: str, owner: str) -> None:
@@ -106,8 +106,3 @@ async def next_of(consumer: KinesisConsumer) -> Delivery[FaceSearchRecord]:
     """The next delivery, which comes within three hours."""
     async with asyncio.timeout(10_000):
         return await anext(aiter(consumer))
-
-
-def loop_time() -> float:
-    """The time of the event loop in seconds."""
-    return asyncio.get_running_loop().time()

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from aiorekostream.errors import ResourceNotFoundError, ServiceError
-from tests.results.kinesis.consumers import consumer_of, loop_time, next_of, take
+from tests.results.kinesis.consumers import consumer_of, next_of, take
 from tests.results.kinesis.memory_stream import LAG, MemoryStream, face_record, refused
-from tests.virtual_time import run
+from tests.virtual_time import now, run
 
 
 def test_steady_reads_are_not_throttled() -> None:
@@ -22,7 +22,7 @@ def test_steady_reads_are_not_throttled() -> None:
         stream.put(many, *map(face_record, range(2_000)))
         async with consumer_of(stream, max_in_flight=300) as consumer:
             await take(consumer, 2_030)
-            assert loop_time() >= 27_000_000 / 2_000_000 - 5
+            assert now() >= 27_000_000 / 2_000_000 - 5
             reads = stream.count("read")
             await asyncio.sleep(60)
             assert 150 <= stream.count("read") - reads <= 183
@@ -55,7 +55,7 @@ def test_throttled_reads_are_repeated() -> None:
         ids = stream.put(shard, *map(face_record, range(10)))
         stream.answer = lambda operation, _: (
             refused("ProvisionedThroughputExceededException", retry_safe=True)
-            if operation == "read" and loop_time() < 60
+            if operation == "read" and now() < 60
             else None
         )
         async with consumer_of(stream) as consumer:
@@ -108,7 +108,7 @@ def test_outage_at_the_beginning_loses_nothing_that_arrives_meanwhile() -> None:
     async def scenario() -> None:
         stream = MemoryStream(1)
         stream.answer = lambda operation, _: (
-            refused("ThrottlingException", retry_safe=True) if operation == "iterator" and loop_time() < 100 else None
+            refused("ThrottlingException", retry_safe=True) if operation == "iterator" and now() < 100 else None
         )
         async with consumer_of(stream, start="latest") as consumer:
             await asyncio.sleep(10)
@@ -124,7 +124,7 @@ def test_latest_iterator_that_expired_before_its_first_read_loses_nothing() -> N
         [shard] = stream.open_shards()
         stream.put(shard, face_record(0))
         stream.answer = lambda operation, _: (
-            refused("ThrottlingException", retry_safe=True) if operation == "read" and loop_time() < 400 else None
+            refused("ThrottlingException", retry_safe=True) if operation == "read" and now() < 400 else None
         )
         async with consumer_of(stream, start="latest") as consumer:
             await asyncio.sleep(10)
@@ -222,7 +222,7 @@ def test_shards_are_listed_again_when_the_list_was_refused(code: str) -> None:
     async def scenario() -> None:
         stream = MemoryStream(1)
         ids = stream.put(stream.only, face_record(1))
-        stream.answer = lambda operation, _: refused(code) if operation == "shards" and loop_time() < 60 else None
+        stream.answer = lambda operation, _: refused(code) if operation == "shards" and now() < 60 else None
         async with consumer_of(stream) as consumer:
             assert await take(consumer, 1) == ids
 

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from aiorekostream.results import MemoryCheckpoints
-from tests.results.kinesis.consumers import consumer_of, loop_time, next_of, nothing_within, saved_positions, take
+from tests.results.kinesis.consumers import consumer_of, next_of, nothing_within, saved_positions, take
 from tests.results.kinesis.memory_stream import MemoryStream, face_record
-from tests.virtual_time import run
+from tests.virtual_time import now, run
 
 
 def test_children_of_a_split_come_after_their_parent_is_settled() -> None:
@@ -74,11 +74,11 @@ def test_children_that_are_not_listed_at_once_are_found_later() -> None:
         stream.put(parent, face_record(1))
         child, _ = stream.split(parent)
         ids = stream.put(child, face_record(2))
-        stream.listed = lambda shard: not shard.parents or loop_time() > 100
+        stream.listed = lambda shard: not shard.parents or now() > 100
         async with consumer_of(stream) as consumer:
             await take(consumer, 1)
             assert await take(consumer, 1) == ids
-            assert 100 <= loop_time() <= 132
+            assert 100 <= now() <= 132
             assert stream.count("shards") <= 30
 
     run(scenario())
@@ -97,7 +97,7 @@ def test_children_are_read_at_once_when_the_end_names_them() -> None:
         async with consumer_of(stream) as consumer:
             await take(consumer, 1)
             assert await take(consumer, 1) == ids
-            assert loop_time() <= 1
+            assert now() <= 1
 
     run(scenario())
 

@@ -12,7 +12,6 @@ from aiorekostream.results import MemoryCheckpoints, SequenceNumber
 from tests.results.kinesis.consumers import (
     CountedCheckpoints,
     consumer_of,
-    loop_time,
     next_of,
     nothing_within,
     position_after,
@@ -20,7 +19,7 @@ from tests.results.kinesis.consumers import (
     take,
 )
 from tests.results.kinesis.memory_stream import BrokenCheckpoints, MemoryStream, StreamClock, face_record
-from tests.virtual_time import run
+from tests.virtual_time import now, run
 
 
 def test_consumer_delivers_every_record_of_every_shard() -> None:
@@ -146,13 +145,13 @@ def test_released_record_is_delivered_again_and_holds_the_checkpoint() -> None:
         ids = stream.put(stream.only, *map(face_record, range(3)))
         async with consumer_of(stream, checkpoints=checkpoints) as consumer:
             await (await next_of(consumer)).nack(100)
-            began = loop_time()
+            began = now()
             await take(consumer, 2)
             await asyncio.sleep(10)
             assert "AFTER" not in (await saved_positions(checkpoints))[0]
             again = await next_of(consumer)
             assert (again.id, again.receive_count) == (ids[0], 2)
-            assert 100 <= loop_time() - began <= 101
+            assert 100 <= now() - began <= 101
             await again.ack()
             await consumer.flush()
             assert await saved_positions(checkpoints) == [position_after(ids[2])]
@@ -169,7 +168,7 @@ def test_record_of_a_failing_handler_comes_again_later_each_time() -> None:
         async with consumer_of(stream) as consumer:
             for _ in range(9):
                 delivery = await next_of(consumer)
-                moments.append(loop_time())
+                moments.append(now())
                 with pytest.raises(ZeroDivisionError):
                     async with delivery:
                         raise ZeroDivisionError
@@ -232,7 +231,7 @@ def test_checkpoints_are_written_once_a_second_and_when_idle() -> None:
             count = len(checkpoints.saves)
             stream.put(stream.only, face_record(1))
             await take(consumer, 1)
-            began = loop_time()
+            began = now()
             await asyncio.sleep(0.1)
             assert checkpoints.saves[count:] == [began]
 
