@@ -260,7 +260,7 @@ def using_limits(limits: Limits) -> Generator[Limits]:
         limits: the limits of the account.
 
     Raises:
-        InvalidRequestError: this is no ``Limits``.
+        InvalidRequestError: the value is no ``Limits``.
     """
     if not issubclass(type(limits), Limits):
         raise InvalidRequestError([ValidationIssue(("limits",), limits, "a Limits")])

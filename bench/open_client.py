@@ -21,6 +21,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from bench.calls.gaps import measure_gaps
 
 _ENVIRONMENT = {
     **os.environ,
@@ -68,22 +73,13 @@ async def _open_eagerly() -> Close:
 _PATHS = {"aiobotocore": _open_aiobotocore, "aiorekostream": _open_aiorekostream, "eager": _open_eagerly}
 
 
-async def _measure_gaps(gaps: list[float]) -> None:
-    last = time.perf_counter()
-    while True:
-        await asyncio.sleep(0.001)
-        now = time.perf_counter()
-        gaps.append(now - last)
-        last = now
-
-
 async def _open_once(path: str, *, imported: bool) -> None:
     # A program with an event loop has imported these before.
     importlib.import_module("aiorekostream.client")
     if imported:
         importlib.import_module("aiobotocore.session")
     gaps: list[float] = []
-    measuring = asyncio.create_task(_measure_gaps(gaps))
+    measuring = asyncio.create_task(measure_gaps(gaps))
     await asyncio.sleep(0.05)
     gaps.clear()
     began = time.perf_counter()

@@ -32,6 +32,7 @@ import attrs
 
 import aiorekostream as rks
 from bench.calls import contenders
+from bench.calls.gaps import measure_gaps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -143,17 +144,8 @@ async def _measure_memory(url: str, in_flight: int) -> None:
 
 async def _measure_opening(_: str) -> None:
     gaps: list[float] = []
-
-    async def watch() -> None:
-        last = time.perf_counter()
-        while True:
-            await asyncio.sleep(0.001)
-            now = time.perf_counter()
-            gaps.append(now - last)
-            last = now
-
     client = rks.Client()
-    watching = asyncio.ensure_future(watch())
+    watching = asyncio.ensure_future(measure_gaps(gaps))
     await asyncio.sleep(0.05)
     gaps.clear()
     async with client:

@@ -132,7 +132,7 @@ class ManualClock(Validated):
         moment: the time it shows, in seconds since 1970-01-01T00:00:00Z.
 
     Raises:
-        InvalidRequestError: it would begin before 1970 or go back.
+        InvalidRequestError: ``moment`` is before 1970, or ``advance`` would set the clock back.
     """
 
     moment: float = attrs.field(default=1_700_000_000.0, converter=_moment)
@@ -227,7 +227,7 @@ def manual(clock: EmulatorClock) -> ManualClock:
     """Return a clock that can be advanced.
 
     Raises:
-        ConfigurationError: it is not a ``ManualClock``.
+        ConfigurationError: the clock is not a ``ManualClock``.
     """
     if not isinstance(clock, ManualClock):
         kind = type(clock).__name__

@@ -51,7 +51,7 @@ def check_target(url: str, *, allow_remote: bool) -> None:
     """Check the URL to which results are delivered.
 
     Raises:
-        ConfigurationError: it is not an HTTP URL, or its host is another machine and that is not allowed.
+        ConfigurationError: the URL is not one of HTTP, or its host is another machine and that is not allowed.
     """
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:

@@ -276,7 +276,7 @@ class Emulator:
         """The roles, streams and collections that are unavailable. Setting it affects subsequent starts.
 
         Raises:
-            InvalidRequestError: it is set to another kind of value.
+            InvalidRequestError: the value is no ``DependencyFaults``.
         """
         return self._world.dependency_faults
 

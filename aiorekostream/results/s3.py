@@ -115,7 +115,7 @@ class S3Images:
         Raises:
             InvalidRequestError: the address is no S3 URI, or the box is no ``BoundingBox``.
             ResourceNotFoundError: there is no such bucket or picture.
-            MalformedResponseError: it is larger than ``max_bytes``, or with ``box``, no picture.
+            MalformedResponseError: the object is larger than ``max_bytes`` or, with ``box``, no picture.
             CallError: the call did not succeed.
             ConfigurationError: no Region, no credentials, the extra ``draw`` is not installed, or it is closed.
         """

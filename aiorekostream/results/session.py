@@ -221,7 +221,7 @@ class Session(Generic[_StartT]):
         """The session that was started.
 
         Raises:
-            ConfigurationError: it is not started.
+            ConfigurationError: the session is not started.
         """
         if self._started is None:
             raise ConfigurationError("the session is not started: enter it first")

@@ -115,7 +115,7 @@ class SessionProcessor:
             that failed.
 
         Raises:
-            UnknownOutcomeError: it took longer than ``stop_timeout``, and the processor may still run.
+            UnknownOutcomeError: the stop took longer than ``stop_timeout``, and the processor may still run.
             RekostreamError: the stop failed, and the processor may still run; see ``Client.ensure_stopped``.
         """
         start = self.start

@@ -70,7 +70,7 @@ class SnsMessage:
         """The event in a notification.
 
         Raises:
-            MalformedEventError: it is no event of a stream processor.
+            MalformedEventError: the message has no event of a stream processor.
         """
         return parse_notification({"Type": self.type, "Message": self.message})
 

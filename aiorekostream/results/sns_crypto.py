@@ -23,7 +23,7 @@ def load(content: bytes) -> tuple[RSAPublicKey, datetime.datetime, datetime.date
     """Return the key of a certificate, and the time from and until which it is valid.
 
     Raises:
-        ValueError: it is no certificate with an RSA key.
+        ValueError: the content is no certificate with an RSA key.
     """
     certificate = load_pem_x509_certificate(content)
     key = certificate.public_key()

@@ -42,7 +42,7 @@ async def quotas(
     )
     try:
         if session is None:
-            session = await asyncio.to_thread(_new_session, profile)
+            session = await asyncio.to_thread(AioSession, profile=profile)
         await asyncio.to_thread(session.get_component("data_loader").load_service_model, _SERVICE, "service-2")
         opening = session.create_client(_SERVICE, region_name=region, endpoint_url=endpoint_url, config=config)
         client = await opening.__aenter__()
@@ -66,7 +66,3 @@ async def quotas(
         raise translated(error, attempt) from error
     finally:
         await client.close()
-
-
-def _new_session(profile: str | None) -> AioSession:
-    return AioSession(profile=profile)

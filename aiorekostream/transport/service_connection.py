@@ -62,7 +62,7 @@ async def connect(service: str, options: TransportOptions, session: AwsSession |
         s3=None if options.endpoint_url is None else {"addressing_style": "path"},
     )
     try:
-        used = await asyncio.to_thread(_new_session, options.profile) if session is None else session
+        used = await asyncio.to_thread(AioSession, profile=options.profile) if session is None else session
         # A session creates its components on first use and is not thread-safe, so get the loader here.
         await asyncio.to_thread(_read_data, used.get_component("data_loader"), service)
         client = await used.create_client(
@@ -81,10 +81,6 @@ async def connect(service: str, options: TransportOptions, session: AwsSession |
     # Outside of the `except` block, so that an exception that must not be shown is no context either.
     chained = failure if secrets.may_be_chained(failure) else None
     raise unsigned_error(failure, f"opening the client of {service}", secrets) from chained
-
-
-def _new_session(profile: str | None) -> AioSession:
-    return AioSession(profile=profile)
 
 
 def _read_data(loader: Loader, service: str) -> None:

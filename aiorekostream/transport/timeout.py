@@ -42,7 +42,7 @@ def timeout_of(value: Timeout | Duration | None) -> Timeout:
     """Return a ``Timeout``: as it is given, with a total time, or with the defaults.
 
     Raises:
-        InvalidRequestError: it is neither a ``Timeout`` nor a time.
+        InvalidRequestError: the value is neither a ``Timeout`` nor a time.
     """
     if value is None:
         return Timeout()

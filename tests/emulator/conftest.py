@@ -1,8 +1,7 @@
-"""Provide an empty server of moto, the referee of SQS, SNS, S3 and Kinesis."""
+"""Provide the emulator and moto's server, its referee for SQS, SNS, S3 and Kinesis."""
 
 from __future__ import annotations
 
-import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,13 +10,6 @@ from aiorekostream.emulator import Emulator
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-
-@pytest.fixture
-def moto_url(moto_server: str) -> str:
-    """The URL of a server without queues, topics, buckets and streams."""
-    urllib.request.urlopen(urllib.request.Request(f"{moto_server}/moto-api/reset", method="POST")).close()  # noqa: S310 - http
-    return moto_server
 
 
 @pytest.fixture(params=["emulator", "moto"])

@@ -10,6 +10,7 @@ import attrs
 
 from aiorekostream.emulator.world.accounts import Account
 from aiorekostream.emulator.world.crud import token_after
+from tests.codec.json_paths import dotted
 from tests.codec.service_model import MODEL
 from tests.emulator.samples import HERE, faces, labels, session
 
@@ -101,7 +102,7 @@ def _variants() -> Iterator[Variant]:
         for path, rule, value in _members(shape, request, ()):
             for change, changed in _changes(rule, value):
                 if changed is ... or changed != value:
-                    yield Variant(base, _named(path), change, operation, _with(request, path, changed))
+                    yield Variant(base, dotted(path), change, operation, _with(request, path, changed))
         yield Variant(base, "Surprise", "added", operation, {**copy.deepcopy(request), "Surprise": 1})
 
 
@@ -197,10 +198,6 @@ def _items(items: list[Json], size: int) -> list[Json]:
     if items and isinstance(items[0], str):
         return [*items, *(f"key-{number}" for number in range(size))][:size]
     return (items * (size + 1))[:size]
-
-
-def _named(path: _Path) -> str:
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
 def _with(request: Json, path: _Path, value: Json) -> Json:

@@ -1,8 +1,7 @@
-"""moto's server, which stands for SQS, SNS, S3 and Kinesis, and the event loop of AWS Lambda."""
+"""Clients of moto's server, which stands for SQS, SNS, S3 and Kinesis, and the event loop of AWS Lambda."""
 
 from __future__ import annotations
 
-import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -15,17 +14,11 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def aws(moto_server: str) -> str:
-    """The URL of services without queues, topics and buckets."""
-    urllib.request.urlopen(urllib.request.Request(f"{moto_server}/moto-api/reset", method="POST")).close()  # noqa: S310 - http
-    return moto_server
-
-
-@pytest.fixture
-def boto(aws: str) -> Iterator[dict[str, Any]]:
+def boto(moto_url: str) -> Iterator[dict[str, Any]]:
     """Clients of boto3 for the services, by name."""
     clients = {
-        name: boto3.client(name, region_name="us-east-1", endpoint_url=aws) for name in ("sqs", "sns", "s3", "kinesis")
+        name: boto3.client(name, region_name="us-east-1", endpoint_url=moto_url)
+        for name in ("sqs", "sns", "s3", "kinesis")
     }
     yield clients
     for client in clients.values():

@@ -26,7 +26,7 @@ def _queue(url: str) -> SqsQueue:
     return open_queue(options)
 
 
-async def test_consumer_reads_a_topic_through_its_queues(aws: str, boto: dict[str, Any]) -> None:
+async def test_consumer_reads_a_topic_through_its_queues(moto_url: str, boto: dict[str, Any]) -> None:
     """One subscription delivers raw messages, the other SNS's envelopes."""
     topic = boto["sns"].create_topic(Name="doors")["TopicArn"]
     urls: list[str] = []
@@ -37,7 +37,7 @@ async def test_consumer_reads_a_topic_through_its_queues(aws: str, boto: dict[st
     subject = "Rekognition Stream Processing Event"
     boto["sns"].publish(TopicArn=topic, Message=text("label-detected"), Subject=subject)
     for url in urls:
-        assert url.startswith(aws)
+        assert url.startswith(moto_url)
         async with SqsConsumer(url, region="us-east-1") as consumer, await anext(consumer) as delivery:
             assert delivery.event == DETECTED
             assert delivery.receive_count == 1
@@ -47,7 +47,7 @@ async def test_consumer_reads_a_topic_through_its_queues(aws: str, boto: dict[st
         assert attributes["ApproximateNumberOfMessagesNotVisible"] == "0"
 
 
-@pytest.mark.usefixtures("aws")
+@pytest.mark.usefixtures("moto_url")
 async def test_poison_goes_to_the_dead_letter_queue(boto: dict[str, Any]) -> None:
     dead = boto["sqs"].create_queue(QueueName="dead")["QueueUrl"]
     redrive = {"deadLetterTargetArn": "arn:aws:sqs:us-east-1:123456789012:dead", "maxReceiveCount": 2}
@@ -66,7 +66,7 @@ async def test_poison_goes_to_the_dead_letter_queue(boto: dict[str, Any]) -> Non
     assert [message["Body"] for message in found["Messages"]] == [notification(1)]
 
 
-@pytest.mark.usefixtures("aws")
+@pytest.mark.usefixtures("moto_url")
 async def test_many_messages_are_each_delivered_and_deleted(boto: dict[str, Any]) -> None:
     url = boto["sqs"].create_queue(QueueName="doors")["QueueUrl"]
     for start in range(0, 60, 10):
@@ -83,7 +83,7 @@ async def test_many_messages_are_each_delivered_and_deleted(boto: dict[str, Any]
     assert taken == {f"event-{number}" for number in range(60)}
 
 
-@pytest.mark.usefixtures("aws")
+@pytest.mark.usefixtures("moto_url")
 async def test_failure_of_one_entry_is_told_apart(boto: dict[str, Any]) -> None:
     url = boto["sqs"].create_queue(QueueName="doors")["QueueUrl"]
     boto["sqs"].send_message(QueueUrl=url, MessageBody=notification(1))
@@ -101,13 +101,13 @@ async def test_failure_of_one_entry_is_told_apart(boto: dict[str, Any]) -> None:
         await queue.aclose()
 
 
-async def test_absent_queue_is_an_error_of_the_package(aws: str) -> None:
-    async with SqsConsumer(f"{aws}/123456789012/nowhere", region="us-east-1") as consumer:
+async def test_absent_queue_is_an_error_of_the_package(moto_url: str) -> None:
+    async with SqsConsumer(f"{moto_url}/123456789012/nowhere", region="us-east-1") as consumer:
         with pytest.raises(ResourceNotFoundError, match="ReceiveMessage"):
             await anext(consumer)
 
 
-@pytest.mark.usefixtures("aws")
+@pytest.mark.usefixtures("moto_url")
 async def test_missing_region_is_a_configuration_error() -> None:
     async with SqsConsumer("http://127.0.0.1:1/123456789012/doors") as consumer:
         with pytest.raises(ConfigurationError, match="Region"):

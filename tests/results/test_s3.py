@@ -32,14 +32,14 @@ def bucket(boto: dict[str, Any]) -> str:
     return "porch-pictures"
 
 
-async def test_fetch_returns_the_stored_bytes(aws: str, bucket: str) -> None:
-    async with S3Images(region="us-east-1", endpoint_url=aws) as images:
+async def test_fetch_returns_the_stored_bytes(moto_url: str, bucket: str) -> None:
+    async with S3Images(region="us-east-1", endpoint_url=moto_url) as images:
         assert await images.fetch(S3Uri(bucket, KEY)) == _picture()
         assert await images.fetch(f"s3://{bucket}/{KEY}") == _picture()
 
 
-async def test_fetch_draws_the_box_of_a_label(aws: str, bucket: str) -> None:
-    async with S3Images(region="us-east-1", endpoint_url=aws) as images:
+async def test_fetch_draws_the_box_of_a_label(moto_url: str, bucket: str) -> None:
+    async with S3Images(region="us-east-1", endpoint_url=moto_url) as images:
         content = await images.fetch(S3Uri(bucket, KEY), box=BOX)
     with Image.open(io.BytesIO(content)) as drawn:
         assert (drawn.format, drawn.size) == ("JPEG", (320, 180))
@@ -47,15 +47,15 @@ async def test_fetch_draws_the_box_of_a_label(aws: str, bucket: str) -> None:
     assert [value > 128 for value in red] == [False, True, False, True, False]
 
 
-async def test_absent_objects_and_buckets_are_not_found(aws: str, bucket: str) -> None:
-    async with S3Images(region="us-east-1", endpoint_url=aws) as images:
+async def test_absent_objects_and_buckets_are_not_found(moto_url: str, bucket: str) -> None:
+    async with S3Images(region="us-east-1", endpoint_url=moto_url) as images:
         for uri in (f"s3://{bucket}/nothing", "s3://no-such-bucket/key"):
             with pytest.raises(ResourceNotFoundError, match="GetObject"):
                 await images.fetch(uri)
 
 
-async def test_large_and_broken_pictures_are_reported(aws: str, bucket: str) -> None:
-    async with S3Images(region="us-east-1", endpoint_url=aws, max_bytes=100) as images:
+async def test_large_and_broken_pictures_are_reported(moto_url: str, bucket: str) -> None:
+    async with S3Images(region="us-east-1", endpoint_url=moto_url, max_bytes=100) as images:
         with pytest.raises(MalformedResponseError, match="at most 100 bytes"):
             await images.fetch(S3Uri(bucket, KEY))
         with pytest.raises(MalformedResponseError, match="a picture"):

@@ -23,10 +23,10 @@ SHARD = "shardId-000000000000"
 
 
 @pytest.fixture(params=["faces", ARN])
-async def stream(request: pytest.FixtureRequest, aws: str, boto: dict[str, Any]) -> AsyncIterator[KinesisStream]:
+async def stream(request: pytest.FixtureRequest, moto_url: str, boto: dict[str, Any]) -> AsyncIterator[KinesisStream]:
     """The port over a stream of two shards, by its name or its ARN."""
     boto["kinesis"].create_stream(StreamName="faces", ShardCount=2)
-    opened = stream_of(request.param, aws)
+    opened = stream_of(request.param, moto_url)
     yield opened
     await opened.aclose()
 
@@ -36,12 +36,12 @@ def _put(boto: dict[str, Any], count: int, *, first: int = 0) -> None:
     assert boto["kinesis"].put_records(StreamName="faces", Records=records)["FailedRecordCount"] == 0
 
 
-async def test_consumer_reads_a_stream_and_goes_on_at_its_checkpoints(aws: str, boto: dict[str, Any]) -> None:
+async def test_consumer_reads_a_stream_and_goes_on_at_its_checkpoints(moto_url: str, boto: dict[str, Any]) -> None:
     boto["kinesis"].create_stream(StreamName="faces", ShardCount=3)
     checkpoints = MemoryCheckpoints()
     for first in (0, 100):
         _put(boto, 100, first=first)
-        async with KinesisConsumer(ARN, endpoint_url=aws, start="oldest", checkpoints=checkpoints) as consumer:
+        async with KinesisConsumer(ARN, endpoint_url=moto_url, start="oldest", checkpoints=checkpoints) as consumer:
             assert sorted(await take_fragments(consumer, 100)) == list(range(first, first + 100))
 
 
@@ -76,18 +76,18 @@ async def test_records_are_read_from_each_position(stream: KinesisStream, boto: 
         assert [record.sequence_number for record in found.records] == [record.sequence_number for record in expected]
 
 
-async def test_consumer_begins_at_a_sequence_number(aws: str, boto: dict[str, Any]) -> None:
+async def test_consumer_begins_at_a_sequence_number(moto_url: str, boto: dict[str, Any]) -> None:
     boto["kinesis"].create_stream(StreamName="faces", ShardCount=1)
     _put(boto, 5)
-    async with KinesisConsumer("faces", region="us-east-1", endpoint_url=aws, start="oldest") as consumer:
+    async with KinesisConsumer("faces", region="us-east-1", endpoint_url=moto_url, start="oldest") as consumer:
         ids = [(await anext(consumer)).id for _ in range(5)]
     start = SequenceNumber.parse(ids[3])
-    async with KinesisConsumer("faces", region="us-east-1", endpoint_url=aws, start=start) as consumer:
+    async with KinesisConsumer("faces", region="us-east-1", endpoint_url=moto_url, start=start) as consumer:
         assert await take_fragments(consumer, 2) == [3, 4]
 
 
-async def test_absent_stream_is_an_error_of_the_package(aws: str) -> None:
-    async with KinesisConsumer("nowhere", region="us-east-1", endpoint_url=aws) as consumer:
+async def test_absent_stream_is_an_error_of_the_package(moto_url: str) -> None:
+    async with KinesisConsumer("nowhere", region="us-east-1", endpoint_url=moto_url) as consumer:
         with pytest.raises(ResourceNotFoundError, match="ListShards"):
             await anext(consumer)
 
