@@ -25,6 +25,12 @@ PROXY_AUTHENTICATION = (
 # OpenSSL's verification results: https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/.
 _NOT_YET_VALID, _EXPIRED = 9, 10
 _HOST_MISMATCH, _IP_ADDRESS_MISMATCH = 62, 64
+# What botocore and the standard library say of an endpoint that is no URL.
+_INVALID_ENDPOINT = ("Invalid endpoint: ", "Invalid IPv6 URL")
+_NO_URL = (
+    "the endpoint is no URL: set endpoint_url=..., AWS_ENDPOINT_URL, that of the service (AWS_ENDPOINT_URL_REKOGNITION)"
+    " or the profile to http://HOST:PORT or https://HOST:PORT"
+)
 _NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 
 _SETTINGS: Mapping[type[Exception], str] = {
@@ -48,6 +54,8 @@ _SETTINGS: Mapping[type[Exception], str] = {
 
 def of_settings(error: Exception) -> str:
     """Return what to fix, for an error of botocore before a request was signed; empty for any other error."""
+    if type(error) is ValueError and str(error).startswith(_INVALID_ENDPOINT):
+        return _NO_URL
     return next((text for kind, text in _SETTINGS.items() if isinstance(error, kind)), "")
 
 

@@ -30,7 +30,8 @@ _REST = r"(?:[^\s'\"<>\\]|\\(?!['\"]))*"  # without the backslash of an escaped 
 _SPELLED = 64  # characters; only session tokens and passwords are longer
 _BASE64_PART = 20  # characters, which encode the first 15 bytes
 _BASE64 = r"[A-Za-z0-9+/_-]*=*"
-_USERINFO = re.compile(r"(?<=//)[^/\s?#'\"]*@")
+# Of a URL, and of an endpoint that botocore shows because it is none.
+_USERINFO = re.compile(r"(?<=//)[^/\s?#'\"]*@|(?<=Invalid endpoint: ).*@")
 _RUN = re.compile(r"[A-Za-z0-9]+")
 _LEAST_IN_VALUES = 16  # characters; AWS has no shorter keys, and those of emulators ("test") are words of names, too
 _REDACTED = "[redacted]"

@@ -41,7 +41,7 @@ async def read_limits(
 
     Raises:
         ServiceError: the API returned an error.
-        TransportError: the API was not reached.
+        TransportError: the API was not reached, or no credentials could be fetched at the moment.
         MalformedResponseError: an entry has no code or no value.
         ConfigurationError: no Region or no credentials.
     """

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
@@ -14,12 +14,15 @@ from aiobotocore.session import AioSession
 from aiohttp.client_reqrep import ConnectionKey
 
 import aiorekostream as rks
-from aiorekostream import errors
+from aiorekostream import errors, results
 from aiorekostream.transport.aws import AwsTransport
 from aiorekostream.transport.misconfiguration import of_connecting
 from tests.transport.counterpart import Counterpart, http, proxying, serving
 from tests.transport.first_calls import QUICK, refused
 from tests.transport.two_paths import new_session
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 _both_paths = pytest.mark.parametrize("observed", [False, True], ids=["lean", "botocore"])
 
@@ -134,6 +137,34 @@ async def test_password_in_the_endpoint(
     error = await refused(None if by_environment else url)
     assert "the endpoint http://127.0.0.1:9 is given with a user name or a password" in str(error)
     assert "hunter22" not in str(error)
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:4599", "no address", "http://", "http://[::1", "user:12/hunter22@h"])
+async def test_endpoint_that_is_no_url(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    error = await refused()
+    assert "the endpoint is no URL: set endpoint_url=" in str(error)
+    assert "AWS_ENDPOINT_URL_REKOGNITION" in str(error)
+    assert "hunter22" not in f"{error} {error.__cause__!r} {error.__context__!r}"
+
+
+async def _read_limits() -> None:
+    await rks.read_limits(region="us-east-1")
+
+
+async def _fetch_picture() -> None:
+    async with results.S3Images(region="us-east-1") as images:
+        await images.fetch("s3://porch-pictures/a.jpg")
+
+
+@pytest.mark.parametrize("call", [_read_limits, _fetch_picture])
+async def test_endpoint_of_another_service_that_is_no_url(
+    monkeypatch: pytest.MonkeyPatch, call: Callable[[], Awaitable[None]]
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "user:12/hunter22@h")
+    with pytest.raises(errors.ConfigurationError, match="the endpoint is no URL: set endpoint_url=") as caught:
+        await call()
+    assert "hunter22" not in f"{caught.value} {caught.value.__cause__!r} {caught.value.__context__!r}"
 
 
 # -------------------------------------------------------------------------------------------------------------- Regions

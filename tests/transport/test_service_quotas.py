@@ -48,6 +48,14 @@ async def test_refusal_raises_an_error_of_the_package(counterpart: Counterpart) 
         await read_limits(region="us-east-1", endpoint_url=counterpart.url)
 
 
+async def test_refusal_that_repeats_the_credentials_shows_none(counterpart: Counterpart) -> None:
+    counterpart.script = lambda _: error("AccessDeniedException", "wrong key: an-example-and-no-secret")
+    with pytest.raises(errors.AccessDeniedError) as caught:
+        await read_limits(region="us-east-1", endpoint_url=counterpart.url)
+    assert "wrong key: [redacted]" in str(caught.value)
+    assert "an-example" not in f"{caught.value.__cause__!r} {caught.value.__context__!r}"
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1:1", "host.invalid"])
 async def test_api_that_is_not_reached_raises_a_connect_error(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async def resolve(_resolver: object, name: str, *_: object, **_options: object) -> NoReturn:
