@@ -248,7 +248,7 @@ def wait_seconds(timeout: Duration | None) -> float | None:
     """Return the longest wait in seconds; ``None`` for the default.
 
     Raises:
-        InvalidRequestError: it is not from 0 to 1e9 seconds.
+        InvalidRequestError: the timeout is not from 0 to 1e9 seconds.
     """
     try:
         return None if timeout is None else seconds(timeout, least=0, most=_LONGEST_TIMEOUT)

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 import attrs
 from redis.asyncio import BlockingConnectionPool, Redis
 
-from aiorekostream.domain.fields import finite, seconds, whole_number
+from aiorekostream.domain.fields import count, finite, optional_count, seconds
 from aiorekostream.domain.rules import Validated, collecting, reject
 from aiorekostream.limits import Scope
 
@@ -73,14 +73,6 @@ def _encodable(value: str, expected: str) -> str:
     return value
 
 
-def _hosts(value: int) -> int:
-    return whole_number(value, least=1)
-
-
-def _optional_hosts(value: int | None) -> int | None:
-    return value if value is None else whole_number(value, least=1)
-
-
 def _timeout(value: datetime.timedelta | float) -> float:
     return seconds(value, least=_SHORTEST, most=_LONGEST)
 
@@ -99,7 +91,7 @@ class RedisOptions(Validated):
 
     redis: str | Redis = attrs.field(converter=_target, repr=describe_server)
     prefix: str = attrs.field(converter=_prefix)
-    expected_hosts: int = attrs.field(converter=_hosts)
+    expected_hosts: int = attrs.field(converter=count)
     timeout: float = attrs.field(converter=_timeout)
     slack: float = attrs.field(converter=_slack)
     account: str | None = attrs.field(converter=_account)
@@ -115,6 +107,6 @@ class RedisSlotOptions(Validated):
 
     redis: str | Redis = attrs.field(converter=_target, repr=describe_server)
     prefix: str = attrs.field(converter=_prefix)
-    expected_hosts: int | None = attrs.field(converter=_optional_hosts)
+    expected_hosts: int | None = attrs.field(converter=optional_count)
     timeout: float = attrs.field(converter=_timeout)
     account: str | None = attrs.field(converter=_account)

@@ -16,11 +16,13 @@ __all__ = [
     "UNICODE",
     "Duration",
     "collection_id",
+    "count",
     "duration_in_seconds",
     "epoch_milliseconds",
     "finite",
     "flag",
     "kms_key_id",
+    "optional_count",
     "percent",
     "processor_name",
     "seconds",
@@ -68,6 +70,16 @@ def whole_number(value: object, *, least: int, most: int | None = None, unit: st
     if number < least or (most is not None and number > most):
         reject(value, expected)
     return number
+
+
+def count(value: int) -> int:
+    """Validate a whole number of at least 1."""
+    return whole_number(value, least=1)
+
+
+def optional_count(value: int | None) -> int | None:
+    """Validate a whole number of at least 1, or ``None``."""
+    return None if value is None else count(value)
 
 
 def finite(value: object, *, least: float = -math.inf, most: float = math.inf) -> float:

@@ -10,7 +10,7 @@ from typing import final
 
 import attrs
 
-from aiorekostream.domain.fields import finite, flag, seconds, whole_number
+from aiorekostream.domain.fields import finite, flag, optional_count, seconds, whole_number
 from aiorekostream.domain.rules import Validated, collecting, reject
 
 __all__ = [
@@ -39,10 +39,6 @@ def _optional_text(value: str | None) -> str | None:
     return None if value is None else text(value)
 
 
-def _times(value: int | None) -> int | None:
-    return None if value is None else whole_number(value, least=1)
-
-
 def _probability(value: float) -> float:
     return finite(value, least=0, most=1)
 
@@ -61,7 +57,7 @@ class InjectedFault(Validated):
     """What all injected faults have: the processors that they apply to, how often, and with which probability."""
 
     name: str = attrs.field(default="*", converter=text)
-    times: int | None = attrs.field(default=1, converter=_times)
+    times: int | None = attrs.field(default=1, converter=optional_count)
     probability: float = attrs.field(default=1.0, converter=_probability)
 
 

@@ -9,7 +9,7 @@ from typing import get_args
 import attrs
 
 from aiorekostream.client import Client
-from aiorekostream.domain.fields import seconds, whole_number
+from aiorekostream.domain.fields import count, optional_count, seconds
 from aiorekostream.domain.rules import Validated, collecting, optional, reject
 from aiorekostream.fleet.events import FleetEvent
 from aiorekostream.fleet.monitor import SessionMonitor
@@ -30,14 +30,6 @@ def _when_busy(value: WhenBusy) -> WhenBusy:
 
 def _expires_after(value: datetime.timedelta | float | None) -> float:
     return math.inf if value is None else seconds(value, least=_SHORTEST, most=_LONGEST)
-
-
-def _optional_count(value: int | None) -> int | None:
-    return None if value is None else whole_number(value, least=1)
-
-
-def _count(value: int) -> int:
-    return whole_number(value, least=1)
 
 
 def _poll_interval(value: datetime.timedelta | float) -> float:
@@ -77,7 +69,7 @@ class FleetOptions(Validated):
     session_monitor: SessionMonitor | None = attrs.field(converter=_monitor)
     when_busy: WhenBusy = attrs.field(converter=_when_busy)
     expires_after: float = attrs.field(converter=_expires_after)
-    max_in_flight: int | None = attrs.field(converter=_optional_count)
-    max_pending: int = attrs.field(converter=_count)
+    max_in_flight: int | None = attrs.field(converter=optional_count)
+    max_pending: int = attrs.field(converter=count)
     poll_interval: float = attrs.field(converter=_poll_interval)
     slots: SharedSessionSlots | None = attrs.field(converter=_slots)

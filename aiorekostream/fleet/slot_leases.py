@@ -58,11 +58,20 @@ class SlotListener(Protocol):
         ...
 
     def on_end(self, name: str, status: Status | None) -> None:
-        """Record that another host saw the end of a session that this fleet knows."""
+        """Record that another host saw the end of a session that this fleet knows.
+
+        Args:
+            name: the processor.
+            status: its status after the session; ``None`` if it was not seen.
+        """
         ...
 
     def on_mistake(self, error: Exception) -> None:
-        """End the queued requests: the configuration must be corrected before any slot can be leased."""
+        """End the queued requests: the configuration must be corrected before any slot can be leased.
+
+        Args:
+            error: what is wrong; each queued request fails with it.
+        """
         ...
 
 
@@ -78,7 +87,12 @@ class SlotLeases(Protocol):
         ...
 
     def request(self, counts: Mapping[ProcessorKind, int]) -> None:
-        """Lease up to the given number of slots of each kind, and return the leases above it."""
+        """Lease up to the given number of slots of each kind, and return the leases above it.
+
+        Args:
+            counts: by kind, the number of leased slots that the fleet can use now, 0 or more; a kind that is not named
+                has none.
+        """
         ...
 
     def has_room(self, kind: ProcessorKind) -> bool:
@@ -90,7 +104,12 @@ class SlotLeases(Protocol):
         ...
 
     def take(self, name: str, kind: ProcessorKind) -> None:
-        """Use a leased slot for the request of a processor; ``reserve`` or ``restore`` follows."""
+        """Use a leased slot for the request of a processor; ``reserve`` or ``restore`` follows.
+
+        Args:
+            name: the processor.
+            kind: its kind; ``has_room`` has returned true for it.
+        """
         ...
 
     async def reserve(self, name: str, kind: ProcessorKind, *, call: float, session: float) -> Reservation:
@@ -134,11 +153,22 @@ class SlotLeases(Protocol):
         ...
 
     def stopping(self, name: str, seconds: float) -> None:
-        """Report that a stop was sent: the session lasts at most so many seconds from now on."""
+        """Report that a stop was sent.
+
+        Args:
+            name: the processor.
+            seconds: how long its session may last from now on, at most.
+        """
         ...
 
     def free(self, name: str, kind: ProcessorKind, status: Status | None = None) -> None:
-        """Report that a session that this fleet knows is over, with the processor's status if it was seen."""
+        """Report that a session that this fleet knows is over.
+
+        Args:
+            name: the processor.
+            kind: its kind.
+            status: the processor's status after the session; ``None`` if it was not seen.
+        """
         ...
 
     async def sessions(self, *, sweep: float = 0.0) -> Sequence[SharedSession] | None:
@@ -153,7 +183,12 @@ class SlotLeases(Protocol):
         ...
 
     def end(self, session: SharedSession, status: Status | None) -> None:
-        """Report that a session of the last list is over."""
+        """Report that a session of the last list is over.
+
+        Args:
+            session: the slot, as ``sessions`` returned it; no effect where the processor has a later session.
+            status: the processor's status after the session; ``None`` if it was not seen.
+        """
         ...
 
     def end_session(self, name: str, kind: ProcessorKind, session_id: str) -> None:

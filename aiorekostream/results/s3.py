@@ -8,7 +8,7 @@ from typing import Any, Self, cast
 import attrs
 
 from aiorekostream.clock import Clock
-from aiorekostream.domain.fields import whole_number
+from aiorekostream.domain.fields import count
 from aiorekostream.domain.geometry import BoundingBox
 from aiorekostream.domain.rules import collecting, reject
 from aiorekostream.domain.s3 import S3Uri
@@ -24,13 +24,9 @@ _EXTRA = "drawing needs the package Pillow: install aiorekostream[draw]"
 _OPERATION = "GetObject"
 
 
-def _max_bytes(value: int) -> int:
-    return whole_number(value, least=1)
-
-
 @attrs.frozen(kw_only=True, field_transformer=collecting)
 class _ImageOptions(CallOptions):
-    max_bytes: int = attrs.field(converter=_max_bytes)
+    max_bytes: int = attrs.field(converter=count)
 
 
 class S3Images:

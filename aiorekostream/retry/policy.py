@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar, cast, final
 import attrs
 
 from aiorekostream.clock import Clock
-from aiorekostream.domain.fields import seconds, whole_number
+from aiorekostream.domain.fields import count, seconds
 from aiorekostream.domain.rules import Validated, all_valid, collecting
 from aiorekostream.errors import (
     CallError,
@@ -26,10 +26,6 @@ __all__ = ["RetryPolicy", "full_jitter"]
 _T = TypeVar("_T")
 _LONGEST_DELAY = 86_400  # seconds: a day
 _SERVER_ERROR = 500  # the first HTTP status of the service's own failures
-
-
-def _attempts(value: int) -> int:
-    return whole_number(value, least=1)
 
 
 def _seconds(value: datetime.timedelta | float) -> float:
@@ -56,7 +52,7 @@ class RetryPolicy(Validated):
         InvalidRequestError: a field breaks its rule.
     """
 
-    max_attempts: int = attrs.field(default=12, converter=_attempts)
+    max_attempts: int = attrs.field(default=12, converter=count)
     base_delay: float = attrs.field(default=0.5, converter=_seconds)
     max_delay: float = attrs.field(default=8.0, converter=_seconds)
     # UNCERTAIN: AWS does not say for how long it may still apply a call after its response was lost. A service that
