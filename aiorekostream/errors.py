@@ -39,10 +39,11 @@ not applied, or if the operation is idempotent. Every error can be pickled and c
 ``AwsGuidanceWarning`` is the only warning: a value that AWS accepts although it is probably not what the caller means.
 """
 
+import copy
 import datetime
 import functools
 from collections.abc import Callable, Iterable
-from typing import Self
+from typing import Self, TypeVar
 
 import attrs
 
@@ -83,6 +84,20 @@ __all__ = [
     "ValidationIssue",
     "WaitTimeoutError",
 ]
+
+_ErrorT = TypeVar("_ErrorT", bound=BaseException)
+
+
+def copy_error(error: _ErrorT) -> _ErrorT:
+    """Return an error with a traceback and notes of its own, for one of several callers.
+
+    An exception of the user's code that cannot be copied, such as one whose constructor has arguments of its own, is
+    returned as it is.
+    """
+    try:
+        return copy.copy(error)
+    except Exception:  # noqa: BLE001 - whatever its constructor raises
+        return error
 
 
 def _as_tuple(issues: Iterable[ValidationIssue]) -> tuple[ValidationIssue, ...]:

@@ -315,3 +315,15 @@ def test_issue_message_shows_the_repr_of_a_short_value(value: str) -> None:
     text = str(ValidationIssue((), value, "text"))
     shown = text.removeprefix("value: must be text; got ")
     assert shown == repr(value) or (shown.endswith("...") and repr(value).startswith(shown[:-3]))
+
+
+class _UncopiedError(Exception):
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(f"{host}:{port} is away")
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), errors.ConfigurationError("no"), _UncopiedError("redis", 1)])
+def test_error_is_copied_for_each_caller_where_it_can_be(error: Exception) -> None:
+    copied = errors.copy_error(error)
+    assert (type(copied), str(copied)) == (type(error), str(error))
+    assert (copied is error) is isinstance(error, _UncopiedError)

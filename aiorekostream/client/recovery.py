@@ -144,7 +144,7 @@ class Recovery(Generic[_RequestT, _ReplyT]):
                 found = None
             except RateLimitedError as limited:
                 # The caller may have chosen not to wait for a permit; the call was sent, and that cannot be undone.
-                rest = max(limited.retry_after, LEAST_REST)
+                rest = max(LEAST_REST, limited.retry_after)
                 await self._rest(rest, error, "there was no time to ask what became of it")
                 continue
             except Exception as failure:  # the rate limiter and the transport may be the user's code

@@ -1,6 +1,5 @@
 """Build the error of each wait that does not end with its condition, with a hint what to do. Pure."""
 
-import copy
 import re
 
 from aiorekostream.client.wait_conditions import Evaluation, Observation, WaitCondition, Waiter
@@ -13,6 +12,7 @@ from aiorekostream.errors import (
     StreamProcessorFailedError,
     ValidationIssue,
     WaitTimeoutError,
+    copy_error,
 )
 
 __all__ = ["contested_error", "failure_error", "failure_hint", "timeout_error", "wait_error", "wrong_kind_error"]
@@ -132,7 +132,7 @@ def wait_error(waiter: Waiter) -> BaseException | None:
             return InvalidRequestError([ValidationIssue(("name",), name, expected)])
         case Evaluation.REFUSED:
             # One answer may end several waits, and each must have a traceback of its own.
-            return copy.copy(seen.error)
+            return None if seen.error is None else copy_error(seen.error)
         case _:
             return None
 

@@ -2,7 +2,6 @@
 
 import abc
 import asyncio
-import copy
 import logging
 import math
 from typing import TypeVar
@@ -15,6 +14,7 @@ from aiorekostream.errors import (
     RekostreamError,
     RequestCancelledError,
     ServiceError,
+    copy_error,
 )
 from aiorekostream.fleet.events import FleetEvent, FleetEventType
 from aiorekostream.fleet.options import FleetOptions
@@ -197,7 +197,7 @@ class Executor(Scheduler[_RequestT]):
             _log.error("the scheduler failed in an unexpected way", exc_info=error)
         # Each request gets an error of its own, with its own notes and traceback.
         self._requests.fail_queued(
-            lambda it: copy.copy(error) if isinstance(error, Exception) else RequestCancelledError(name=it.name)
+            lambda it: copy_error(error) if isinstance(error, Exception) else RequestCancelledError(name=it.name)
         )
         self._changed()
 
@@ -228,5 +228,5 @@ class Executor(Scheduler[_RequestT]):
             )
             try:
                 listener(event)
-            except Exception:  # noqa: BLE001 - the listener is the user's code, and no request may fail for it
+            except (Exception, asyncio.CancelledError):  # noqa: BLE001 - the user's code: no request may fail for it
                 _log.exception("on_event failed at %s of %s", kind, name)

@@ -10,6 +10,7 @@ import attrs
 
 from aiorekostream.client import Client
 from aiorekostream.client.poller import OBSERVE_TIMEOUT
+from aiorekostream.clock import Clock
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.status import WITHOUT_SESSION
 from aiorekostream.errors import WaitTimeoutError
@@ -22,6 +23,8 @@ _log = logging.getLogger("aiorekostream")
 
 # The processors that the error of a failed poll names.
 _SHOWN = 3
+# Seconds after which a monitor without an answer has failed: twice as long as the fleet's own polls may take.
+_ANSWER = 2 * OBSERVE_TIMEOUT
 # Seconds that a notification may take before its session is overdue. UNCERTAIN: SNS promises no time.
 _ON_THE_WAY = 1.0
 # Sessions that are remembered as ended: a notification that overtook the answer to its start is delivered again.
@@ -58,11 +61,13 @@ class NotifyingMonitor(SessionMonitor, Protocol):
         ...
 
 
-async def ask(monitor: SessionMonitor, names: Collection[str]) -> list[SessionEnd] | None:
+async def ask(monitor: SessionMonitor, names: Collection[str], clock: Clock) -> list[SessionEnd] | None:
     """Return the sessions that have ended; ``None`` where the monitor has failed."""
     try:
-        ended = await monitor.ended(names)
-        return [each if isinstance(each, SessionEnd) else SessionEnd(each) for each in ended]
+        async with clock.timeout_at(clock.now() + _ANSWER):
+            ended = await monitor.ended(names)
+        ends = [each if isinstance(each, SessionEnd) else SessionEnd(each) for each in ended]
+        return [end for end in ends if end.name in names]
     except asyncio.CancelledError as error:
         if (task := asyncio.current_task()) is None or task.cancelling():
             raise

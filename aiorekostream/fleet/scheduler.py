@@ -11,13 +11,17 @@ from aiorekostream.domain.requests import StartRequest
 from aiorekostream.errors import ConfigurationError, DeadlineExceededError, RateLimitedError
 from aiorekostream.fleet.queue import QueuedRequest, RequestQueue
 from aiorekostream.limits import Quota
-from aiorekostream.pipeline import Pipeline
+from aiorekostream.pipeline import Pipeline, cancel_permit
 from aiorekostream.rate_limiting.port import LEAST_REST, Permit, Priority
 
 __all__ = ["Scheduler"]
 
 # A rate limiter that has not answered this many seconds after the time it was given does not work.
 _GRACE = 1.0
+# A rate limiter that has granted no permit for this many seconds since it first refused one fails, unless its first
+# refusal named a time: then it has twice that. A busy one that other programs or hosts share grants some meanwhile.
+_REFUSALS = 600.0
+_STARVED = "The rate limiter has granted this fleet no permit for ten minutes or more"
 # Calls under way at once are those of this many seconds at the rate of the quota: enough for slow answers, and few
 # enough that an outage does not take the whole queue along.
 _SECONDS_IN_FLIGHT, _LEAST_IN_FLIGHT, _MOST_IN_FLIGHT = 5, 2, 100
@@ -54,6 +58,7 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
         self._calls: dict[QueuedRequest[_RequestT], asyncio.Task[None]] = {}
         self._idle: asyncio.Future[None] | None = None
         self._waiting_for: Priority | None = None  # the priority of a wait that may be broken off now
+        self._granted_by = math.inf  # when a rate limiter that refuses permits fails; infinity while it does not
 
     @abc.abstractmethod
     async def _send(self, request: QueuedRequest[_RequestT], permit: Permit | None) -> None:
@@ -153,12 +158,13 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
     async def _run(self) -> None:
         requests = self._requests
         try:
-            is_open = False
+            is_open, self._granted_by = False, math.inf
             while requests.pending:
                 if not is_open:
                     self._waiting_for = _OPENING
                     is_open = await self._interruptible(self._open()) is not None
                 elif requests.in_flight >= self._max_in_flight or (first := requests.first()) is None:
+                    self._granted_by = math.inf
                     self._idle = asyncio.get_running_loop().create_future()
                     await self._idle
                 elif (quota := self._quota) is None:
@@ -185,8 +191,7 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
     def _dispatch(self, permit: Permit | None) -> None:
         request = self._requests.dispatch(self._pipeline.clock.now())
         if request is None:
-            if permit is not None:
-                permit.cancel()
+            cancel_permit(permit, self._operation)
             return
         has_begun = False
 
@@ -200,8 +205,7 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
                 del self._calls[request]
             if not has_begun:  # a task that is cancelled before its first step runs nothing of its coroutine
                 self.abort(request)
-                if permit is not None:
-                    permit.cancel()
+                cancel_permit(permit, self._operation)
 
         task = asyncio.get_running_loop().create_task(call())
         self._calls[request] = task
@@ -242,12 +246,19 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
         due_at = clock.now() + total
         try:
             async with clock.timeout_at(due_at + _GRACE):
-                return await pipeline.acquire(
+                permit = await pipeline.acquire(
                     self._operation, quota, priority=priority, within=total, arrived_at=arrived_at
                 )
         except RateLimitedError as error:
             # The limiter works: ask again. Deadlines of requests hold meanwhile.
-            await clock.sleep(min(max(error.retry_after, LEAST_REST), total))
+            rest = max(LEAST_REST, error.retry_after)
+            if self._granted_by == math.inf:
+                named = 2 * rest if math.isfinite(rest) else 0.0
+                self._granted_by = clock.now() + max(_REFUSALS, total, named)
+            elif clock.now() >= self._granted_by:
+                error.hint = error.hint or _STARVED
+                raise
+            await clock.sleep(min(rest, total))
             return None
         except TimeoutError as error:
             if clock.now() < due_at:
@@ -259,6 +270,8 @@ class Scheduler(abc.ABC, Generic[_RequestT]):
                 attempts=0,
                 retry_safe=True,
             ) from error
+        self._granted_by = math.inf
+        return permit
 
     async def _interruptible(self, wait: Awaitable[_T]) -> _T | None:
         """Wait; ``None`` where ``_interrupt`` has broken the wait off, and so has unset ``_waiting_for``."""

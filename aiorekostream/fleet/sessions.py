@@ -1,7 +1,6 @@
 """Report sessions: snapshots of those that a fleet knows, and the ends of sessions as they are seen."""
 
 import asyncio
-import copy
 import datetime
 import math
 from collections import deque
@@ -13,6 +12,7 @@ import attrs
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.responses import StartedSession
 from aiorekostream.domain.status import Status
+from aiorekostream.errors import copy_error
 from aiorekostream.fleet.slots import SessionSlots
 from aiorekostream.service_text import one_line
 
@@ -142,7 +142,7 @@ class SessionEnds:
     async def __anext__(self) -> SessionEnd:
         while not self._ends:
             if self._closed_by is not None:
-                raise copy.copy(self._closed_by)
+                raise copy_error(self._closed_by)
             # A future for each wait, where an event would belong to the event loop of the first one.
             wait: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waits.add(wait)

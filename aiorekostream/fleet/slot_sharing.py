@@ -14,13 +14,14 @@ from aiorekostream.clock import Clock
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.status import WITHOUT_SESSION, Status
 from aiorekostream.errors import ResourceNotFoundError
+from aiorekostream.fleet.guarded_leases import GuardedLeases
 from aiorekostream.fleet.sessions import SessionEnd
 from aiorekostream.fleet.slot_leases import Reservation, SharedSession, SlotLeases, SlotListener
 from aiorekostream.fleet.slots import MARGIN, MAX_PROCESSORS, SessionSlot, limits_of_region
 from aiorekostream.fleet.start_queue import QueuedStart, StartQueue, longest_session
 from aiorekostream.limits import Scope
 from aiorekostream.operations import START
-from aiorekostream.pipeline import Pipeline
+from aiorekostream.pipeline import Pipeline, cancel_permit
 from aiorekostream.rate_limiting.port import Permit
 
 _log = logging.getLogger("aiorekostream")
@@ -97,7 +98,13 @@ class SlotSharing:
             self._loop = loop
             most = {kind: limits.get(kind, MAX_PROCESSORS) for kind in ProcessorKind}
             leases = self.shared.open(pipeline.transport.scope, limits=most, clock=pipeline.clock, listener=self)
-            slots.share(leases, pipeline.clock.now())
+            guarded = GuardedLeases(
+                leases=leases,
+                clock=pipeline.clock,
+                timeout=pipeline.total_timeout,
+                on_failure=self._on_failure,
+            )
+            slots.share(guarded, pipeline.clock.now())
             self.on_change()
 
     def update(self) -> None:
@@ -107,6 +114,11 @@ class SlotSharing:
             quota = self.pipeline.quota(START.name)
             batch = _UNLIMITED_BATCH if quota is None else math.ceil(quota.rate * _LEASE_SECONDS)
             leases.request({kind: min(count, batch) for kind, count in self.queue.wanted_slots().items()})
+
+    def _on_failure(self, error: BaseException) -> None:
+        # Only while requests wait for a slot: ending them asks the slots again.
+        if self.queue.wanted_slots():
+            self.fail(error)
 
     async def reserve(self, request: QueuedStart, permit: Permit | None) -> bool:
         """Reserve the slot of a dispatched start; one that gets none is put back in the queue, and its permit too."""
@@ -123,8 +135,8 @@ class SlotSharing:
             _log.exception("reserving the slot of %s failed in an unexpected way", request.name)
             delay = _BUSY_PAUSE
         finally:
-            if not is_reserved and permit is not None:
-                permit.cancel()
+            if not is_reserved:
+                cancel_permit(permit, START.name)
         if not is_reserved:
             self.queue.requeue(request, self.pipeline.clock.now(), delay=delay)
         return is_reserved

@@ -213,7 +213,7 @@ class Starter(Executor[StartRequest]):
             return
         others = others or {}
         names = asked.keys() | others.keys()
-        ended = await ask(self._notified.monitor, names) if names else ()
+        ended = await ask(self._notified.monitor, names, self._pipeline.clock) if names else ()
         now = self._polled_at = self._pipeline.clock.now()
         if ended is None:
             self.queue.mark_poll_failed(now)

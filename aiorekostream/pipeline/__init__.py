@@ -14,8 +14,8 @@ anything to Amazon Rekognition.
 - ``log``: what a call writes to the log.
 """
 
-from aiorekostream.pipeline.failures import unknown_error
+from aiorekostream.pipeline.failures import cancel_permit, unknown_error
 from aiorekostream.pipeline.pipeline import Pipeline, Recover
 from aiorekostream.pipeline.trace import CallEvent, CallTrace, LostAttempt
 
-__all__ = ["CallEvent", "CallTrace", "LostAttempt", "Pipeline", "Recover", "unknown_error"]
+__all__ = ["CallEvent", "CallTrace", "LostAttempt", "Pipeline", "Recover", "cancel_permit", "unknown_error"]

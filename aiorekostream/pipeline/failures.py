@@ -1,5 +1,6 @@
 """Record the failed attempts of a call, and decide whether each of them is made again, and when."""
 
+import asyncio
 import datetime
 import logging
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from aiorekostream.errors import (
 )
 from aiorekostream.limits import Limits
 from aiorekostream.operations import Operation
-from aiorekostream.pipeline.log import CallLogger
+from aiorekostream.pipeline.log import CallLogger, log_unreported
 from aiorekostream.pipeline.trace import CallTrace, LostAttempt
 from aiorekostream.rate_limiting.port import Permit
 from aiorekostream.retry.classify import is_retryable, is_throttling
@@ -26,7 +27,7 @@ from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.retry.token_bucket import RetryTokenBucket
 from aiorekostream.transport.port import CredentialsNotReadyError
 
-__all__ = ["NO_PERMIT", "CallFailures", "hint_for", "unknown_error"]
+__all__ = ["NO_PERMIT", "CallFailures", "cancel_permit", "hint_for", "unknown_error"]
 
 _log = logging.getLogger("aiorekostream")
 
@@ -71,8 +72,8 @@ class CallFailures:
                 permit.allowed()
             elif not self.trace.in_flight:
                 permit.cancel()
-        except Exception:  # noqa: BLE001 - the rate limiter may be the user's code
-            self.log.not_reported()
+        except (Exception, asyncio.CancelledError):  # noqa: BLE001 - the rate limiter may be the user's code
+            log_unreported(self.log.operation)
 
     def add(self, failure: CallError) -> None:
         """Record a failed attempt in the trace."""
@@ -147,6 +148,20 @@ class CallFailures:
     def _is_free(self, error: BaseException) -> bool:
         """Return whether a retry is free of retry tokens: it has a permit, or nothing was sent before."""
         return self.is_limited or is_throttling(error) or isinstance(error, ConnectError)
+
+
+def cancel_permit(permit: Permit | None, operation: str) -> None:
+    """Return a permit unused. An exception of the rate limiter is logged, and changes no outcome.
+
+    Args:
+        permit: the permit; ``None`` where the operation is not limited.
+        operation: AWS's name of the operation.
+    """
+    if permit is not None:
+        try:
+            permit.cancel()
+        except (Exception, asyncio.CancelledError):  # noqa: BLE001 - the rate limiter may be the user's code
+            log_unreported(operation)
 
 
 def hint_for(error: ServiceError, body: Mapping[str, object], region: str | None, limits: Limits) -> str:

@@ -9,9 +9,14 @@ from aiorekostream.clock import Clock
 from aiorekostream.errors import CallError
 from aiorekostream.pipeline.trace import CallTrace
 
-__all__ = ["CallLogger"]
+__all__ = ["CallLogger", "log_unreported"]
 
 _log = logging.getLogger("aiorekostream")
+
+
+def log_unreported(operation: str) -> None:
+    """Log the exception of a permit, which says nothing about the outcome of the call."""
+    _log.exception("the permit of %s could not be reported to the rate limiter", operation)
 
 
 @attrs.define(eq=False, repr=False)
@@ -60,10 +65,6 @@ class CallLogger:
             self._write(logging.INFO, "the lost call was not applied: %s", error)
         else:
             self._write(logging.WARNING, "the outcome of the lost call is unknown: %s", error)
-
-    def not_reported(self) -> None:
-        """Log the exception of a permit, which says nothing about the outcome of the call."""
-        _log.exception("the permit of %s could not be reported to the rate limiter", self.operation)
 
     def _write(self, level: int, message: str, *arguments: object, **fields: float) -> None:
         processor = self.body.get("Name")

@@ -28,8 +28,8 @@ from aiorekostream.errors import (
 )
 from aiorekostream.limits import DEFAULT_LIMITS, Limits, Quota
 from aiorekostream.operations import Operation
-from aiorekostream.pipeline.failures import NO_PERMIT, CallFailures, hint_for
-from aiorekostream.pipeline.log import CallLogger
+from aiorekostream.pipeline.failures import NO_PERMIT, CallFailures, cancel_permit, hint_for
+from aiorekostream.pipeline.log import CallLogger, log_unreported
 from aiorekostream.pipeline.trace import CallTrace
 from aiorekostream.rate_limiting.port import Permit, PermitRequest, Priority, RateLimiter
 from aiorekostream.retry.policy import RetryPolicy
@@ -202,7 +202,7 @@ class Pipeline:
             return await call.run()
         finally:
             if call.permit is not None:
-                call.permit.cancel()
+                cancel_permit(call.permit, operation.name)
 
 
 @attrs.define(eq=False, repr=False)
@@ -286,8 +286,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
         permit = await self._acquire()
         failures = self.failures
         if failures.latest is not None and self.pipeline.clock.now() > trace.send_by:
-            if permit is not None:
-                permit.cancel()
+            cancel_permit(permit, operation.name)
             raise failures.latest
         failures.is_limited = permit is not None
         trace.attempts += 1
@@ -303,8 +302,8 @@ class _Call(Generic[_RequestT, _ReplyT]):
         if permit is not None:
             try:
                 permit.allowed()
-            except Exception:  # noqa: BLE001 - the rate limiter may be the user's code
-                self.log.not_reported()
+            except (Exception, asyncio.CancelledError):  # noqa: BLE001 - the rate limiter may be the user's code
+                log_unreported(operation.name)
         return decode(reply.body, operation.reply, operation=operation.name, request_id=reply.request_id)
 
     def _sent(self) -> None:
@@ -329,14 +328,14 @@ class _Call(Generic[_RequestT, _ReplyT]):
         permit = await self._granted()
         if permit is None or transport.is_ready:
             return permit
-        permit.cancel()
+        cancel_permit(permit, self.operation.name)
         async with self.pipeline.connection_locks[self.operation.name]:
             while True:
                 await transport.ready()
                 permit = await self._granted()
                 if permit is None or transport.is_ready:
                     return permit
-                permit.cancel()
+                cancel_permit(permit, self.operation.name)
 
     async def _granted(self) -> Permit | None:
         if self.permit is not None:
@@ -357,7 +356,7 @@ class _Call(Generic[_RequestT, _ReplyT]):
                 raise
             raise self._deadline_exceeded() from error
         if pipeline.clock.now() > self.answer_by - min(_ANSWER, self.total_timeout * _ANSWER_SHARE):
-            permit.cancel()
+            cancel_permit(permit, operation)
             raise self._deadline_exceeded()
         self.missing = "no connection was made"
         return permit

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import logging
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable
 from typing import TypeAlias
@@ -12,7 +11,7 @@ import attrs
 
 from aiorekostream.client.poller import Poller
 from aiorekostream.domain.labels import SessionCompleted
-from aiorekostream.errors import ConfigurationError
+from aiorekostream.errors import ConfigurationError, copy_error
 from aiorekostream.results.claims import ClaimBook, EventDelivery, ReceivedEvent, SessionClaim
 from aiorekostream.results.session_rules import SessionEvent, completion_of, is_for_other_hosts, keys_of
 from aiorekostream.results.status_polls import PolledSession, StatusPolls
@@ -112,7 +111,7 @@ class EventRouter:
             await asyncio.wait([self._reader])
         if self._failure is not None:
             self.unraised = None
-            raise copy.copy(self._failure)
+            raise copy_error(self._failure)
 
     # --------------------------------------------------------------------------------------------------------- sessions
 
@@ -243,7 +242,7 @@ class EventRouter:
 
     def _end_error(self) -> Exception:
         # Each caller raises an error with a traceback of its own.
-        return ConfigurationError("the consumer has ended") if self._failure is None else copy.copy(self._failure)
+        return ConfigurationError("the consumer has ended") if self._failure is None else copy_error(self._failure)
 
     def _cancel_handlers(self) -> None:
         for task in self._tasks:

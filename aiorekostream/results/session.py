@@ -1,7 +1,6 @@
 """Start a session, and iterate over its events until it has ended."""
 
 import asyncio
-import copy
 import datetime
 from collections import deque
 from collections.abc import AsyncIterable
@@ -14,7 +13,7 @@ from aiorekostream.domain.labels import SessionCompleted, StreamProcessorEvent
 from aiorekostream.domain.requests import FaceSearchStart, LabelDetectionStart, StartRequest
 from aiorekostream.domain.responses import StartedSession
 from aiorekostream.domain.status import Status
-from aiorekostream.errors import ConfigurationError
+from aiorekostream.errors import ConfigurationError, copy_error
 from aiorekostream.results.claims import EventDelivery, SessionClaim
 from aiorekostream.results.delivery import Delivery
 from aiorekostream.results.event_router import EventRouter, EventSource
@@ -210,7 +209,7 @@ class Session(Generic[_StartT]):
         while not (self._queue or self._is_drained):
             await self._news()
         if self._failure is not None:
-            raise copy.copy(self._failure)
+            raise copy_error(self._failure)
         if not self._queue:
             raise StopAsyncIteration
         self._current = self._queue.popleft()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 from typing import TYPE_CHECKING, cast
 
 import attrs
@@ -11,21 +12,38 @@ import pytest
 import aiorekostream as rks
 from aiorekostream import errors
 from aiorekostream.fleet import Fleet
-from tests.fleet.service import DESCRIBE, FACE, START, faces, lost, once, refusal, run, throttling, unlimited_service_of
+from aiorekostream.testing import MemoryTransport
+from tests.fleet.service import (
+    DESCRIBE,
+    FACE,
+    START,
+    VirtualClock,
+    faces,
+    label,
+    lost,
+    once,
+    refusal,
+    run,
+    throttling,
+    unlimited_service_of,
+)
 
 if TYPE_CHECKING:
-    from aiorekostream.fleet import StartReport
+    from aiorekostream.fleet import StartOutcome, StartReport
     from aiorekostream.rate_limiting import Permit, PermitRequest
     from tests.fleet.service import Service
 
 _FAILURE = ConnectionError("the store of the quotas is away")
 
 
+@attrs.define
 class FailingPermit:
     """Raises at each report."""
 
+    failure: BaseException = _FAILURE
+
     def allowed(self) -> None:
-        raise _FAILURE
+        raise self.failure
 
     throttled = cancel = allowed
 
@@ -36,11 +54,12 @@ class FailingLimiter:
 
     operation: str = ""
     failure: Exception = _FAILURE
+    of_permits: BaseException = _FAILURE
 
     async def acquire(self, request: PermitRequest) -> Permit:
         if request.operation == self.operation:
             raise self.failure
-        return FailingPermit()
+        return FailingPermit(self.of_permits)
 
 
 class EmptyLimiter:
@@ -67,6 +86,7 @@ _WAYS = pytest.mark.parametrize("way", ["client", "fleet"])
 
 
 @_WAYS
+@pytest.mark.parametrize("failure", [_FAILURE, asyncio.CancelledError("of a future of the limiter")])
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
@@ -78,11 +98,11 @@ _WAYS = pytest.mark.parametrize("way", ["client", "fleet"])
     ids=["success", "throttle", "refusal", "no connection"],
 )
 def test_outcome_is_that_of_the_service_when_the_permit_fails(
-    way: str, answer: Exception | None, expected: type, caplog: pytest.LogCaptureFixture
+    way: str, answer: Exception | None, expected: type, failure: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     service = unlimited_service_of(face_searches=1)
     service.before = service.before if answer is None else once(answer)
-    assert isinstance(run(_start(service, FailingLimiter(), way)), expected)
+    assert isinstance(run(_start(service, FailingLimiter(of_permits=failure), way)), expected)
     assert f"the permit of {START} could not be reported to the rate limiter" in caplog.messages
 
 
@@ -115,6 +135,19 @@ def test_timeout_of_the_limiter_is_not_that_of_the_request(way: str) -> None:
     assert str(error) == str(failure)
 
 
+class OwnArgumentsError(Exception):
+    """An exception that cannot be copied."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(f"{host}:{port} is away")
+
+
+def test_requests_fail_when_the_error_of_the_limiter_cannot_be_copied() -> None:
+    service, failure = unlimited_service_of(face_searches=2), OwnArgumentsError("redis", 6379)
+    report = run(Fleet(service.client(rate_limiter=FailingLimiter(START, failure))).start(faces(2)))
+    assert [str(it.error) for it in report.failed] == ["redis:6379 is away"] * 2
+
+
 @pytest.mark.parametrize("steps", range(12))
 def test_outcome_is_there_when_every_task_and_its_permit_fail(steps: int) -> None:
     """Every task is cancelled at a step of the event loop, and permits cannot be cancelled."""
@@ -132,3 +165,54 @@ def test_outcome_is_there_when_every_task_and_its_permit_fail(steps: int) -> Non
             return await waiting
 
     assert set(run(main()).counts) <= {"started", "unknown", "failed"}
+
+
+@attrs.frozen
+class JumpingClock(VirtualClock):
+    """A clock that jumps ahead by seconds that a test adds."""
+
+    jumps: list[float] = attrs.field(factory=list[float])
+
+    def now(self) -> float:
+        return super().now() + sum(self.jumps)
+
+
+def test_other_requests_go_on_when_a_permit_that_is_not_used_fails() -> None:
+    """The only runnable request has expired when its permit comes, and another one waits for a session to end."""
+    service, waits = unlimited_service_of(2), [0.0, 3.0]
+
+    class LateLimiter(FailingLimiter):
+        async def acquire(self, request: PermitRequest) -> Permit:
+            clock.jumps.append(waits.pop(0) if waits and request.operation == START else 0.0)
+            return await super().acquire(request)
+
+    service.clock = clock = JumpingClock()
+
+    async def main() -> list[StartOutcome]:
+        fleet = Fleet(service.client(rate_limiter=LateLimiter()))
+        first = await fleet.submit(label("camera-0", 5))
+        waiting = asyncio.create_task(fleet.submit(label("camera-0", 5)))
+        await asyncio.sleep(0)
+        late = await fleet.submit(label("camera-1"), expires_at=clock.wall() + datetime.timedelta(seconds=1))
+        return [first, late, await waiting]
+
+    assert [type(it) for it in run(main())] == [rks.Started, rks.Expired, rks.Started]
+
+
+def test_call_goes_on_when_a_permit_without_a_connection_fails() -> None:
+    class BusyTransport(MemoryTransport):
+        connections = 0
+
+        @property
+        def is_ready(self) -> bool:
+            return self.connections > 0
+
+        async def ready(self) -> None:
+            self.connections += 1
+
+    async def main() -> object:
+        service = unlimited_service_of(face_searches=1)
+        client = service.client(rate_limiter=FailingLimiter(), transport=BusyTransport(service.answer))
+        return await client.start_stream_processor(FACE)
+
+    assert isinstance(run(main()), rks.StartedSession)

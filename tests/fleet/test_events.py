@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pytest
 
 from aiorekostream.fleet import Expired, Failed, Fleet, FleetEvent, FleetEventType, FleetRequest, Started, Stopped
 from tests.fleet.service import BEGINNING, STOP, Service, label, labels, lost, names, once, run, service_of, throttling
-
-if TYPE_CHECKING:
-    import pytest
 
 Type = FleetEventType
 
@@ -38,6 +37,28 @@ def test_events_follow_a_stop_from_the_queue_to_its_outcome() -> None:
     assert [it.type for it in told] == [Type.QUEUED, Type.SENT, Type.COMPLETED]
     assert [(it.queued, it.in_flight, it.running) for it in told] == [(1, 0, 1), (0, 1, 1), (0, 0, 1)]
     assert isinstance(told[-1].outcome, Stopped)
+
+
+@pytest.mark.parametrize("kind", [Type.QUEUED, Type.SENT, Type.STARTED, Type.COMPLETED, Type.SESSION_ENDED])
+def test_cancellation_that_a_listener_raises_changes_no_outcome(
+    kind: FleetEventType, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The result of a future that was cancelled raises it, for instance."""
+    service = service_of(2)
+
+    def listen(event: FleetEvent) -> None:
+        if event.type is kind:
+            cancelled = asyncio.get_running_loop().create_future()
+            cancelled.cancel()
+            cancelled.result()
+
+    async def main() -> list[dict[str, int]]:
+        async with asyncio.timeout(1000), Fleet(service.client(), on_event=listen) as fleet:
+            started = await fleet.start([*labels(2), label("camera-0"), label("none")])
+            return [started.counts, (await fleet.stop(names(2))).counts]
+
+    assert run(main()) == [{"started": 3, "failed": 1}, {"stopped": 1, "already stopped": 1}]
+    assert f"on_event failed at {kind}" in caplog.text
 
 
 def test_events_report_throttles_and_ended_sessions() -> None:

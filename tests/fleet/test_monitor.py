@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+import pytest
 
 import aiorekostream as rks
 from aiorekostream import errors
 from aiorekostream.fleet import Fleet, SessionEnd
 from aiorekostream.fleet.monitor import PolledSessions
 from aiorekostream.testing import MemoryTransport
-from tests.fleet.service import label, run, service_of
+from tests.fleet.service import FACE, STOP, label, run, service_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -65,3 +67,30 @@ def test_monitor_that_is_an_empty_collection_is_asked() -> None:
     end, at = run(main())
     assert end.name == "camera-0"
     assert at < 30
+
+
+@pytest.mark.parametrize("answer", ["hangs", [["face-0"]], [None], None, 7, asyncio.CancelledError()], ids=repr)
+def test_fleet_goes_on_when_a_monitor_breaks_its_contract(answer: object) -> None:
+    """Once; its next answer is true, and only it shows that another client has stopped the session."""
+
+    class BrokenMonitor:
+        is_broken = True
+
+        async def ended(self, names: Collection[str]) -> Collection[str]:
+            if self.is_broken:
+                self.is_broken = False
+                if isinstance(answer, BaseException):
+                    raise answer
+                if answer == "hangs":
+                    await asyncio.get_running_loop().create_future()
+                return cast("Collection[str]", answer)
+            return names
+
+    async def main() -> None:
+        service.act(STOP, "face-0", after=3)
+        async with asyncio.timeout(1000), Fleet(service.client(), session_monitor=BrokenMonitor()) as fleet:
+            report = await fleet.start([FACE, FACE])
+            assert report.counts == {"started": 2}
+
+    service = service_of(face_searches=1)
+    run(main())

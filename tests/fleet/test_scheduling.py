@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -16,6 +18,7 @@ from aiorekostream.rate_limiting.limiter import LocalRateLimiter
 from aiorekostream.rate_limiting.port import PermitRequest, Priority
 from aiorekostream.testing import MemoryTransport, Reply
 from tests.fleet.service import (
+    FACE,
     START,
     STOP,
     Service,
@@ -570,7 +573,7 @@ def test_requests_wait_when_the_rate_limiter_refuses_for_a_while() -> None:
     assert service.starts()[0] == 12
 
 
-@pytest.mark.parametrize("retry_after", [0.0, 1.0, float("inf")])
+@pytest.mark.parametrize("retry_after", [0.0, 1.0, float("inf"), float("nan")])
 def test_requests_expire_while_the_rate_limiter_refuses(retry_after: float) -> None:
     refusal = errors.RateLimitedError("", operation=START, retry_after=retry_after)
     limiter = RecordingLimiter(failure=lambda _: refusal)
@@ -578,6 +581,64 @@ def test_requests_expire_while_the_rate_limiter_refuses(retry_after: float) -> N
     report = run(Fleet(service.client(rate_limiter=limiter), expires_after=5).start(labels(3)))
     assert [it.waited for it in report.expired] == [5.0] * 3
     assert len(limiter.requests) <= 51, "it is asked ten times a second at most"
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "ends_at"), [(0.0, 600), (7.0, 600), (math.inf, 600), (math.nan, 600), (1000.0, 2000)]
+)
+def test_requests_fail_when_the_rate_limiter_only_refuses(retry_after: float, ends_at: float) -> None:
+    refusal = errors.RateLimitedError("no", operation=START, retry_after=retry_after)
+    service = unlimited_service_of(2)
+
+    async def main() -> StartReport:
+        fleet = Fleet(service.client(rate_limiter=RecordingLimiter(failure=lambda _: refusal)))
+        report = await fleet.start(labels(2))
+        assert ends_at <= service.clock.now() <= ends_at + 61
+        # A later request has as long.
+        await fleet.submit(labels(1)[0])
+        assert 2 * ends_at <= service.clock.now() <= 2 * ends_at + 122
+        return report
+
+    report = run(main())
+    assert [type(it.error) for it in report.failed] == [errors.RateLimitedError] * 2
+    assert "granted this fleet no permit" in str(report.failed[0].error)
+
+
+def test_requests_wait_as_long_as_the_limiter_grants_some() -> None:
+    """A permit in ten minutes is enough; in two hours, all are sent."""
+    refusal = errors.RateLimitedError("busy", operation=START, retry_after=60)
+    limiter = RecordingLimiter(failure=lambda number: None if number % 9 == 8 else refusal)
+    service = unlimited_service_of(12)
+    report = run(Fleet(service.client(rate_limiter=limiter)).start(labels(12)))
+    assert report.counts == {"started": 12}
+    assert service.starts()[-1] > 5000
+
+
+def test_requests_wait_for_a_quota_of_few_calls_an_hour() -> None:
+    slow = rks.Limits(quotas={START: rks.Quota(1e-3, 1, "")})
+    service = unlimited_service_of(4)
+    report = run(Fleet(service.client(limits=slow)).start(labels(4)))
+    assert report.counts == {"started": 4}
+
+
+def test_refusals_before_and_after_an_idle_hour_are_not_added() -> None:
+    """The request after an hour waits as long as any other for a permit."""
+    refusal = errors.RateLimitedError("no", operation=START, retry_after=1)
+    limiter = RecordingLimiter(failure=lambda number: None if number in {0, 100} else refusal)
+    service = unlimited_service_of(1, face_searches=1)
+
+    async def main() -> None:
+        fleet = Fleet(service.client(rate_limiter=limiter))
+        service.act(STOP, "face-0", after=3600)
+        await fleet.submit(FACE)
+        # It keeps the scheduler alive until the session of its processor ends.
+        waiting = asyncio.create_task(fleet.submit(FACE))
+        short = FleetRequest(label("camera-0"), expires_at=service.clock.wall() + datetime.timedelta(seconds=9))
+        assert len((await fleet.start([short])).expired) == 1
+        assert isinstance(await waiting, Started)
+        assert service.clock.now() > 3600
+
+    run(main())
 
 
 def test_requests_of_a_limiter_that_does_not_wait_are_all_sent() -> None:
