@@ -165,7 +165,9 @@ class FleetRun(Generic[_ItemT, _RequestT, _OutcomeT, _ReportT]):
             The report of all outcomes that were not handed on.
 
         Raises:
-            Exception: what reading the requests has raised; those that were read have their outcomes.
+            ConfigurationError: the source itself calls it.
+            Exception: what reading the requests has raised, with a ``RuntimeError`` for a ``CancelledError`` of the
+                source; those that were read have their outcomes.
         """
         await self._wait_for(self._is_over)
         self._raise_failure()
@@ -188,11 +190,15 @@ class FleetRun(Generic[_ItemT, _RequestT, _OutcomeT, _ReportT]):
     async def aclose(self) -> None:
         """Cancel the queued requests, wait for those in flight, and close the source.
 
-        A cancellation while it waits gives what is under way the outcome ``Unknown``.
+        A cancellation while it waits gives what is under way the outcome ``Unknown``. Called by the source itself, it
+        does not wait, and the source is cancelled at its next ``await``.
         """
         reader = self._reader
         if reader is not None:
             reader.cancel()
+            if reader is asyncio.current_task():
+                self._requests.cancel()
+                return
         if reader is None or not self._requests.is_source_taken:
             # A reader that is cancelled before its first step closes nothing.
             self._requests.is_source_taken = True
@@ -241,6 +247,8 @@ class FleetRun(Generic[_ItemT, _RequestT, _OutcomeT, _ReportT]):
 
     async def _wait_for(self, condition: Callable[[], bool]) -> None:
         """Read the source until a condition holds; a cancellation closes the run."""
+        if self._reader is not None and self._reader is asyncio.current_task():
+            raise ConfigurationError("the source of a run cannot wait for the outcomes of this run")
         if self._reader is None:
             # Without a reference to the run: one that was left is collected while its source is still read.
             reading = _read(self._source, self._requests)
@@ -289,6 +297,10 @@ async def _read(
         else:
             for item in source:
                 await requests.submit(item)
+    except asyncio.CancelledError as error:
+        if (task := asyncio.current_task()) is None or task.cancelling():
+            raise  # else it is the source's own: the report would lack, without an error, what was not read
+        raise RuntimeError("the source of the requests raised CancelledError") from error
     finally:
         await _close(source)
 
