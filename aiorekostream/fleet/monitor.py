@@ -38,7 +38,7 @@ class SessionMonitor(Protocol):
         """Return those of these processors that have no session now; a name stands for an end without details.
 
         The fleet asks every ``poll_interval`` while a request waits for a session to end, or ``session_ends`` is
-        iterated. An exception is logged, and the fleet asks again later.
+        iterated. An exception, or no answer within two minutes, is logged, and the fleet asks again later.
         """
         ...
 
