@@ -42,6 +42,7 @@ class PendingRequests(Generic[_ItemT, _RequestT, _OutcomeT]):
         outcomes: the outcomes, in the order in which they came.
         failure: what reading the requests has raised; ``None`` if it was raised to the caller.
         is_source_taken: whether a task that closes the source at its end has taken its first step, or will.
+        is_closed_by_source: whether the source has closed the run, and the task that reads it is cancelled.
     """
 
     executor: Executor[_RequestT] | Ensurer[_RequestT]
@@ -52,12 +53,15 @@ class PendingRequests(Generic[_ItemT, _RequestT, _OutcomeT]):
     outcomes: deque[_OutcomeT] = attrs.field(factory=deque[_OutcomeT], init=False)
     failure: BaseException | None = attrs.field(default=None, init=False)
     is_source_taken: bool = attrs.field(default=False, init=False)
+    is_closed_by_source: bool = attrs.field(default=False, init=False)
     _submitted: int = attrs.field(default=0, init=False)
     _changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False)
 
     async def submit(self, item: _ItemT) -> None:
         """Take a request, and wait until there is room for another one."""
+        if self.is_closed_by_source:
+            await asyncio.sleep(0)  # noqa: TID251 - the cancellation arrives here
         request = self.queued_request(item)
         if isinstance(request, Failed):
             self._record(request)
@@ -191,12 +195,13 @@ class FleetRun(Generic[_ItemT, _RequestT, _OutcomeT, _ReportT]):
         """Cancel the queued requests, wait for those in flight, and close the source.
 
         A cancellation while it waits gives what is under way the outcome ``Unknown``. Called by the source itself, it
-        does not wait, and the source is cancelled at its next ``await``.
+        does not wait, and the source is cancelled at its next ``await`` or ``yield``.
         """
         reader = self._reader
         if reader is not None:
             reader.cancel()
             if reader is asyncio.current_task():
+                self._requests.is_closed_by_source = True
                 self._requests.cancel()
                 return
         if reader is None or not self._requests.is_source_taken:

@@ -78,6 +78,25 @@ def test_source_may_close_its_own_run(pause: float) -> None:
     assert ends == ["closed"]
 
 
+def test_request_is_not_sent_when_its_source_has_closed_the_run() -> None:
+    service, runs = service_of(2), list["StartRun"]()
+
+    async def source() -> AsyncIterator[LabelDetectionStart]:
+        yield label("camera-0")
+        await runs[0].aclose()
+        while True:
+            yield label("camera-1")
+
+    async def main() -> StartReport:
+        runs.append(Fleet(service.client()).iter_start(source()))
+        async with asyncio.timeout(100):
+            return await runs[0].wait()
+
+    report = run(main())
+    assert [it.name for it in report] == ["camera-0"]
+    assert "camera-1" not in service.order()
+
+
 @pytest.mark.parametrize("way", ["wait", "iterate"])
 def test_source_cannot_wait_for_its_own_run(way: str) -> None:
     service, runs = service_of(1), list["StartRun"]()
