@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 import attrs
@@ -17,6 +17,7 @@ __all__ = ["GuardedLeases"]
 
 _log = logging.getLogger("aiorekostream")
 
+_T = TypeVar("_T")
 _AnswerT = TypeVar("_AnswerT", bound=bool | None)
 
 
@@ -62,9 +63,9 @@ class GuardedLeases:
 
         Raises:
             TimeoutError: there was no answer.
+            Exception: what the slots have raised, with a ``RuntimeError`` for a ``CancelledError`` of their own.
         """
-        async with self.clock.timeout_at(self.clock.now() + self.timeout):
-            return await self.leases.reserve(name, kind, call=call, session=session)
+        return await self._in_time(lambda: self.leases.reserve(name, kind, call=call, session=session))
 
     def restore(self, name: str, kind: ProcessorKind) -> None:
         """See ``SlotLeases``."""
@@ -98,8 +99,7 @@ class GuardedLeases:
     async def sessions(self, *, sweep: float = 0.0) -> Sequence[SharedSession] | None:
         """See ``SlotLeases``."""
         try:
-            async with self.clock.timeout_at(self.clock.now() + self.timeout):
-                return await self.leases.sessions(sweep=sweep)
+            return await self._in_time(lambda: self.leases.sessions(sweep=sweep))
         except Exception:  # noqa: BLE001 - as if the store were out of reach
             _log.exception("the shared slots could not be listed")
             return None
@@ -115,6 +115,15 @@ class GuardedLeases:
     def confirm_sync(self) -> None:
         """See ``SlotLeases``."""
         self._report(self.leases.confirm_sync)
+
+    async def _in_time(self, call: Callable[[], Awaitable[_T]]) -> _T:
+        try:
+            async with self.clock.timeout_at(self.clock.now() + self.timeout):
+                return await call()
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise  # else it is of the slots: the task of the fleet would end, although nothing has cancelled it
+            raise RuntimeError("the shared slots raised CancelledError") from error
 
     def _ask(self, question: Callable[[], _AnswerT], *, default: _AnswerT) -> _AnswerT:
         try:

@@ -188,8 +188,10 @@ class SessionSlots:
         """Free the slots of sessions that cannot last any longer, and return them by the names of the processors."""
         ended: dict[str, SessionSlot] = {}
         for name in self._ends.pop_due(now):
-            ended[name] = self._slots[name]
-            self.free(name)
+            slot = self._slots.get(name)
+            if slot is not None:  # else shared slots have reported its end while that of another one was reported
+                ended[name] = slot
+                self.free(name)
         for kind, learned in list(self._learned.items()):
             if learned.rises_at <= now:
                 learned.sessions += learned.step

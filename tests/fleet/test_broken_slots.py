@@ -99,9 +99,30 @@ def test_request_expires_when_the_reservation_hangs() -> None:
     assert service.count(START) == 0
 
 
-def test_start_is_sent_when_the_list_of_the_slots_has_hung_once() -> None:
+@_FAILURES
+def test_start_is_sent_when_the_reservation_has_failed_once(failure: BaseException) -> None:
+    class FailingSlots(SharedSlots):
+        fails = True
+
+        async def reserve(self, name: str, kind: ProcessorKind, *, call: float, session: float) -> Reservation:
+            if self.fails:
+                self.fails = False
+                raise failure
+            return await super().reserve(name, kind, call=call, session=session)
+
+    service = service_of(1)
+
+    async def main() -> object:
+        async with asyncio.timeout(1000), Fleet(service.client(), slots=FailingSlots()) as fleet:
+            return await fleet.submit(label("camera-0"))
+
+    assert isinstance(run(main()), Started)
+
+
+@pytest.mark.parametrize("failure", [_FAILURE, _CANCELLATION, None], ids=["error", "cancellation", "hang"])
+def test_start_is_sent_when_the_list_of_the_slots_has_failed_once(failure: BaseException | None) -> None:
     class SlowSlots(SharedSlots):
-        hangs = True
+        fails = True
 
         def has_room(self, kind: ProcessorKind) -> bool:
             del kind
@@ -109,8 +130,10 @@ def test_start_is_sent_when_the_list_of_the_slots_has_hung_once() -> None:
 
         async def sessions(self, *, sweep: float = 0.0) -> Sequence[SharedSession] | None:
             del sweep
-            if self.hangs:
-                self.hangs = False
+            if self.fails:
+                self.fails = False
+                if failure is not None:
+                    raise failure
                 await asyncio.get_running_loop().create_future()
             return ()
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.responses import StartedSession
 from aiorekostream.fleet.slots import MARGIN, SessionSlot, SessionSlots
+from tests.fleet.granted_slots import GrantedSlots
+
+if TYPE_CHECKING:
+    from aiorekostream.domain.status import Status
 
 LABELS, FACES = ProcessorKind.LABEL_DETECTION, ProcessorKind.FACE_SEARCH
 
@@ -55,6 +60,20 @@ def test_slot_does_not_expire_when_it_was_freed() -> None:
     slots.free("a")
     assert slots.next_change == math.inf
     assert list(slots.expire(30)) == []
+
+
+def test_slot_expires_once_when_its_store_reports_the_end_meanwhile() -> None:
+    """A store that many hosts share may report an end while it receives another one."""
+
+    class Store(GrantedSlots):
+        def free(self, name: str, kind: ProcessorKind, status: Status | None = None) -> None:
+            super().free(name, kind, status)
+            slots.free("c1")
+
+    slots = full()
+    slots.leases = Store()
+    assert list(slots.expire(1000)) == ["c0"]
+    assert (slots.count(LABELS), slots.next_change) == (0, math.inf)
 
 
 def test_slots_count_a_processor_once() -> None:
