@@ -151,7 +151,7 @@ class Tries(abc.ABC):
                 raise self.error("running", began)
         if kind is ProcessorKind.FACE_SEARCH and status is not Status.RUNNING:
             return await self.until(WaitCondition.RUNNING)
-        return status or Status.STARTING  # where it may not be polled, a label detection that is in use is at work
+        return status or Status.STARTING  # a label detection that is in use has a session, though no poll shows it
 
     async def stopped(self) -> Status:
         """Stop the processor unless it is at rest, and wait until it is."""

@@ -47,8 +47,8 @@ class ProducerTimestamp(Validated):
             moment: the date and time, with a time zone.
 
         Raises:
-            InvalidRequestError: the date and time has no time zone, or is not from 1973-03-03 to 5138-11-16, whose
-                milliseconds cannot be seconds or microseconds.
+            InvalidRequestError: the date and time has no time zone, or is not from 1973-03-03 to 5138-11-16. The
+                milliseconds of other dates look like seconds or microseconds.
         """
         return cls(moment)
 

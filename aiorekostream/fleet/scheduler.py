@@ -18,8 +18,8 @@ __all__ = ["Scheduler"]
 
 # A rate limiter that has not answered this many seconds after the time it was given does not work.
 _GRACE = 1.0
-# A rate limiter that has granted no permit for this many seconds since it first refused one fails, unless its first
-# refusal named a time: then it has twice that. A busy one that other programs or hosts share grants some meanwhile.
+# A rate limiter that has granted no permit for this many seconds since it first refused one has failed; if its first
+# refusal named a time, twice that counts if it is longer. One that others share may be busy, but grants some meanwhile.
 _REFUSALS = 600.0
 _STARVED = "The rate limiter has granted this fleet no permit for ten minutes or more"
 # Calls under way at once are those of this many seconds at the rate of the quota: enough for slow answers, and few

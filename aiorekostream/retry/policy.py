@@ -65,7 +65,7 @@ class RetryPolicy(Validated):
             yield ValidationIssue(("base_delay",), self.base_delay, f"at most max_delay, {self.max_delay:g}")
 
     def delay(self, attempt: int, random: float) -> float:
-        """Return the seconds to wait after a failed attempt: from 0 to a ceiling that doubles each time.
+        """Return the seconds to wait after a failed attempt: at most a ceiling that doubles up to ``max_delay``.
 
         Args:
             attempt: the number of the attempt that failed, from 1.
