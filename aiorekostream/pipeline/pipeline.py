@@ -144,6 +144,7 @@ class Pipeline:
         Raises:
             RateLimitedError: no permit was available in time.
             ConfigurationError: the rate limiter returned ``None``, with which no call could be limited.
+            RuntimeError: the rate limiter raised ``CancelledError``, although nothing has cancelled the caller.
         """
         request = PermitRequest(
             scope=self.transport.scope,
@@ -154,7 +155,12 @@ class Pipeline:
             arrived_at=arrived_at,
             clock=self.clock,
         )
-        permit = None if self.rate_limiter is None else await self.rate_limiter.acquire(request)
+        try:
+            permit = None if self.rate_limiter is None else await self.rate_limiter.acquire(request)
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise  # else it is of a future of the limiter, and the caller would end without an error
+            raise RuntimeError("the rate limiter raised CancelledError") from error
         if permit is None:
             raise ConfigurationError("the rate limiter returned None: its acquire() must return a Permit")
         return permit

@@ -53,7 +53,7 @@ class FailingLimiter:
     """Grants permits that fail, and raises for an operation."""
 
     operation: str = ""
-    failure: Exception = _FAILURE
+    failure: BaseException = _FAILURE
     of_permits: BaseException = _FAILURE
 
     async def acquire(self, request: PermitRequest) -> Permit:
@@ -115,6 +115,18 @@ def test_lost_start_is_unknown_when_the_limiter_fails_then(way: str, failure: Ex
     error = run(_start(service, FailingLimiter(DESCRIBE, failure), way))
     assert isinstance(error, errors.UnknownOutcomeError)
     assert error.__cause__ is failure
+
+
+@_WAYS
+def test_cancellation_that_the_limiter_raises_is_its_failure(way: str) -> None:
+    """The outcome of a request that the program has cancelled would be untrue."""
+    service, failure = unlimited_service_of(face_searches=1), asyncio.CancelledError("of a future of the limiter")
+    error = run(_start(service, FailingLimiter(START, failure), way))
+    assert isinstance(error, RuntimeError)
+    assert str(error) == "the rate limiter raised CancelledError"
+    assert not service.calls
+    service.before = once(lost())
+    assert isinstance(run(_start(service, FailingLimiter(DESCRIBE, failure), way)), errors.UnknownOutcomeError)
 
 
 @_WAYS
