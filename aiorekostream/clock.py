@@ -12,7 +12,7 @@ import attrs
 
 from aiorekostream.errors import ConfigurationError
 
-__all__ = ["Clock", "SystemClock", "TimerHandle", "running_loop", "timeout_by_timer"]
+__all__ = ["Clock", "SystemClock", "TimerHandle", "is_cancelled", "running_loop", "timeout_by_timer"]
 
 
 def running_loop() -> asyncio.AbstractEventLoop:
@@ -25,6 +25,16 @@ def running_loop() -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
     except RuntimeError as error:
         raise ConfigurationError("no event loop is running: call it in a coroutine") from error
+
+
+def is_cancelled() -> bool:
+    """Return whether the current task is being cancelled.
+
+    If not, a ``CancelledError`` is that of a cancelled future which the code that was awaited has awaited, or raised
+    itself: an error like any other, and no reason to end the task.
+    """
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 class _Machine:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import attrs
 
-from aiorekostream.clock import Clock
+from aiorekostream.clock import Clock, is_cancelled
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.responses import StartedSession
 from aiorekostream.domain.status import Status
@@ -121,7 +121,7 @@ class GuardedLeases:
             async with self.clock.timeout_at(self.clock.now() + self.timeout):
                 return await call()
         except asyncio.CancelledError as error:
-            if (task := asyncio.current_task()) is None or task.cancelling():
+            if is_cancelled():
                 raise  # else it is of the slots: the task of the fleet would end, although nothing has cancelled it
             raise RuntimeError("the shared slots raised CancelledError") from error
 

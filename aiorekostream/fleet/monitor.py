@@ -10,7 +10,7 @@ import attrs
 
 from aiorekostream.client import Client
 from aiorekostream.client.poller import OBSERVE_TIMEOUT
-from aiorekostream.clock import Clock
+from aiorekostream.clock import Clock, is_cancelled
 from aiorekostream.domain.enums import ProcessorKind
 from aiorekostream.domain.status import WITHOUT_SESSION
 from aiorekostream.errors import WaitTimeoutError
@@ -69,7 +69,7 @@ async def ask(monitor: SessionMonitor, names: Collection[str], clock: Clock) -> 
         ends = [each if isinstance(each, SessionEnd) else SessionEnd(each) for each in ended]
         return [end for end in ends if end.name in names]
     except asyncio.CancelledError as error:
-        if (task := asyncio.current_task()) is None or task.cancelling():
+        if is_cancelled():
             raise
         failure: BaseException = error  # raised by the monitor itself
     except Exception as error:  # noqa: BLE001 - the monitor may be the user's code; the next poll may succeed

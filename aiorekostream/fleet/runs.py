@@ -8,6 +8,7 @@ from typing import Generic, Self, TypeVar, cast
 
 import attrs
 
+from aiorekostream.clock import is_cancelled
 from aiorekostream.domain.requests import StartRequest
 from aiorekostream.errors import ConfigurationError
 from aiorekostream.fleet.ensure import Ensurer
@@ -303,7 +304,7 @@ async def _read(
             for item in source:
                 await requests.submit(item)
     except asyncio.CancelledError as error:
-        if (task := asyncio.current_task()) is None or task.cancelling():
+        if is_cancelled():
             raise  # else it is the source's own: the report would lack, without an error, what was not read
         raise RuntimeError("the source of the requests raised CancelledError") from error
     finally:

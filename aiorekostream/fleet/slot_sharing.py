@@ -119,6 +119,8 @@ class SlotSharing:
         # Only while requests wait for a slot: ending them asks the slots again.
         if self.queue.wanted_slots():
             self.fail(error)
+        else:
+            _log.warning("the shared slots failed: %r", error)
 
     async def reserve(self, request: QueuedStart, permit: Permit | None) -> bool:
         """Reserve the slot of a dispatched start; one that gets none is put back in the queue, and its permit too."""

@@ -16,7 +16,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 import attrs
 
-from aiorekostream.clock import Clock, SystemClock
+from aiorekostream.clock import Clock, SystemClock, is_cancelled
 from aiorekostream.codec import decode, encode, processor_in
 from aiorekostream.errors import (
     CallError,
@@ -158,7 +158,7 @@ class Pipeline:
         try:
             permit = None if self.rate_limiter is None else await self.rate_limiter.acquire(request)
         except asyncio.CancelledError as error:
-            if (task := asyncio.current_task()) is None or task.cancelling():
+            if is_cancelled():
                 raise  # else it is of a future of the limiter, and the caller would end without an error
             raise RuntimeError("the rate limiter raised CancelledError") from error
         if permit is None:
