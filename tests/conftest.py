@@ -20,6 +20,19 @@ def new_quotas() -> None:
     limiter._buckets.clear()
 
 
+@pytest.fixture(autouse=True)
+def logged_assertions(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Raise the first failed assertion that was logged.
+
+    The package logs exceptions of rate limiters, slots, permits and listeners, and goes on: an assertion in one of them
+    would fail no test.
+    """
+    yield
+    for record in caplog.get_records("call"):
+        if record.exc_info and isinstance(record.exc_info[1], AssertionError):
+            raise record.exc_info[1]
+
+
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[str]:
     """Run one server for all tests: it takes seconds to import."""

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from aiorekostream.fleet import Expired, Fleet, Reservation, SharedSessionSlots, Started
+from aiorekostream.domain.enums import ProcessorKind
+from aiorekostream.fleet import Expired, Fleet, Reservation, SharedSession, SharedSessionSlots, Started
 from tests.fleet.granted_slots import SharedSlots
 from tests.fleet.service import START, label, labels, names, once, run, service_of, throttling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aiorekostream.domain.enums import ProcessorKind
-    from aiorekostream.fleet import SharedSession
     from tests.fleet.service import Service
 
 _FAILURE = RuntimeError("a bug of the slots")
@@ -76,10 +75,25 @@ def test_every_request_has_an_outcome_when_the_slots_cannot_be_asked(
     method: str, failure: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     service = service_of(3)
-    started, _, again = run(_start_and_stop(service, _slots(method, failure)))
+    counts = run(_start_and_stop(service, _slots(method, failure)))
+    assert [sum(each.values()) for each in counts] == [3, 3, 3]
+    started, _, again = counts
     assert started.get("started", 0) + again.get("started", 0) == service.count(START)
     assert "failed" in started
     assert isinstance(failure, asyncio.CancelledError) or "the scheduler failed in an unexpected way" in caplog.text
+
+
+@_FAILURES
+@pytest.mark.parametrize("method", ["end", "confirm_sync"])
+def test_sync_goes_on_when_its_report_to_the_slots_fails(
+    method: str, failure: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    kind = ProcessorKind.LABEL_DETECTION
+    other = SharedSession(name="gone", kind=kind, token="t", is_reserved=False, session=None, age=60.0)
+    slots = _BrokenSlots(method, failure)
+    slots.others = [other]
+    assert not run(Fleet(service_of(1).client(), slots=slots).sync_sessions())
+    assert "a session could not be reported to the shared slots" in caplog.text
 
 
 def test_request_expires_when_the_reservation_hangs() -> None:
