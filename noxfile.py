@@ -37,11 +37,13 @@ EVERYTHING = ("tests", "README.md", "docs")
 # there and fails in between would be a defect of one release of Python.
 INTERPRETER = (
     "tests/cli",
+    "tests/emulator/test_manual_clock.py",
     "tests/test_annotations.py",
     "tests/test_clock.py",
     "tests/test_constructors.py",
     "tests/test_front_door.py",
     "tests/test_late_imports.py",
+    "tests/transport/test_responses.py",
     "tests/transport/test_sending.py",
     "tests/transport/test_tls.py",
 )
@@ -187,7 +189,7 @@ def lowest(session: nox.Session) -> None:
 
 
 def on_interpreter(version: str) -> None:
-    """Define the session of one interpreter: the newest runs all tests with all cases, others what depends on them."""
+    """Define the session of one interpreter: the newest runs all tests, others those of ``INTERPRETER``."""
     arguments = EVERYTHING if version == list(PRESENT)[-1] else (BRIEF, *INTERPRETER)
 
     @nox.session(name=f"wheel-{version}", tags=["wheel"])
