@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from aiorekostream.transport import signer
 
-# The key of a day is kept: the next one has another.
+# The key of a day is kept, for the next call of its Region and service: the first examples are of two days.
 _LAST = datetime.datetime(2026, 4, 30, 23, 59, 59, tzinfo=datetime.UTC)
 _NEXT = datetime.datetime(2026, 5, 1, tzinfo=datetime.UTC)
 _TEXT = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=20)
@@ -47,6 +47,7 @@ _HOSTS = {
     names=st.tuples(*[st.text("abcdefghijklmnopqrstuvwxyz-0123456789", min_size=1, max_size=20)] * 2),
 )
 @example(moment=_LAST, url="http://h:80/", headers={}, body=b"", token=None, names=("us-east-1", "rekognition"))
+@example(moment=_NEXT, url="http://h:80/", headers={}, body=b"", token=None, names=("us-east-1", "rekognition"))
 @example(
     moment=_LAST,
     url="http://h:80/",
