@@ -22,7 +22,7 @@ from aiorekostream.operations import UPDATE
 from aiorekostream.pipeline import Pipeline
 from tests.client.virtual_aws import VirtualAws
 from tests.emulator.samples import faces, labels, session
-from tests.virtual_time import run
+from tests.virtual_time import now, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,10 +56,6 @@ class _Ensure:
 def _ensure(aws: VirtualAws) -> _Ensure:
     pipeline = aws.pipeline
     return _Ensure(pipeline, Poller(pipeline))
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 async def _bring(aws: VirtualAws, status: Status, request: StartRequest) -> None:
@@ -124,7 +120,7 @@ def test_ensure_running_accepts_a_starting_label_detection() -> None:
         assert found.session is not None
         assert found == EnsuredRunning(name="camera", status=Status.STARTING, changed=True, session=found.session)
         assert found.session.session_id == "session-1"
-        assert _now() < 1
+        assert now() < 1
 
     run(main())
 
@@ -180,7 +176,7 @@ def test_ensure_running_raises_the_refusal_when_starts_stay_refused() -> None:
         with pytest.raises(errors.ResourceInUseError):
             await _ensure(aws).running(_FACES)
         assert aws.calls["Start"] == 8
-        assert 7 * 0.75 < _now() < 20
+        assert 7 * 0.75 < now() < 20
 
     run(main())
 
@@ -191,7 +187,7 @@ def test_ensure_stopped_waits_for_a_label_detection_to_end() -> None:
         aws.labels("camera", seconds=110)
         assert (await _ensure(aws).stopped("camera")).status is Status.STOPPED
         assert aws.calls["Stop"] == 1
-        assert _now() >= 110
+        assert now() >= 110
 
     run(main())
 
@@ -200,12 +196,12 @@ def test_ensure_stopped_waits_until_a_face_search_can_be_stopped() -> None:
     async def main() -> None:
         aws = VirtualAws(
             timings=Timings(starting=20),
-            meddle=lambda name, _body: _in_use(name) if name.startswith("Stop") and _now() < 20 else None,
+            meddle=lambda name, _body: _in_use(name) if name.startswith("Stop") and now() < 20 else None,
         )
         aws.faces("camera", started=True)
         assert (await _ensure(aws).stopped("camera")).status is Status.STOPPED
         assert aws.calls["Stop"] == 2
-        assert 21 < _now() < 32
+        assert 21 < now() < 32
 
     run(main())
 
@@ -218,7 +214,7 @@ def test_ensure_stopped_raises_the_refusal_when_stops_stay_refused() -> None:
         with pytest.raises(errors.ResourceInUseError):
             await _ensure(aws).stopped("camera")
         assert aws.calls["Stop"] == 8
-        assert 3 + 7 * 0.75 < _now() < 15
+        assert 3 + 7 * 0.75 < now() < 15
 
     run(main())
 
@@ -230,7 +226,7 @@ def test_ensure_stopped_ends_when_another_client_keeps_starting() -> None:
         with pytest.raises(errors.WaitTimeoutError, match="Another client changes it again and again"):
             await _ensure(aws).stopped("camera")
         assert aws.calls["Stop"] == 8
-        assert _now() < 20
+        assert now() < 20
 
     run(main())
 
@@ -274,7 +270,7 @@ def test_ensure_stopped_stops_a_session_started_meanwhile(starting: float, label
         asyncio.get_running_loop().call_later(1.2, lambda: aws.do("StartStreamProcessor", **request))
         assert (await _ensure(aws).stopped("camera")).status is Status.STOPPED
         assert aws.calls["Stop"] == 2
-        assert _now() < 10
+        assert now() < 10
 
     run(main())
 
@@ -296,7 +292,7 @@ def _showing(aws: VirtualAws, *statuses: tuple[float, str]) -> None:
         await asyncio.sleep(0.06)
         if not operation.startswith("Describe"):
             return aws.meddle(operation, body) or {}
-        status = [status for moment, status in statuses if moment <= _now()][-1]
+        status = [status for moment, status in statuses if moment <= now()][-1]
         return {"Name": body["Name"], "StreamProcessorArn": "arn", "Status": status}
 
     aws.transport.handler = handler
@@ -310,7 +306,7 @@ def test_ensure_waits_while_the_status_is_unknown(ensured: str, status: str) -> 
         found = await (_ensure(aws).running(_FACES) if ensured == "running" else _ensure(aws).stopped("camera"))
         assert found.status is Status(status)
         assert aws.calls.keys() == {"Describe"}
-        assert 10 < _now() < 20
+        assert 10 < now() < 20
 
     run(main())
 
@@ -324,7 +320,7 @@ def test_ensure_running_leaves_a_session_of_another_client_alone() -> None:
         found = await _ensure(aws).running(_LABELS)
         assert found == EnsuredRunning(name="camera", status=Status.STARTING, changed=False)
         assert aws.calls.keys() == {"Describe"}
-        assert _now() < 10
+        assert now() < 10
 
     run(main())
 
@@ -341,7 +337,7 @@ def test_ensure_running_ends_when_another_client_keeps_changing() -> None:
         aws.labels("camera")
         with pytest.raises(errors.WaitTimeoutError, match="Another client changes it again and again") as caught:
             await _ensure(aws).running(_LABELS)
-        assert caught.value.seconds == pytest.approx(_now())
+        assert caught.value.seconds == pytest.approx(now())
         assert aws.calls["Start"] == 0
 
     run(main())
@@ -388,7 +384,7 @@ def test_ensure_running_describes_a_running_processor_once() -> None:
         await asyncio.sleep(5)
         assert await _ensure(aws).running(_FACES) == EnsuredRunning(name="camera", status=Status.RUNNING, changed=False)
         assert aws.calls == {"Describe": 1}
-        assert _now() < 5.1
+        assert now() < 5.1
 
     run(main())
 
@@ -448,7 +444,7 @@ def test_ensure_passes_its_timeout_to_the_wait() -> None:
             await _ensure(aws).running(_FACES, timeout=5)
         with pytest.raises(errors.WaitTimeoutError):
             await _ensure(aws).stopped("camera", timeout=5)
-        assert _now() < 12
+        assert now() < 12
 
     run(main())
 
@@ -557,7 +553,7 @@ def test_ensure_created_raises_when_the_stream_is_in_use() -> None:
         aws.do("CreateStreamProcessor", **faces("other", Input=labels("door")["Input"]))
         with pytest.raises(errors.ResourceInUseError):
             await _ensure(aws).created(_DOOR)
-        assert _now() < 20
+        assert now() < 20
 
     run(main())
 

@@ -250,7 +250,6 @@ def test_member_that_hides_several_is_reported_once() -> None:
 
 # ----------------------------------------------------------------------------------------------------- any event
 
-_DURATIONS = st.none() | strategies.whole_durations
 _TEXT = strategies.sendable_text
 _S3_URIS = st.builds(S3Uri, strategies.buckets, _TEXT.filter(bool))
 _LABELS = st.builds(

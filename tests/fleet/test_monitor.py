@@ -1,4 +1,4 @@
-"""Ended sessions that a sweep over the list shows."""
+"""Session monitors: the sweep that is the default, and those of a program."""
 
 from __future__ import annotations
 

@@ -7,11 +7,7 @@ import logging
 
 import pytest
 
-from aiorekostream.errors import (
-    ConfigurationError,
-    ConnectError,
-    ServiceError,
-)
+from aiorekostream.errors import ConfigurationError, ConnectError, ServiceError
 from tests.results.memory_queue import MemoryQueue, notification, refused
 from tests.results.sqs_consumers import consumer_of, next_of, take
 from tests.virtual_time import now, run

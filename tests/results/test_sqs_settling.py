@@ -6,9 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from aiorekostream.errors import (
-    ConnectError,
-)
+from aiorekostream.errors import ConnectError
 from tests.results.memory_queue import MemoryQueue, notification, refused
 from tests.results.sqs_consumers import VISIBILITY, consumer_of, next_of, nothing_within, take
 from tests.virtual_time import run

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Day", "ring"]
 
-_START = "StartStreamProcessor"
 _WORTH = datetime.timedelta(seconds=10)
 
 

@@ -13,7 +13,6 @@ import pytest
 from aiobotocore.client import AioBaseClient
 
 from aiorekostream import errors
-from aiorekostream.retry.policy import RetryPolicy
 from aiorekostream.transport import connect
 from aiorekostream.transport.aws import AwsTransport
 from tests.transport.counterpart import RESET, Counterpart, Request, StubAnswer, http, serving
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from aiorekostream.transport.connection import Connection
     from aiorekostream.transport.options import TransportOptions
 
-_QUICK = RetryPolicy(base_delay=0.01, max_delay=0.01)
 _A_CALL = ("StopStreamProcessor", {"Name": "a"})
 
 

@@ -1,4 +1,4 @@
-"""What stops a call before it is signed is one of the configuration, or passes."""
+"""Errors before a call is signed are those of the configuration, or transient."""
 
 from __future__ import annotations
 
@@ -91,9 +91,6 @@ def test_unreachable_credential_provider_leaves_the_call_unsent() -> None:
     fault = translated(lost, Attempt(START, idempotent=False))
     assert type(fault) is errors.ConnectError
     assert "credentials" in str(fault)
-
-
-_ONCE = Attempt(START, idempotent=False)
 
 
 def test_configuration_error_has_the_message_of_botocore() -> None:

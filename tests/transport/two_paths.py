@@ -1,4 +1,4 @@
-"""Send calls by the lean path and by botocore's own."""
+"""Calls and sessions for tests that compare the lean path with botocore's own."""
 
 from __future__ import annotations
 
