@@ -15,6 +15,7 @@ from pathlib import Path
 LANES = max(2, min(4, os.cpu_count() or 1))
 LOGS = Path(".nox") / "logs"
 NOX = (sys.executable, "-m", "nox", "--no-stop-on-first-error")
+SKIPPED = re.compile(r"^nox > Session \S+ skipped", re.MULTILINE)
 PYTEST_SUMMARY = re.compile(
     r"^=* ?(\d+ (?:passed|failed|errors?|skipped|deselected).* in [\d.]+s.*?) ?=*$", re.MULTILINE
 )
@@ -38,8 +39,11 @@ class Run:
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False
             )
         self.name = name
-        self.passed = completed.returncode == 0
         self.text = log.read_text(encoding="utf-8", errors="replace")
+        if completed.returncode != 0:
+            self.result = "FAILED"
+        else:
+            self.result = "skipped" if SKIPPED.search(self.text) else "passed"
         self.seconds = time.monotonic() - started_at
 
     def show(self) -> None:
@@ -49,8 +53,7 @@ class Run:
     def line(self) -> str:
         """Return a line with the result and the duration, and pytest's own summary if there is one."""
         summaries = PYTEST_SUMMARY.findall(self.text)
-        result = "passed" if self.passed else "FAILED"
-        return f"{self.name:<20}{result:<8}{self.seconds:>6.0f} s   {summaries[-1] if summaries else ''}".rstrip()
+        return f"{self.name:<20}{self.result:<8}{self.seconds:>6.0f} s   {summaries[-1] if summaries else ''}".rstrip()
 
 
 def main() -> int:
@@ -71,10 +74,10 @@ def main() -> int:
             run = Run(name)
             with output_lock:
                 runs.append(run)
-                if run.passed:
-                    run.show()
-                else:
+                if run.result == "FAILED":
                     print(f"\n{run.name} FAILED; its output is printed last", flush=True)
+                else:
+                    run.show()
 
     lanes = [threading.Thread(target=lane) for _ in range(LANES)]
     for thread in lanes:
@@ -82,13 +85,14 @@ def main() -> int:
     for thread in lanes:
         thread.join()
 
-    failed = [run for run in runs if not run.passed]
+    failed = [run for run in runs if run.result == "FAILED"]
+    skipped = [run for run in runs if run.result == "skipped"]
     for run in failed:
         run.show()
     print(f"\n{' all sessions ':=^120}")
     for run in runs:
         print(run.line())
-    print(f"{len(runs) - len(failed)} passed, {len(failed)} failed")
+    print(f"{len(runs) - len(failed) - len(skipped)} passed, {len(failed)} failed, {len(skipped)} skipped")
     return 1 if failed else 0
 
 
