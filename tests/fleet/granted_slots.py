@@ -13,14 +13,14 @@ from aiorekostream.domain.status import Status
 from aiorekostream.fleet import Reservation, SharedSession
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from aiorekostream.clock import Clock
     from aiorekostream.domain.responses import StartedSession
-    from aiorekostream.fleet import SlotListener
+    from aiorekostream.fleet import SessionEnd, SlotListener
     from aiorekostream.limits import Scope
 
-__all__ = ["GrantedSlots", "SharedSlots", "SlotsPolledElsewhere"]
+__all__ = ["GrantedSlots", "SharedSlots", "SlotsPolledElsewhere", "ToldMonitor"]
 
 
 @attrs.define(eq=False)
@@ -164,3 +164,14 @@ class SlotsPolledElsewhere(GrantedSlots):
 
     async def sessions(self, *, sweep: float = 0.0) -> Sequence[SharedSession] | None:
         return None if sweep else ()
+
+
+class ToldMonitor:
+    """Reports the ends that a test tells it."""
+
+    def listen(self, on_end: Callable[[SessionEnd], bool]) -> None:
+        self.report = on_end
+
+    async def ended(self, names: Collection[str]) -> Collection[str]:
+        del names
+        return ()

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from aiorekostream.domain.enums import ProcessorKind
-from aiorekostream.fleet import Expired, Fleet, Reservation, SharedSession, SharedSessionSlots, Started
-from tests.fleet.granted_slots import SharedSlots
+from aiorekostream.domain.responses import StartedSession
+from aiorekostream.fleet import Expired, Fleet, Reservation, SessionEnd, SharedSession, SharedSessionSlots, Started
+from tests.fleet.granted_slots import SharedSlots, ToldMonitor
 from tests.fleet.service import START, label, labels, names, once, run, service_of, throttling
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _FAILURE = RuntimeError("a bug of the slots")
 _CANCELLATION = asyncio.CancelledError("of a future of the slots")
 _FAILURES = pytest.mark.parametrize("failure", [_FAILURE, _CANCELLATION], ids=["error", "cancellation"])
 _REPORTS = pytest.mark.parametrize("method", ["take", "restore", "occupy", "stopping", "free"])
-_QUESTIONS = pytest.mark.parametrize("method", ["needs_sync", "request", "has_room"])
+_QUESTIONS = pytest.mark.parametrize("method", ["needs_sync", "request", "has_room", "is_full"])
 
 
 class _BrokenSlots(SharedSlots):
@@ -93,6 +94,21 @@ def test_sync_goes_on_when_its_report_to_the_slots_fails(
     slots = _BrokenSlots(method, failure)
     slots.others = [other]
     assert not run(Fleet(service_of(1).client(), slots=slots).sync_sessions())
+    assert "a session could not be reported to the shared slots" in caplog.text
+
+
+@_FAILURES
+def test_notified_end_is_no_error_when_its_report_to_the_slots_fails(
+    failure: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    monitor = ToldMonitor()
+
+    async def main() -> None:
+        fleet = Fleet(service_of(1).client(), slots=_slots("end_session", failure), session_monitor=monitor)
+        await fleet.sync_sessions()
+        assert not monitor.report(SessionEnd("theirs", session=StartedSession("s-1")))
+
+    run(main())
     assert "a session could not be reported to the shared slots" in caplog.text
 
 

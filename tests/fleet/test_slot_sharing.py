@@ -14,24 +14,11 @@ from aiorekostream.domain.responses import StartedSession
 from aiorekostream.domain.status import Status
 from aiorekostream.fleet import Expired, Fleet, Reservation, SessionEnd, SharedSession, Unknown
 from aiorekostream.rate_limiting.limiter import LocalRateLimiter
-from tests.fleet.granted_slots import GrantedSlots, SharedSlots, SlotsPolledElsewhere
+from tests.fleet.granted_slots import GrantedSlots, SharedSlots, SlotsPolledElsewhere, ToldMonitor
 from tests.fleet.service import DESCRIBE, LIST, START, Service, label, lost, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-
     from aiorekostream.rate_limiting import Permit, PermitRequest
-
-
-class _ToldMonitor:
-    """Reports the ends that a test tells it."""
-
-    def listen(self, on_end: Callable[[SessionEnd], bool]) -> None:
-        self.report = on_end
-
-    async def ended(self, names: Collection[str]) -> Collection[str]:
-        del names
-        return ()
 
 
 @attrs.frozen(eq=False)
@@ -174,7 +161,7 @@ def test_fleet_that_waits_for_any_slot_leaves_the_polls_to_another_host() -> Non
 
 
 def test_notified_end_of_another_hosts_session_is_reported_by_its_id() -> None:
-    service, slots, monitor = _service(), SharedSlots(), _ToldMonitor()
+    service, slots, monitor = _service(), SharedSlots(), ToldMonitor()
 
     async def main() -> None:
         fleet = Fleet(service.client(), slots=slots, session_monitor=monitor)
