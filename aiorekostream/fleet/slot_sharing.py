@@ -24,9 +24,9 @@ from aiorekostream.operations import START
 from aiorekostream.pipeline import Pipeline, cancel_permit
 from aiorekostream.rate_limiting.port import Permit
 
-_log = logging.getLogger("aiorekostream")
-
 __all__ = ["SharedSessionSlots", "SlotSharing"]
+
+_log = logging.getLogger("aiorekostream")
 
 # Seconds. A fleet leases the slots that it can use within this time at the rate of the quota, and one at least.
 _LEASE_SECONDS = 0.3

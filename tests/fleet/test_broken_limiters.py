@@ -176,7 +176,9 @@ def test_outcome_is_there_when_every_task_and_its_permit_fail(steps: int) -> Non
         async with asyncio.timeout(100):
             return await waiting
 
-    assert set(run(main()).counts) <= {"started", "unknown", "failed"}
+    report = run(main())
+    assert len(report) in {0, 3}  # nothing is read where the task of the reader has not begun
+    assert len(report.started) + len(report.unknown) == service.count(START)
 
 
 @attrs.frozen
